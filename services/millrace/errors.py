@@ -1,0 +1,62 @@
+"""Every error that Millrace raises on purpose.
+
+    MillraceError            500  exit 1
+    ├── BadInput             422  exit 2   a value, a row, a file or a request is not acceptable
+    │   ├── NotFound         404  exit 2   no such workload, model, version or file
+    │   └── TooLarge         413  exit 2   a body, a list or a text over its limit
+    ├── Unauthorized         401  exit 2   an API key is missing or wrong
+    ├── Conflict             409  exit 3   somebody else changed it first, or the gate said no
+    ├── Corrupt              500  exit 4   stored bytes are not what their manifest says
+    └── Unavailable          503  exit 5   broker, Connect, S3, catalog or model is not there now
+
+A message says what is wrong, with which value, what is allowed and what to do, in one or two sentences.
+"""
+
+
+class MillraceError(Exception):
+    """An error with a sentence for people, a code for programs, an HTTP status and an exit code."""
+
+    status = 500
+    exit_code = 1
+    code = "internal"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, field: str | None = None, allowed: str | None = None
+    ):
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.field = field
+        self.allowed = allowed
+
+    def as_dict(self) -> dict[str, str | None]:
+        """The body under "error" that the API and `--json` share."""
+        return {"code": self.code, "message": self.message, "field": self.field, "allowed": self.allowed}
+
+
+class BadInput(MillraceError):
+    status, exit_code, code = 422, 2, "bad_input"
+
+
+class NotFound(BadInput):
+    status, code = 404, "not_found"
+
+
+class TooLarge(BadInput):
+    status, code = 413, "too_large"
+
+
+class Unauthorized(MillraceError):
+    status, exit_code, code = 401, 2, "unauthorized"
+
+
+class Conflict(MillraceError):
+    status, exit_code, code = 409, 3, "conflict"
+
+
+class Corrupt(MillraceError):
+    status, exit_code, code = 500, 4, "corrupt"
+
+
+class Unavailable(MillraceError):
+    status, exit_code, code = 503, 5, "unavailable"

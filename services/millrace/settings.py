@@ -1,0 +1,131 @@
+"""Every setting of Millrace, read once per process.
+
+A value comes from, first found wins: an environment variable `MILLRACE_<NAME>`, the file `.env` in the working
+directory, the addresses of the stack that runs on this machine (`<home>/endpoints.json`, written by
+`millrace up`), the default below.
+"""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from millrace.errors import BadInput
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Endpoints(PydanticBaseSettingsSource):
+    """The addresses that the running one-machine stack has written down."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        home = Path(self.current_state.get("home") or Settings.model_fields["home"].default)
+        try:
+            return json.loads((home / "endpoints.json").read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+
+
+class Settings(BaseSettings):
+    """Addresses, limits and switches. Durations are seconds, sizes are bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MILLRACE_", env_file=".env", extra="ignore", validate_default=True
+    )
+
+    home: Path = Path(".millrace")
+    """Where the one-machine stack keeps its data, logs and addresses. The default value is .millrace."""
+    cache: Path = Path("~/.cache/millrace")
+    """Where downloaded jars are kept, shared by all checkouts. The default value is ~/.cache/millrace."""
+
+    kafka_bootstrap: str = "127.0.0.1:9092"
+    """host:port list of the brokers. The default value is 127.0.0.1:9092."""
+    kafka_partitions: int = Field(4, ge=1, le=1000)
+    """Partitions of a new records topic. The default value is 4."""
+    kafka_replication: int = Field(1, ge=1, le=10)
+    """Replicas of a new topic; 3 on a cluster. The default value is 1."""
+    kafka_client: str = Field("kafka-python", pattern="^(kafka-python|confluent-kafka)$")
+    """The producer: kafka-python, or confluent-kafka with the extra `fast`. The default value is kafka-python."""
+    kafka_timeout: float = Field(30.0, gt=0, le=600)
+    """How long a broker may be away before a command gives up with an error. The default value is 30."""
+
+    connect_url: str = "http://127.0.0.1:8083"
+    """The REST address of Kafka Connect. The default value is http://127.0.0.1:8083."""
+    commit_interval: float = Field(5.0, ge=1, le=3600)
+    """How often the sink commits a batch to the lake. The default value is 5."""
+
+    s3_endpoint: str | None = "http://127.0.0.1:9000"
+    """The object storage; empty means AWS itself. The default value is http://127.0.0.1:9000."""
+    s3_region: str = "us-east-1"
+    """The region of the buckets. The default value is us-east-1."""
+    s3_access_key: str | None = None
+    """Access key; none means the machine's own identity. No default value."""
+    s3_secret_key: SecretStr | None = None
+    """Secret key that goes with s3_access_key. No default value."""
+    lake_bucket: str = "millrace-lake"
+    """The bucket of the tables. The default value is millrace-lake."""
+    models_bucket: str = "millrace-models"
+    """The bucket of the registry. The default value is millrace-models."""
+
+    catalog_jdbc: str = "jdbc:sqlite:.millrace/catalog.db"
+    """JDBC address of the Iceberg catalog. The default value is jdbc:sqlite:.millrace/catalog.db."""
+    catalog_user: str | None = None
+    """User of the catalog's database. No default value."""
+    catalog_password: SecretStr | None = None
+    """Password of the catalog's database. No default value."""
+
+    api_host: str = "127.0.0.1"
+    """The address the API listens on. The default value is 127.0.0.1."""
+    api_port: int = Field(8000, ge=1, le=65535)
+    """The port the API listens on. The default value is 8000."""
+    api_workers: int = Field(2, ge=1, le=64)
+    """Worker processes of the API. The default value is 2."""
+    api_keys: SecretStr | None = None
+    """Comma-separated keys; when set, every call but health needs one in X-API-Key. No default value."""
+    api_body_limit: int = Field(2_000_000, ge=1_000)
+    """The largest request body. The default value is 2000000."""
+    api_list_limit: int = Field(10_000, ge=1)
+    """The longest list of rows in one request. The default value is 10000."""
+    api_cors_origins: str = ""
+    """Comma-separated origins that a browser may call from; empty is none. The default value is empty."""
+    api_poll_interval: float = Field(1.0, ge=0.05, le=300)
+    """How often a worker looks for a new champion. The default value is 1."""
+
+    gate_margin: float = Field(0.02, ge=0, le=1)
+    """How much worse than the champion (silhouette) a version may be and still pass. The default value is 0.02."""
+    spark_master: str = "local[*]"
+    """The Spark master. The default value is local[*]."""
+    spark_memory: str = Field("2g", pattern=r"^\d+[mg]$")
+    """Memory of the Spark driver. The default value is 2g."""
+
+    @field_validator("cache", "home")
+    @classmethod
+    def _expand(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls, init_settings, env_settings, dotenv_settings, file_secret_settings
+    ):
+        return init_settings, env_settings, dotenv_settings, Endpoints(settings_cls)
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process. Raises BadInput that names the variable and what is allowed."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise BadInput(
+            f"MILLRACE_{name.upper()}={first['input']!r} is not usable: {first['msg']}.",
+            code="bad_setting",
+            field=name,
+        ) from None
