@@ -1,0 +1,115 @@
+"""Reading numbers that people wrote: money, counts, percentages, durations.
+
+Each function takes what a source or a caller gave and returns a finite float or an int; it raises
+PydanticCustomError whose `type` is the reason code under which a row is rejected.
+"""
+
+import math
+import re
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+WESTERN = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
+INDIAN = re.compile(r"\d{1,2}(,\d{2})*,\d{3}(\.\d+)?")
+PLAIN = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
+CURRENCY = re.compile(r"^(₹|\$|€|£|Rs\.?|INR|USD|EUR|GBP)\s*|\s*(₹|\$|€|£|INR|USD|EUR|GBP)$", re.IGNORECASE)
+DURATION = re.compile(
+    r"(?:(?P<hours>\d+(?:\.\d+)?)\s*(?:h|hrs?|hours?))?\s*(?:(?P<minutes>\d+(?:\.\d+)?)\s*(?:m|mins?|minutes?))?",
+    re.IGNORECASE,
+)
+LONGEST = 64  # characters of a number; more is not a number but a mistake, and int() would be slow on it
+
+
+def refuse(code: str, value: Any, allowed: str) -> PydanticCustomError:
+    """An error that says what was given and what is allowed."""
+    shown = value if isinstance(value, (int, float)) else repr(value if len(repr(value)) < 80 else str(value)[:77])
+    return PydanticCustomError(
+        code, "{shown} is not usable; allowed: {allowed}", {"shown": str(shown), "allowed": allowed}
+    )
+
+
+def number(value: Any, code: str = "not_a_number", allowed: str = "a number such as 1200, 1,200 or 4.5") -> float:
+    """A finite float from a number or its text, with western (1,399,000) or Indian (13,99,000) grouping."""
+    if isinstance(value, bool) or value is None:
+        raise refuse(code, value, allowed)
+    if isinstance(value, (int, float)):
+        try:
+            result = float(value)
+        except OverflowError:
+            raise refuse(code, "an integer of too many digits", allowed) from None
+    else:
+        if not isinstance(value, str):
+            raise refuse(code, value, allowed)
+        text = value.strip()
+        if len(text) > LONGEST or not text.isascii():
+            raise refuse(code, value, allowed)
+        if "," in text:
+            if not (WESTERN.fullmatch(text) or INDIAN.fullmatch(text)):
+                raise refuse("bad_grouping", value, "groups as in 1,399,000 or 13,99,000, with a decimal point")
+            text = text.replace(",", "")
+        elif not PLAIN.fullmatch(text):
+            raise refuse(code, value, allowed)
+        result = float(text)
+    if not math.isfinite(result):
+        raise refuse(code, value, allowed)
+    return result
+
+
+def money(value: Any) -> float:
+    """An amount in the source's own currency: `₹1,39,900`, `$20`, `20`, `Free` (0)."""
+    allowed = "an amount of 0 or more such as 20, ₹1,39,900 or Free"
+    if isinstance(value, str):
+        text = value.strip()
+        if text.lower() == "free":
+            return 0.0
+        value = CURRENCY.sub("", text)
+    return at_least_zero(number(value, "not_money", allowed), allowed)
+
+
+def percent(value: Any) -> float:
+    """Per cent, 0 to 100: `64%` and `64` are both 64.0."""
+    allowed = "a percentage from 0 to 100 such as 64% or 64"
+    if isinstance(value, str):
+        value = value.strip().removesuffix("%")
+    result = number(value, "not_a_percentage", allowed)
+    if not 0 <= result <= 100:
+        raise refuse("out_of_range", result, allowed)
+    return result
+
+
+def count(value: Any) -> int:
+    """A whole number of 0 or more, up to 2**53 so that every language reads it exactly: `24,269`, `10000`."""
+    allowed = "a whole number of 0 or more such as 24269 or 24,269"
+    result = number(value, "not_a_count", allowed)
+    if result != int(result):
+        raise refuse("not_a_count", value, allowed)
+    if not 0 <= result <= 2**53:
+        raise refuse("out_of_range", value, allowed)
+    return int(result)
+
+
+def hours(value: Any) -> float:
+    """A duration in hours: `1.5`, `4.5 hours`, `43 mins`, `1h 30m`."""
+    allowed = "a duration of 0 or more such as 1.5, 4.5 hours, 43 mins or 1h 30m"
+    if isinstance(value, str) and len(value) <= LONGEST:
+        text = value.strip()
+        match = DURATION.fullmatch(text)
+        if text and match and (match["hours"] or match["minutes"]):
+            return float(match["hours"] or 0) + float(match["minutes"] or 0) / 60
+    return at_least_zero(number(value, "not_a_duration", allowed), allowed)
+
+
+def rating(value: Any) -> float:
+    """A rating of 0 to 5 stars."""
+    allowed = "a rating from 0 to 5 such as 4.2"
+    result = number(value, "not_a_rating", allowed)
+    if not 0 <= result <= 5:
+        raise refuse("out_of_range", result, allowed)
+    return result
+
+
+def at_least_zero(value: float, allowed: str, most: float = 1e12) -> float:
+    if not 0 <= value <= most:
+        raise refuse("out_of_range", value, f"{allowed}, at most {most:g}")
+    return value

@@ -1,0 +1,113 @@
+"""The field types of a record: pydantic types that read dirty text and give a reason code when they can't."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from millrace.records import numbers
+from millrace.records.numbers import refuse
+
+BLANK = {"", "|", "-", "n/a", "na", "nan", "null", "none"}
+TRUE, FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
+FORMATS = ("%Y-%m-%d %H:%M:%S UTC", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%d %b %Y")
+EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+TEXT_LIMIT, ID_LIMIT = 65_536, 200
+
+
+def identifier(value: Any) -> str:
+    """An opaque id: text, or an integer as sources write it; never a float, which has lost digits."""
+    allowed = f"an id of 1 to {ID_LIMIT} characters, given as text or a whole number"
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**50:
+        value = str(value)
+    if not isinstance(value, str):
+        raise refuse("bad_id", value, allowed)
+    text = value.strip()
+    if not 1 <= len(text) <= ID_LIMIT or any(character < " " for character in text):
+        raise refuse("bad_id", value, allowed)
+    return text
+
+
+def text(value: Any) -> str:
+    """Text with its padding taken off."""
+    if not isinstance(value, str):
+        raise refuse("not_text", value, "text")
+    if len(value) > TEXT_LIMIT:
+        raise refuse("text_too_long", f"text of {len(value)} characters", f"at most {TEXT_LIMIT} characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise refuse("not_text", ascii(value), "text without unpaired surrogates") from None
+    return value.strip()
+
+
+def required_text(value: Any) -> str:
+    result = text(value)
+    if not result:
+        raise refuse("missing", value, "text that is not empty")
+    return result
+
+
+def flag(value: Any) -> bool:
+    """`True`, `true`, `yes`, `1` and their opposites."""
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower() if isinstance(value, (str, int)) else ""
+    if word in TRUE:
+        return True
+    if word in FALSE:
+        return False
+    raise refuse("not_a_flag", value, "true or false (also yes, no, 1, 0)")
+
+
+def timestamp(value: Any) -> datetime:
+    """A moment in UTC: ISO 8601, `2020-04-24 11:50:39 UTC`, or month/day/year. Without a zone it is UTC."""
+    allowed = "a date from 1970-01-02 to 2099 such as 2017-01-18T20:58:58Z or 2020-04-24 11:50:39 UTC"
+    moment = value if isinstance(value, datetime) else None
+    if isinstance(value, str) and len(value) <= numbers.LONGEST:
+        moment = _parsed(value.strip())
+    if moment is None:
+        raise refuse("not_a_date", value, allowed)
+    try:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise refuse("out_of_range", value, allowed) from None
+    if not EARLIEST <= moment < LATEST:
+        raise refuse("out_of_range", value, allowed)
+    return moment
+
+
+def _parsed(value: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        pass
+    for form in FORMATS:
+        try:
+            return datetime.strptime(value, form)
+        except ValueError:
+            continue
+    return None
+
+
+def blank_to_none(value: Any) -> Any:
+    """The ways in which sources write "unknown"; a zero is not one of them."""
+    return None if isinstance(value, str) and value.strip().lower() in BLANK else value
+
+
+def _json(kind: str, *examples: Any, **limits: Any) -> WithJsonSchema:
+    anything = [{"type": kind, **limits}, {"type": "string", "maxLength": numbers.LONGEST}]
+    return WithJsonSchema({"anyOf": anything, "examples": list(examples)}, mode="validation")
+
+
+Id = Annotated[str, BeforeValidator(identifier)]
+Text = Annotated[str, BeforeValidator(text)]
+RequiredText = Annotated[str, BeforeValidator(required_text)]
+Flag = Annotated[bool, BeforeValidator(flag), _json("boolean", True, "true")]
+Timestamp = Annotated[datetime, BeforeValidator(timestamp)]
+Money = Annotated[float, BeforeValidator(numbers.money), _json("number", 20, "₹1,39,900", minimum=0)]
+Percent = Annotated[float, BeforeValidator(numbers.percent), _json("number", 64, "64%", minimum=0, maximum=100)]
+Count = Annotated[int, BeforeValidator(numbers.count), _json("integer", 10000, "24,269", minimum=0)]
+Hours = Annotated[float, BeforeValidator(numbers.hours), _json("number", 1.5, "4.5 hours", minimum=0)]
+Rating = Annotated[float, BeforeValidator(numbers.rating), _json("number", 4.2, "4.2", minimum=0, maximum=5)]
+Blank = BeforeValidator(blank_to_none)
