@@ -36,17 +36,22 @@ class Column:
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why a row is not a record: `code` for counting, `message` for people, `raw` so that nothing is lost."""
+    """Why a row is not a record: `code` for counting, `message` for people, `raw` so that nothing is lost.
+
+    `values` are the row's fields where it could be cut into fields: what `rejected replay` reads again.
+    """
 
     code: str
     field: str | None
     message: str
     raw: str
+    values: dict[str, Any] | None
+    source: str
     row: int
     record_id: str
 
     def as_json(self, workload: str) -> bytes:
-        return orjson.dumps({"workload": workload, **self.__dict__})
+        return orjson.dumps({"workload": workload, **self.__dict__}, default=str)
 
 
 def unwrapped(annotation: Any) -> tuple[Any, bool]:

@@ -1,0 +1,1 @@
+"""Messaging: the one place that talks to Kafka. Clients behind small classes, topics declared in one file."""

@@ -1,0 +1,92 @@
+"""kafka-python's clients with this platform's settings, and its errors as sentences."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from millrace.errors import Unavailable
+from millrace.settings import settings
+
+
+def common() -> dict[str, Any]:
+    """What every client needs to find the broker."""
+    current = settings()
+    return {
+        "bootstrap_servers": current.kafka_bootstrap.split(","),
+        "client_id": "millrace",
+        "bootstrap_timeout_ms": int(current.kafka_timeout * 1000),
+    }
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Turn Kafka's errors into Unavailable with the address and what to do."""
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        current = settings()
+        raise Unavailable(
+            f"Kafka at {current.kafka_bootstrap} gave no answer within {current.kafka_timeout:g} s "
+            f"({type(error).__name__}: {error}). Is it running? `millrace status` shows it, `millrace up` starts it.",
+            code="kafka_unavailable",
+        ) from error
+
+
+@contextmanager
+def admin() -> Iterator[KafkaAdminClient]:
+    client = KafkaAdminClient(**common())
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a topic; `timestamp` in milliseconds since 1970 UTC."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, bytes]
+
+
+@contextmanager
+def consumer(**options: Any) -> Iterator[KafkaConsumer]:
+    client = KafkaConsumer(**common(), enable_auto_commit=False, auto_offset_reset="earliest", **options)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def end_offsets(topic: str) -> dict[int, int]:
+    """The next offset of each partition; empty where the topic does not exist."""
+    with unavailable(), consumer() as client:
+        numbers = client.partitions_for_topic(topic) or set()
+        found = client.end_offsets([TopicPartition(topic, number) for number in numbers])
+        return {partition.partition: offset for partition, offset in found.items()}
+
+
+def read_all(topic: str) -> Iterator[Message]:
+    """Every message of a topic from its beginning to the end it has now."""
+    with unavailable(), consumer() as client:
+        partitions = [TopicPartition(topic, number) for number in client.partitions_for_topic(topic) or ()]
+        client.assign(partitions)
+        ends = client.end_offsets(partitions)
+        begins = client.beginning_offsets(partitions)
+        open_partitions = {part for part in partitions if begins[part] < ends[part]}
+        while open_partitions:
+            for part, batch in client.poll(timeout_ms=1000, max_records=2000).items():
+                for item in batch:
+                    if item.offset < ends[part]:
+                        headers = dict(item.headers or ())
+                        yield Message(part.partition, item.offset, item.timestamp, item.key, item.value, headers)
+            # Transaction markers and compaction leave gaps, so the position decides and not the last message.
+            open_partitions = {part for part in open_partitions if client.position(part) < ends[part]}

@@ -1,0 +1,107 @@
+"""Producers: idempotent, acknowledged by all replicas, bounded in memory, with every failure noticed.
+
+Both clients keep the order of a key, retry through a broker's restart and give up with an error after
+`4 * kafka_timeout` seconds. `acknowledged` counts what Kafka has confirmed, and `offsets` holds the range it got.
+"""
+
+from typing import Protocol
+
+from kafka import KafkaProducer
+
+from millrace.errors import BadInput, MillraceError, Unavailable
+from millrace.messaging.client import common, unavailable
+from millrace.messaging.topics import LARGEST_MESSAGE
+from millrace.settings import settings
+
+WINDOW = 10_000  # messages that may wait for their acknowledgement; bounds the memory of a fast reader
+
+
+class Producer(Protocol):
+    acknowledged: int
+    offsets: dict[str, dict[int, tuple[int, int]]]
+    """topic -> partition -> (first, last) offset that was acknowledged."""
+
+    def send(self, topic: str, key: bytes, value: bytes | None) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def producer() -> Producer:
+    """The producer that the setting `kafka_client` names."""
+    if settings().kafka_client == "kafka-python":
+        return PythonProducer()
+    try:
+        from millrace.messaging.fast_producer import FastProducer
+    except ImportError:
+        raise BadInput(
+            "MILLRACE_KAFKA_CLIENT=confluent-kafka needs the extra `fast`: pip install 'millrace[fast]'.",
+            code="bad_setting",
+            field="kafka_client",
+        ) from None
+    return FastProducer()
+
+
+def not_delivered(error: object) -> MillraceError:
+    seconds = 4 * settings().kafka_timeout
+    return Unavailable(
+        f"Kafka at {settings().kafka_bootstrap} did not acknowledge a record within {seconds:g} s ({error}). "
+        "What was acknowledged is safe; run the same command again to send the rest.",
+        code="kafka_unavailable",
+    )
+
+
+def widen(ranges: dict[int, tuple[int, int]], partition: int, offset: int) -> None:
+    first, last = ranges.get(partition, (offset, offset))
+    ranges[partition] = min(first, offset), max(last, offset)
+
+
+class PythonProducer:
+    """kafka-python. Its futures are kept in two generations: while one fills, the other is being acknowledged."""
+
+    def __init__(self) -> None:
+        with unavailable():
+            self._client = KafkaProducer(
+                **common(),
+                acks="all",
+                enable_idempotence=True,
+                allow_auto_create_topics=False,
+                delivery_timeout_ms=int(4000 * settings().kafka_timeout),
+                request_timeout_ms=int(1000 * settings().kafka_timeout),
+                max_block_ms=int(1000 * settings().kafka_timeout),
+                reconnect_backoff_max_ms=1000,
+                max_request_size=LARGEST_MESSAGE,
+                batch_size=131_072,
+                linger_ms=20,
+                metrics_enabled=False,
+            )
+        self.acknowledged = 0
+        self.offsets: dict[str, dict[int, tuple[int, int]]] = {}
+        self._filling: list = []
+        self._waiting: list = []
+
+    def send(self, topic: str, key: bytes, value: bytes | None) -> None:
+        with unavailable():
+            self._filling.append((topic, self._client.send(topic, key=key, value=value)))
+        if len(self._filling) >= WINDOW // 2:
+            self._settle()
+            self._filling, self._waiting = [], self._filling
+
+    def _settle(self) -> None:
+        for topic, future in self._waiting:
+            try:
+                place = future.get(timeout=5 * settings().kafka_timeout)
+            except Exception as error:  # noqa: BLE001 - whatever the client raises, the record is not safe
+                raise not_delivered(error) from error
+            self.acknowledged += 1
+            widen(self.offsets.setdefault(topic, {}), place.partition, place.offset)
+        self._waiting = []
+
+    def flush(self) -> None:
+        self._settle()
+        self._waiting, self._filling = self._filling, []
+        self._settle()
+
+    def close(self) -> None:
+        self._client.close(timeout=5)

@@ -1,0 +1,63 @@
+"""Every topic of the platform: its name, what it keeps and for how long."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from millrace.messaging.client import admin, unavailable
+from millrace.settings import settings
+from millrace.workloads.base import Workload
+
+DAY = 86_400_000
+LARGEST_MESSAGE = 4_000_000
+CONTROL = "lake.control"
+RECEIPTS = "ingest.receipts"
+DEAD_LETTERS = "connect.rejected"
+
+
+@dataclass(frozen=True)
+class Topic:
+    """`partitions` of 0 means the setting `kafka_partitions`."""
+
+    name: str
+    partitions: int
+    configs: dict[str, str] = field(default_factory=dict)
+
+
+def shared_topics() -> list[Topic]:
+    """Topics that belong to no workload."""
+    return [
+        # Connect's sinks agree on their commits here; it must exist before the first of them starts.
+        Topic(CONTROL, 1, {"retention.ms": str(7 * DAY)}),
+        Topic(RECEIPTS, 1, {"cleanup.policy": "compact"}),
+        Topic(DEAD_LETTERS, 1, {"retention.ms": str(30 * DAY)}),
+    ]
+
+
+def workload_topics(workload: Workload) -> list[Topic]:
+    """The topics of one workload."""
+    return [
+        # The lake is the archive; Kafka keeps what a replay of a week needs.
+        Topic(workload.records_topic, 0, {"retention.ms": str(7 * DAY), "max.message.bytes": str(LARGEST_MESSAGE)}),
+        # Compacted by record id: a replayed or repeated row leaves one entry, a resolved one leaves none.
+        Topic(workload.rejected_topic, 1, {"cleanup.policy": "compact", "max.message.bytes": str(LARGEST_MESSAGE)}),
+    ]
+
+
+def ensure_topics(workloads: Iterable[Workload]) -> list[str]:
+    """Create what is missing and return its names. Existing topics are left as they are."""
+    current = settings()
+    wanted = shared_topics() + [topic for workload in workloads for topic in workload_topics(workload)]
+    with unavailable(), admin() as client:
+        present = set(client.list_topics())
+        missing = {
+            topic.name: {
+                "num_partitions": topic.partitions or current.kafka_partitions,
+                "replication_factor": current.kafka_replication,
+                "configs": topic.configs | {"min.insync.replicas": str(max(1, current.kafka_replication - 1))},
+            }
+            for topic in wanted
+            if topic.name not in present
+        }
+        if missing:
+            client.create_topics(missing, wait_for_metadata=True)
+    return sorted(missing)

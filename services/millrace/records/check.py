@@ -1,0 +1,106 @@
+"""Checking: every raw row becomes an accepted record, a rejection or a duplicate, and is counted as one of them."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from millrace.records.contract import RAW_LIMIT, Rejection, explain
+from millrace.records.readers import RawRow
+from millrace.records.seen import Seen
+from millrace.workloads.base import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A record ready to publish: its Kafka key and its JSON with `record_id`."""
+
+    key: bytes
+    value: bytes
+
+
+@dataclass
+class Counts:
+    """What became of the rows read; `read` is the sum of the other three."""
+
+    workload: str
+    read: int = 0
+    accepted: int = 0
+    rejected: Counter = field(default_factory=Counter)
+    duplicates: int = 0
+    conflicts: int = 0
+    """Identities that came with different watched values; the latest is what training reads."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self.__dict__, "rejected": dict(sorted(self.rejected.items()))}
+
+
+class Checker:
+    """Checks the rows of one source.
+
+    A record's id is a hash chained over all rows before it. So the same source read again gives the same ids, a
+    source that has grown gives its old rows the same ids, and rows that merely look alike keep ids of their own.
+    Training reads each id once, which is what makes an interrupted ingest safe to repeat.
+    """
+
+    def __init__(self, workload: Workload, source: str = ""):
+        self.workload = workload
+        self.source = source
+        self.counts = Counts(workload.name)
+        self._seen = Seen()
+        self._chain = bytes(16)
+        self._validate = workload.record.__pydantic_validator__.validate_python
+
+    def check(self, rows: Iterable[RawRow]) -> Iterator[Accepted | Rejection | None]:
+        """One outcome a row; None is a duplicate."""
+        for row in rows:
+            yield self.outcome(row)
+
+    def outcome(self, row: RawRow) -> Accepted | Rejection | None:
+        counts = self.counts
+        counts.read += 1
+        self._chain = hashlib.blake2b(
+            row.raw.encode("utf-8", "surrogateescape"), digest_size=16, key=self._chain
+        ).digest()
+        record_id = self._chain.hex()
+        if row.fault:
+            return self._reject(row, record_id, row.fault[0], None, row.fault[1])
+        if found := self.workload.fault(row.values):
+            return self._reject(row, record_id, *found)
+        try:
+            record = self._validate(row.values).__dict__
+        except ValidationError as error:
+            return self._reject(row, record_id, *explain(error))
+        content = orjson.dumps(record)
+        identity = "\0".join([str(record[name]) for name in self.workload.identity]).encode()
+        watched = tuple([record[name] for name in self.workload.watched])
+        if self._seen.repeats(identity, content, watched):
+            counts.duplicates += 1
+            return None
+        counts.conflicts = self._seen.conflicts
+        counts.accepted += 1
+        key = str(record[self.workload.key]).encode()
+        return Accepted(key, b'%s,"record_id":"%s"}' % (content[:-1], record_id.encode()))
+
+    def _reject(self, row: RawRow, record_id: str, code: str, field: str | None, message: str) -> Rejection:
+        self.counts.rejected[code] += 1
+        raw = row.raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return Rejection(
+            code, field, message, raw[:RAW_LIMIT], _printable(row.values), self.source, row.number, record_id
+        )
+
+
+def _printable(values: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Values that JSON can carry: bytes that were not UTF-8 are shown as escapes."""
+    if values is None:
+        return None
+    return {
+        name: value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        if isinstance(value, str)
+        else value
+        for name, value in values.items()
+    }
