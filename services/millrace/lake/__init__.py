@@ -1,0 +1,14 @@
+"""The lake: Iceberg tables declared from record contracts, filled by Kafka Connect, checked before they are read."""
+
+CATALOG = "iceberg"
+"""The catalog's name is part of its rows' key: the sink, Spark and pyiceberg must all use this one."""
+NAMESPACE = "millrace"
+
+
+def table_name(workload: str) -> str:
+    return f"{NAMESPACE}.{workload}"
+
+
+def assignments_name(workload: str) -> str:
+    """The table of the clusters that trainings gave: model, version, record_id, cluster."""
+    return f"{NAMESPACE}.{workload}_assignments"

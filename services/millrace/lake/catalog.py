@@ -1,0 +1,83 @@
+"""The Iceberg catalog as its three users configure it: pyiceberg here, the sink and Spark by properties."""
+
+from functools import lru_cache
+
+from pyiceberg.catalog.sql import SqlCatalog
+
+from millrace.errors import BadInput, Unavailable
+from millrace.lake import CATALOG
+from millrace.settings import settings
+
+
+def warehouse() -> str:
+    return f"s3://{settings().lake_bucket}/warehouse"
+
+
+def java_properties() -> dict[str, str]:
+    """Properties for Iceberg's Java side (the sink and Spark). Holds credentials: never log it."""
+    current = settings()
+    properties = {
+        "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
+        "uri": current.catalog_jdbc,
+        "jdbc.schema-version": "V1",
+        "warehouse": warehouse(),
+        "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+        "client.region": current.s3_region,
+    }
+    if current.catalog_jdbc.startswith("jdbc:sqlite:"):
+        # One connection a process: SQLite locks the whole file while one writes.
+        properties["clients"] = "1"
+    if current.catalog_user:
+        properties["jdbc.user"] = current.catalog_user
+    if current.catalog_password:
+        properties["jdbc.password"] = current.catalog_password.get_secret_value()
+    if current.s3_endpoint:
+        properties |= {"s3.endpoint": current.s3_endpoint, "s3.path-style-access": "true"}
+    if current.s3_access_key and current.s3_secret_key:
+        properties["s3.access-key-id"] = current.s3_access_key
+        properties["s3.secret-access-key"] = current.s3_secret_key.get_secret_value()
+    return properties
+
+
+def sql_uri() -> str:
+    """The catalog's address as SQLAlchemy writes it, from the JDBC one."""
+    current = settings()
+    kind, _, rest = current.catalog_jdbc.removeprefix("jdbc:").partition(":")
+    if kind == "sqlite":
+        return f"sqlite:///{rest}"
+    if kind == "postgresql":
+        password = current.catalog_password.get_secret_value() if current.catalog_password else ""
+        login = f"{current.catalog_user}:{password}@" if current.catalog_user else ""
+        return f"postgresql+psycopg2://{login}{rest.removeprefix('//')}"
+    raise BadInput(
+        f"MILLRACE_CATALOG_JDBC={current.catalog_jdbc!r} is not usable; allowed: jdbc:sqlite:FILE or "
+        "jdbc:postgresql://HOST:PORT/DATABASE.",
+        code="bad_setting",
+        field="catalog_jdbc",
+    )
+
+
+@lru_cache(maxsize=1)
+def catalog() -> SqlCatalog:
+    """pyiceberg's view of the catalog. Raises Unavailable with its address."""
+    current = settings()
+    properties = {
+        "uri": sql_uri(),
+        "warehouse": warehouse(),
+        "s3.region": current.s3_region,
+        "s3.force-virtual-addressing": "false",
+        # Java's JdbcCatalog creates the same tables; whoever comes first does.
+        "init_catalog_tables": "true",
+    }
+    if current.s3_endpoint:
+        properties["s3.endpoint"] = current.s3_endpoint
+    if current.s3_access_key and current.s3_secret_key:
+        properties["s3.access-key-id"] = current.s3_access_key
+        properties["s3.secret-access-key"] = current.s3_secret_key.get_secret_value()
+    try:
+        return SqlCatalog(CATALOG, **properties)
+    except Exception as error:
+        raise Unavailable(
+            f"The catalog at {current.catalog_jdbc} does not answer: {error}. `millrace doctor` says more.",
+            code="catalog_unavailable",
+        ) from error

@@ -1,0 +1,52 @@
+"""How far the lake is behind Kafka, and waiting until it is not."""
+
+import time
+from collections.abc import Callable
+
+from millrace.errors import Unavailable
+from millrace.lake import sink, tables
+from millrace.messaging.client import end_offsets, read_all
+from millrace.messaging.topics import DEAD_LETTERS
+from millrace.workloads.base import Workload
+
+
+def dead_letters(workload: Workload) -> int:
+    """Messages of the workload that Connect could not read at all."""
+    topic = workload.records_topic.encode()
+    places = {
+        (message.headers.get("__connect.errors.partition"), message.headers.get("__connect.errors.offset"))
+        for message in read_all(DEAD_LETTERS)
+        if message.headers.get("__connect.errors.topic") == topic
+    }
+    return len(places)
+
+
+def published(workload: Workload) -> int:
+    """Messages ever published to the records topic: offsets start at 0 and have no gaps."""
+    return sum(end_offsets(workload.records_topic).values())
+
+
+def wait_until_landed(
+    workload: Workload, timeout: float = 180, progress: Callable[[int, int], None] = lambda landed, all_: None
+) -> int:
+    """Wait until the lake holds every published record; returns its rows.
+
+    Raises Unavailable with the sink's state and cause when `timeout` seconds pass without one more row.
+    """
+    target = published(workload)
+    best, since = -1, time.monotonic()
+    while True:
+        landed = tables.total_rows(workload.name)
+        progress(landed, target)
+        if landed >= target or (landed != best and landed + dead_letters(workload) >= target):
+            return landed
+        if landed > best:
+            best, since = landed, time.monotonic()
+        if time.monotonic() - since > timeout:
+            found = sink.status(workload.name)
+            raise Unavailable(
+                f"The lake holds {landed} of {target} records of {workload.name} and got none for {timeout:g} s. "
+                f"{found['connector']} is {found['state']}, its tasks: {found['tasks'] or 'none'}.",
+                code="lake_behind",
+            )
+        time.sleep(0.5)

@@ -1,0 +1,119 @@
+"""Kafka Connect's Iceberg sinks: one connector a workload, its state, and its failed tasks started again."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import httpx
+
+from millrace.errors import Unavailable
+from millrace.lake import CATALOG, table_name
+from millrace.lake.catalog import java_properties
+from millrace.messaging.topics import CONTROL, DEAD_LETTERS
+from millrace.settings import settings
+from millrace.workloads import workloads
+from millrace.workloads.base import Workload
+
+
+def connector_name(workload: str) -> str:
+    return f"lake-{workload}"
+
+
+def connector_config(workload: Workload) -> dict[str, str]:
+    """The sink of one workload. Holds credentials: never log it."""
+    interval = int(settings().commit_interval * 1000)
+    kafka_columns = "org.apache.kafka.connect.transforms.InsertField$Value"
+    config = {
+        "connector.class": "org.apache.iceberg.connect.IcebergSinkConnector",
+        # One task: upstream's fixes for a zombie coordinator's duplicates are not all released.
+        "tasks.max": "1",
+        "topics": workload.records_topic,
+        "iceberg.tables": table_name(workload.name),
+        "iceberg.tables.auto-create-enabled": "false",
+        "iceberg.tables.evolve-schema-enabled": "false",
+        "iceberg.control.topic": CONTROL,
+        "iceberg.control.commit.interval-ms": str(interval),
+        "iceberg.control.commit.timeout-ms": "30000",
+        "iceberg.catalog": CATALOG,
+        "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+        "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+        "value.converter.schemas.enable": "false",
+        "transforms": "position",
+        "transforms.position.type": kafka_columns,
+        "transforms.position.topic.field": "kafka_topic",
+        "transforms.position.partition.field": "kafka_partition",
+        "transforms.position.offset.field": "kafka_offset",
+        "transforms.position.timestamp.field": "kafka_timestamp",
+        "errors.tolerance": "all",
+        "errors.deadletterqueue.topic.name": DEAD_LETTERS,
+        "errors.deadletterqueue.topic.replication.factor": str(settings().kafka_replication),
+        "errors.deadletterqueue.context.headers.enable": "true",
+        # A killed worker's place in the group is held this long before another may read its partitions.
+        "consumer.override.session.timeout.ms": "10000",
+        "consumer.override.heartbeat.interval.ms": "2000",
+        "consumer.override.auto.offset.reset": "earliest",
+    }
+    return config | {f"iceberg.catalog.{name}": value for name, value in java_properties().items()}
+
+
+def _call(method: str, path: str, **options: Any) -> httpx.Response:
+    url = settings().connect_url
+    try:
+        response = httpx.request(method, f"{url}{path}", timeout=30, **options)
+    except httpx.HTTPError as error:
+        raise Unavailable(
+            f"Kafka Connect at {url} does not answer ({type(error).__name__}). `millrace status` shows it.",
+            code="connect_unavailable",
+        ) from error
+    if response.status_code >= 400 and response.status_code not in (404, 409):
+        raise Unavailable(
+            f"Kafka Connect refused {method} {path}: {response.text[:500]}", code="connect_refused"
+        )
+    return response
+
+
+def ensure_sinks(wanted: Iterable[Workload]) -> list[str]:
+    """Create or update the connectors whose configuration differs; returns their names."""
+    changed = []
+    for workload in wanted:
+        name, config = connector_name(workload.name), connector_config(workload)
+        present = _call("GET", f"/connectors/{name}/config")
+        # Connect adds the name and masks nothing, so an unchanged configuration is seen and left alone.
+        if present.status_code == 200 and present.json() == config | {"name": name}:
+            continue
+        _call("PUT", f"/connectors/{name}/config", json=config)
+        changed.append(name)
+    return changed
+
+
+def status(workload: str) -> dict[str, Any]:
+    """{"connector", "state", "tasks": [{"id", "state", "cause"}]} of a workload's sink."""
+    name = connector_name(workload)
+    response = _call("GET", f"/connectors/{name}/status")
+    if response.status_code != 200:
+        return {"connector": name, "state": "ABSENT", "tasks": []}
+    body = response.json()
+    tasks = [
+        {"id": task["id"], "state": task["state"], "cause": cause_of(task.get("trace", ""))}
+        for task in body["tasks"]
+    ]
+    return {"connector": name, "state": body["connector"]["state"], "tasks": tasks}
+
+
+def cause_of(trace: str) -> str | None:
+    """The innermost cause of a Java stack trace, which is the line that says what went wrong."""
+    lines = [line for line in trace.splitlines() if line and not line.startswith(("\t", " "))]
+    return lines[-1].removeprefix("Caused by: ") if lines else None
+
+
+def watch_once() -> list[str]:
+    """Restart every failed connector or task; one sentence each, with its cause."""
+    said = []
+    for name in workloads():
+        found = status(name)
+        failed = [task for task in found["tasks"] if task["state"] == "FAILED"]
+        if not failed and found["state"] != "FAILED":
+            continue
+        _call("POST", f"/connectors/{found['connector']}/restart?includeTasks=true&onlyFailed=true")
+        causes = "; ".join(task["cause"] or "no cause given" for task in failed) or "the connector itself"
+        said.append(f"{found['connector']} had failed ({causes}) and was restarted.")
+    return said
