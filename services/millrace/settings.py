@@ -44,6 +44,14 @@ class Settings(BaseSettings):
     cache: Path = Path("~/.cache/millrace")
     """Where downloaded jars are kept, shared by all checkouts. The default value is ~/.cache/millrace."""
 
+    maven_url: str = "https://repo1.maven.org/maven2"
+    """Where jars are downloaded from. The default value is https://repo1.maven.org/maven2."""
+    local_s3: str = Field("s3proxy", pattern="^(s3proxy|minio)$")
+    """The S3 server of the one-machine stack: s3proxy, or minio where its binary is found. The default value is
+    s3proxy."""
+    local_disk: int = Field(2_000_000_000, ge=0)
+    """Free bytes that `millrace up` insists on in `home`. The default value is 2000000000."""
+
     kafka_bootstrap: str = "127.0.0.1:9092"
     """host:port list of the brokers. The default value is 127.0.0.1:9092."""
     kafka_partitions: int = Field(4, ge=1, le=1000)

@@ -1,0 +1,68 @@
+"""A child process of the stack: what to run, and how to tell that it is ready."""
+
+import ctypes
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Child:
+    """`ready` answers whether it serves now; `seconds` is how long a start may take."""
+
+    name: str
+    command: list[str]
+    port: int
+    ready: Callable[[], bool]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 60
+
+
+def answers(url: str, *statuses: int) -> Callable[[], bool]:
+    """A readiness probe: `url` answers with one of `statuses` (200 if none is given)."""
+
+    def probe() -> bool:
+        try:
+            return httpx.get(url, timeout=2).status_code in (statuses or (200,))
+        except httpx.HTTPError:
+            return False
+
+    return probe
+
+
+def _die_with_parent() -> None:
+    """On Linux the kernel ends the child when its supervisor is gone, even by kill -9."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def start(child: Child, log: Path, environment: Mapping[str, str]) -> subprocess.Popen:
+    """Start it with its output appended to `log`, in a process group of its own."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            child.command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**environment, **child.environment},
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+
+
+def last_words(log: Path, start: int = 0) -> str:
+    """The line of a log, from byte `start` on, that most likely says what went wrong."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(start, log.stat().st_size - 65_536))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return "no log"
+    told = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("at ")]
+    causes = [line for line in told if "Caused by" in line or "Exception" in line or "ERROR" in line]
+    return (causes or told or ["no output"])[-1][:300]

@@ -1,0 +1,129 @@
+"""Starting, stopping and describing the one-machine stack."""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psutil
+
+from millrace.errors import Conflict, Unavailable
+from millrace.local import jars, java, s3, state
+from millrace.settings import settings
+
+BUNDLES = ["kafka", "connect-iceberg", "s3proxy", "spark"]
+Say = Callable[[str], None]
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """One `up` or `down` at a time for a home."""
+    home = settings().home
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "up.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(f"Another `millrace up` or `down` is at work in {home}; wait for it to end.") from None
+        yield
+
+
+def check_disk() -> None:
+    current = settings()
+    free = shutil.disk_usage(current.home).free
+    if free < current.local_disk:
+        raise Unavailable(
+            f"{current.home} has {free / 1e9:.1f} GB free and the stack wants {current.local_disk / 1e9:.1f} GB. Free "
+            "some, or set MILLRACE_HOME to a larger disk.",
+            code="no_disk",
+        )
+
+
+def up(say: Say = lambda sentence: None, progress: jars.Progress = lambda done, all_: None) -> bool:
+    """Start the stack and wait until every part serves. False when it ran already and nothing was changed.
+
+    Raises Unavailable with the one cause when a part can't start; all that was started is stopped again.
+    """
+    with locked():
+        if state.supervisor() and state.read(state.state_file())["phase"] == "running":
+            return False
+        _end(state.supervisor(), *state.orphans())
+        check_disk()
+        java.ensure()
+        if settings().local_s3 == "minio":
+            s3.minio_binary()
+        if any(jars.missing(bundle) for bundle in BUNDLES):
+            say("downloading the jars of Kafka, Connect, S3 and Spark, once for this machine")
+        jars.ensure(BUNDLES, progress)
+        say("starting Kafka, S3, Connect and the API")
+        _start()
+        settings.cache_clear()
+    return True
+
+
+def _start() -> None:
+    home = settings().home
+    (home / "logs").mkdir(exist_ok=True)
+    state.state_file().unlink(missing_ok=True)
+    with (home / "logs/supervisor.log").open("ab") as log:
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "millrace.local.supervisor"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "MILLRACE_HOME": str(home)},
+        )
+    try:
+        while True:
+            found = state.read(state.state_file())
+            if found.get("phase") == "running":
+                return
+            if daemon.poll() is not None:
+                reason = found.get("error") or f"the supervisor ended with {daemon.returncode}, see {log.name}"
+                raise Unavailable(f"The stack did not start: {reason}", code="start_failed")
+            time.sleep(0.1)
+    except BaseException:
+        # Ctrl-C while it starts must leave nothing half-started.
+        if daemon.poll() is None:
+            daemon.terminate()
+            daemon.wait()
+        raise
+
+
+def _end(*processes: psutil.Process | None) -> bool:
+    """SIGTERM, then SIGKILL. True when there was something to end."""
+    living = [process for process in processes if process]
+    for process in living:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGTERM)
+    _, stubborn = psutil.wait_procs(living, timeout=60)
+    for process in stubborn:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(stubborn, timeout=10)
+    return bool(living)
+
+
+def down() -> bool:
+    """Stop everything; False when nothing ran. Data, models and ports are kept for the next `up`."""
+    with locked():
+        return _end(state.supervisor()) | _end(*state.orphans())
+
+
+def status() -> dict[str, Any]:
+    """{"phase", "notes", "children": [{"name", "port", "pid", "state", "restarts", "last_error", "memory"}]}."""
+    found = state.read(state.state_file())
+    if not found or not state.supervisor():
+        return {"phase": "stopped", "notes": [], "children": [], "error": found.get("error")}
+    children = []
+    for child in found["children"].values():
+        running = state.process(child["pid"], child["started_at"])
+        children.append(child | {"memory": running.memory_info().rss if running else 0})
+    return {"phase": found["phase"], "notes": found["notes"], "children": children, "error": found["error"]}

@@ -1,0 +1,96 @@
+"""What the stack writes down about itself: addresses for the settings, states for people."""
+
+import json
+import os
+import secrets
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from millrace.settings import settings
+
+
+@dataclass
+class ChildState:
+    name: str
+    port: int
+    pid: int | None = None
+    state: str = "waiting"
+    """waiting, starting, running, restarting or stopped."""
+    restarts: int = 0
+    last_error: str | None = None
+    started_at: float | None = None
+
+
+@dataclass
+class State:
+    """`phase` is starting, running, failed, stopping or stopped; `created` tells a pid from a later one's."""
+
+    pid: int
+    created: float
+    phase: str = "starting"
+    error: str | None = None
+    notes: list[str] = field(default_factory=list)
+    children: dict[str, ChildState] = field(default_factory=dict)
+
+    def save(self) -> None:
+        write_private(state_file(), asdict(self))
+
+
+def state_file() -> Path:
+    return settings().home / "state.json"
+
+
+def endpoints_file() -> Path:
+    return settings().home / "endpoints.json"
+
+
+def write_private(path: Path, content: dict[str, Any]) -> None:
+    """Replace a JSON file in one step; only its owner may read it."""
+    part = path.with_suffix(".part")
+    part.touch(mode=0o600)
+    part.write_text(json.dumps(content, indent=1))
+    os.replace(part, path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a JSON file, empty where there is none."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+
+
+def process(pid: int | None, created: float | None) -> psutil.Process | None:
+    """The living process of that pid and start time, or None."""
+    try:
+        found = psutil.Process(pid) if pid else None
+        alive = found and found.status() != psutil.STATUS_ZOMBIE
+        return found if alive and abs(found.create_time() - (created or 0)) < 5 else None
+    except psutil.Error:
+        return None
+
+
+def supervisor() -> psutil.Process | None:
+    """The running supervisor of this home, or None."""
+    state = read(state_file())
+    return process(state.get("pid"), state.get("created"))
+
+
+def orphans() -> list[psutil.Process]:
+    """Children that a killed supervisor left and that have not ended yet."""
+    children = read(state_file()).get("children", {}).values()
+    return [found for child in children if (found := process(child["pid"], child["started_at"]))]
+
+
+def credentials() -> tuple[str, str]:
+    """The S3 server's key and secret, made at random once for this home."""
+    before = read(endpoints_file())
+    return before.get("s3_access_key") or secrets.token_hex(10), before.get("s3_secret_key") or secrets.token_hex(20)
+
+
+def now() -> float:
+    return time.time()

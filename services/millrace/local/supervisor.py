@@ -1,0 +1,182 @@
+"""The daemon that starts the children, starts a dead one again, and stops all of them on SIGTERM."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from millrace.errors import MillraceError, Unavailable
+from millrace.local import api, child, connect, java, kafka, ports, s3, state
+from millrace.settings import settings
+
+GRACE = 25  # seconds that a child has for stopping before it is killed
+STEADY = 60  # seconds after which a child counts as well again
+WATCH = 5  # seconds between two looks at Connect's tasks
+
+
+class Supervisor:
+    def __init__(self) -> None:
+        self.home = settings().home
+        self.logs = self.home / "logs"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.state = state.State(pid=os.getpid(), created=state.now())
+        self.children: list[child.Child] = []
+        self.processes: dict[str, subprocess.Popen] = {}
+        self.starts: dict[str, int] = {}
+        self.retry_at: dict[str, float] = {}
+        self.stopping = threading.Event()
+
+    def say(self, sentence: str) -> None:
+        print(time.strftime("%Y-%m-%dT%H:%M:%S"), sentence, flush=True)
+
+    def prepare(self) -> None:
+        """Choose ports and credentials, write them down, and configure every child."""
+        before = state.read(self.home / "ports.json")
+        chosen = {}
+        for name in ports.DEFAULTS:
+            chosen[name], note = ports.choose(name, before.get(name))
+            if note:
+                self.state.notes.append(note)
+                self.say(note)
+        state.write_private(self.home / "ports.json", chosen)
+        key, secret = state.credentials()
+        endpoints = {
+            "kafka_bootstrap": f"127.0.0.1:{chosen['kafka']}",
+            "connect_url": f"http://127.0.0.1:{chosen['connect']}",
+            "s3_endpoint": f"http://127.0.0.1:{chosen['s3']}",
+            "s3_access_key": key,
+            "s3_secret_key": secret,
+            "catalog_jdbc": f"jdbc:sqlite:{self.home / 'catalog.db'}",
+            "api_port": chosen["api"],
+        }
+        state.write_private(state.endpoints_file(), endpoints)
+        found = java.find()
+        self.children = [
+            kafka.prepare(self.home, found, chosen["kafka"], chosen["kafka_controller"]),
+            s3.prepare(self.home, found, chosen["s3"], key, secret),
+            connect.prepare(self.home, found, chosen["connect"], chosen["kafka"], settings().s3_region),
+            api.prepare(chosen["api"]),
+        ]
+        self.state.children = {c.name: state.ChildState(c.name, c.port) for c in self.children}
+        self.state.save()
+
+    def log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+    def launch(self, one: child.Child) -> None:
+        log = self.log(one.name)
+        self.starts[one.name] = log.stat().st_size if log.exists() else 0
+        environment = {**os.environ, "MILLRACE_HOME": str(self.home)}
+        self.processes[one.name] = child.start(one, log, environment)
+        known = self.state.children[one.name]
+        known.pid, known.state, known.started_at = self.processes[one.name].pid, "starting", state.now()
+        self.state.save()
+
+    def wait_ready(self, one: child.Child) -> None:
+        """Raises Unavailable with the child's last words when it dies or takes too long."""
+        deadline = time.monotonic() + one.seconds
+        while not self.stopping.is_set():
+            gone = self.processes[one.name].poll()
+            if gone is None and one.ready():
+                self.state.children[one.name].state = "running"
+                self.state.save()
+                return
+            if gone is not None or time.monotonic() > deadline:
+                what = f"ended with {gone}" if gone is not None else f"was not ready after {one.seconds:g} s"
+                log = self.log(one.name)
+                words = child.last_words(log, self.starts[one.name])
+                raise Unavailable(f"{one.name} {what}: {words} (log: {log})", code="start_failed")
+            time.sleep(0.1)
+
+    def start_all(self) -> None:
+        """Kafka and S3 first, side by side; Connect and the API need them."""
+        for pair in (self.children[:2], self.children[2:]):
+            for one in pair:
+                self.launch(one)
+            for one in pair:
+                self.wait_ready(one)
+
+    def look_after(self, one: child.Child) -> None:
+        """Start a dead child again, each time a little later, and mark a steady one."""
+        known, process = self.state.children[one.name], self.processes[one.name]
+        gone = process.poll()
+        if gone is None:
+            if known.state in ("starting", "restarting") and one.ready():
+                known.state = "running"
+                self.say(f"{one.name} runs again.")
+                self.state.save()
+            return
+        if known.state != "restarting" or one.name not in self.retry_at:
+            steady = state.now() - (known.started_at or 0) > STEADY
+            known.restarts = 1 if steady else known.restarts + 1
+            pause = min(30.0, 0.5 * 2 ** (known.restarts - 1))
+            words = child.last_words(self.log(one.name), self.starts[one.name])
+            how = f"was killed by {signal.Signals(-gone).name}" if gone < 0 else f"ended with {gone}: {words}"
+            known.last_error = f"{one.name} {how}; it is started again in {pause:g} s (restart {known.restarts})."
+            known.state = "restarting"
+            self.retry_at[one.name] = time.monotonic() + pause
+            self.say(known.last_error)
+            self.state.save()
+        elif time.monotonic() >= self.retry_at[one.name]:
+            del self.retry_at[one.name]
+            self.launch(one)
+
+    def watch_sinks(self) -> None:
+        """Connect's failed tasks are shown and restarted, beside the children."""
+        while not self.stopping.wait(WATCH):
+            try:
+                from millrace.lake import sink
+
+                for sentence in sink.watch_once():
+                    self.say(sentence)
+            except MillraceError:
+                continue  # Connect is starting; the child itself is looked after above.
+
+    def stop_all(self) -> None:
+        """In reverse order, so that whoever writes stops before what it writes to."""
+        self.state.phase = "stopping"
+        self.state.save()
+        for one in reversed(self.children):
+            process = self.processes.get(one.name)
+            if process is None:
+                continue
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(GRACE)
+                except subprocess.TimeoutExpired:
+                    self.say(f"{one.name} did not stop within {GRACE} s and was killed.")
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            self.state.children[one.name].state = "stopped"
+        self.say("all stopped.")
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stopping.set())
+        try:
+            self.prepare()
+            self.start_all()
+            self.state.phase = "running"
+            self.state.save()
+            self.say("all children run.")
+            threading.Thread(target=self.watch_sinks, daemon=True).start()
+            while not self.stopping.wait(0.2):
+                for one in self.children:
+                    self.look_after(one)
+        except (MillraceError, OSError) as error:
+            self.state.error = str(error)
+            self.say(str(error))
+        finally:
+            self.stopping.set()
+            self.stop_all()
+            self.state.phase = "failed" if self.state.error else "stopped"
+            self.state.save()
+        return 1 if self.state.error else 0
+
+
+if __name__ == "__main__":
+    sys.exit(Supervisor().run())
