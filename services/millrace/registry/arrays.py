@@ -1,0 +1,41 @@
+"""Arrays to checksummed `.npy` bytes and back; nothing that could run code is ever read."""
+
+import hashlib
+import io
+
+import numpy as np
+
+from millrace.errors import Corrupt
+from millrace.registry.manifest import ArraySpec
+
+
+def pack(name: str, array: np.ndarray) -> tuple[ArraySpec, bytes]:
+    """The `.npy` bytes of an array and what the manifest says about them."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    content = buffer.getvalue()
+    checksum = hashlib.sha256(content).hexdigest()
+    return ArraySpec(file=f"{name}.npy", sha256=checksum, dtype=str(array.dtype), shape=array.shape), content
+
+
+def unpack(spec: ArraySpec, content: bytes, where: str) -> np.ndarray:
+    """The array, checked against the manifest. Raises Corrupt with both values of what differs."""
+    found = hashlib.sha256(content).hexdigest()
+    if found != spec.sha256:
+        raise Corrupt(
+            f"{where} has the checksum {found[:16]}... over {len(content)} bytes; its manifest says "
+            f"{spec.sha256[:16]}.... The file was truncated or changed.",
+            field=spec.file,
+        )
+    try:
+        array = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise Corrupt(f"{where} is not an array: {error}.", field=spec.file) from None
+    if (str(array.dtype), array.shape) != (spec.dtype, spec.shape):
+        raise Corrupt(
+            f"{where} is {array.dtype}{list(array.shape)}; its manifest says {spec.dtype}{list(spec.shape)}.",
+            field=spec.file,
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise Corrupt(f"{where} holds a value that is not finite.", field=spec.file)
+    return array

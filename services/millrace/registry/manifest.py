@@ -1,0 +1,100 @@
+"""The manifest of a model version: everything that an answer can be traced back to."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from millrace.errors import Corrupt
+
+FORMAT = "millrace.model/1"
+Name = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FeatureSpec(Strict):
+    """One input column in the model's order; `default` is what the API assumes when it is left out."""
+
+    field: str
+    transform: str
+    default: Any = None
+
+
+class ArraySpec(Strict):
+    """One `.npy` file beside the manifest."""
+
+    file: str = Field(pattern=r"^[a-z][a-z0-9_]*\.npy$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class DataSpec(Strict):
+    """What a training read: a snapshot of a table and, per Kafka partition, the first and last offset."""
+
+    table: str
+    snapshot_id: str
+    window: str
+    rows: int
+    """Distinct records in the window, each once."""
+    fitted: int
+    held_out: int
+    """Records kept apart for the gate; they are assigned a cluster, but did not move a centre."""
+    without_features: int
+    """Records in which a feature of the model is unknown."""
+    repeated: int = 0
+    """Rows left out because their record is there already (an ingest that ran twice)."""
+    superseded: int = 0
+    """Rows left out because a later record of the same identity replaced them."""
+    offsets: dict[str, tuple[int, int]]
+
+
+class Draft(Strict):
+    """A manifest before the registry has given it a version and written its arrays."""
+
+    workload: str = Name
+    model: str = Name
+    algorithm: str
+    features: list[FeatureSpec]
+    names: dict[str, list[str]]
+    schema_hash: str
+    parameters: dict[str, Any]
+    metrics: dict[str, float]
+    data: DataSpec
+    code_version: str
+
+
+class Manifest(Draft):
+    """A published version; the file is never changed."""
+
+    format: str = FORMAT
+    version: str
+    created_at: datetime
+    arrays: dict[str, ArraySpec]
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.workload}/{self.model}"
+
+
+def parse(content: bytes, where: str) -> Manifest:
+    """The manifest in a file. Raises Corrupt that names the file and what is wrong with it."""
+    try:
+        return check_format(Manifest.model_validate_json(content), where)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "file"
+        raise Corrupt(f"{where} is not a manifest of {FORMAT}: {field}: {first['msg']}.", field=field) from None
+
+
+def check_format(manifest: Manifest, where: str) -> Manifest:
+    if manifest.format != FORMAT:
+        raise Corrupt(
+            f"{where} has the format {manifest.format!r}; this version of Millrace reads {FORMAT!r}.",
+            field="format",
+            allowed=FORMAT,
+        )
+    return manifest

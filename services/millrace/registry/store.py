@@ -1,0 +1,122 @@
+"""A bucket of any S3, with its errors as sentences and its conditional writes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from millrace.errors import Conflict, NotFound, Unavailable
+from millrace.settings import settings
+
+LOST_RACE = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+ABSENT = {"NoSuchKey", "NoSuchBucket", "404", "NotFound"}
+
+
+def client() -> Any:
+    """A boto3 client for the configured S3. Creating one takes half a second: keep it."""
+    current = settings()
+    keys = {}
+    if current.s3_access_key and current.s3_secret_key:
+        keys = {
+            "aws_access_key_id": current.s3_access_key,
+            "aws_secret_access_key": current.s3_secret_key.get_secret_value(),
+        }
+    return boto3.client(
+        "s3",
+        endpoint_url=current.s3_endpoint or None,
+        region_name=current.s3_region,
+        config=Config(
+            connect_timeout=3,
+            read_timeout=15,
+            retries={"max_attempts": 4, "mode": "standard"},
+            s3={"addressing_style": "path"} if current.s3_endpoint else {},
+            # Not every S3 knows the newer trailing checksums; sha256 of each array stands in the manifest.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+        **keys,
+    )
+
+
+class ObjectStore:
+    """One bucket. Every method raises Unavailable when the server can't be reached or refuses the credentials."""
+
+    def __init__(self, bucket: str):
+        self.bucket = bucket
+        self._client = client()
+
+    @contextmanager
+    def _said(self, key: str) -> Iterator[None]:
+        where = f"s3://{self.bucket}/{key}"
+        try:
+            yield
+        except ClientError as error:
+            code = error.response["Error"].get("Code", "")
+            if code in ABSENT:
+                raise NotFound(f"{where} does not exist.", field="key") from None
+            if code in LOST_RACE:
+                raise Conflict(f"{where} was changed by somebody else in the meantime.") from None
+            raise Unavailable(f"S3 refused {where}: {code} {error.response['Error'].get('Message', '')}") from error
+        except BotoCoreError as error:
+            raise Unavailable(
+                f"S3 at {settings().s3_endpoint or 'AWS'} does not answer for {where}: {error}", code="s3_unavailable"
+            ) from error
+
+    def ensure_bucket(self) -> bool:
+        """Create the bucket; False when it was there."""
+        try:
+            with self._said(""):
+                self._client.head_bucket(Bucket=self.bucket)
+            return False
+        except NotFound:
+            with self._said(""):
+                self._client.create_bucket(Bucket=self.bucket)
+            return True
+
+    def get(self, key: str) -> tuple[bytes, str]:
+        """(content, ETag). Raises NotFound."""
+        with self._said(key):
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
+            return answer["Body"].read(), answer["ETag"]
+
+    def get_if_changed(self, key: str, etag: str | None) -> tuple[bytes, str] | None:
+        """None when the object still has that ETag. Raises NotFound."""
+        condition = {"IfNoneMatch": etag} if etag else {}
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=key, **condition)
+            return answer["Body"].read(), answer["ETag"]
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 304:
+                return None
+            with self._said(key):
+                raise
+        except BotoCoreError:
+            with self._said(key):
+                raise
+        return None
+
+    def put_if_absent(self, key: str, content: bytes) -> str:
+        """Write a new object and return its ETag. Raises Conflict when it exists."""
+        with self._said(key):
+            return self._client.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")["ETag"]
+
+    def put_if_match(self, key: str, content: bytes, etag: str) -> str:
+        """Replace the object only if it still has that ETag. Raises Conflict."""
+        with self._said(key):
+            return self._client.put_object(Bucket=self.bucket, Key=key, Body=content, IfMatch=etag)["ETag"]
+
+    def delete(self, key: str) -> None:
+        with self._said(key):
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+
+    def names(self, prefix: str) -> list[str]:
+        """The first path parts below a prefix that ends in `/`, sorted."""
+        with self._said(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=prefix, Delimiter="/"
+            )
+            found = [common["Prefix"] for page in pages for common in page.get("CommonPrefixes", ())]
+        return sorted(name.removeprefix(prefix).rstrip("/") for name in found)
