@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from millrace.errors import Corrupt
@@ -82,19 +83,21 @@ class Manifest(Draft):
 
 def parse(content: bytes, where: str) -> Manifest:
     """The manifest in a file. Raises Corrupt that names the file and what is wrong with it."""
+    # The format first: the fields of another format would only give a misleading sentence.
     try:
-        return check_format(Manifest.model_validate_json(content), where)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "file"
-        raise Corrupt(f"{where} is not a manifest of {FORMAT}: {field}: {first['msg']}.", field=field) from None
-
-
-def check_format(manifest: Manifest, where: str) -> Manifest:
-    if manifest.format != FORMAT:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise Corrupt(f"{where} is not JSON: {error}. The file was truncated or changed.", field="file") from None
+    given = found.get("format") if isinstance(found, dict) else None
+    if given != FORMAT:
         raise Corrupt(
-            f"{where} has the format {manifest.format!r}; this version of Millrace reads {FORMAT!r}.",
+            f"{where} has the format {given!r}; this version of Millrace reads {FORMAT!r}.",
             field="format",
             allowed=FORMAT,
         )
-    return manifest
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise Corrupt(f"{where} is not a manifest of {FORMAT}: {field}: {first['msg']}.", field=field) from None

@@ -1,69 +1,72 @@
 """Publishing, loading, promoting and rolling back versions.
 
-    models/<workload>/<model>/<version>/manifest.json     written last: a version without one does not exist
-    models/<workload>/<model>/<version>/<array>.npy
-    models/<workload>/<model>/champion.json               the only object that ever changes, by conditional PUT
+models/<workload>/<model>/<version>/manifest.json     written last: a version without one does not exist
+models/<workload>/<model>/<version>/<array>.npy
+models/<workload>/<model>/champion.json               the only object that ever changes, by conditional PUT
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import orjson
 
 from millrace.errors import Conflict, Corrupt, NotFound
 from millrace.registry import arrays as packing
+from millrace.registry import champion as champions
+from millrace.registry.champion import Champion
+from millrace.registry.champion import read as read_champion
+from millrace.registry.checks import check_model, scorer
 from millrace.registry.manifest import Draft, Manifest, parse
 from millrace.registry.store import ObjectStore
-from millrace.scoring.kmeans import KMeans
 from millrace.settings import settings
 
-HISTORY = 100  # earlier champions remembered for rollback
+__all__ = ["NONE_YET", "Champion", "Registry", "champion_key", "folder", "read_champion", "scorer"]
+
+NONE_YET = "none"
+"""As `expected_etag`: promote only if the model has no champion yet."""
 
 
-@dataclass(frozen=True)
-class Champion:
-    """What is served: `previous` is what `rollback` goes back to; `etag` guards the next move."""
+def folder(workload: str, model: str, version: str) -> str:
+    return f"models/{workload}/{model}/{version}"
 
-    version: str
-    promoted_at: str
-    history: list[str]
-    etag: str
 
-    @property
-    def previous(self) -> str | None:
-        return self.history[-1] if self.history else None
+def champion_key(workload: str, model: str) -> str:
+    return f"models/{workload}/{model}/champion.json"
 
 
 class Registry:
+    """The registry in `store`; by default the bucket of the settings. Every method may raise Unavailable."""
+
     def __init__(self, store: ObjectStore | None = None):
         self.store = store or ObjectStore(settings().models_bucket)
 
     def publish(self, draft: Draft, arrays: dict[str, np.ndarray]) -> Manifest:
-        """Write a new version, manifest last, and return it. It is not served until it is promoted."""
+        """Write a new version, manifest last, and return it. It is not served until it is promoted.
+
+        Raises Corrupt, before anything is written, when arrays, names and features don't fit together.
+        """
         packed = {name: packing.pack(name, array) for name, array in arrays.items()}
         specs = {name: spec for name, (spec, _) in packed.items()}
         content = draft.model_dump_json() + "".join(spec.sha256 for spec in specs.values())
         now = datetime.now(UTC)
         version = f"{now:%Y%m%dT%H%M%SZ}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
         manifest = Manifest(**draft.model_dump(), version=version, created_at=now, arrays=specs)
-        check_model(manifest, arrays)
-        folder = self._folder(draft.workload, draft.model, version)
+        target = folder(draft.workload, draft.model, version)
+        check_model(manifest, arrays, target)
         for spec, body in packed.values():
-            self.store.put_if_absent(f"{folder}/{spec.file}", body)
-        self.store.put_if_absent(f"{folder}/manifest.json", manifest.model_dump_json(indent=1).encode())
+            self.store.put_if_absent(f"{target}/{spec.file}", body)
+        self.store.put_if_absent(f"{target}/manifest.json", manifest.model_dump_json(indent=1).encode())
         return manifest
 
     def manifest(self, workload: str, model: str, version: str) -> Manifest:
         """Raises NotFound for an unknown version, Corrupt for one whose manifest can't be trusted."""
-        key = f"{self._folder(workload, model, version)}/manifest.json"
+        key = f"{folder(workload, model, version)}/manifest.json"
         try:
             content, _ = self.store.get(key)
         except NotFound:
             raise NotFound(
-                f"There is no version {version!r} of {workload}/{model}; `millrace models list {workload}` shows them.",
+                f"There is no version {version!r} of {workload}/{model}; see `millrace models list {workload}`.",
                 field="version",
             ) from None
         found = parse(content, key)
@@ -74,108 +77,107 @@ class Registry:
     def load(self, workload: str, model: str, version: str) -> tuple[Manifest, dict[str, np.ndarray]]:
         """The manifest and the arrays, each checked. Raises NotFound or Corrupt with a sentence."""
         manifest = self.manifest(workload, model, version)
-        folder = self._folder(workload, model, version)
+        place = folder(workload, model, version)
         arrays = {}
         for name, spec in manifest.arrays.items():
-            key = f"{folder}/{spec.file}"
+            key = f"{place}/{spec.file}"
             try:
                 content, _ = self.store.get(key)
             except NotFound:
                 raise Corrupt(f"{key} is named by its manifest and does not exist.", field=spec.file) from None
             arrays[name] = packing.unpack(spec, content, key)
-        check_model(manifest, arrays)
+        check_model(manifest, arrays, f"{place}/manifest.json")
         return manifest, arrays
 
     def models(self, workload: str) -> list[str]:
+        """The models of a workload that have ever been published."""
         return self.store.names(f"models/{workload}/")
 
     def versions(self, workload: str, model: str) -> list[str]:
-        """All versions, oldest first: their names sort by time."""
+        """All versions, oldest first: their names sort by time. One that was never finished is among them."""
         return self.store.names(f"models/{workload}/{model}/")
 
+    def manifests(self, workload: str, model: str) -> list[Manifest]:
+        """The manifests of all versions that are whole, oldest first."""
+        found = []
+        for version in self.versions(workload, model):
+            try:
+                found.append(self.manifest(workload, model, version))
+            except (NotFound, Corrupt):
+                continue
+        return found
+
     def champion(self, workload: str, model: str) -> Champion | None:
+        key = champion_key(workload, model)
         try:
-            content, etag = self.store.get(self._champion_key(workload, model))
+            content, etag = self.store.get(key)
         except NotFound:
             return None
-        return read_champion(content, etag)
+        return read_champion(content, etag, key)
 
-    def promote(self, workload: str, model: str, version: str, expected: Champion | None = None) -> Champion:
+    def champion_if_changed(self, workload: str, model: str, etag: str | None) -> Champion | None:
+        """None when the champion still has that ETag. Raises NotFound when there is no champion."""
+        key = champion_key(workload, model)
+        found = self.store.get_if_changed(key, etag)
+        return read_champion(*found, key) if found else None
+
+    def promote(
+        self,
+        workload: str,
+        model: str,
+        version: str,
+        expected: Champion | None = None,
+        *,
+        expected_etag: str | None = None,
+    ) -> Champion:
         """Make a version the champion, after it was loaded and checked.
 
-        `expected` is the champion that the decision was based on; by default the one there is now. Raises Conflict
-        when another promotion came first: the loser changes nothing.
+        `expected`, or its `expected_etag`, is the champion on which the decision was based (NONE_YET:
+        there was none); left out, it is the one there is now. Raises Conflict when another promotion came
+        first: the loser changes nothing. A version that is the champion already stays it, history and all.
         """
         self.load(workload, model, version)
-        before = expected or self.champion(workload, model)
+        before = self.champion(workload, model)
+        actual = before.etag if before else NONE_YET
+        if (expected.etag if expected else expected_etag) not in (None, actual):
+            raise self._lost(workload, model, version)
         if before and before.version == version:
             return before
-        history = [*before.history, before.version][-HISTORY:] if before else []
-        return self._move(workload, model, version, history, before)
+        return self._move(workload, model, version, before.with_itself() if before else [], before)
 
     def rollback(self, workload: str, model: str) -> Champion:
         """Serve the previous champion again. Raises Conflict when there is none."""
         before = self.champion(workload, model)
         if before is None or before.previous is None:
-            raise Conflict(f"{workload}/{model} has no earlier champion to go back to.")
+            raise Conflict(
+                f"{workload}/{model} has no earlier champion to go back to; "
+                "`millrace models promote` takes any version."
+            )
         self.load(workload, model, before.previous)
         return self._move(workload, model, before.previous, before.history[:-1], before)
 
     def _move(self, workload: str, model: str, version: str, history: list[str], before: Champion | None) -> Champion:
-        key = self._champion_key(workload, model)
+        key = champion_key(workload, model)
         now = datetime.now(UTC).isoformat()
-        content = orjson.dumps({"version": version, "promoted_at": now, "history": history})
+        content = champions.write(version, now, history)
         try:
             etag = (
-                self.store.put_if_match(key, content, before.etag)
-                if before
-                else self.store.put_if_absent(key, content)
+                self.store.put_if_match(key, content, before.etag) if before else self.store.put_if_absent(key, content)
             )
         except Conflict:
-            raise Conflict(
-                f"{workload}/{model} got another champion while {version} was being promoted; nothing was changed. "
-                "Look at `millrace models list` and decide again.",
-            ) from None
+            raise self._lost(workload, model, version) from None
         return Champion(version, now, history, etag)
+
+    @staticmethod
+    def _lost(workload: str, model: str, version: str) -> Conflict:
+        return Conflict(
+            f"{workload}/{model} got another champion while {version} was being promoted; nothing was "
+            "changed. Look at `millrace models list` and decide again.",
+            code="lost_race",
+        )
 
     def trace(self, workload: str, model: str, version: str) -> dict[str, Any]:
         """From a version back to its data: snapshot, offset ranges, code version, parameters, metrics."""
         found = self.manifest(workload, model, version)
-        kept = ("workload", "model", "version", "created_at", "code_version", "schema_hash", "parameters", "metrics")
-        dumped = found.model_dump(mode="json")
-        return {name: dumped[name] for name in kept} | {"data": dumped["data"]}
-
-    @staticmethod
-    def _folder(workload: str, model: str, version: str) -> str:
-        return f"models/{workload}/{model}/{version}"
-
-    @staticmethod
-    def _champion_key(workload: str, model: str) -> str:
-        return f"models/{workload}/{model}/champion.json"
-
-
-def read_champion(content: bytes, etag: str) -> Champion:
-    """Raises Corrupt when the file is not a champion."""
-    try:
-        body = orjson.loads(content)
-        return Champion(body["version"], body["promoted_at"], list(body["history"]), etag)
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise Corrupt(f"champion.json can't be read: {error!r}.", field="champion.json") from None
-
-
-def check_model(manifest: Manifest, arrays: dict[str, np.ndarray]) -> None:
-    """Whether names, features and arrays fit together. Raises Corrupt with both sizes."""
-    if manifest.algorithm != "kmeans":
-        raise Corrupt(f"Algorithm {manifest.algorithm!r} is not known; allowed: kmeans.", field="algorithm")
-    if lacking := {"mean", "scale", "centres"} - set(arrays):
-        raise Corrupt(f"{manifest.full_name} lacks the arrays {sorted(lacking)}.", field="arrays")
-    width, (k, columns) = len(manifest.features), arrays["centres"].shape
-    if not (columns == width == len(arrays["mean"]) == len(arrays["scale"])):
-        raise Corrupt(f"{manifest.full_name}: {width} features, but centres of {columns} columns.", field="centres")
-    for column, names in manifest.names.items():
-        if len(names) != k:
-            raise Corrupt(f"{manifest.full_name}: {k} centres, but {len(names)} names in {column}.", field="names")
-
-
-def scorer(arrays: dict[str, np.ndarray]) -> KMeans:
-    return KMeans(arrays["mean"], arrays["scale"], arrays["centres"])
+        kept = {"workload", "model", "version", "created_at", "code_version", "schema_hash"}
+        return found.model_dump(mode="json", include=kept | {"parameters", "metrics", "data"})

@@ -16,7 +16,7 @@ ABSENT = {"NoSuchKey", "NoSuchBucket", "404", "NotFound"}
 
 
 def client() -> Any:
-    """A boto3 client for the configured S3. Creating one takes half a second: keep it."""
+    """A boto3 client for the configured S3. Creating one takes a while: keep it. Threads may share it."""
     current = settings()
     keys = {}
     if current.s3_access_key and current.s3_secret_key:
@@ -42,7 +42,7 @@ def client() -> Any:
 
 
 class ObjectStore:
-    """One bucket. Every method raises Unavailable when the server can't be reached or refuses the credentials."""
+    """One bucket. Every method raises Unavailable when the server is away or refuses the credentials."""
 
     def __init__(self, bucket: str):
         self.bucket = bucket
@@ -54,15 +54,17 @@ class ObjectStore:
         try:
             yield
         except ClientError as error:
-            code = error.response["Error"].get("Code", "")
+            code, message = (error.response["Error"].get(name, "") for name in ("Code", "Message"))
             if code in ABSENT:
                 raise NotFound(f"{where} does not exist.", field="key") from None
             if code in LOST_RACE:
                 raise Conflict(f"{where} was changed by somebody else in the meantime.") from None
-            raise Unavailable(f"S3 refused {where}: {code} {error.response['Error'].get('Message', '')}") from error
+            raise Unavailable(f"S3 refused {where}: {code} {message}", code="s3_refused") from error
         except BotoCoreError as error:
+            server = settings().s3_endpoint or "AWS"
             raise Unavailable(
-                f"S3 at {settings().s3_endpoint or 'AWS'} does not answer for {where}: {error}", code="s3_unavailable"
+                f"S3 at {server} does not answer for {where}: {error} (MILLRACE_S3_ENDPOINT names the server).",
+                code="s3_unavailable",
             ) from error
 
     def ensure_bucket(self) -> bool:
@@ -83,34 +85,53 @@ class ObjectStore:
             return answer["Body"].read(), answer["ETag"]
 
     def get_if_changed(self, key: str, etag: str | None) -> tuple[bytes, str] | None:
-        """None when the object still has that ETag. Raises NotFound."""
+        """(content, ETag), or None when the object still has that ETag. Raises NotFound."""
         condition = {"IfNoneMatch": etag} if etag else {}
-        try:
-            answer = self._client.get_object(Bucket=self.bucket, Key=key, **condition)
+        with self._said(key):
+            try:
+                answer = self._client.get_object(Bucket=self.bucket, Key=key, **condition)
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 304:
+                    return None
+                raise
             return answer["Body"].read(), answer["ETag"]
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 304:
-                return None
-            with self._said(key):
-                raise
-        except BotoCoreError:
-            with self._said(key):
-                raise
-        return None
+
+    def put(self, key: str, content: bytes) -> str:
+        """Write an object whether it exists or not, and return its ETag."""
+        with self._said(key):
+            return self._client.put_object(Bucket=self.bucket, Key=key, Body=content)["ETag"]
 
     def put_if_absent(self, key: str, content: bytes) -> str:
-        """Write a new object and return its ETag. Raises Conflict when it exists."""
-        with self._said(key):
-            return self._client.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")["ETag"]
+        """Write a new object and return its ETag. Raises Conflict when one with other content exists."""
+        return self._put_if(key, content, {"IfNoneMatch": "*"})
 
     def put_if_match(self, key: str, content: bytes, etag: str) -> str:
         """Replace the object only if it still has that ETag. Raises Conflict."""
-        with self._said(key):
-            return self._client.put_object(Bucket=self.bucket, Key=key, Body=content, IfMatch=etag)["ETag"]
+        return self._put_if(key, content, {"IfMatch": etag})
+
+    def _put_if(self, key: str, content: bytes, condition: dict[str, str]) -> str:
+        try:
+            with self._said(key):
+                return self._client.put_object(Bucket=self.bucket, Key=key, Body=content, **condition)["ETag"]
+        except Conflict:
+            # A PUT whose answer was lost is sent again by the client, and then meets its own first attempt.
+            try:
+                stored, etag = self.get(key)
+            except NotFound:
+                stored, etag = None, ""
+            if stored == content:
+                return etag
+            raise
 
     def delete(self, key: str) -> None:
         with self._said(key):
             self._client.delete_object(Bucket=self.bucket, Key=key)
+
+    def keys(self, prefix: str) -> list[str]:
+        """All keys that start with a prefix, sorted."""
+        with self._said(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            return sorted(entry["Key"] for page in pages for entry in page.get("Contents", ()))
 
     def names(self, prefix: str) -> list[str]:
         """The first path parts below a prefix that ends in `/`, sorted."""
