@@ -20,9 +20,7 @@ class MillraceError(Exception):
     exit_code = 1
     code = "internal"
 
-    def __init__(
-        self, message: str, *, code: str | None = None, field: str | None = None, allowed: str | None = None
-    ):
+    def __init__(self, message: str, *, code: str | None = None, field: str | None = None, allowed: str | None = None):
         super().__init__(message)
         self.message = message
         self.code = code or type(self).code

@@ -35,9 +35,7 @@ class Endpoints(PydanticBaseSettingsSource):
 class Settings(BaseSettings):
     """Addresses, limits and switches. Durations are seconds, sizes are bytes."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="MILLRACE_", env_file=".env", extra="ignore", validate_default=True
-    )
+    model_config = SettingsConfigDict(env_prefix="MILLRACE_", env_file=".env", extra="ignore", validate_default=True)
 
     home: Path = Path(".millrace")
     """Where the one-machine stack keeps its data, logs and addresses. The default value is .millrace."""

@@ -65,9 +65,7 @@ def _call(method: str, path: str, **options: Any) -> httpx.Response:
             code="connect_unavailable",
         ) from error
     if response.status_code >= 400 and response.status_code not in (404, 409):
-        raise Unavailable(
-            f"Kafka Connect refused {method} {path}: {response.text[:500]}", code="connect_refused"
-        )
+        raise Unavailable(f"Kafka Connect refused {method} {path}: {response.text[:500]}", code="connect_refused")
     return response
 
 
@@ -93,8 +91,7 @@ def status(workload: str) -> dict[str, Any]:
         return {"connector": name, "state": "ABSENT", "tasks": []}
     body = response.json()
     tasks = [
-        {"id": task["id"], "state": task["state"], "cause": cause_of(task.get("trace", ""))}
-        for task in body["tasks"]
+        {"id": task["id"], "state": task["state"], "cause": cause_of(task.get("trace", ""))} for task in body["tasks"]
     ]
     return {"connector": name, "state": body["connector"]["state"], "tasks": tasks}
 

@@ -1,5 +1,6 @@
 """Tables are created from the contracts before the sink starts; the sink never invents a column's type."""
 
+import contextlib
 from collections.abc import Iterable
 
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
@@ -60,10 +61,8 @@ def ensure_tables(workloads: Iterable[Workload]) -> list[str]:
 
     Raises BadInput where a table holds a column under another type: data is never reinterpreted.
     """
-    try:
+    with contextlib.suppress(NamespaceAlreadyExistsError):
         catalog().create_namespace(NAMESPACE)
-    except NamespaceAlreadyExistsError:
-        pass
     changed = []
     for workload in workloads:
         wanted = {

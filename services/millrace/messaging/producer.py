@@ -92,7 +92,7 @@ class PythonProducer:
         for topic, future in self._waiting:
             try:
                 place = future.get(timeout=5 * settings().kafka_timeout)
-            except Exception as error:  # noqa: BLE001 - whatever the client raises, the record is not safe
+            except Exception as error:
                 raise not_delivered(error) from error
             self.acknowledged += 1
             widen(self.offsets.setdefault(topic, {}), place.partition, place.offset)

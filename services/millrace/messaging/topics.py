@@ -37,9 +37,17 @@ def workload_topics(workload: Workload) -> list[Topic]:
     """The topics of one workload."""
     return [
         # The lake is the archive; Kafka keeps what a replay of a week needs.
-        Topic(workload.records_topic, 0, {"retention.ms": str(7 * DAY), "max.message.bytes": str(LARGEST_MESSAGE)}),
+        Topic(
+            workload.records_topic,
+            0,
+            {"retention.ms": str(7 * DAY), "max.message.bytes": str(LARGEST_MESSAGE)},
+        ),
         # Compacted by record id: a replayed or repeated row leaves one entry, a resolved one leaves none.
-        Topic(workload.rejected_topic, 1, {"cleanup.policy": "compact", "max.message.bytes": str(LARGEST_MESSAGE)}),
+        Topic(
+            workload.rejected_topic,
+            1,
+            {"cleanup.policy": "compact", "max.message.bytes": str(LARGEST_MESSAGE)},
+        ),
     ]
 
 

@@ -23,10 +23,17 @@ LONGEST = 64  # characters of a number; more is not a number but a mistake, and 
 
 def refuse(code: str, value: Any, allowed: str) -> PydanticCustomError:
     """An error that says what was given and what is allowed."""
-    shown = value if isinstance(value, (int, float)) else repr(value if len(repr(value)) < 80 else str(value)[:77])
     return PydanticCustomError(
-        code, "{shown} is not usable; allowed: {allowed}", {"shown": str(shown), "allowed": allowed}
+        code, "{shown} is not usable; allowed: {allowed}", {"shown": shown(value), "allowed": allowed}
     )
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it, at most 80 characters of it."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "a number of too many digits"
+    text = str(value) if isinstance(value, (int, float)) else repr(value[:81] if isinstance(value, str) else value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def number(value: Any, code: str = "not_a_number", allowed: str = "a number such as 1200, 1,200 or 4.5") -> float:

@@ -35,9 +35,7 @@ class Seen:
     def _get(self, key: int) -> tuple[int, int, bool] | None:
         entry = self._entries.get(key)
         if entry is None and self._database is not None:
-            entry = self._database.execute(
-                "SELECT whole, part, conflicted FROM seen WHERE key = ?", (key,)
-            ).fetchone()
+            entry = self._database.execute("SELECT whole, part, conflicted FROM seen WHERE key = ?", (key,)).fetchone()
         return entry
 
     def _put(self, key: int, entry: tuple[int, int, bool]) -> None:
@@ -55,7 +53,8 @@ class Seen:
             )
         self._database.execute("BEGIN")
         self._database.executemany(
-            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)", ((key, *entry) for key, entry in self._entries.items())
+            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)",
+            ((key, *entry) for key, entry in self._entries.items()),
         )
         self._database.execute("COMMIT")
         self._entries.clear()

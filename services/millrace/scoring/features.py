@@ -16,7 +16,8 @@ def _numbers(values: Sequence[Any]) -> np.ndarray:
 
 def _level(values: Sequence[Any]) -> np.ndarray:
     return np.array(
-        [np.nan if value is None else LEVELS.get(value.strip().lower(), np.nan) for value in values], dtype=np.float64
+        [np.nan if value is None else LEVELS.get(value.strip().lower(), np.nan) for value in values],
+        dtype=np.float64,
     )
 
 
@@ -42,3 +43,8 @@ def matrix(features: Sequence[Mapping[str, str]], columns: Mapping[str, Sequence
     """
     parts = [TRANSFORMS[feature["transform"]](columns[feature["field"]]) for feature in features]
     return np.column_stack(parts)
+
+
+def original(transform: str, values: np.ndarray) -> np.ndarray:
+    """Feature values back in the field's own unit; days as days since 1970-01-01 UTC, levels as 0..3."""
+    return np.expm1(values) if transform == "log1p" else values

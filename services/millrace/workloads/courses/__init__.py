@@ -12,7 +12,6 @@ from millrace.workloads.base import ClusterModel, Endpoint, Fault, Feature, Row,
 from millrace.workloads.courses.generator import generate
 from millrace.workloads.naming import scale
 
-
 LEVELS = {
     word: level
     for level in ("All Levels", "Beginner Level", "Intermediate Level", "Expert Level")

@@ -74,7 +74,10 @@ WORKLOAD = Workload(
             (Feature("discount_percentage"),),
             (3,),
             {"discount_percentage": 1},
-            names(["Low discount", "Medium discount", "High discount"], ["Diskon Rendah", "Diskon Sedang", "Diskon Tinggi"]),
+            names(
+                ["Low discount", "Medium discount", "High discount"],
+                ["Diskon Rendah", "Diskon Sedang", "Diskon Tinggi"],
+            ),
         ),
     ),
     endpoints=(

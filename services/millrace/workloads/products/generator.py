@@ -12,7 +12,13 @@ CATEGORIES = {
     "Electronics|Headphones|In-Ear": (7.0, "in-ear headphones"),
     "Home&Kitchen|Kettles": (6.8, "electric kettle"),
 }
-REVIEWS = ['Good, "as described"', "Worth it\\nmostly", "Stopped after a week, sadly", "कमाल, five stars", "Ok ok"]
+REVIEWS = [
+    'Good, "as described"',
+    "Worth it\\nmostly",
+    "Stopped after a week, sadly",
+    "कमाल, five stars",
+    "Ok ok",
+]
 
 
 def rupees(amount: float, indian: bool) -> str:
@@ -46,7 +52,7 @@ def product(random: Random, number: int) -> Row:
         "discount_percentage": f"{percentage}%",
         "rating": f"{min(5.0, max(2.0, random.gauss(4.1, 0.3))):.1f}",
         "rating_count": f"{int(math.exp(random.gauss(8, 1.8))):,}",
-        "about_product": f"Made to last|Model {number}|Says \"plug in, switch on\"",
+        "about_product": f'Made to last|Model {number}|Says "plug in, switch on"',
         "user_id": ",".join(f"U{reviewer}" for reviewer in reviewers),
         "user_name": ",".join("Asha" for _ in reviewers),
         "review_id": ",".join(reviewers),

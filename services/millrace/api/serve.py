@@ -1,0 +1,40 @@
+"""Running the API: several worker processes, graceful on SIGTERM."""
+
+import os
+import tempfile
+
+import uvicorn
+
+from millrace.errors import Unavailable
+from millrace.local.ports import is_free
+from millrace.settings import settings
+
+DRAIN = 20  # seconds that requests in flight have after SIGTERM
+
+
+def serve() -> None:
+    """Serve until SIGTERM. Raises Unavailable when the port is taken."""
+    current = settings()
+    if not is_free(current.api_port, current.api_host):
+        raise Unavailable(
+            f"Port {current.api_port} is in use by another program; set MILLRACE_API_PORT to a free one.",
+            code="port_in_use",
+            field="api_port",
+        )
+    with tempfile.TemporaryDirectory(prefix="millrace-metrics-") as folder:
+        # Must be set before the first metric is made; a fresh folder, since old processes' files would be counted.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        uvicorn.run(
+            "millrace.api.main:create_app",
+            factory=True,
+            host=current.api_host,
+            port=current.api_port,
+            workers=current.api_workers,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_level="info",
+            timeout_graceful_shutdown=DRAIN,
+            server_header=False,
+            date_header=False,
+        )

@@ -1,0 +1,5 @@
+"""The command line: `millrace --help`."""
+
+from millrace.cli.main import main
+
+__all__ = ["main"]

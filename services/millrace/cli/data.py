@@ -1,0 +1,150 @@
+"""Records on their way in: generate, validate, ingest, rejected."""
+
+import csv
+import gzip
+import random
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from millrace.cli.output import Json, bar, emit, err, grid, guarded
+from millrace.errors import BadInput
+from millrace.workloads import workload
+
+Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="courses, products, ...")]
+File = Annotated[str, typer.Argument(metavar="FILE", help="CSV or JSON lines, also as .gz; - is standard input.")]
+Limit = Annotated[int | None, typer.Option(help="Read at most this many rows.")]
+rejected_app = typer.Typer(no_args_is_help=True, help="Count, list or replay rejected rows.")
+
+
+def counts_table(counts: dict[str, Any]):
+    rows = [["read", counts["read"]], ["accepted", counts["accepted"]]]
+    rows += [[f"rejected: {code}", number] for code, number in counts["rejected"].items()]
+    rows += [["duplicates", counts["duplicates"]], ["conflicts", counts["conflicts"]]]
+    return grid(f"{counts['workload']}", "rows", "count", rows=rows)
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: `millrace generate courses --rows 4000 --seed 7 --out courses.csv`")(generate)
+    app.command(epilog="Example: `millrace validate courses udemy_courses.csv --json`")(validate)
+    app.command(
+        epilog="Examples: `millrace ingest courses courses.csv`; "
+        "`zcat big.csv.gz | millrace ingest courses - --rate 100/s --random-pauses`"
+    )(ingest)
+    app.add_typer(rejected_app, name="rejected")
+
+
+@guarded
+def generate(
+    name: Name,
+    rows: Annotated[int, typer.Option(min=1, help="How many rows.")] = 4000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 7,
+    out: Annotated[Path, typer.Option(help="The CSV file to write; .gz is compressed.")] = Path("/dev/stdout"),
+    as_json: Json = False,
+) -> None:
+    """Make records of a workload's shape and dirt, as CSV."""
+    found = workload(name)
+    opener = gzip.open if out.suffix == ".gz" else open
+    try:
+        with opener(out, "wt", newline="", encoding="utf-8") as file, bar(f"generating {name}") as progress:
+            writer = csv.DictWriter(file, found.fields)
+            writer.writeheader()
+            for number, row in enumerate(found.generate(random.Random(seed), rows), 1):
+                writer.writerow(row)
+                if number % 1000 == 0:
+                    progress(number, rows)
+    except OSError as error:
+        raise BadInput(f"--out {out} can't be written: {error.strerror}.", field="out") from None
+    if out != Path("/dev/stdout"):
+        result = {"workload": name, "rows": rows, "seed": seed, "out": str(out)}
+        emit(result, as_json, lambda: f"{rows} rows of {name} in {out}")
+
+
+@guarded
+def validate(name: Name, file: File, limit: Limit = None, as_json: Json = False) -> None:
+    """Count what ingest would accept, reject and drop as duplicates, without publishing."""
+    from millrace.ingest import publish
+
+    publish.check_limit(limit)
+    with bar(f"validating {name}", "bytes") as progress:
+        counts = publish.validate(workload(name), file, limit, lambda c, s: progress(s.position or c.read, s.size))
+    result = counts.as_dict()
+    emit(result, as_json, lambda: counts_table(result))
+
+
+@guarded
+def ingest(
+    name: Name,
+    file: File,
+    rate: Annotated[str | None, typer.Option(help="Replay as a live source: 100/s, 30/m.")] = None,
+    random_pauses: Annotated[bool, typer.Option(help="With --rate: pauses as independent arrivals have.")] = False,
+    limit: Limit = None,
+    again: Annotated[bool, typer.Option(help="Publish although this very file was ingested before.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check every row of a source and publish it to Kafka, acknowledged by all replicas."""
+    from millrace.ingest import publish
+    from millrace.ingest.pace import rate as parsed
+
+    publish.check_limit(limit)
+    found, per_second = workload(name), parsed(rate) if rate else None
+    with bar(f"ingesting {name}", "bytes") as progress:
+        result = publish.ingest(
+            found,
+            file,
+            limit=limit,
+            per_second=per_second,
+            random_pauses=random_pauses,
+            again=again,
+            progress=lambda counts, source: progress(source.position or counts.read, source.size),
+        )
+    if result["already"] and not as_json:
+        err.print("This very file was ingested before; nothing was published (--again does it anyway).")
+    emit(result, as_json, lambda: counts_table(result))
+    if result.get("interrupted"):
+        err.print(f"interrupted after row {result['read']}; run the same command again for the rest")
+        sys.exit(130)
+
+
+@rejected_app.command("count", epilog="Example: `millrace rejected count courses`")
+@guarded
+def rejected_count(name: Name, as_json: Json = False) -> None:
+    """Rejected rows by reason code."""
+    from millrace.ingest import rejected
+
+    found = rejected.count(workload(name))
+    emit(
+        found,
+        as_json,
+        lambda: grid(f"{name}: rejected", "reason", "rows", rows=[[*item] for item in found.items()]),
+    )
+
+
+@rejected_app.command("list", epilog="Example: `millrace rejected list courses --json | jq .[0].raw`")
+@guarded
+def rejected_list(name: Name, limit: Annotated[int, typer.Option(min=1)] = 20, as_json: Json = False) -> None:
+    """Rejected rows with reason, position and raw text."""
+    from itertools import islice
+
+    from millrace.ingest import rejected
+
+    found = list(islice(rejected.rejected(workload(name)), limit))
+    cells = [[row["row"], row["code"], row["message"], row["raw"].strip()[:120]] for row in found]
+    emit(found, as_json, lambda: grid(None, "row", "reason", "what", "raw", rows=cells))
+
+
+@rejected_app.command("replay", epilog="Example: `millrace rejected replay courses` after a rule was mended")
+@guarded
+def rejected_replay(name: Name, as_json: Json = False) -> None:
+    """Check rejected rows again, with the workload's repair, and publish those that pass now."""
+    from millrace.ingest import rejected
+
+    found = rejected.replay(workload(name))
+    sentence = f"{found['replayed']} rows replayed as {found['recovered']} records; still rejected: "
+    emit(
+        found,
+        as_json,
+        lambda: sentence + (str(found["still_rejected"]) if found["still_rejected"] else "none"),
+    )

@@ -1,0 +1,34 @@
+"""All commands in one application; each group lives in a module of its own."""
+
+import typer
+
+from millrace import __version__
+from millrace.cli import data, models, platform
+
+app = typer.Typer(
+    name="millrace",
+    help="From Kafka to a served model. Every command takes --json and --help.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    epilog="Exit codes: 0 done, 1 a fault of Millrace, 2 bad input, 3 conflict, 4 corrupt data, 5 a part is away, "
+    "130 interrupted.",
+)
+for module in (platform, data, models):
+    module.register(app)
+
+
+def version(value: bool) -> None:
+    if value:
+        typer.echo(f"millrace {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(version: bool = typer.Option(False, "--version", callback=version, is_eager=True)) -> None:
+    """From Kafka to a served model."""
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,7 @@
+"""Models: train, list, show, promote, rollback, trace."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    pass

@@ -1,0 +1,88 @@
+"""What every command shares: `--json`, tables, progress, and errors as one sentence with an exit code."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from millrace.errors import MillraceError
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+SILENT = 5  # seconds between two progress lines where there is no terminal
+
+
+def emit(value: Any, as_json: bool, table: Callable[[], Table | str] | None = None) -> None:
+    """The result: as JSON, or as people read it."""
+    if as_json or table is None:
+        sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+    else:
+        out.print(table())
+
+
+def grid(title: str | None, *columns: str, rows: list[list[Any]]) -> Table:
+    made = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*("-" if cell is None else str(cell) for cell in row))
+    return made
+
+
+def guarded(command: Callable) -> Callable:
+    """Errors of our own become one sentence and their exit code; with `--json`, the API's error body."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except MillraceError as error:
+            if kwargs.get("as_json"):
+                emit({"error": error.as_dict()}, True)
+            else:
+                err.print(f"[bold red]error:[/] {error.message}", markup=True)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            err.print("interrupted")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            raise typer.Exit(141) from None
+
+    return run
+
+
+@contextmanager
+def bar(text: str, unit: str = "rows") -> Iterator[Callable[[float, float | None], None]]:
+    """A progress bar on a terminal, a line every few seconds elsewhere; called with (done, total)."""
+    if err.is_terminal:
+        amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+        with Progress(TextColumn(text), BarColumn(), amount, TimeRemainingColumn(), console=err) as progress:
+            task = progress.add_task(text)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+        return
+    last = time.monotonic()
+
+    def line(done: float, total: float | None) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SILENT:
+            last = time.monotonic()
+            share = f" of {total:,.0f} ({done / total:.0%})" if total else ""
+            err.print(f"{text}: {done:,.0f}{share} {unit}")
+
+    yield line

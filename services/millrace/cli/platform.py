@@ -1,0 +1,110 @@
+"""The platform itself: up, down, status, doctor, serve, demo."""
+
+import typer
+
+from millrace.cli.output import Json, bar, emit, err, grid, guarded
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: `millrace up && millrace status`")(up)
+    app.command(epilog="Example: `millrace down`")(down)
+    app.command(epilog="Example: `millrace status --json | jq .children[].port`")(status)
+    app.command(epilog="Example: `millrace doctor`")(doctor)
+    app.command(epilog="Example: `MILLRACE_API_PORT=8080 millrace serve`")(serve)
+
+
+def start_stack() -> bool:
+    """Start what does not run, with progress; false when all of it ran."""
+    from millrace.local import stack
+    from millrace.local.provision import provision
+
+    with bar("downloading jars", "bytes") as progress:
+        started = stack.up(lambda sentence: err.print(sentence), progress)
+    made = provision()
+    for kind, names in made.items():
+        if names:
+            err.print(f"{kind} made: {', '.join(names)}")
+    return started
+
+
+@guarded
+def up(as_json: Json = False) -> None:
+    """Start Kafka, Connect, S3 and the API on this machine, and make topics, tables and sinks."""
+    from millrace.local import stack
+
+    started = start_stack()
+    found = stack.status() | {"started": started}
+    emit(found, as_json, lambda: status_table(found))
+    if not started:
+        err.print("It ran already; nothing was changed.")
+
+
+@guarded
+def down(as_json: Json = False) -> None:
+    """Stop everything that `up` started. Data and models stay."""
+    from millrace.local import stack
+
+    stopped = stack.down()
+    emit({"stopped": stopped}, as_json, lambda: "stopped" if stopped else "nothing was running")
+
+
+def status_table(found: dict):
+    rows = [
+        [
+            child["name"],
+            child["state"],
+            f"http://127.0.0.1:{child['port']}" if child["name"] != "kafka" else f"127.0.0.1:{child['port']}",
+            child["pid"],
+            child["restarts"],
+            f"{child['memory'] / 1e6:.0f} MB",
+            child["last_error"],
+        ]
+        for child in found["children"]
+    ]
+    title = f"stack: {found['phase']}" + "".join(f"\n{note}" for note in found["notes"])
+    return grid(title, "part", "state", "address", "pid", "restarts", "memory", "last fault", rows=rows)
+
+
+@guarded
+def status(as_json: Json = False) -> None:
+    """What runs, where, and what went wrong last; with the state of each sink."""
+    from millrace.errors import MillraceError
+    from millrace.local import stack
+
+    found = stack.status()
+    found["sinks"] = []
+    if found["phase"] == "running":
+        from millrace.lake import sink
+        from millrace.workloads import workloads
+
+        try:
+            found["sinks"] = [sink.status(name) for name in workloads()]
+        except MillraceError as error:
+            found["sinks_error"] = error.message
+    emit(found, as_json, lambda: status_table(found))
+    if not as_json:
+        for one in found["sinks"]:
+            tasks = ", ".join(f"task {task['id']} {task['state']} {task['cause'] or ''}" for task in one["tasks"])
+            err.print(f"{one['connector']}: {one['state']}; {tasks or 'no task'}")
+    if found["phase"] != "running":
+        raise typer.Exit(5)
+
+
+@guarded
+def doctor(as_json: Json = False) -> None:
+    """Prove that S3 honours conditional writes, the catalog answers, the clocks agree, and more; each with its cure."""
+    from millrace.doctor import examine
+
+    found = examine()
+    rows = [["ok" if one["ok"] else "FAULT", one["check"], one["found"], one["cure"]] for one in found]
+    emit(found, as_json, lambda: grid(None, "", "check", "found", "cure", rows=rows))
+    if not all(one["ok"] for one in found):
+        raise typer.Exit(5)
+
+
+@guarded
+def serve() -> None:
+    """Serve the champions over HTTP in the foreground."""
+    from millrace.api.serve import serve as run
+
+    run()

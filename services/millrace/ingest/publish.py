@@ -1,0 +1,129 @@
+"""Reading, checking and publishing one source."""
+
+import itertools
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from millrace.errors import BadInput
+from millrace.ingest import receipts
+from millrace.ingest.pace import paced
+from millrace.messaging.producer import Producer, producer
+from millrace.records.check import Accepted, Checker, Counts
+from millrace.records.contract import Rejection
+from millrace.records.readers import RawRow, Source, opened, rows
+from millrace.workloads.base import Workload
+
+Progress = Callable[[Counts, Source], None]
+EVERY = 1000  # rows between two calls of the progress
+
+
+class Stop:
+    """Set by SIGTERM and SIGINT: reading ends, what was read is still acknowledged and counted."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        for number in before:
+            signal.signal(number, self._heard)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _heard(self, number: int, frame: object) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt  # the second time, now
+        self.signal = number
+
+
+def validate(workload: Workload, path: str, limit: int | None = None, progress: Progress = lambda c, s: None) -> Counts:
+    """Count what `ingest` would do, without Kafka. Raises NotFound or BadInput for the file as a whole."""
+    with opened(path) as source:
+        checker = Checker(workload, source.name)
+        for _ in checker.check(
+            _watched(itertools.islice(rows(source, _needed(workload)), limit), checker, source, progress)
+        ):
+            pass
+    return checker.counts
+
+
+def ingest(
+    workload: Workload,
+    path: str,
+    *,
+    limit: int | None = None,
+    per_second: float | None = None,
+    random_pauses: bool = False,
+    again: bool = False,
+    progress: Progress = lambda counts, source: None,
+) -> dict[str, Any]:
+    """Publish a source and return {"workload", "read", "accepted", "rejected", "duplicates", ...}.
+
+    `already` is true where a receipt shows that Kafka holds this very source: nothing is published then.
+    `interrupted` is true after a signal: what was counted is acknowledged, the rest was not read.
+    Raises Unavailable when Kafka stays away; run again, nothing is lost or read twice by a training.
+    """
+    key = None
+    if path != "-":
+        with opened(path):
+            key = receipts.fingerprint(workload, path, limit)
+        found = None if again else receipts.find(key)
+        if found:
+            return found | {"already": True}
+    stop, started = Stop(), time.monotonic()
+    client = producer()
+    try:
+        with stop.listening(), opened(path) as source:
+            checker = Checker(workload, source.name)
+            raw: Iterator[RawRow] = itertools.islice(rows(source, _needed(workload)), limit)
+            if per_second:
+                raw = paced(raw, per_second, random_pauses)
+            raw = itertools.takewhile(lambda _: stop.signal is None, raw)
+            for outcome in checker.check(_watched(raw, checker, source, progress)):
+                send(client, workload, outcome)
+            client.flush()
+            seconds = round(time.monotonic() - started, 3)
+            result = checker.counts.as_dict() | {"seconds": seconds, "offsets": spelled(client, workload)}
+            if stop.signal is None and key:
+                receipts.write(client, key, result)
+    finally:
+        client.close()
+    return result | {"already": False, "interrupted": stop.signal is not None}
+
+
+def send(client: Producer, workload: Workload, outcome: Accepted | Rejection | None) -> None:
+    """Publish one outcome: a record to its topic, a rejection to its own, a duplicate nowhere."""
+    if isinstance(outcome, Accepted):
+        client.send(workload.records_topic, outcome.key, outcome.value)
+    elif outcome is not None:
+        client.send(workload.rejected_topic, outcome.record_id.encode(), outcome.as_json(workload.name))
+
+
+def spelled(client: Producer, workload: Workload) -> dict[str, list[int]]:
+    """The offset range per partition that this run got for its records."""
+    ranges = client.offsets.get(workload.records_topic, {})
+    return {str(partition): list(ranges[partition]) for partition in sorted(ranges)}
+
+
+def _needed(workload: Workload) -> tuple[str, ...]:
+    fields = workload.record.model_fields
+    return tuple(name for name, info in fields.items() if info.is_required())
+
+
+def _watched(raw: Iterator[RawRow], checker: Checker, source: Source, progress: Progress) -> Iterator[RawRow]:
+    for number, row in enumerate(raw):
+        if number % EVERY == 0:
+            progress(checker.counts, source)
+        yield row
+
+
+def check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise BadInput(f"--limit {limit} is not usable; allowed: 1 or more.", field="limit", allowed="1 or more")

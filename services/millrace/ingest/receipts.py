@@ -1,0 +1,39 @@
+"""Receipts: which sources Kafka already holds, kept in Kafka itself, so that they vanish with the records.
+
+A receipt is written after the last record was acknowledged. The same file ingested again is recognised by its
+content and publishes nothing; an interrupted ingest has no receipt and is simply run again.
+"""
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from millrace.messaging.client import read_all
+from millrace.messaging.producer import Producer
+from millrace.messaging.topics import RECEIPTS
+from millrace.records.contract import schema_hash
+from millrace.workloads.base import Workload
+
+
+def fingerprint(workload: Workload, path: str, limit: int | None) -> bytes:
+    """What makes two ingests the same: workload, contract, limit and the file's bytes."""
+    digest = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return f"{workload.name}:{schema_hash(workload.record)}:{limit or 'all'}:{digest.hexdigest()}".encode()
+
+
+def find(key: bytes) -> dict[str, Any] | None:
+    """The receipt of that source, if it was ingested to its end."""
+    found = None
+    for message in read_all(RECEIPTS):
+        if message.key == key:
+            found = orjson.loads(message.value) if message.value else None
+    return found
+
+
+def write(producer: Producer, key: bytes, receipt: dict[str, Any]) -> None:
+    producer.send(RECEIPTS, key, orjson.dumps(receipt))
+    producer.flush()

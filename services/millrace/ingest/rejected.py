@@ -1,0 +1,94 @@
+"""Rejected rows: counted by reason, listed, and published after a fix.
+
+Two topics hold them: `<workload>.rejected` for rows that the contract refused, and `connect.rejected` for messages
+that Kafka Connect could not read. Both are shown together; a replayed row leaves a tombstone and is gone.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from millrace.messaging.client import Message, read_all
+from millrace.messaging.producer import producer
+from millrace.messaging.topics import DEAD_LETTERS
+from millrace.records.check import Accepted, Checker
+from millrace.records.readers import RawRow
+from millrace.workloads.base import Workload
+
+CONNECT = "__connect.errors."
+
+
+def rejected(workload: Workload) -> Iterator[dict[str, Any]]:
+    """Every row that is rejected now, oldest first, each with code, message, raw text and position."""
+    places: dict[bytes, int] = {}
+    for message in read_all(workload.rejected_topic):
+        if message.key:
+            places[message.key] = -1 if message.value is None else message.offset
+    for message in read_all(workload.rejected_topic):
+        if message.key and places.get(message.key) == message.offset:
+            yield orjson.loads(message.value) | {"topic": workload.rejected_topic, "offset": message.offset}
+    for message in read_all(DEAD_LETTERS):
+        if message.headers.get(f"{CONNECT}topic") == workload.records_topic.encode():
+            yield dead_letter(workload, message)
+
+
+def dead_letter(workload: Workload, message: Message) -> dict[str, Any]:
+    """A message of Connect's dead-letter topic in the form of a rejected row."""
+    told = {name.removeprefix(CONNECT): value.decode(errors="replace") for name, value in message.headers.items()}
+    return {
+        "workload": workload.name,
+        "code": "connect_rejected",
+        "field": None,
+        "message": told.get("exception.message", "Kafka Connect could not read the message"),
+        "raw": (message.value or b"").decode("utf-8", "backslashreplace"),
+        "values": None,
+        "source": f"{told.get('topic')}/{told.get('partition')}/{told.get('offset')}",
+        "row": None,
+        "record_id": None,
+        "topic": DEAD_LETTERS,
+        "offset": message.offset,
+    }
+
+
+def count(workload: Workload) -> dict[str, int]:
+    """Rejected rows by reason code."""
+    return dict(sorted(Counter(row["code"] for row in rejected(workload)).items()))
+
+
+def replay(workload: Workload) -> dict[str, Any]:
+    """Check every rejected row again, after the workload's own repair, and publish what passes now.
+
+    A row is published and then forgotten, in that order: a kill between the two makes a record that training reads
+    once, because the id stays the same. Returns {"replayed", "recovered", "still_rejected": {code: n}}.
+    """
+    client = producer()
+    still: Counter = Counter()
+    replayed = recovered = 0
+    try:
+        for row in rejected(workload):
+            outcomes = list(_outcomes(workload, row))
+            if not outcomes or not all(isinstance(outcome, Accepted) for outcome in outcomes):
+                still[row["code"]] += 1
+                continue
+            for outcome in outcomes:
+                client.send(workload.records_topic, outcome.key, outcome.value)
+            client.flush()
+            client.send(workload.rejected_topic, row["record_id"].encode(), None)
+            replayed += 1
+            recovered += len(outcomes)
+        client.flush()
+    finally:
+        client.close()
+    result = {"workload": workload.name, "replayed": replayed, "recovered": recovered}
+    return result | {"still_rejected": dict(sorted(still.items()))}
+
+
+def _outcomes(workload: Workload, row: dict[str, Any]) -> Iterator[Any]:
+    """What the row becomes now. Ids are derived from the first one, so that a second replay gives the same."""
+    if row["values"] is None:
+        return
+    for number, values in enumerate(workload.repair(row["values"])):
+        checker = Checker(workload, row["source"])
+        yield checker.outcome(RawRow(number, f"{row['record_id']}:{number}", values))
