@@ -1,0 +1,114 @@
+"""What was changed, cut or made by another version is refused with both values, and the champion stays."""
+
+import io
+import pickle
+
+import numpy as np
+import orjson
+import pytest
+
+from millrace.errors import Corrupt
+from millrace.registry.registry import champion_key
+from tests.registry.made import made
+
+
+@pytest.fixture
+def versions(registry):
+    """The champion and a newer version that a test damages."""
+    good, newer = (registry.publish(*made("courses", "popularity", seed)) for seed in (1, 2))
+    registry.promote("courses", "popularity", good.version)
+    return good.version, newer.version
+
+
+def refused(registry, versions, pattern: str) -> None:
+    with pytest.raises(Corrupt, match=pattern):
+        registry.promote("courses", "popularity", versions[1])
+    assert registry.champion("courses", "popularity").version == versions[0]
+
+
+def changed(registry, version: str, change) -> None:
+    key = f"models/courses/popularity/{version}/manifest.json"
+    manifest = orjson.loads(registry.store.get(key)[0])
+    change(manifest)
+    registry.store.put(key, orjson.dumps(manifest))
+
+
+def test_a_truncated_array(registry, versions):
+    key = f"models/courses/popularity/{versions[1]}/centres.npy"
+    content = registry.store.get(key)[0]
+    registry.store.put(key, content[:-8])
+    refused(registry, versions, rf"{key} has the checksum .* over {len(content) - 8} bytes; its manifest says")
+
+
+def test_a_wrong_checksum(registry, versions):
+    def change(manifest):
+        manifest["arrays"]["mean"]["sha256"] = "0" * 64
+
+    changed(registry, versions[1], change)
+    refused(registry, versions, r"mean\.npy has the checksum .* its manifest says 0000000000000000")
+
+
+def test_an_array_that_is_missing(registry, versions):
+    registry.store.delete(f"models/courses/popularity/{versions[1]}/scale.npy")
+    refused(registry, versions, r"scale\.npy is named by its manifest and does not exist")
+
+
+def test_an_array_of_another_shape(registry, versions):
+    def change(manifest):
+        manifest["arrays"]["mean"]["shape"] = [9]
+
+    changed(registry, versions[1], change)
+    refused(registry, versions, r"mean\.npy is float64\[4\]; its manifest says float64\[9\]")
+
+
+def test_a_pickle_is_never_read(registry, versions):
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    for content in (buffer.getvalue(), pickle.dumps([1.0])):
+        import hashlib
+
+        def change(manifest, content=content):
+            manifest["arrays"]["mean"]["sha256"] = hashlib.sha256(content).hexdigest()
+
+        registry.store.put(f"models/courses/popularity/{versions[1]}/mean.npy", content)
+        changed(registry, versions[1], change)
+        refused(registry, versions, r"mean\.npy is not an array")
+
+
+def test_a_manifest_of_another_format(registry, versions):
+    changed(registry, versions[1], lambda manifest: manifest.update(format="millrace.model/9"))
+    refused(registry, versions, r"format 'millrace\.model/9'; this version of Millrace reads 'millrace\.model/1'")
+
+
+def test_a_manifest_of_another_record_schema(registry, versions):
+    changed(registry, versions[1], lambda manifest: manifest.update(schema_hash="0123456789ab"))
+    refused(registry, versions, "schema 0123456789ab; the contract of courses is now [0-9a-f]{12}. Train it again")
+
+
+def test_a_manifest_that_is_cut(registry, versions):
+    key = f"models/courses/popularity/{versions[1]}/manifest.json"
+    registry.store.put(key, registry.store.get(key)[0][:300])
+    refused(registry, versions, f"{key} is not JSON")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("features", []), ("names", {}), ("algorithm", "forest"), ("arrays", {}), ("data", None), ("extra", 1)],
+)
+def test_a_manifest_that_does_not_fit_its_arrays(registry, versions, field, value):
+    changed(registry, versions[1], lambda manifest: manifest.update({field: value}))
+    refused(registry, versions, r"manifest\.json")
+
+
+def test_a_manifest_that_was_moved(registry, versions):
+    changed(registry, versions[1], lambda manifest: manifest.update(model="price"))
+    refused(registry, versions, "describes courses/price .*; it was moved here")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"version": 1}', b'{"version":"a","promoted_at":"b","history":"c"}']
+)
+def test_a_champion_file_that_is_broken_is_named(registry, content):
+    registry.store.put(champion_key("courses", "popularity"), content)
+    with pytest.raises(Corrupt, match=r"models/courses/popularity/champion\.json can't be read"):
+        registry.champion("courses", "popularity")

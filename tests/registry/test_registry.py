@@ -1,0 +1,136 @@
+"""Publishing, promoting, rolling back and tracing versions."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import orjson
+import pytest
+
+from millrace.errors import Conflict, Corrupt, NotFound
+from millrace.registry.registry import NONE_YET, Registry, champion_key
+from tests.registry.made import made
+
+
+def publish(registry: Registry, seed: int = 1):
+    return registry.publish(*made("courses", "popularity", seed))
+
+
+def test_a_published_version_is_loaded_exactly_as_it_was(registry):
+    draft, arrays = made("courses", "popularity")
+    manifest = registry.publish(draft, arrays)
+    found, loaded = registry.load("courses", "popularity", manifest.version)
+    assert found == manifest
+    assert {name: array.tolist() for name, array in loaded.items()} == {n: a.tolist() for n, a in arrays.items()}
+
+
+def test_a_version_sorts_by_time_and_ends_in_a_hash_of_its_content(registry):
+    first, second = publish(registry, 1), publish(registry, 2)
+    assert first.version[-9:] != second.version[-9:]
+    assert first.version[:16] <= second.version[:16]
+    assert registry.versions("courses", "popularity") == sorted([first.version, second.version])
+    assert {one.version for one in registry.manifests("courses", "popularity")} == {first.version, second.version}
+
+
+def test_a_version_without_a_manifest_does_not_exist(registry):
+    manifest = publish(registry)
+    registry.store.delete(f"models/courses/popularity/{manifest.version}/manifest.json")
+    with pytest.raises(NotFound, match="There is no version"):
+        registry.load("courses", "popularity", manifest.version)
+    assert registry.manifests("courses", "popularity") == []
+
+
+def test_publishing_does_not_change_what_is_served(registry):
+    publish(registry)
+    assert registry.champion("courses", "popularity") is None
+
+
+def test_promotion_remembers_the_champions_before(registry):
+    versions = [publish(registry, seed).version for seed in (1, 2, 3)]
+    for version in versions:
+        registry.promote("courses", "popularity", version)
+    found = registry.champion("courses", "popularity")
+    assert (found.version, found.previous, found.history) == (versions[2], versions[1], versions[:2])
+    stored = orjson.loads(registry.store.get(champion_key("courses", "popularity"))[0])
+    assert stored["previous"] == versions[1]
+
+
+def test_promoting_the_champion_again_changes_nothing(registry):
+    version = publish(registry).version
+    first = registry.promote("courses", "popularity", version)
+    assert registry.promote("courses", "popularity", version) == first
+
+
+def test_rollback_goes_back_one_champion_each_time_and_then_refuses(registry):
+    versions = [publish(registry, seed).version for seed in (1, 2, 3)]
+    for version in versions:
+        registry.promote("courses", "popularity", version)
+    assert registry.rollback("courses", "popularity").version == versions[1]
+    assert registry.rollback("courses", "popularity").version == versions[0]
+    with pytest.raises(Conflict, match="no earlier champion"):
+        registry.rollback("courses", "popularity")
+    assert registry.champion("courses", "popularity").version == versions[0]
+
+
+def test_rollback_of_a_model_that_was_never_promoted_is_refused(registry):
+    with pytest.raises(Conflict, match="courses/popularity has no earlier champion"):
+        registry.rollback("courses", "popularity")
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the first champion", "a later champion"])
+def test_of_two_promotions_at_once_exactly_one_wins(registry, first):
+    if not first:
+        registry.promote("courses", "popularity", publish(registry, 9).version)
+    before = registry.champion("courses", "popularity")
+    versions = [publish(registry, seed).version for seed in (1, 2)]
+
+    def promote(version: str) -> str:
+        try:
+            etag = before.etag if before else NONE_YET
+            return registry.promote("courses", "popularity", version, expected_etag=etag).version
+        except Conflict as error:
+            return error.message
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(promote, versions))
+    served = registry.champion("courses", "popularity").version
+    loser = next(outcome for outcome in outcomes if outcome != served)
+    assert outcomes.count(served) == 1
+    assert "got another champion while" in loser
+    assert "nothing was changed" in loser
+
+
+def test_a_decision_on_an_old_champion_is_refused(registry):
+    versions = [publish(registry, seed).version for seed in (1, 2, 3)]
+    first = registry.promote("courses", "popularity", versions[0])
+    registry.promote("courses", "popularity", versions[1])
+    with pytest.raises(Conflict, match=versions[2]):
+        registry.promote("courses", "popularity", versions[2], first)
+    assert registry.champion("courses", "popularity").version == versions[1]
+
+
+def test_an_unknown_version_is_not_promoted(registry):
+    with pytest.raises(NotFound, match="20260101T000000Z-00000000"):
+        registry.promote("courses", "popularity", "20260101T000000Z-00000000")
+    assert registry.champion("courses", "popularity") is None
+
+
+def test_a_trace_leads_from_a_version_to_its_data(registry):
+    manifest = publish(registry)
+    trace = registry.trace("courses", "popularity", manifest.version)
+    assert trace["data"]["snapshot_id"] == "8236482374234872343"
+    assert trace["data"]["offsets"] == {"0": [0, 149], "1": [0, 149]}
+    assert (trace["code_version"], trace["parameters"]["seed"]) == ("test", 1)
+
+
+def test_an_array_that_is_not_finite_is_not_published(registry):
+    draft, arrays = made("courses", "popularity")
+    arrays["centres"][0, 0] = np.nan
+    with pytest.raises(Corrupt, match=r"centres\.npy holds a value that is not a finite float"):
+        registry.publish(draft, arrays)
+    assert registry.versions("courses", "popularity") == []
+
+
+def test_fewer_names_than_centres_are_not_published(registry):
+    draft, arrays = made("courses", "popularity", k=4)
+    with pytest.raises(Corrupt, match="3 centres, but 4 names in label"):
+        registry.publish(draft, arrays | {"centres": arrays["centres"][:3]})

@@ -1,0 +1,97 @@
+"""Object storage with conditional writes: the same sentences hold for every S3 server."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from millrace.errors import Conflict, NotFound, Unavailable
+from millrace.registry.store import ObjectStore
+from tests.registry.servers import free_port, settings_of
+
+
+def test_a_bucket_is_made_once(store):
+    assert store.ensure_bucket() is False
+
+
+def test_what_was_put_is_read_back_with_the_same_etag(store):
+    etag = store.put("a/b", b"one")
+    assert store.get("a/b") == (b"one", etag)
+
+
+def test_an_object_that_does_not_exist_is_named(store):
+    with pytest.raises(NotFound, match="a/missing does not exist"):
+        store.get("a/missing")
+
+
+def test_put_if_absent_refuses_other_content_and_keeps_the_first(store):
+    store.put_if_absent("key", b"one")
+    with pytest.raises(Conflict, match="key was changed by somebody else"):
+        store.put_if_absent("key", b"two")
+    assert store.get("key")[0] == b"one"
+
+
+def test_a_put_whose_answer_was_lost_recognises_its_first_attempt(store):
+    etag = store.put_if_absent("key", b"one")
+    assert store.put_if_absent("key", b"one") == etag
+    newer = store.put_if_match("key", b"two", etag)
+    assert store.put_if_match("key", b"two", etag) == newer
+
+
+def test_put_if_match_refuses_a_stale_etag(store):
+    first = store.put("key", b"one")
+    store.put_if_match("key", b"two", first)
+    with pytest.raises(Conflict):
+        store.put_if_match("key", b"three", first)
+    assert store.get("key")[0] == b"two"
+
+
+def test_put_if_match_of_an_object_that_is_gone_is_refused(store):
+    etag = store.put("key", b"one")
+    store.delete("key")
+    with pytest.raises((Conflict, NotFound)):
+        store.put_if_match("key", b"two", etag)
+
+
+def test_of_eight_writers_at_once_exactly_one_wins(store):
+    etag = store.put("key", b"start")
+
+    def write(number: int) -> bool:
+        try:
+            store.put_if_match("key", f"writer {number}".encode(), etag)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(write, range(8)))
+    assert won.count(True) == 1
+    assert store.get("key")[0] == f"writer {won.index(True)}".encode()
+
+
+def test_an_unchanged_object_is_not_sent_again(store):
+    etag = store.put("key", b"one")
+    assert store.get_if_changed("key", None) == (b"one", etag)
+    assert store.get_if_changed("key", etag) is None
+    newer = store.put("key", b"two")
+    assert store.get_if_changed("key", etag) == (b"two", newer)
+    with pytest.raises(NotFound):
+        store.get_if_changed("missing", etag)
+
+
+def test_names_and_keys_are_listed_sorted(store):
+    for key in ("m/b/2", "m/a/1", "m/a/0", "n/c"):
+        store.put(key, b"x")
+    assert store.names("m/") == ["a", "b"]
+    assert store.keys("m/a") == ["m/a/0", "m/a/1"]
+
+
+def test_a_server_that_is_away_is_named_with_its_setting(s3_settings):
+    away = s3_settings | {"MILLRACE_S3_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+    with settings_of(away), pytest.raises(Unavailable, match="does not answer.*MILLRACE_S3_ENDPOINT"):
+        ObjectStore("any").get("key")
+
+
+def test_wrong_credentials_are_refused_with_a_sentence(store, s3_settings):
+    wrong = s3_settings | {"MILLRACE_S3_SECRET_KEY": "another-secret"}
+    with settings_of(wrong), pytest.raises(Unavailable, match="S3 refused"):
+        ObjectStore(store.bucket).get("key")
