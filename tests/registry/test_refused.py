@@ -1,5 +1,6 @@
 """What was changed, cut or made by another version is refused with both values, and the champion stays."""
 
+import hashlib
 import io
 import pickle
 
@@ -65,7 +66,6 @@ def test_a_pickle_is_never_read(registry, versions):
     buffer = io.BytesIO()
     np.save(buffer, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     for content in (buffer.getvalue(), pickle.dumps([1.0])):
-        import hashlib
 
         def change(manifest, content=content):
             manifest["arrays"]["mean"]["sha256"] = hashlib.sha256(content).hexdigest()

@@ -87,7 +87,7 @@ def test_names_and_keys_are_listed_sorted(store):
 
 def test_a_server_that_is_away_is_named_with_its_setting(s3_settings):
     away = s3_settings | {"MILLRACE_S3_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
-    with settings_of(away), pytest.raises(Unavailable, match="does not answer.*MILLRACE_S3_ENDPOINT"):
+    with settings_of(away), pytest.raises(Unavailable, match=r"does not answer.*MILLRACE_S3_ENDPOINT"):
         ObjectStore("any").get("key")
 
 
