@@ -14,7 +14,7 @@ def warehouse() -> str:
 
 
 def java_properties() -> dict[str, str]:
-    """Properties for Iceberg's Java side (the sink and Spark). Holds credentials: never log it."""
+    """Properties for Iceberg's Java side (the sink and Spark), without secrets: see `java_secrets`."""
     current = settings()
     properties = {
         "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
@@ -29,14 +29,21 @@ def java_properties() -> dict[str, str]:
         properties["clients"] = "1"
     if current.catalog_user:
         properties["jdbc.user"] = current.catalog_user
-    if current.catalog_password:
-        properties["jdbc.password"] = current.catalog_password.get_secret_value()
     if current.s3_endpoint:
         properties |= {"s3.endpoint": current.s3_endpoint, "s3.path-style-access": "true"}
-    if current.s3_access_key and current.s3_secret_key:
-        properties["s3.access-key-id"] = current.s3_access_key
-        properties["s3.secret-access-key"] = current.s3_secret_key.get_secret_value()
     return properties
+
+
+def java_secrets() -> dict[str, str]:
+    """The environment in which a JVM finds its S3 credentials, so that no configuration holds them."""
+    current = settings()
+    if not (current.s3_access_key and current.s3_secret_key):
+        return {}
+    return {
+        "AWS_ACCESS_KEY_ID": current.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": current.s3_secret_key.get_secret_value(),
+        "AWS_REGION": current.s3_region,
+    }
 
 
 def sql_uri() -> str:

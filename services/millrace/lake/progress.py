@@ -10,15 +10,20 @@ from millrace.messaging.topics import DEAD_LETTERS
 from millrace.workloads.base import Workload
 
 
-def dead_letters(workload: Workload) -> int:
-    """Messages of the workload that Connect could not read at all."""
+def dead_letter_places(workload: Workload) -> set[tuple[int, int]]:
+    """(partition, offset) of the workload's messages that Connect could not read at all."""
     topic = workload.records_topic.encode()
-    places = {
-        (message.headers.get("__connect.errors.partition"), message.headers.get("__connect.errors.offset"))
-        for message in read_all(DEAD_LETTERS)
-        if message.headers.get("__connect.errors.topic") == topic
+    headers = [message.headers for message in read_all(DEAD_LETTERS)]
+    return {
+        (int(found["__connect.errors.partition"]), int(found["__connect.errors.offset"]))
+        for found in headers
+        if found.get("__connect.errors.topic") == topic
     }
-    return len(places)
+
+
+def dead_letters(workload: Workload) -> int:
+    """How many messages of the workload Connect could not read."""
+    return len(dead_letter_places(workload))
 
 
 def published(workload: Workload) -> int:

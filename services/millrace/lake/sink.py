@@ -19,7 +19,7 @@ def connector_name(workload: str) -> str:
 
 
 def connector_config(workload: Workload) -> dict[str, str]:
-    """The sink of one workload. Holds credentials: never log it."""
+    """The sink of one workload. S3 credentials reach it by the worker's environment (java_secrets)."""
     interval = int(settings().commit_interval * 1000)
     kafka_columns = "org.apache.kafka.connect.transforms.InsertField$Value"
     config = {

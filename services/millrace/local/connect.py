@@ -32,7 +32,8 @@ scheduled.rebalance.max.delay.ms=0
 """
 
 
-def prepare(home: Path, java: Path, port: int, kafka: int, region: str) -> Child:
+def prepare(home: Path, java: Path, port: int, kafka: int, secrets: dict[str, str]) -> Child:
+    """`secrets` is the environment in which the sink finds its S3 credentials."""
     config = home / "connect.properties"
     # Connect scans the folders below plugin.path, one a plugin.
     plugins = jars.folder("connect-iceberg").parent / "plugins"
@@ -45,4 +46,4 @@ def prepare(home: Path, java: Path, port: int, kafka: int, region: str) -> Child
     main = "org.apache.kafka.connect.cli.ConnectDistributed"
     command = [str(java), *options, "-cp", jars.classpath("kafka"), main, str(config)]
     ready = answers(f"http://127.0.0.1:{port}/connectors")
-    return Child("connect", command, port, ready, {"AWS_REGION": region}, seconds=120)
+    return Child("connect", command, port, ready, secrets, seconds=120)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from millrace.errors import MillraceError, Unavailable
+from millrace.lake.catalog import java_secrets
 from millrace.local import api, child, connect, java, kafka, ports, s3, state
 from millrace.settings import settings
 
@@ -53,11 +54,12 @@ class Supervisor:
             "api_port": chosen["api"],
         }
         state.write_private(state.endpoints_file(), endpoints)
+        settings.cache_clear()  # it now reads the addresses and credentials written above
         found = java.find()
         self.children = [
             kafka.prepare(self.home, found, chosen["kafka"], chosen["kafka_controller"]),
             s3.prepare(self.home, found, chosen["s3"], key, secret),
-            connect.prepare(self.home, found, chosen["connect"], chosen["kafka"], settings().s3_region),
+            connect.prepare(self.home, found, chosen["connect"], chosen["kafka"], java_secrets()),
             api.prepare(chosen["api"]),
         ]
         self.state.children = {c.name: state.ChildState(c.name, c.port) for c in self.children}

@@ -1,0 +1,1 @@
+"""Training: a named snapshot of the lake in, versions in the registry out. The only room that needs Spark."""

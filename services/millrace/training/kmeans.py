@@ -1,0 +1,105 @@
+"""K-means by Spark MLlib, k by silhouette, exported as arrays that give Spark's own answers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from pyspark.ml.clustering import KMeans as SparkKMeans
+from pyspark.ml.clustering import KMeansModel
+from pyspark.ml.evaluation import ClusteringEvaluator
+from pyspark.ml.feature import VectorAssembler
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from millrace.errors import BadInput, Corrupt
+from millrace.scoring.kmeans import KMeans, order_along
+from millrace.workloads.base import ClusterModel
+
+MAX_ITERATIONS = 40
+COMPARED = 200_000  # rows on which the export must agree with Spark
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model: arrays for serving, and every row with the cluster that Spark gave it."""
+
+    scorer: KMeans
+    k: int
+    silhouettes: dict[int, float]
+    """k -> mean silhouette over the fitted rows."""
+    inertia: float
+    """Sum of squared distances of the fitted rows to their centres."""
+    fitted: int
+    assigned: DataFrame
+    """record_id, held_out, cluster, in the numbering of the names."""
+
+
+def fit(frame: DataFrame, model: ClusterModel) -> Fit:
+    """Fit the candidate k on the rows that are not held out, keep the best silhouette, assign every row.
+
+    `frame` is `featured()`'s. Raises BadInput when there are too few distinct rows to cluster.
+    """
+    names = [column for column in frame.columns if column.startswith("f")]
+    fitted = frame.where("NOT held_out")
+    statistics = fitted.agg(
+        F.count("*").alias("rows"),
+        F.countDistinct(*names).alias("distinct"),
+        *(F.avg(name).alias(f"mean_{name}") for name in names),
+        *(F.stddev_pop(name).alias(f"scale_{name}") for name in names),
+    ).first()
+    if statistics.rows < 2 * max(model.k) or statistics.distinct < max(model.k):
+        raise BadInput(
+            f"{model.name} has {statistics.rows} usable rows, {statistics.distinct} of them different; allowed: at "
+            f"least {2 * max(model.k)} rows for up to {max(model.k)} clusters. Ingest more.",
+            code="too_few_rows",
+            field="rows",
+        )
+    mean = np.array([statistics[f"mean_{name}"] for name in names])
+    # A constant column has no scale; 1 leaves it at zero for every row.
+    scale = np.array([statistics[f"scale_{name}"] or 1.0 for name in names])
+    standardised = _standardised(frame, names, mean, scale).cache()
+    training = standardised.where("NOT held_out").cache()
+    evaluator = ClusteringEvaluator(metricName="silhouette", distanceMeasure="squaredEuclidean")
+    tried: dict[int, tuple[float, KMeansModel]] = {}
+    for k in model.k:
+        spark_model = SparkKMeans(k=k, seed=model.seed, maxIter=MAX_ITERATIONS, initSteps=2).fit(training)
+        found = len(spark_model.clusterCenters())
+        quality = evaluator.evaluate(spark_model.transform(training)) if found > 1 else 0.0
+        tried.setdefault(found, (quality, spark_model))
+    k, (_, best) = max(tried.items(), key=lambda item: item[1][0])
+    raw_centres = np.array(best.clusterCenters())
+    weights = np.array([model.axis.get(feature.field, 0.0) for feature in model.features])
+    order = order_along(raw_centres, weights)
+    scorer = KMeans(mean, scale, raw_centres[order])
+    numbering = F.array(*(F.lit(int(number)) for number in np.argsort(order)))
+    predicted = best.transform(standardised).withColumn("cluster", F.element_at(numbering, F.col("prediction") + 1))
+    assigned = predicted.select("record_id", "held_out", "cluster", *names).cache()
+    assert_equal(scorer, assigned, names)
+    qualities = {tried_k: quality for tried_k, (quality, _) in tried.items()}
+    result = Fit(scorer, k, qualities, best.summary.trainingCost, statistics.rows, assigned)
+    training.unpersist()
+    standardised.unpersist()
+    return result
+
+
+def _standardised(frame: DataFrame, names: list[str], mean: np.ndarray, scale: np.ndarray) -> DataFrame:
+    """The frame with a vector `features`: the same two operations on doubles as KMeans.standardise."""
+    scaled = frame
+    for number, name in enumerate(names):
+        scaled = scaled.withColumn(f"z{number}", (F.col(name) - float(mean[number])) / float(scale[number]))
+    inputs = [f"z{number}" for number in range(len(names))]
+    return VectorAssembler(inputCols=inputs, outputCol="features").transform(scaled).drop(*inputs)
+
+
+def assert_equal(scorer: KMeans, assigned: DataFrame, names: list[str]) -> None:
+    """Raises Corrupt unless the export gives each compared row the cluster that Spark gave it."""
+    rows = assigned.select("cluster", *names).limit(COMPARED).toArrow()
+    values = np.column_stack([rows.column(name).to_numpy() for name in names])
+    clusters, _ = scorer.assign(values)
+    different = np.flatnonzero(clusters != rows.column("cluster").to_numpy())
+    if len(different):
+        row = int(different[0])
+        raise Corrupt(
+            f"The export gives {len(different)} of {len(values)} rows another cluster than Spark, the first is "
+            f"{values[row].tolist()}: {clusters[row]} instead of {rows.column('cluster')[row]}. Nothing was published.",
+            code="export_differs",
+        )

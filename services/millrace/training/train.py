@@ -1,0 +1,183 @@
+"""One training: snapshot, audit, records, fit, gate, publish, promote."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from millrace import __version__
+from millrace.errors import Conflict, MillraceError
+from millrace.lake import CATALOG, assignments_name, table_name
+from millrace.records.contract import schema_hash
+from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
+from millrace.registry.registry import NONE_YET, Registry
+from millrace.settings import REPOSITORY
+from millrace.training import dataset, gate, kmeans, offsets
+from millrace.workloads.base import ClusterModel, Workload
+
+WINDOWS = ("1/3", "2/3", "all")
+GATE_RECORDS = 50_000  # held-out records on which the gate judges; more would not change two digits
+Say = Callable[[str], None]
+
+
+def code_version() -> str:
+    """The package's version and, in a checkout, its commit."""
+    command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except OSError:
+        return __version__
+    commit = done.stdout.strip()
+    return f"{__version__}+{commit}" if commit else __version__
+
+
+class Training:
+    """Trains the models of a workload on one snapshot, checked once."""
+
+    def __init__(self, spark: SparkSession, registry: Registry, workload: Workload, snapshot_id: str | None, say: Say):
+        self.spark, self.registry, self.workload, self.say = spark, registry, workload, say
+        self.snapshot_id = snapshot_id or dataset.current_snapshot(spark, workload)
+        self.rows = dataset.snapshot(spark, workload, self.snapshot_id)
+        self.audit = offsets.audit(self.rows)
+        offsets.check(self.audit, workload.name, self._read_before(), self._dead_letters())
+        total = sum(last - first + 1 for first, last in self.audit.ranges.values())
+        say(f"{workload.name}: snapshot {self.snapshot_id}, {total} offsets, none missing")
+
+    def _read_before(self) -> offsets.Ranges:
+        """The high-water mark of earlier trainings on snapshots of this table's history."""
+        marks: dict[str, tuple[int, int]] = {}
+        for model in self.workload.models:
+            champion = self.registry.champion(self.workload.name, model.name)
+            if champion is None:
+                continue
+            manifest = self.registry.manifest(self.workload.name, model.name, champion.version)
+            for partition, (first, last) in manifest.data.offsets.items():
+                marks[partition] = (first, max(last, marks.get(partition, (0, -1))[1]))
+        return marks
+
+    def _dead_letters(self) -> set[tuple[int, int]]:
+        """Offsets that Connect could not read; asked only when something is missing."""
+        if not self.audit.gaps:
+            return set()
+        from millrace.lake.progress import dead_letter_places
+
+        return dead_letter_places(self.workload)
+
+    def run(self, models: list[ClusterModel], windows: list[str]) -> Iterator[dict[str, Any]]:
+        """Train every model on every window, oldest window first, and yield what became of each."""
+        for window in windows:
+            bounds = offsets.window_bounds(self.audit.ranges, window)
+            found = dataset.records(self.rows, self.workload, bounds)
+            for model in models:
+                yield self._train(model, window, bounds, found)
+            found.rows.unpersist()
+
+    def _train(
+        self, model: ClusterModel, window: str, bounds: offsets.Ranges, found: dataset.Records
+    ) -> dict[str, Any]:
+        started = time.monotonic()
+        workload = self.workload
+        frame = dataset.featured(found, model)
+        fit = kmeans.fit(frame, model)
+        features = [
+            FeatureSpec(field=feature.field, transform=feature.transform, default=feature.default)
+            for feature in model.features
+        ]
+        champion = self.registry.champion(workload.name, model.name)
+        before = gate.load_champion(self.registry, champion, workload.name, model.name)
+        fields = {spec.field for spec in features} | {spec.field for spec in (before[0].features if before else ())}
+        columns = self._held_out(found.rows, sorted(fields))
+        verdict = gate.judge(fit.scorer, features, columns, before)
+        sizes = {row.cluster: row["count"] for row in fit.assigned.groupBy("cluster").count().collect()}
+        usable = sum(sizes.values())
+        draft = Draft(
+            workload=workload.name,
+            model=model.name,
+            algorithm="kmeans",
+            features=features,
+            names=model.names(fit.k),
+            schema_hash=schema_hash(workload.record),
+            parameters={
+                "k": fit.k,
+                "seed": model.seed,
+                "silhouette_by_k": {str(k): round(value, 6) for k, value in sorted(fit.silhouettes.items())},
+                "sizes": [sizes.get(number, 0) for number in range(fit.k)],
+                "gate": verdict.sentence,
+            },
+            metrics={
+                "silhouette": fit.silhouettes[fit.k],
+                "held_out_silhouette": verdict.candidate,
+                "inertia_per_row": fit.inertia / fit.fitted,
+            },
+            data=DataSpec(
+                table=table_name(workload.name),
+                snapshot_id=self.snapshot_id,
+                window=window,
+                rows=found.kept,
+                fitted=fit.fitted,
+                held_out=usable - fit.fitted,
+                without_features=found.kept - usable,
+                repeated=found.repeated,
+                superseded=found.superseded,
+                offsets=bounds,
+            ),
+            code_version=code_version(),
+        )
+        manifest = self.registry.publish(draft, fit.scorer.arrays())
+        self._keep_assignments(fit.assigned, model.name, manifest.version)
+        promoted, reason = verdict.passed, verdict.sentence
+        if verdict.passed:
+            try:
+                etag = champion.etag if champion else NONE_YET
+                self.registry.promote(workload.name, model.name, manifest.version, expected_etag=etag)
+            except Conflict as error:
+                promoted, reason = False, error.message
+        fit.assigned.unpersist()
+        frame.unpersist()
+        seconds = round(time.monotonic() - started, 1)
+        self.say(f"{manifest.full_name} {window}: k={fit.k}, silhouette {fit.silhouettes[fit.k]:.3f}, {reason}")
+        return {
+            "workload": workload.name,
+            "model": model.name,
+            "window": window,
+            "version": manifest.version,
+            "k": fit.k,
+            "silhouette": round(fit.silhouettes[fit.k], 4),
+            "rows": found.kept,
+            "snapshot_id": self.snapshot_id,
+            "promoted": promoted,
+            "gate": reason,
+            "seconds": seconds,
+        }
+
+    def _held_out(self, rows: DataFrame, fields: list[str]) -> dict[str, list[Any]]:
+        """Held-out records by column, the first GATE_RECORDS by id."""
+        chosen = rows.where(dataset.held_out()).orderBy("record_id").limit(GATE_RECORDS).select(*fields)
+        return {name: column.to_pylist() for name, column in zip(fields, chosen.toArrow().columns, strict=True)}
+
+    def _keep_assignments(self, assigned: DataFrame, model: str, version: str) -> None:
+        """Keep the cluster that Spark gave each record, so that answers can be compared with it."""
+        rows = assigned.select(
+            F.lit(model).alias("model"), F.lit(version).alias("version"), "record_id", "cluster", "held_out"
+        )
+        rows.writeTo(f"{CATALOG}.{assignments_name(self.workload.name)}").append()
+
+
+def train(
+    spark: SparkSession,
+    workload: Workload,
+    models: list[ClusterModel],
+    windows: list[str],
+    snapshot_id: str | None = None,
+    say: Say = lambda sentence: None,
+) -> Iterator[dict[str, Any]]:
+    """Train and yield a result per model and window. Raises MillraceError; what was published before stays."""
+    registry = Registry()
+    registry.store.ensure_bucket()
+    yield from Training(spark, registry, workload, snapshot_id, say).run(models, windows)
+
+
+__all__ = ["WINDOWS", "MillraceError", "train"]
