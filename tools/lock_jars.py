@@ -9,11 +9,14 @@ import tempfile
 from pathlib import Path
 
 LOCK = Path(__file__).parents[1] / "services/millrace/local/jars.lock"
-KAFKA, SINK, SQLITE, POSTGRES = "4.3.1", "1.12.0", "3.50.3.0", "42.7.7"
+KAFKA, LOG4J, SINK, SQLITE, POSTGRES = "4.3.1", "2.25.4", "1.12.0", "3.50.3.0", "42.7.7"
+SPARK = "4.0.4"
 # Bundle -> (wanted jars, whether their dependencies come along).
 BUNDLES = {
     "kafka": (
-        [f"org.apache.kafka:{name}:{KAFKA}" for name in ("kafka_2.13", "connect-runtime", "connect-json")],
+        [f"org.apache.kafka:{name}:{KAFKA}" for name in ("kafka_2.13", "connect-runtime", "connect-json")]
+        # Kafka names Log4j and not the bridge to it; without the bridge nothing at all is logged.
+        + [f"org.apache.logging.log4j:log4j-slf4j-impl:{LOG4J}"],
         True,
     ),
     "connect-iceberg": (
@@ -31,6 +34,11 @@ BUNDLES = {
             "org.apache.iceberg:iceberg-aws-bundle:1.11.0",
             f"org.xerial:sqlite-jdbc:{SQLITE}",
             f"org.postgresql:postgresql:{POSTGRES}",
+            f"org.apache.spark:spark-sql-kafka-0-10_2.13:{SPARK}",
+            # 4.0.4 of this one is not published everywhere; the two work together.
+            "org.apache.spark:spark-token-provider-kafka-0-10_2.13:4.0.0",
+            "org.apache.kafka:kafka-clients:3.9.1",
+            "org.apache.commons:commons-pool2:2.12.1",
         ],
         False,
     ),

@@ -1,4 +1,4 @@
-"""Every error as `{"error": {"code", "message", "field", "allowed"}}`; on V2 paths as that protocol's `{"error": "..."}`."""
+"""Every error as `{"error": {"code", "message", "field", "allowed"}}`; on V2 paths as `{"error": "..."}`, its own form."""
 
 import logging
 

@@ -1,7 +1,203 @@
 """Models: train, list, show, promote, rollback, trace."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import orjson
 import typer
+
+from millrace.cli.output import Json, emit, grid, guarded
+from millrace.errors import BadInput, MillraceError, NotFound
+from millrace.settings import REPOSITORY
+from millrace.workloads import workload
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="As WORKLOAD/MODEL, for example courses/popularity.")]
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version, or `champion`.")]
+models_app = typer.Typer(no_args_is_help=True, help="List, show, promote or roll back versions.")
 
 
 def register(app: typer.Typer) -> None:
-    pass
+    app.command(
+        epilog="Examples: `millrace train courses --window 1/3 --window all`; "
+        "`millrace train courses --follow --every 1000rows`"
+    )(train)
+    app.command(epilog="Example: `millrace trace courses/popularity champion`")(trace)
+    app.add_typer(models_app, name="models")
+
+
+class TrainingFailed(MillraceError):
+    """The error that a training printed, with its own exit code."""
+
+    def __init__(self, body: dict[str, Any], exit_code: int):
+        super().__init__(body["message"], code=body["code"], field=body["field"], allowed=body["allowed"])
+        self.exit_code = exit_code
+
+
+def run_training(arguments: list[str]) -> Iterator[dict[str, Any]]:
+    """Run spark-apps/train.py and yield its results as they come. Raises its error."""
+    from millrace.training.session import environment
+
+    script = REPOSITORY / "spark-apps/train.py"
+    command = [sys.executable, str(script), *arguments]
+    # The JVM's own start-up notices are of no use to anybody here; sentences come through on standard error.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **environment()}) as child:
+        try:
+            for line in child.stdout or ():
+                result = orjson.loads(line)
+                if "error" in result:
+                    raise TrainingFailed(result["error"], child.wait())
+                yield result
+            if child.wait():
+                raise MillraceError(f"The training ended with {child.returncode}; its last lines are above.")
+        except BaseException:
+            child.terminate()
+            raise
+
+
+def results_table(results: list[dict[str, Any]]):
+    rows = [
+        [
+            f"{r['workload']}/{r['model']}",
+            r["window"],
+            r["version"],
+            r["k"],
+            f"{r['silhouette']:.3f}",
+            r["rows"],
+            "champion" if r["promoted"] else f"kept back: {r['gate']}",
+        ]
+        for r in results
+    ]
+    return grid(None, "model", "window", "version", "k", "silhouette", "rows", "gate", rows=rows)
+
+
+@guarded
+def train(
+    names: Annotated[list[str], typer.Argument(metavar="WORKLOAD...", help="One or several workloads.")],
+    model: Annotated[list[str] | None, typer.Option(help="Only this model; may be given several times.")] = None,
+    window: Annotated[list[str] | None, typer.Option(help="1/3, 2/3 or all; may be given several times.")] = None,
+    snapshot: Annotated[str | None, typer.Option(help="An earlier snapshot's id; the newest by default.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep running and train when --every says.")] = False,
+    every: Annotated[str, typer.Option(help="With --follow: 1000rows or 10m.")] = "1000rows",
+    as_json: Json = False,
+) -> None:
+    """Train on a snapshot of the lake with Spark, publish versions, and promote those that pass the gate."""
+    for name in names:
+        found = workload(name)
+        for wanted in model or ():
+            split_model(f"{found.name}/{wanted}")
+    if wrong := [one for one in window or () if one not in ("1/3", "2/3", "all")]:
+        raise BadInput(f"--window {wrong[0]!r} is not a window; allowed: 1/3, 2/3, all.", field="window")
+    arguments = [*names, "--every", every]
+    arguments += [f"--model={one}" for one in model or ()] + [f"--window={one}" for one in window or ()]
+    arguments += [f"--snapshot={snapshot}"] if snapshot else []
+    if follow:
+        for result in run_training([*arguments, "--follow"]):
+            sys.stdout.write(orjson.dumps(result).decode() + "\n")
+            sys.stdout.flush()
+        return
+    results = list(run_training(arguments))
+    emit(results, as_json, lambda: results_table(results))
+
+
+def split_model(full_name: str) -> tuple[str, str]:
+    """(workload, model) of `courses/popularity`. Raises NotFound with what is allowed."""
+    name, _, model = full_name.partition("/")
+    found = workload(name)
+    if found.model(model) is None:
+        allowed = ", ".join(f"{name}/{one.name}" for one in found.models)
+        raise NotFound(f"There is no model {full_name!r}; allowed: {allowed}.", field="model", allowed=allowed)
+    return name, model
+
+
+def resolve(registry: Any, workload_name: str, model: str, version: str) -> str:
+    """The version itself, or the champion's."""
+    if version != "champion":
+        return version
+    champion = registry.champion(workload_name, model)
+    if champion is None:
+        raise NotFound(f"{workload_name}/{model} has no champion yet; `millrace train {workload_name}` trains one.")
+    return champion.version
+
+
+@models_app.command("list", epilog="Example: `millrace models list courses`")
+@guarded
+def list_models(name: Annotated[str, typer.Argument(metavar="WORKLOAD")], as_json: Json = False) -> None:
+    """All versions of a workload's models, oldest first, with the champion marked."""
+    from millrace.registry.registry import Registry
+
+    registry, found = Registry(), workload(name)
+    result = []
+    for model in found.models:
+        champion = registry.champion(name, model.name)
+        for manifest in registry.manifests(name, model.name):
+            result.append(
+                {
+                    "model": manifest.full_name,
+                    "version": manifest.version,
+                    "champion": champion is not None and champion.version == manifest.version,
+                    "window": manifest.data.window,
+                    "rows": manifest.data.rows,
+                    "k": manifest.parameters.get("k"),
+                    "metrics": manifest.metrics,
+                }
+            )
+    rows = [
+        [
+            r["model"],
+            r["version"],
+            "champion" if r["champion"] else "",
+            r["window"],
+            r["rows"],
+            r["k"],
+            f"{r['metrics'].get('silhouette', 0):.3f}",
+        ]
+        for r in result
+    ]
+    emit(result, as_json, lambda: grid(None, "model", "version", "", "window", "rows", "k", "silhouette", rows=rows))
+
+
+@models_app.command("show", epilog="Example: `millrace models show courses/popularity champion --json`")
+@guarded
+def show(model: Model, version: Version = "champion", as_json: Json = False) -> None:
+    """The whole manifest of a version."""
+    from millrace.registry.registry import Registry
+
+    registry, (name, short) = Registry(), split_model(model)
+    manifest = registry.manifest(name, short, resolve(registry, name, short, version))
+    emit(manifest.model_dump(mode="json"), True)
+
+
+@models_app.command("promote", epilog="Example: `millrace models promote courses/price 20261121T040000Z-1a2b3c4d`")
+@guarded
+def promote(model: Model, version: Version, as_json: Json = False) -> None:
+    """Serve this version, whatever the gate said. Checked first; two at once can't both win."""
+    from millrace.registry.registry import Registry
+
+    name, short = split_model(model)
+    champion = Registry().promote(name, short, version)
+    emit({"model": model, **champion.__dict__}, as_json, lambda: f"{model} serves {champion.version}")
+
+
+@models_app.command("rollback", epilog="Example: `millrace models rollback courses/price`")
+@guarded
+def rollback(model: Model, as_json: Json = False) -> None:
+    """Serve the previous champion again."""
+    from millrace.registry.registry import Registry
+
+    name, short = split_model(model)
+    champion = Registry().rollback(name, short)
+    emit({"model": model, **champion.__dict__}, as_json, lambda: f"{model} serves {champion.version} again")
+
+
+@guarded
+def trace(model: Model, version: Version = "champion", as_json: Json = False) -> None:
+    """From a version back to its data: snapshot, offset ranges, code version, metrics."""
+    from millrace.registry.registry import Registry
+
+    registry, (name, short) = Registry(), split_model(model)
+    found = registry.trace(name, short, resolve(registry, name, short, version))
+    flat = [[key, value] for key, value in found.items() if key != "data"] + [[*item] for item in found["data"].items()]
+    emit(found, as_json, lambda: grid(None, "what", "value", rows=flat))

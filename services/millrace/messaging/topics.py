@@ -51,21 +51,31 @@ def workload_topics(workload: Workload) -> list[Topic]:
     ]
 
 
+def wanted_topics(workloads: Iterable[Workload]) -> list[Topic]:
+    return shared_topics() + [topic for workload in workloads for topic in workload_topics(workload)]
+
+
+def missing_topics(workloads: Iterable[Workload]) -> list[str]:
+    """Names of topics that the platform needs and the broker does not have."""
+    with unavailable(), admin() as client:
+        present = set(client.list_topics())
+    return sorted(topic.name for topic in wanted_topics(workloads) if topic.name not in present)
+
+
 def ensure_topics(workloads: Iterable[Workload]) -> list[str]:
     """Create what is missing and return its names. Existing topics are left as they are."""
     current = settings()
-    wanted = shared_topics() + [topic for workload in workloads for topic in workload_topics(workload)]
-    with unavailable(), admin() as client:
-        present = set(client.list_topics())
-        missing = {
-            topic.name: {
-                "num_partitions": topic.partitions or current.kafka_partitions,
-                "replication_factor": current.kafka_replication,
-                "configs": topic.configs | {"min.insync.replicas": str(max(1, current.kafka_replication - 1))},
-            }
-            for topic in wanted
-            if topic.name not in present
+    missing = set(missing_topics(workloads := list(workloads)))
+    wanted = {
+        topic.name: {
+            "num_partitions": topic.partitions or current.kafka_partitions,
+            "replication_factor": current.kafka_replication,
+            "configs": topic.configs | {"min.insync.replicas": str(max(1, current.kafka_replication - 1))},
         }
-        if missing:
-            client.create_topics(missing, wait_for_metadata=True)
-    return sorted(missing)
+        for topic in wanted_topics(workloads)
+        if topic.name in missing
+    }
+    if wanted:
+        with unavailable(), admin() as client:
+            client.create_topics(wanted, wait_for_metadata=True)
+    return sorted(wanted)

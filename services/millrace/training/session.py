@@ -11,6 +11,9 @@ from millrace.lake.catalog import java_properties, java_secrets
 from millrace.local import jars, java
 from millrace.settings import settings
 
+# A local session lives for a minute or two: the first compiler's code is soon better than the second's is late.
+FAST_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
 
 def environment() -> dict[str, str]:
     """What a process that starts Spark needs: credentials and, on one machine, a Java that is new enough."""
@@ -46,7 +49,9 @@ def spark(name: str) -> SparkSession:
             .config("spark.driver.memory", current.spark_memory)
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")
-            .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_logging()}")
+            .config("spark.driver.extraJavaOptions", f"{FAST_START} -Dlog4j2.configurationFile={_logging()}")
+                f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.configurationFile={_logging()}",
+            )
             .config("spark.ui.enabled", "false")
             .config("spark.sql.shuffle.partitions", "4")
             .config("spark.local.dir", str(current.home / "spark"))

@@ -68,12 +68,16 @@ class Training:
 
     def run(self, models: list[ClusterModel], windows: list[str]) -> Iterator[dict[str, Any]]:
         """Train every model on every window, oldest window first, and yield what became of each."""
+        whole = dataset.records(self.rows, self.workload, self.audit.ranges)
+        self.judged_on = self._held_out(whole.rows)
         for window in windows:
             bounds = offsets.window_bounds(self.audit.ranges, window)
-            found = dataset.records(self.rows, self.workload, bounds)
+            found = whole if window == "all" else dataset.records(self.rows, self.workload, bounds)
             for model in models:
                 yield self._train(model, window, bounds, found)
-            found.rows.unpersist()
+            if found is not whole:
+                found.rows.unpersist()
+        whole.rows.unpersist()
 
     def _train(
         self, model: ClusterModel, window: str, bounds: offsets.Ranges, found: dataset.Records
@@ -88,9 +92,7 @@ class Training:
         ]
         champion = self.registry.champion(workload.name, model.name)
         before = gate.load_champion(self.registry, champion, workload.name, model.name)
-        fields = {spec.field for spec in features} | {spec.field for spec in (before[0].features if before else ())}
-        columns = self._held_out(found.rows, sorted(fields))
-        verdict = gate.judge(fit.scorer, features, columns, before)
+        verdict = gate.judge(fit.scorer, features, self.judged_on, before)
         sizes = {row.cluster: row["count"] for row in fit.assigned.groupBy("cluster").count().collect()}
         usable = sum(sizes.values())
         draft = Draft(
@@ -153,8 +155,9 @@ class Training:
             "seconds": seconds,
         }
 
-    def _held_out(self, rows: DataFrame, fields: list[str]) -> dict[str, list[Any]]:
-        """Held-out records by column, the first GATE_RECORDS by id."""
+    def _held_out(self, rows: DataFrame) -> dict[str, list[Any]]:
+        """Held-out records of the whole snapshot by column, the first GATE_RECORDS by id: every gate sees these."""
+        fields = sorted({feature.field for model in self.workload.models for feature in model.features})
         chosen = rows.where(dataset.held_out()).orderBy("record_id").limit(GATE_RECORDS).select(*fields)
         return {name: column.to_pylist() for name, column in zip(fields, chosen.toArrow().columns, strict=True)}
 

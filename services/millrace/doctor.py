@@ -1,0 +1,143 @@
+"""Looking at every part that a pipeline stands on, each with what was found and its cure."""
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from millrace.errors import Conflict, MillraceError, NotFound
+from millrace.settings import settings
+
+SKEW = 60  # seconds that clocks may differ before signatures and time windows go wrong
+
+
+def examine() -> list[dict[str, Any]]:
+    """[{"check", "ok", "found", "cure"}], one for each part; a failed part does not hide the next one."""
+    checks: list[tuple[str, Callable[[], str], str]] = [
+        ("java", _java, "Install a JRE of 17 or newer, for example openjdk-17-jre-headless."),
+        ("jars", _jars, "`millrace up` downloads what is missing."),
+        ("disk", _disk, "Free some space, or set MILLRACE_HOME to a larger disk."),
+        ("kafka", _kafka, "`millrace status` shows the broker; `millrace up` starts it."),
+        ("connect", _connect, "`millrace status` shows the tasks and their cause; failed ones are restarted."),
+        ("s3 conditional PUT", _conditional, "Use an S3 that honours If-None-Match and If-Match: promotions need it."),
+        ("catalog", _catalog, "Check MILLRACE_CATALOG_JDBC and the database behind it."),
+        ("clock", _clock, "Set this machine's clock, for example with chrony or systemd-timesyncd."),
+    ]
+    results = []
+    for name, check, cure in checks:
+        try:
+            results.append({"check": name, "ok": True, "found": check(), "cure": None})
+        except (MillraceError, OSError) as error:
+            results.append({"check": name, "ok": False, "found": str(error), "cure": cure})
+    return results
+
+
+class Fault(MillraceError):
+    """A check that did not hold."""
+
+
+def _java() -> str:
+    from millrace.local import java
+
+    found = java.find()
+    return f"{found}, version {java.version(found)}"
+
+
+def _jars() -> str:
+    from millrace.local import jars
+    from millrace.local.stack import BUNDLES
+
+    missing = [jar.path for bundle in BUNDLES for jar in jars.missing(bundle)]
+    if missing:
+        raise Fault(f"{len(missing)} jars are missing, the first is {missing[0]}")
+    return f"all in {settings().cache}"
+
+
+def _disk() -> str:
+    home = settings().home
+    home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(home).free
+    if free < settings().local_disk:
+        raise Fault(f"{free / 1e9:.1f} GB free in {home}, {settings().local_disk / 1e9:.1f} GB wanted")
+    return f"{free / 1e9:.1f} GB free"
+
+
+def _kafka() -> str:
+    from millrace.messaging.topics import missing_topics
+    from millrace.workloads import workloads
+
+    if missing := missing_topics(workloads().values()):
+        raise Fault(f"reached, but these topics are missing: {', '.join(missing)}")
+    return f"{settings().kafka_bootstrap}, all topics present"
+
+
+def _connect() -> str:
+    from millrace.lake import sink
+    from millrace.workloads import workloads
+
+    states = [sink.status(name) for name in workloads()]
+    bad = [
+        f"{one['connector']} is {one['state']}, tasks {[(task['state'], task['cause']) for task in one['tasks']]}"
+        for one in states
+        if one["state"] != "RUNNING" or not one["tasks"] or any(task["state"] != "RUNNING" for task in one["tasks"])
+    ]
+    if bad:
+        raise Fault("; ".join(bad))
+    return ", ".join(one["connector"] for one in states) + " running"
+
+
+def _conditional() -> str:
+    """Four writes that prove it: create, create again (refused), replace, replace with the old tag (refused)."""
+    from millrace.registry.store import ObjectStore
+
+    store = ObjectStore(settings().models_bucket)
+    key = f"doctor/{secrets.token_hex(8)}"
+    first = store.put_if_absent(key, b"1")
+    try:
+        _must_refuse(lambda: store.put_if_absent(key, b"2"), "If-None-Match: * on an object that exists")
+        store.put_if_match(key, b"3", first)
+        _must_refuse(lambda: store.put_if_match(key, b"4", first), "If-Match with an old ETag")
+        if store.get(key)[0] != b"3":
+            raise Fault("a refused write changed the object")
+    finally:
+        store.delete(key)
+    return f"{settings().s3_endpoint or 'AWS'} honours If-None-Match and If-Match"
+
+
+def _must_refuse(write: Callable[[], Any], what: str) -> None:
+    try:
+        write()
+    except (Conflict, NotFound):
+        return
+    raise Fault(f"the S3 server accepted {what}: two promotions could both win")
+
+
+def _catalog() -> str:
+    from millrace.lake import NAMESPACE
+    from millrace.lake.catalog import catalog
+
+    try:
+        names = [".".join(name) for name in catalog().list_tables(NAMESPACE)]
+    except Exception as error:
+        raise Fault(f"{settings().catalog_jdbc}: {error}") from error
+    return f"{settings().catalog_jdbc}: {len(names)} tables"
+
+
+def _clock() -> str:
+    """This machine against the S3 server, whose Date header counts for signatures, and against the last century."""
+    now = time.time()
+    if not 1_700_000_000 < now < 4_102_444_800:
+        raise Fault(f"this machine says it is {time.ctime(now)}")
+    endpoint = settings().s3_endpoint or f"https://s3.{settings().s3_region}.amazonaws.com"
+    try:
+        date = httpx.head(endpoint, timeout=5).headers.get("date")
+    except httpx.HTTPError as error:
+        raise Fault(f"{endpoint} does not answer: {type(error).__name__}") from None
+    skew = abs(now - parsedate_to_datetime(date).timestamp()) if date else 0.0
+    if skew > SKEW:
+        raise Fault(f"this machine and {endpoint} differ by {skew:.0f} s; at most {SKEW} s is fine")
+    return f"{skew:.0f} s from the S3 server's"
