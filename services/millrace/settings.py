@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     local_s3: str = Field("s3proxy", pattern="^(s3proxy|minio)$")
     """The S3 server of the one-machine stack: s3proxy, or minio where its binary is found. The default value is
     s3proxy."""
+    minio: Path | None = None
+    """The MinIO binary; where it is given, MinIO is the S3 server. No default value."""
     local_disk: int = Field(2_000_000_000, ge=0)
     """Free bytes that `millrace up` insists on in `home`. The default value is 2000000000."""
 

@@ -1,4 +1,4 @@
-"""Every error as `{"error": {"code", "message", "field", "allowed"}}`; on V2 paths as `{"error": "..."}`, its own form."""
+"""Every error as `{"error": {"code", "message", "field", "allowed"}}`; on V2 paths in that protocol's form."""
 
 import logging
 

@@ -3,8 +3,11 @@
 import sys
 
 from millrace.local.child import Child, answers
+from millrace.settings import settings
 
 
 def prepare(port: int) -> Child:
+    host = settings().api_host
+    host = "127.0.0.1" if host in ("", "0.0.0.0", "::") else f"[{host}]" if ":" in host else host
     command = [sys.executable, "-m", "millrace.cli", "serve"]
-    return Child("api", command, port, answers(f"http://127.0.0.1:{port}/health/live"))
+    return Child("api", command, port, answers(f"http://{host}:{port}/health/live"))

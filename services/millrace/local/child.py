@@ -1,8 +1,10 @@
 """A child process of the stack: what to run, and how to tell that it is ready."""
 
 import ctypes
+import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +12,9 @@ from pathlib import Path
 import httpx
 
 PR_SET_PDEATHSIG = 1
+LARGEST_LOG = 20_000_000  # bytes; a larger one is set aside at the next start
+# Loaded here: between fork and exec nothing may be imported.
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ def answers(url: str, *statuses: int) -> Callable[[], bool]:
 
 def _die_with_parent() -> None:
     """On Linux the kernel ends the child when its supervisor is gone, even by kill -9."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if LIBC is not None:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def start(child: Child, log: Path, environment: Mapping[str, str]) -> subprocess.Popen:
@@ -53,6 +59,15 @@ def start(child: Child, log: Path, environment: Mapping[str, str]) -> subprocess
             start_new_session=True,
             preexec_fn=_die_with_parent,
         )
+
+
+def roll(log: Path) -> int:
+    """Set a large log aside as `<name>.log.1`; the byte at which the next start's lines begin."""
+    size = log.stat().st_size if log.exists() else 0
+    if size <= LARGEST_LOG:
+        return size
+    os.replace(log, log.with_name(f"{log.name}.1"))
+    return 0
 
 
 def last_words(log: Path, start: int = 0) -> str:

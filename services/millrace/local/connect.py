@@ -1,5 +1,6 @@
 """Kafka Connect in distributed mode, with the Iceberg sink as its only plugin."""
 
+import shutil
 from pathlib import Path
 
 from millrace.local import jars
@@ -32,16 +33,23 @@ scheduled.rebalance.max.delay.ms=0
 """
 
 
+def plugin_path(home: Path) -> Path:
+    """A folder with the Iceberg sink as its only plugin, and in it the locked jars and no others.
+
+    The cache may hold the jars of an older lock beside them, and two versions in one plugin break each other.
+    """
+    plugin = home / "plugins/iceberg"
+    shutil.rmtree(plugin, ignore_errors=True)
+    plugin.mkdir(parents=True)
+    for jar in jars.files("connect-iceberg"):
+        (plugin / jar.name).symlink_to(jar)
+    return plugin.parent
+
+
 def prepare(home: Path, java: Path, port: int, kafka: int, secrets: dict[str, str]) -> Child:
     """`secrets` is the environment in which the sink finds its S3 credentials."""
     config = home / "connect.properties"
-    # Connect scans the folders below plugin.path, one a plugin.
-    plugins = jars.folder("connect-iceberg").parent / "plugins"
-    plugins.mkdir(parents=True, exist_ok=True)
-    link = plugins / "iceberg"
-    if not link.exists():
-        link.symlink_to(jars.folder("connect-iceberg"), target_is_directory=True)
-    config.write_text(PROPERTIES.format(port=port, kafka=kafka, plugins=plugins))
+    config.write_text(PROPERTIES.format(port=port, kafka=kafka, plugins=plugin_path(home)))
     options = ["-Xms128m", "-Xmx1g", "-XX:+UseG1GC", logging_option(home)]
     main = "org.apache.kafka.connect.cli.ConnectDistributed"
     command = [str(java), *options, "-cp", jars.classpath("kafka"), main, str(config)]

@@ -72,6 +72,7 @@ def prepare(home: Path, java: Path, port: int, controller: int) -> Child:
             done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
             raise Unavailable(f"Kafka's storage in {data} can't be formatted: {last_words(log)} ({log})")
+    # After a kill -9 the broker reads its log segments again before it listens: hence the long wait below.
     options = ["-Xms128m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", logging_option(home)]
     command = [str(java), *options, "-cp", classpath, "kafka.Kafka", str(config)]
-    return Child("kafka", command, port, lambda: listening(port))
+    return Child("kafka", command, port, lambda: listening(port), seconds=180)

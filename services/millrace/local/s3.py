@@ -30,20 +30,27 @@ LOGBACK = """\
 
 
 def minio_binary() -> Path:
-    """The MinIO binary from the cache or PATH. Raises Unavailable that says how to build one."""
+    """The MinIO binary of the settings, the cache or PATH. Raises Unavailable that says how to get one."""
     cached = settings().cache / "bin/minio"
-    found = str(cached) if os.access(cached, os.X_OK) else shutil.which("minio")
-    if not found:
-        raise Unavailable(
-            f"MILLRACE_LOCAL_S3=minio needs a minio binary in PATH or at {cached}; `make minio` builds it with Go.",
-            code="no_minio",
-        )
-    return Path(found)
+    places = [settings().minio] if settings().minio else [cached, shutil.which("minio")]
+    for place in places:
+        if place and os.access(place, os.X_OK) and Path(place).is_file():
+            return Path(place)
+    if settings().minio:
+        raise Unavailable(f"MILLRACE_MINIO={settings().minio} is not a program that can be run.", code="no_minio")
+    raise Unavailable(
+        f"MILLRACE_LOCAL_S3=minio needs a minio binary in PATH or at {cached}; `make minio` builds it with Go.",
+        code="no_minio",
+    )
+
+
+def wants_minio() -> bool:
+    return settings().local_s3 == "minio" or settings().minio is not None
 
 
 def prepare(home: Path, java: Path, port: int, key: str, secret: str) -> Child:
     """Credentials reach the server by a file or the environment, never by the command line."""
-    if settings().local_s3 == "minio":
+    if wants_minio():
         data = home / "minio"
         command = [str(minio_binary()), "server", "--quiet", "--address", f"127.0.0.1:{port}", str(data)]
         environment = {"MINIO_ROOT_USER": key, "MINIO_ROOT_PASSWORD": secret, "MINIO_BROWSER": "off"}

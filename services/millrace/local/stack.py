@@ -56,7 +56,7 @@ def up(say: Say = lambda sentence: None, progress: jars.Progress = lambda done, 
         _end(state.supervisor(), *state.orphans())
         check_disk()
         java.ensure()
-        if settings().local_s3 == "minio":
+        if s3.wants_minio():
             s3.minio_binary()
         if any(jars.missing(bundle) for bundle in BUNDLES):
             say("downloading the jars of Kafka, Connect, S3 and Spark, once for this machine")
@@ -98,12 +98,16 @@ def _start() -> None:
 
 
 def _end(*processes: psutil.Process | None) -> bool:
-    """SIGTERM, then SIGKILL. True when there was something to end."""
+    """SIGTERM, then SIGKILL for them and for what they had started. True when there was something to end."""
     living = [process for process in processes if process]
+    below = []
     for process in living:
         with suppress(psutil.NoSuchProcess):
+            below += process.children(recursive=True)
             process.send_signal(signal.SIGTERM)
-    _, stubborn = psutil.wait_procs(living, timeout=60)
+    # The supervisor gives each of its children 25 s.
+    psutil.wait_procs(living, timeout=110)
+    _, stubborn = psutil.wait_procs(living + below, timeout=5)
     for process in stubborn:
         with suppress(psutil.NoSuchProcess):
             process.kill()
@@ -121,7 +125,10 @@ def status() -> dict[str, Any]:
     """{"phase", "notes", "children": [{"name", "port", "pid", "state", "restarts", "last_error", "memory"}]}."""
     found = state.read(state.state_file())
     if not found or not state.supervisor():
-        return {"phase": "stopped", "notes": [], "children": [], "error": found.get("error")}
+        error = found.get("error")
+        if found.get("phase") in ("starting", "running"):
+            error = "The supervisor was killed, and its children ended with it. `millrace up` starts them again."
+        return {"phase": "stopped", "notes": [], "children": [], "error": error}
     children = []
     for child in found["children"].values():
         running = state.process(child["pid"], child["started_at"])

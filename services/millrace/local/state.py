@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,11 @@ class ChildState:
 
 @dataclass
 class State:
-    """`phase` is starting, running, failed, stopping or stopped; `created` tells a pid from a later one's."""
+    """`phase` is starting, running, failed, stopping or stopped.
+
+    `created`, like `started_at` of a child, is the process's start as the system tells it: it tells the process from
+    a later one that was given the same pid.
+    """
 
     pid: int
     created: float
@@ -87,10 +90,7 @@ def orphans() -> list[psutil.Process]:
 
 
 def credentials() -> tuple[str, str]:
-    """The S3 server's key and secret, made at random once for this home."""
-    before = read(endpoints_file())
-    return before.get("s3_access_key") or secrets.token_hex(10), before.get("s3_secret_key") or secrets.token_hex(20)
-
-
-def now() -> float:
-    return time.time()
+    """The S3 server's key and secret: the user's own, or those made at random once for this home."""
+    current = settings()
+    secret = current.s3_secret_key.get_secret_value() if current.s3_secret_key else secrets.token_hex(20)
+    return current.s3_access_key or secrets.token_hex(10), secret

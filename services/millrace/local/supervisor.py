@@ -6,15 +6,18 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from millrace.errors import MillraceError, Unavailable
-from millrace.lake.catalog import java_secrets
-from millrace.local import api, child, connect, java, kafka, ports, s3, state
+from millrace.local import child, state
+from millrace.local.configure import configure
 from millrace.settings import settings
 
 GRACE = 25  # seconds that a child has for stopping before it is killed
-STEADY = 60  # seconds after which a child counts as well again
+STEADY = 60  # seconds after which an earlier death no longer makes the pause longer
 WATCH = 5  # seconds between two looks at Connect's tasks
 
 
@@ -23,45 +26,24 @@ class Supervisor:
         self.home = settings().home
         self.logs = self.home / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
-        self.state = state.State(pid=os.getpid(), created=state.now())
+        self.state = state.State(pid=os.getpid(), created=psutil.Process().create_time())
         self.children: list[child.Child] = []
         self.processes: dict[str, subprocess.Popen] = {}
         self.starts: dict[str, int] = {}
+        self.deaths: dict[str, int] = {}
         self.retry_at: dict[str, float] = {}
         self.stopping = threading.Event()
 
     def say(self, sentence: str) -> None:
         print(time.strftime("%Y-%m-%dT%H:%M:%S"), sentence, flush=True)
 
+    def note(self, sentence: str) -> None:
+        self.state.notes.append(sentence)
+        self.say(sentence)
+
     def prepare(self) -> None:
-        """Choose ports and credentials, write them down, and configure every child."""
-        before = state.read(self.home / "ports.json")
-        chosen = {}
-        for name in ports.DEFAULTS:
-            chosen[name], note = ports.choose(name, before.get(name))
-            if note:
-                self.state.notes.append(note)
-                self.say(note)
-        state.write_private(self.home / "ports.json", chosen)
-        key, secret = state.credentials()
-        endpoints = {
-            "kafka_bootstrap": f"127.0.0.1:{chosen['kafka']}",
-            "connect_url": f"http://127.0.0.1:{chosen['connect']}",
-            "s3_endpoint": f"http://127.0.0.1:{chosen['s3']}",
-            "s3_access_key": key,
-            "s3_secret_key": secret,
-            "catalog_jdbc": f"jdbc:sqlite:{self.home / 'catalog.db'}",
-            "api_port": chosen["api"],
-        }
-        state.write_private(state.endpoints_file(), endpoints)
-        settings.cache_clear()  # it now reads the addresses and credentials written above
-        found = java.find()
-        self.children = [
-            kafka.prepare(self.home, found, chosen["kafka"], chosen["kafka_controller"]),
-            s3.prepare(self.home, found, chosen["s3"], key, secret),
-            connect.prepare(self.home, found, chosen["connect"], chosen["kafka"], java_secrets()),
-            api.prepare(chosen["api"]),
-        ]
+        self.state.save()
+        self.children = configure(self.home, self.note)
         self.state.children = {c.name: state.ChildState(c.name, c.port) for c in self.children}
         self.state.save()
 
@@ -69,12 +51,12 @@ class Supervisor:
         return self.logs / f"{name}.log"
 
     def launch(self, one: child.Child) -> None:
-        log = self.log(one.name)
-        self.starts[one.name] = log.stat().st_size if log.exists() else 0
+        self.starts[one.name] = child.roll(self.log(one.name))
         environment = {**os.environ, "MILLRACE_HOME": str(self.home)}
-        self.processes[one.name] = child.start(one, log, environment)
+        process = child.start(one, self.log(one.name), environment)
+        self.processes[one.name] = process
         known = self.state.children[one.name]
-        known.pid, known.state, known.started_at = self.processes[one.name].pid, "starting", state.now()
+        known.pid, known.state, known.started_at = process.pid, "starting", psutil.Process(process.pid).create_time()
         self.state.save()
 
     def wait_ready(self, one: child.Child) -> None:
@@ -97,6 +79,8 @@ class Supervisor:
         """Kafka and S3 first, side by side; Connect and the API need them."""
         for pair in (self.children[:2], self.children[2:]):
             for one in pair:
+                if self.stopping.is_set():
+                    return
                 self.launch(one)
             for one in pair:
                 self.wait_ready(one)
@@ -106,17 +90,18 @@ class Supervisor:
         known, process = self.state.children[one.name], self.processes[one.name]
         gone = process.poll()
         if gone is None:
-            if known.state in ("starting", "restarting") and one.ready():
-                known.state = "running"
-                self.say(f"{one.name} runs again.")
-                self.state.save()
-            return
-        if known.state != "restarting" or one.name not in self.retry_at:
-            steady = state.now() - (known.started_at or 0) > STEADY
-            known.restarts = 1 if steady else known.restarts + 1
-            pause = min(30.0, 0.5 * 2 ** (known.restarts - 1))
+            if known.state == "starting":
+                self.see_start(one, known)
+        elif one.name not in self.retry_at:
+            # What a dead child has started itself would keep its port, and its files, from the next one.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            steady = time.time() - (known.started_at or 0) > STEADY
+            self.deaths[one.name] = 1 if steady else self.deaths.get(one.name, 0) + 1
+            pause = min(30.0, 0.5 * 2 ** (self.deaths[one.name] - 1))
             words = child.last_words(self.log(one.name), self.starts[one.name])
             how = f"was killed by {signal.Signals(-gone).name}" if gone < 0 else f"ended with {gone}: {words}"
+            known.restarts += 1
             known.last_error = f"{one.name} {how}; it is started again in {pause:g} s (restart {known.restarts})."
             known.state = "restarting"
             self.retry_at[one.name] = time.monotonic() + pause
@@ -126,16 +111,34 @@ class Supervisor:
             del self.retry_at[one.name]
             self.launch(one)
 
+    def see_start(self, one: child.Child, known: state.ChildState) -> None:
+        """A started child becomes running, or is killed when it takes too long: the next look starts it again."""
+        if one.ready():
+            known.state = "running"
+            self.say(f"{one.name} runs again.")
+            self.state.save()
+        elif time.time() - (known.started_at or 0) > one.seconds:
+            self.say(f"{one.name} was not ready after {one.seconds:g} s and was killed.")
+            self.processes[one.name].kill()
+            self.processes[one.name].wait()
+
     def watch_sinks(self) -> None:
         """Connect's failed tasks are shown and restarted, beside the children."""
+        said = None
         while not self.stopping.wait(WATCH):
             try:
                 from millrace.lake import sink
 
                 for sentence in sink.watch_once():
                     self.say(sentence)
+                said = None
             except MillraceError:
                 continue  # Connect is starting; the child itself is looked after above.
+            except Exception as error:  # noqa: BLE001 - a fault of the watch must not end the watch
+                sentence = f"the sinks can't be watched: {type(error).__name__}: {error}"
+                if sentence != said:
+                    self.say(sentence)
+                said = sentence
 
     def stop_all(self) -> None:
         """In reverse order, so that whoever writes stops before what it writes to."""
@@ -146,13 +149,14 @@ class Supervisor:
             if process is None:
                 continue
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
+                process.terminate()
                 try:
                     process.wait(GRACE)
                 except subprocess.TimeoutExpired:
                     self.say(f"{one.name} did not stop within {GRACE} s and was killed.")
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             self.state.children[one.name].state = "stopped"
         self.say("all stopped.")
 
@@ -162,10 +166,11 @@ class Supervisor:
         try:
             self.prepare()
             self.start_all()
-            self.state.phase = "running"
-            self.state.save()
-            self.say("all children run.")
-            threading.Thread(target=self.watch_sinks, daemon=True).start()
+            if not self.stopping.is_set():
+                self.state.phase = "running"
+                self.state.save()
+                self.say("all children run.")
+                threading.Thread(target=self.watch_sinks, daemon=True).start()
             while not self.stopping.wait(0.2):
                 for one in self.children:
                     self.look_after(one)

@@ -50,8 +50,6 @@ def spark(name: str) -> SparkSession:
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.driver.extraJavaOptions", f"{FAST_START} -Dlog4j2.configurationFile={_logging()}")
-                f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.configurationFile={_logging()}",
-            )
             .config("spark.ui.enabled", "false")
             .config("spark.sql.shuffle.partitions", "4")
             .config("spark.local.dir", str(current.home / "spark"))
