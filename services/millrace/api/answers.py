@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from millrace.registry.manifest import DataSpec, FeatureSpec
 
 
 class ClusterAnswer(BaseModel):
@@ -10,15 +12,68 @@ class ClusterAnswer(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    cluster: int
-    """Number of the cluster, from the lowest to the highest."""
+    cluster: int = Field(ge=0, description="Number of the cluster, from the lowest to the highest.")
     label: str
-    distance: float
-    """Euclidean distance to the centre in standardised features."""
+    distance: float = Field(ge=0, description="Euclidean distance to the centre in standardised features.")
     model: str
     version: str
 
 
 class ClusterAnswerWithInput(ClusterAnswer):
-    input: dict[str, Any]
-    """The row as it was sent."""
+    input: dict[str, Any] = Field(description="The row as it was sent.")
+
+
+class WorkloadSummary(BaseModel):
+    workload: str
+    description: str
+    fields: list[str]
+    models: list[str]
+
+
+class ModelSummary(BaseModel):
+    model: str
+    version: str
+    promoted_at: str
+    metrics: dict[str, float]
+
+
+class Cluster(BaseModel):
+    """A cluster's names and its centre in the fields' own units (`level` as 0..3, dates as days since 1970)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    cluster: int
+    label: str
+    centre: dict[str, float]
+
+
+class ModelDetail(ModelSummary):
+    """A champion: what it was made from and what it tells apart."""
+
+    previous: str | None = Field(description="The champion before, to which `millrace models rollback` goes back.")
+    created_at: str
+    algorithm: str
+    features: list[FeatureSpec]
+    parameters: dict[str, Any]
+    data: DataSpec
+    schema_hash: str
+    code_version: str
+    clusters: list[Cluster]
+
+
+class Live(BaseModel):
+    status: str
+
+
+class Ready(Live):
+    """Each model's version, when the registry was last reached, and what is wrong with any model."""
+
+    models: dict[str, str]
+    polled_seconds_ago: float
+    faults: dict[str, str]
+
+
+class Index(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    message: str

@@ -1,15 +1,26 @@
 """Request bodies: derived from the record contract and a model's features, read fast, refused with a sentence."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, get_origin
 
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
+from millrace.api.columns import Column, NotPlain
 from millrace.errors import BadInput, TooLarge
-from millrace.records.contract import explain, unwrapped
+from millrace.records.contract import unwrapped
 from millrace.records.numbers import shown
 from millrace.settings import settings
 from millrace.workloads.base import ClusterModel, Workload
+
+Columns = Mapping[str, Sequence[Any]]
+
+
+def field_type(workload: Workload, name: str) -> Any:
+    """The record's type of a field, a value required, with the annotations that pydantic took off it."""
+    info = workload.record.model_fields[name]
+    kind, _ = unwrapped(info.annotation)
+    return kind if get_origin(kind) is Annotated or not info.metadata else Annotated[(kind, *info.metadata)]
 
 
 def request_model(workload: Workload, model: ClusterModel, optional: tuple[str, ...] = ()) -> type[BaseModel]:
@@ -19,82 +30,106 @@ def request_model(workload: Workload, model: ClusterModel, optional: tuple[str, 
     """
     fields: dict[str, Any] = {}
     for feature in model.features:
-        kind, _ = unwrapped(workload.record.model_fields[feature.field].annotation)
-        kind = _annotated(kind, workload.record.model_fields[feature.field].metadata)
+        kind = field_type(workload, feature.field)
         fields[feature.field] = (kind, ...) if feature.default is None else (kind, feature.default)
     for name in optional:
-        info = workload.record.model_fields[name]
-        kind, _ = unwrapped(info.annotation)
-        fields[name] = (_annotated(kind, info.metadata) | None, None)
-    title = f"{workload.name}_{model.name}".title().replace("_", "")
+        fields.setdefault(name, (field_type(workload, name), None))
+    title = f"{workload.name}_{model.name}{'_kept' if optional else ''}".title().replace("_", "")
     return create_model(title, __config__=ConfigDict(extra="ignore", title=title), **fields)
 
 
-def _annotated(kind: Any, metadata: list[Any]) -> Any:
-    """The field's type with the annotations that pydantic took off it (reading rules of plain fields)."""
-    from typing import Annotated, get_origin
-
-    if get_origin(kind) is Annotated or not metadata:
-        return kind
-    return Annotated[(kind, *metadata)]
-
-
 class Body:
-    """Reads the body of one path: `one` an object, `many` a list of them, `either` what it turns out to be."""
+    """Reads rows for one model: single objects, lists of them, or columns."""
 
-    def __init__(self, row: type[BaseModel]):
-        self.row = row
-        self._one = TypeAdapter(row).validator.validate_python
-        self._many = TypeAdapter(list[row]).validator.validate_python
+    def __init__(self, workload: Workload, model: ClusterModel, optional: tuple[str, ...] = ()):
+        self.row = request_model(workload, model, optional)
+        self.features = tuple(feature.field for feature in model.features)
+        self._optional = tuple(name for name in optional if name not in self.features)
+        self.columns = {name: Column(field_type(workload, name)) for name in self.features}
+        self._one = TypeAdapter(self.row).validator.validate_python
+        self._many = TypeAdapter(list[self.row]).validator.validate_python
+        self._shape = f"a JSON object with {', '.join(self.row.model_fields)}"
 
-    def one(self, body: bytes) -> tuple[Any, Any]:
-        given = parse(body)
+    def one(self, given: Any) -> Columns:
+        """The columns, one value long, of a row. Raises BadInput."""
         if not isinstance(given, dict):
-            raise BadInput(
-                f"body: {shown(given)} is not usable; allowed: a JSON object with {self.fields}",
-                field="body",
-                allowed="a JSON object",
-            )
-        return self._checked(self._one, given), given
-
-    def many(self, body: bytes) -> tuple[list[Any], list[Any]]:
-        given = parse(body)
-        if not isinstance(given, list):
-            raise BadInput(
-                f"body: {shown(given)} is not usable; allowed: a JSON list of objects with {self.fields}",
-                field="body",
-                allowed="a JSON list",
-            )
-        limit = settings().api_list_limit
-        if len(given) > limit:
-            raise TooLarge(
-                f"The list has {len(given)} rows; allowed: {limit}. Send the rows in several requests.",
-                field="body",
-                allowed=f"{limit} rows",
-            )
-        return self._checked(self._many, given), given
-
-    def checked_rows(self, rows: list[dict[str, Any]]) -> list[Any]:
-        """Rows that are objects already. Raises BadInput for the first that is not acceptable."""
-        return self._checked(self._many, rows)
-
-    @property
-    def fields(self) -> str:
-        return ", ".join(self.row.model_fields)
-
-    def _checked(self, validate: Any, given: Any) -> Any:
+            raise self._wrong(given, self._shape)
         try:
-            return validate(given)
+            row = self._one(given)
         except ValidationError as error:
-            code, field, message = explain(error)
-            context = error.errors(include_url=False)[0].get("ctx", {})
-            raise BadInput(message, code=code, field=field, allowed=context.get("allowed")) from None
+            raise refusal(error) from None
+        return {name: (getattr(row, name),) for name in self.features}
+
+    def many(self, given: Any) -> Columns:
+        """The columns of a list of rows. Raises BadInput or TooLarge."""
+        if not isinstance(given, list):
+            raise self._wrong(given, f"a JSON list, each row {self._shape}")
+        check_length(len(given))
+        try:
+            columns = {name: [row[name] for row in given] for name in self.features}
+            if any(name in row for name in self._optional for row in given):
+                raise NotPlain
+            return self._plain(columns)
+        except (NotPlain, ValidationError, KeyError, TypeError):
+            return self._slow(given)
+
+    def by_column(self, columns: dict[str, list[Any]]) -> Columns:
+        """Columns of equal length, checked. Raises BadInput."""
+        try:
+            if set(columns) != set(self.features):
+                raise NotPlain
+            return self._plain(columns)
+        except (NotPlain, ValidationError):
+            return self._slow(
+                [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+            )
+
+    def _plain(self, columns: Columns) -> Columns:
+        return {name: column.read(columns[name]) for name, column in self.columns.items()}
+
+    def _slow(self, rows: list[Any]) -> Columns:
+        try:
+            checked = self._many(rows)
+        except ValidationError as error:
+            raise refusal(error) from None
+        return {name: [getattr(row, name) for row in checked] for name in self.features}
+
+    @staticmethod
+    def _wrong(given: Any, allowed: str) -> BadInput:
+        return BadInput(f"body: {shown(given)} is not usable; allowed: {allowed}.", field="body", allowed=allowed)
 
 
-def parse(body: bytes) -> Any:
+def check_length(rows: int) -> None:
+    limit = settings().api_list_limit
+    if rows > limit:
+        raise TooLarge(
+            f"body: {rows} rows are too many; allowed: {limit} rows. Send them in several requests.",
+            field="body",
+            allowed=f"{limit} rows",
+        )
+
+
+def parse(content: bytes) -> Any:
     """The JSON value of a body. Raises BadInput that says where it stops being JSON."""
     try:
-        return orjson.loads(body)
+        return orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        what = str(error) if body else "it is empty"
-        raise BadInput(f"body: is not JSON: {what}", code="bad_json", field="body", allowed="JSON in UTF-8") from None
+        what = f"is not JSON: {error}" if content.strip() else "is empty"
+        allowed = "JSON in UTF-8"
+        raise BadInput(f"body: {what}; allowed: {allowed}.", code="bad_json", field="body", allowed=allowed) from None
+
+
+def refusal(error: ValidationError) -> BadInput:
+    """The first thing wrong: `rating`, or `[3].rating` in a list; its value; what is allowed."""
+    first = error.errors(include_url=False)[0]
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]]
+    field = "".join(steps).removeprefix(".") or "body"
+    context = first.get("ctx", {})
+    if first["type"] == "missing":
+        allowed = f"a value for {first['loc'][-1]}"
+        return BadInput(f"{field}: is missing; allowed: {allowed}.", code="missing", field=field, allowed=allowed)
+    if "allowed" in context:
+        return BadInput(f"{field}: {first['msg']}", code=first["type"], field=field, allowed=context["allowed"])
+    allowed = "a JSON object" if first["type"] == "model_type" else first["msg"].removeprefix("Input should be ")
+    sentence = f"{field}: {shown(first['input'])} is not usable; allowed: {allowed}."
+    return BadInput(sentence, code=first["type"], field=field, allowed=allowed)

@@ -1,19 +1,24 @@
 """The champions of all models, kept up to date without a request noticing."""
 
 import logging
+import re
 import threading
 import time
 from collections import OrderedDict
 
 from millrace.api.metrics import metrics
 from millrace.api.served import Served
-from millrace.errors import MillraceError, NotFound, Unavailable
-from millrace.registry.registry import Registry, read_champion
+from millrace.errors import Corrupt, MillraceError, NotFound, Unavailable
+from millrace.records.numbers import shown
+from millrace.registry.champion import Champion
+from millrace.registry.registry import Registry
 from millrace.settings import settings
 from millrace.workloads import workloads
 
 log = logging.getLogger("millrace.api")
+VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
 OTHER_VERSIONS = 8  # versions other than the champion that stay in memory for the V2 protocol
+Key = tuple[str, str]
 
 
 class Champions:
@@ -21,12 +26,13 @@ class Champions:
 
     def __init__(self, registry: Registry | None = None):
         self._registry = registry or Registry()
-        self._etags: dict[tuple[str, str], str] = {}
-        self._served: dict[tuple[str, str], Served] = {}
+        self._served: dict[Key, Served] = {}
+        self._champions: dict[Key, Champion] = {}
         self._others: OrderedDict[tuple[str, str, str], Served] = OrderedDict()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self.polled_at: float | None = None
+        """When all champions were last asked for with success; None before the first time."""
         self.faults: dict[str, str] = {}
         """Model -> why its newest champion is not served, or why S3 could not be asked."""
 
@@ -40,76 +46,99 @@ class Champions:
         while not self._stop.is_set():
             try:
                 self.poll()
-            except Exception:  # a fault of one poll must not end all later ones
+            except Exception:
                 log.exception("looking for champions failed")
             self._stop.wait(settings().api_poll_interval)
 
     def poll(self) -> None:
         """Load what has changed. A model that can't be loaded is named in `faults`; the old one goes on serving."""
-        reached = True
-        for workload in workloads().values():
-            for model in workload.models:
-                name = f"{workload.name}/{model.name}"
-                try:
-                    self._refresh(workload.name, model.name)
-                    self.faults.pop(name, None)
-                except Unavailable as error:
-                    reached = False
-                    self.faults[name] = error.message
-                    metrics().poll_failures.inc()
-                except MillraceError as error:
-                    if self.faults.get(name) != error.message:
-                        log.error("%s keeps its version: %s", name, error.message)
-                        metrics().refused.labels(name).inc()
-                    self.faults[name] = error.message
-        if reached:
-            self.polled_at = time.time()
-            metrics().polled_at.set(self.polled_at)
+        for key in [(workload.name, model.name) for workload in workloads().values() for model in workload.models]:
+            name = "/".join(key)
+            try:
+                self._refresh(key)
+            except Unavailable as error:
+                # The others would only wait for the same server: until the next time.
+                self._fault(name, error, metrics().poll_failures)
+                return
+            except MillraceError as error:
+                self._fault(name, error, metrics().refused.labels(name))
+            else:
+                if name in self.faults:
+                    self.faults = {other: text for other, text in self.faults.items() if other != name}
+        self.polled_at = time.time()
+        metrics().polled_at.set(self.polled_at)
 
-    def _refresh(self, workload: str, model: str) -> None:
-        key = (workload, model)
+    def _fault(self, name: str, error: MillraceError, counter) -> None:
+        """A fault that lasts is logged and counted once."""
+        if self.faults.get(name) != error.message:
+            log.error("%s stays as it is: %s", name, error.message)
+            counter.inc()
+            self.faults = {**self.faults, name: error.message}
+
+    def _refresh(self, key: Key) -> None:
+        known = self._champions.get(key)
         try:
-            found = self._registry.store.get_if_changed(
-                f"models/{workload}/{model}/champion.json", self._etags.get(key)
-            )
+            champion = self._registry.champion_if_changed(*key, known.etag if known else None)
         except NotFound:
             return
-        if found is None:
+        if champion is None:
             return
-        champion = read_champion(*found)
-        manifest, arrays = self._registry.load(workload, model, champion.version)
-        # The new one is whole in memory before the old one is let go: no request ever finds neither.
         before = self._served.get(key)
-        self._served[key] = Served(manifest, arrays)
-        self._etags[key] = champion.etag
-        metrics().swapped(f"{workload}/{model}", before.manifest.version if before else None, champion.version)
-        log.info("%s/%s serves %s", workload, model, champion.version)
+        if before is None or before.manifest.version != champion.version:
+            try:
+                loaded = Served(*self._registry.load(*key, champion.version))
+            except NotFound as error:
+                raise Corrupt(f"champion.json names a version that is not there. {error.message}") from None
+            # The new one is whole in memory before the old one is let go: no request ever finds neither.
+            self._champions[key] = champion
+            self._served = {**self._served, key: loaded}
+            name = "/".join(key)
+            metrics().swapped(name, before.manifest.version if before else None, champion.version)
+            log.info("%s serves %s", name, champion.version)
+        self._champions[key] = champion
 
-    def all(self) -> dict[tuple[str, str], Served]:
-        return dict(self._served)
+    def all(self) -> dict[Key, Served]:
+        return self._served
+
+    def champion(self, workload: str, model: str) -> Champion:
+        """What champion.json said about the model that `get` returns."""
+        return self._champions[(workload, model)]
 
     def get(self, workload: str, model: str) -> Served:
-        """The champion. Raises Unavailable that says how to get one."""
-        try:
-            return self._served[(workload, model)]
-        except KeyError:
+        """The champion in memory. Raises Unavailable that says how to get one."""
+        found = self._served.get((workload, model))
+        if found is None:
+            fault = self.faults.get(f"{workload}/{model}")
             raise Unavailable(
-                f"{workload}/{model} has no champion yet; `millrace train {workload}` trains one.",
+                f"{workload}/{model} has no champion to answer from; "
+                + (fault or f"train it: `millrace train {workload}`"),
                 code="no_champion",
                 field="model",
-            ) from None
+            )
+        return found
 
     def version(self, workload: str, model: str, version: str) -> Served:
-        """Any published version; the champion from memory, others through a small cache. Raises NotFound."""
+        """Any published version; other than the champion through a small cache.
+
+        May read S3: not for the event loop. Raises NotFound, or Unavailable for one that can't be trusted.
+        """
         champion = self._served.get((workload, model))
         if champion and champion.manifest.version == version:
             return champion
+        if not VERSION.fullmatch(version):
+            allowed = "a version such as 20261121T040000Z-0123abcd"
+            raise NotFound(
+                f"version: {shown(version)} is not one; allowed: {allowed}.", field="version", allowed=allowed
+            )
         key = (workload, model, version)
         with self._lock:
             if key in self._others:
                 self._others.move_to_end(key)
                 return self._others[key]
-        loaded = Served(*self._registry.load(*key))
+        try:
+            loaded = Served(*self._registry.load(*key))
+        except Corrupt as error:
+            raise Unavailable(error.message, code="corrupt", field="version") from None
         with self._lock:
             self._others[key] = loaded
             while len(self._others) > OTHER_VERSIONS:
@@ -117,4 +146,5 @@ class Champions:
         return loaded
 
     def versions(self, workload: str, model: str) -> list[str]:
+        """All versions that were published. Reads S3: not for the event loop."""
         return self._registry.versions(workload, model)

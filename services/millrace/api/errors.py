@@ -1,21 +1,26 @@
 """Every error as `{"error": {"code", "message", "field", "allowed"}}`; on V2 paths in that protocol's form."""
 
 import logging
+from collections.abc import Mapping
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from millrace.errors import BadInput, MillraceError
+from millrace.records.numbers import shown
 
 log = logging.getLogger("millrace.api")
-CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable"}
+CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
 class ErrorDetail(BaseModel):
     """What is wrong: a code for programs, a sentence for people, the field and what is allowed in it."""
+
+    model_config = ConfigDict(extra="forbid")
 
     code: str
     message: str
@@ -26,13 +31,19 @@ class ErrorDetail(BaseModel):
 class ErrorBody(BaseModel):
     """The body of every error outside the V2 protocol."""
 
+    model_config = ConfigDict(extra="forbid")
+
     error: ErrorDetail
 
 
-def respond(request: Request, error: MillraceError, status: int | None = None, headers=None) -> Response:
-    v2 = request.url.path.startswith("/v2")
-    body = orjson.dumps({"error": error.message if v2 else error.as_dict()})
-    return Response(body, status or error.status, headers, "application/json")
+def error_body(path: str, error: MillraceError) -> bytes:
+    # A path may hold what is no UTF-8; a message that quotes it must still be sent.
+    said = {name: text and text.encode("utf-8", "replace").decode() for name, text in error.as_dict().items()}
+    return orjson.dumps({"error": said["message"] if path.startswith("/v2") else said})
+
+
+def respond(path: str, error: MillraceError, status: int | None = None, headers: Mapping[str, str] | None = None):
+    return Response(error_body(path, error), status or error.status, headers, "application/json")
 
 
 def install(app: FastAPI) -> None:
@@ -40,25 +51,33 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(MillraceError)
     async def own(request: Request, error: MillraceError) -> Response:
-        return respond(request, error)
+        return respond(request.url.path, error)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
+        path, headers = request.scope["path"], error.headers or {}
         code = CODES.get(error.status_code, "http_error")
-        allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
+        allowed = (
+            headers.get("allow") or headers.get("Allow") or ("the paths of /docs" if code == "not_found" else None)
+        )
         message = {
-            404: f"There is no path {request.url.path[:200]}; /docs lists them.",
-            405: f"{request.method} is not allowed on {request.url.path[:200]}; allowed: {allowed}.",
+            404: f"There is no path {shown(path)}; allowed: {allowed}.",
+            405: f"{request.method} is not allowed on {shown(path)}; allowed: {allowed}.",
         }.get(error.status_code, str(error.detail))
-        return respond(request, MillraceError(message, code=code, allowed=allowed), error.status_code, error.headers)
+        found = MillraceError(message, code=code, field="path", allowed=allowed)
+        return respond(path, found, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def parameters(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         field = str(first["loc"][-1])
-        return respond(request, BadInput(f"{field}: {first['msg']}", field=field))
+        return respond(request.scope["path"], BadInput(f"{field}: {first['msg']}", field=field))
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=499)  # nobody reads it
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        log.exception("a fault of Millrace at %s", request.url.path, exc_info=error)
-        return respond(request, MillraceError("A fault of Millrace; its log has the trace."))
+        log.error("a fault of Millrace at %s: %r", shown(request.scope["path"]), error)
+        return respond(request.scope["path"], MillraceError("A fault of Millrace; its log has the trace."))

@@ -3,26 +3,42 @@
 import hashlib
 import hmac
 
-from fastapi import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from millrace.api.errors import respond
 from millrace.errors import Unauthorized
-from millrace.settings import settings
 
 OPEN = ("/health/", "/v2/health/")
 
 
-def check_key(request: Request) -> None:
-    """Raises Unauthorized unless `X-API-Key`, or `Authorization: Bearer`, holds one of the keys."""
-    keys = settings().api_keys
-    if keys is None or request.url.path.startswith(OPEN):
-        return
-    bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-    given = _digest(request.headers.get("x-api-key") or bearer)
-    # Every key is compared, over digests of one length, so that time tells nothing about them.
-    matches = [hmac.compare_digest(given, _digest(key.strip())) for key in keys.get_secret_value().split(",")]
-    if not any(matches):
-        raise Unauthorized("This path needs an API key in the header X-API-Key.", field="X-API-Key")
+class KeyMiddleware:
+    """Answers 401 unless `X-API-Key`, or `Authorization: Bearer`, holds one of `keys`."""
+
+    def __init__(self, app: ASGIApp, keys: list[str]):
+        self.app = app
+        self._digests = [_digest(key.encode()) for key in keys]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(OPEN) or self._known(scope):
+            await self.app(scope, receive, send)
+            return
+        error = Unauthorized(
+            "X-API-Key: is missing or wrong; allowed: one of the keys of this service in the header X-API-Key, "
+            "or in Authorization as `Bearer <key>`.",
+            field="X-API-Key",
+            allowed="a key of this service",
+        )
+        headers = {"WWW-Authenticate": 'Bearer realm="millrace"'}
+        await respond(scope["path"], error, headers=headers)(scope, receive, send)
+
+    def _known(self, scope: Scope) -> bool:
+        headers = dict(scope["headers"])
+        bearer = headers.get(b"authorization", b"").removeprefix(b"Bearer ")
+        given = _digest(headers.get(b"x-api-key") or bearer)
+        # Every key is compared, over digests of one length, so that time tells nothing about them.
+        matches = [hmac.compare_digest(given, digest) for digest in self._digests]
+        return any(matches)
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()

@@ -1,9 +1,18 @@
-"""The largest request body, enforced before anything reads it."""
+"""The largest request body and the longest wait for it, enforced before anything reads it."""
 
-import orjson
+import asyncio
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from millrace.errors import TooLarge
+from millrace.api.errors import respond
+from millrace.errors import MillraceError, TooLarge
+
+PATIENCE = 30.0  # seconds that a body may take to arrive
+DISCARD = 32  # times the limit that is read and thrown away, so that the caller gets to read the answer
+
+
+class Slow(MillraceError):
+    status, code = 408, "too_slow"
 
 
 class BodyLimitMiddleware:
@@ -13,41 +22,66 @@ class BodyLimitMiddleware:
         self.app, self.limit = app, limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self.app(scope, receive, send)
             return
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self.limit:
-            await self._refuse(scope, send, int(length))
+            await self._refuse(scope, receive, send, self._error(f"has {int(length)} bytes"), b"expect" not in headers)
             return
-        if length != b"0":
-            # The server itself never passes on more than the announced length.
-            await self.app(scope, receive, send)
-            return
-        received = 0
+        received, whole = 0, False
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, whole
+            if whole:  # what is still to come is only the end of the connection
+                return await receive()
+            async with asyncio.timeout(PATIENCE):
+                message = await receive()
             received += len(message.get("body", b""))
+            whole = not message.get("more_body")
             if received > self.limit:
-                raise self._error(received)
+                raise self._error(f"has more than {self.limit} bytes")
             return message
 
-        await self.app(scope, counted, send)
+        started = False
 
-    def _error(self, size: int) -> TooLarge:
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, counted, sending)
+        except (TooLarge, TimeoutError) as error:
+            if started:
+                raise
+            if isinstance(error, TimeoutError):
+                error = Slow(f"body: did not arrive within {PATIENCE:g} seconds; send it at once.", field="body")
+            await self._refuse(scope, receive, send, error, discard=not whole)
+
+    def _error(self, what: str) -> TooLarge:
         return TooLarge(
-            f"The body has {size} bytes or more; allowed: {self.limit} bytes. Send the rows in several requests.",
+            f"body: {what}; allowed: {self.limit} bytes. Send the rows in several requests.",
             field="body",
             allowed=f"{self.limit} bytes",
         )
 
-    async def _refuse(self, scope: Scope, send: Send, size: int) -> None:
-        error = self._error(size)
-        v2 = scope["path"].startswith("/v2")
-        body = orjson.dumps({"error": error.message if v2 else error.as_dict()})
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": error.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    async def _refuse(
+        self, scope: Scope, receive: Receive, send: Send, error: MillraceError, discard: bool = False
+    ) -> None:
+        if discard and isinstance(error, TooLarge):
+            await self._discard(receive)
+        # After a body that was not read to its end the connection can't carry another request.
+        await respond(scope["path"], error, headers={"connection": "close"})(scope, receive, send)
+
+    async def _discard(self, receive: Receive) -> None:
+        read, more = 0, True
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while more and read < self.limit * DISCARD:
+                    message = await receive()
+                    read += len(message.get("body", b""))
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            return

@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from millrace import __version__
-from millrace.api import errors
+from millrace.api import errors, openapi
 from millrace.api.champions import Champions
-from millrace.api.keys import check_key
+from millrace.api.documented import Declared
+from millrace.api.fast import FastPaths
+from millrace.api.keys import KeyMiddleware
 from millrace.api.limits import BodyLimitMiddleware
 from millrace.api.metrics import MetricsMiddleware
 from millrace.api.routes import health, kept, models, open_inference
@@ -26,19 +28,31 @@ def create_app() -> FastAPI:
         yield
         champions.stop()
 
+    current = settings()
+    keys = parts(current.api_keys.get_secret_value()) if current.api_keys else []
     app = FastAPI(
         title="Millrace",
         version=__version__,
         summary="Answers from the champions of all workloads",
         lifespan=lifespan,
-        dependencies=[Depends(check_key)],
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics is ours
     )
     errors.install(app)
+    declared = Declared(app)
     for family in (health, kept, models, open_inference):
-        app.include_router(family.router(champions))
-    current = settings()
+        family.declare(declared, champions)
+    openapi.install(app, keys=bool(keys))
+    # The last one added is the first to see a request: what a browser may ask, counting, keys, size, answers.
+    app.add_middleware(FastPaths, routes=declared.fast)
     app.add_middleware(BodyLimitMiddleware, limit=current.api_body_limit)
+    if keys:
+        app.add_middleware(KeyMiddleware, keys=keys)
     app.add_middleware(MetricsMiddleware)
-    if origins := [origin.strip() for origin in current.api_cors_origins.split(",") if origin.strip()]:
+    if origins := parts(current.api_cors_origins):
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
     return app
+
+
+def parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

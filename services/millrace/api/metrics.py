@@ -9,9 +9,10 @@ import time
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
@@ -21,24 +22,23 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         common = {"registry": self.registry, "namespace": "millrace"}
-        labels = ["route", "status"]
-        self.requests = Counter("requests", "Requests by route and status.", labels, **common)
+        self.requests = Counter("requests", "Requests by route and status.", ["route", "status"], **common)
         self.seconds = Histogram(
             "request_seconds", "Time from request to response.", ["route"], buckets=BUCKETS, **common
         )
         self.rows = Counter("rows", "Rows answered.", ["model"], **common)
         self.swaps = Counter("champion_swaps", "Champions taken up.", ["model"], **common)
         self.refused = Counter("champion_refused", "Champions that could not be loaded.", ["model"], **common)
-        self.poll_failures = Counter("poll_failures", "Times the registry could not be reached.", **common)
+        self.poll_failures = Counter("poll_failures", "Times the registry went out of reach.", **common)
+        # Only of workers that live: what a dead one last saw is nobody's state.
         self.polled_at = Gauge(
-            "polled_at_seconds", "When the registry was last reached.", multiprocess_mode="min", **common
+            "polled_at_seconds",
+            "When the registry was last reached, by the worker for which that is longest ago.",
+            multiprocess_mode="livemin",
+            **common,
         )
         self.version = Gauge(
-            "model_version",
-            "1 for each version that is served.",
-            ["model", "version"],
-            multiprocess_mode="max",
-            **common,
+            "model_version", "1 for each version served.", ["model", "version"], multiprocess_mode="livemax", **common
         )
 
     def swapped(self, model: str, before: str | None, version: str) -> None:
@@ -48,11 +48,31 @@ class Metrics:
         self.version.labels(model, version).set(1)
 
     def exposition(self) -> bytes:
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        folder = os.environ.get(FOLDER)
+        if folder is None:
             return generate_latest(self.registry)
+        forget_dead(folder)
         collected = CollectorRegistry()
-        MultiProcessCollector(collected)
+        MultiProcessCollector(collected, folder)
         return generate_latest(collected)
+
+
+def forget_dead(folder: str) -> None:
+    """Drop the gauges of workers that are gone; their counts stay."""
+    for name in os.listdir(folder):
+        pid = name.rpartition("_")[2].removesuffix(".db")
+        if name.startswith("gauge_live") and pid.isdigit() and not _alive(int(pid)):
+            mark_process_dead(int(pid), folder)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 @lru_cache(maxsize=1)
@@ -65,7 +85,7 @@ class MetricsMiddleware:
 
     def __init__(self, app: ASGIApp):
         self.app = app
-        self._children: dict[tuple[str, int], object] = {}
+        self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -82,11 +102,12 @@ class MetricsMiddleware:
         try:
             await self.app(scope, receive, counted)
         finally:
-            route = getattr(scope.get("route"), "path", "unknown")
-            key = (route, status)
-            if key not in self._children:
-                found = metrics()
-                self._children[key] = found.requests.labels(route, str(status)), found.seconds.labels(route)
-            requests, seconds = self._children[key]
+            requests, seconds = self._of(getattr(scope.get("route"), "path", "unknown"), status)
             requests.inc()
             seconds.observe(time.perf_counter() - started)
+
+    def _of(self, route: str, status: int) -> tuple[Counter, Histogram]:
+        if (route, status) not in self._children:
+            found = metrics()
+            self._children[route, status] = found.requests.labels(route, str(status)), found.seconds.labels(route)
+        return self._children[route, status]

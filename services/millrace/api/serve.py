@@ -1,6 +1,8 @@
 """Running the API: several worker processes, graceful on SIGTERM."""
 
 import os
+import signal
+import sys
 import tempfile
 
 import uvicorn
@@ -10,10 +12,11 @@ from millrace.local.ports import is_free
 from millrace.settings import settings
 
 DRAIN = 20  # seconds that requests in flight have after SIGTERM
+START = 60  # seconds after which a worker that does not answer its supervisor is replaced
 
 
 def serve() -> None:
-    """Serve until SIGTERM. Raises Unavailable when the port is taken."""
+    """Serve until SIGTERM or SIGINT. Raises Unavailable when the port is taken."""
     current = settings()
     if not is_free(current.api_port, current.api_host):
         raise Unavailable(
@@ -21,8 +24,10 @@ def serve() -> None:
             code="port_in_use",
             field="api_port",
         )
+    # uvicorn drains, then raises the signal again: it must end here as success, and clean the folder up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="millrace-metrics-") as folder:
-        # Must be set before the first metric is made; a fresh folder, since old processes' files would be counted.
+        # Must be set before a worker makes its first metric; fresh, since old processes' files would be counted.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         uvicorn.run(
             "millrace.api.main:create_app",
@@ -35,6 +40,7 @@ def serve() -> None:
             access_log=False,
             log_level="info",
             timeout_graceful_shutdown=DRAIN,
+            timeout_worker_healthcheck=START,
             server_header=False,
             date_header=False,
         )

@@ -1,13 +1,15 @@
 """A model in memory, and the answers it gives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import orjson
 
+from millrace.errors import BadInput
+from millrace.registry.checks import scorer
 from millrace.registry.manifest import Manifest
-from millrace.registry.registry import scorer
 from millrace.scoring.features import matrix
 from millrace.scoring.kmeans import KMeans
 
@@ -22,34 +24,45 @@ class Served:
     features: list[dict[str, str]] = field(init=False)
     labels: list[dict[str, str]] = field(init=False)
     """Per cluster, its names by answer column."""
+    _heads: list[bytes] = field(init=False)
+    _tail: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         manifest = self.manifest
         features = [{"field": spec.field, "transform": spec.transform} for spec in manifest.features]
         k = len(self.arrays["centres"])
-        object.__setattr__(self, "kmeans", scorer(self.arrays))
-        object.__setattr__(self, "features", features)
-        object.__setattr__(
-            self, "labels", [{column: names[i] for column, names in manifest.names.items()} for i in range(k)]
-        )
+        labels = [{column: names[i] for column, names in manifest.names.items()} for i in range(k)]
+        # An answer is `head of its cluster` distance `tail`: only the distance differs from row to row.
+        heads = [orjson.dumps({"cluster": i, **label})[:-1] + b',"distance":' for i, label in enumerate(labels)]
+        tail = b"," + orjson.dumps({"model": manifest.full_name, "version": manifest.version})[1:]
+        made = {"kmeans": scorer(self.arrays), "features": features, "labels": labels, "_heads": heads, "_tail": tail}
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
 
-    def assign(self, columns: dict[str, Sequence[Any]]) -> tuple[list[int], list[float]]:
-        """Cluster numbers and distances of rows given by column."""
-        clusters, distances = self.kmeans.assign(matrix(self.features, columns))
-        return clusters.tolist(), distances.tolist()
+    def assign(self, columns: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
+        """Cluster numbers (n,) int64 and distances (n,) float64 of rows given by column."""
+        return self.kmeans.assign(matrix(self.features, columns))
 
-    def answers(self, rows: Sequence[Any], inputs: Sequence[Any] | None = None) -> list[dict[str, Any]]:
-        """One answer a checked row (an object with the features as attributes), with its input where given."""
-        columns = {spec["field"]: [getattr(row, spec["field"]) for row in rows] for spec in self.features}
+    def one(self, columns: Mapping[str, Sequence[Any]]) -> bytes:
+        """The JSON answer for columns of one value."""
         clusters, distances = self.assign(columns)
-        labels = self.labels
-        tail = {"model": self.manifest.full_name, "version": self.manifest.version}
-        if inputs is None:
-            return [
-                {"cluster": cluster, **labels[cluster], "distance": distance, **tail}
-                for cluster, distance in zip(clusters, distances, strict=True)
-            ]
-        return [
-            {"cluster": cluster, **labels[cluster], "distance": distance, **tail, "input": given}
-            for cluster, distance, given in zip(clusters, distances, inputs, strict=True)
+        return b"%b%b%b" % (self._heads[clusters[0]], orjson.dumps(float(distances[0])), self._tail)
+
+    def many(self, columns: Mapping[str, Sequence[Any]], given: Sequence[Any]) -> bytes:
+        """The JSON list of answers, each with its input as `given`. Raises BadInput for input too deep to repeat."""
+        if not given:
+            return b"[]"
+        clusters, distances = self.assign(columns)
+        try:
+            inputs = [orjson.dumps(row) for row in given]
+        except TypeError:
+            raise BadInput(
+                "body: a row is nested too deeply; allowed: at most 200 levels.", field="body", allowed="200 levels"
+            ) from None
+        heads, tail = self._heads, self._tail[:-1] + b',"input":'
+        shown = orjson.dumps(distances, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+        answers = [
+            b"%b%b%b%b}" % (heads[cluster], distance, tail, row)
+            for cluster, distance, row in zip(clusters.tolist(), shown, inputs, strict=True)
         ]
+        return b"[%b]" % b",".join(answers)

@@ -18,6 +18,7 @@ DURATION = re.compile(
     r"(?:(?P<hours>\d+(?:\.\d+)?)\s*(?:h|hrs?|hours?))?\s*(?:(?P<minutes>\d+(?:\.\d+)?)\s*(?:m|mins?|minutes?))?",
     re.IGNORECASE,
 )
+MOST = 1e12  # the largest amount or duration
 LONGEST = 64  # characters of a number; more is not a number but a mistake, and int() would be slow on it
 
 
@@ -116,7 +117,7 @@ def rating(value: Any) -> float:
     return result
 
 
-def at_least_zero(value: float, allowed: str, most: float = 1e12) -> float:
+def at_least_zero(value: float, allowed: str, most: float = MOST) -> float:
     if not 0 <= value <= most:
         raise refuse("out_of_range", value, f"{allowed}, at most {most:g}")
     return value

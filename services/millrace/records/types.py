@@ -105,9 +105,13 @@ Text = Annotated[str, BeforeValidator(text)]
 RequiredText = Annotated[str, BeforeValidator(required_text)]
 Flag = Annotated[bool, BeforeValidator(flag), _json("boolean", True, "true")]
 Timestamp = Annotated[datetime, BeforeValidator(timestamp)]
-Money = Annotated[float, BeforeValidator(numbers.money), _json("number", 20, "₹1,39,900", minimum=0)]
+Money = Annotated[
+    float, BeforeValidator(numbers.money), _json("number", 20, "₹1,39,900", minimum=0, maximum=numbers.MOST)
+]
 Percent = Annotated[float, BeforeValidator(numbers.percent), _json("number", 64, "64%", minimum=0, maximum=100)]
-Count = Annotated[int, BeforeValidator(numbers.count), _json("integer", 10000, "24,269", minimum=0)]
-Hours = Annotated[float, BeforeValidator(numbers.hours), _json("number", 1.5, "4.5 hours", minimum=0)]
+Count = Annotated[int, BeforeValidator(numbers.count), _json("integer", 10000, "24,269", minimum=0, maximum=2**53)]
+Hours = Annotated[
+    float, BeforeValidator(numbers.hours), _json("number", 1.5, "4.5 hours", minimum=0, maximum=numbers.MOST)
+]
 Rating = Annotated[float, BeforeValidator(numbers.rating), _json("number", 4.2, "4.2", minimum=0, maximum=5)]
 Blank = BeforeValidator(blank_to_none)

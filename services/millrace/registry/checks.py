@@ -55,8 +55,16 @@ def _check_features(manifest: Manifest, refuse) -> None:
             f"was trained on records of the schema {manifest.schema_hash}; the contract of "
             f"{manifest.workload} is now {expected}. Train it again: millrace train {manifest.workload}",
         )
-    if unknown := [feature.field for feature in manifest.features if feature.field not in known.fields]:
-        raise refuse("features", f"feature {unknown[0]!r} is no field of {manifest.workload}.")
+    declared = known.model(manifest.model)
+    if declared is None:
+        return
+    given, wanted = (
+        ", ".join(f"{one.field} ({one.transform})" for one in of) for of in (manifest.features, declared.features)
+    )
+    if given != wanted:
+        raise refuse(
+            "features", f"was trained on {given}; {manifest.full_name} is now declared with {wanted}. Train it again."
+        )
 
 
 def scorer(arrays: dict[str, np.ndarray]) -> KMeans:

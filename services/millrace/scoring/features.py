@@ -11,6 +11,8 @@ LEVELS = {"beginner level": 0.0, "all levels": 1.0, "intermediate level": 2.0, "
 
 
 def _numbers(values: Sequence[Any]) -> np.ndarray:
+    if isinstance(values, np.ndarray):
+        return values.astype(np.float64, copy=False)
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 

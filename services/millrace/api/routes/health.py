@@ -1,46 +1,56 @@
 """Liveness, readiness and metrics."""
 
 import time
+from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
+from millrace.api.answers import Live, Ready
 from millrace.api.champions import Champions
+from millrace.api.documented import Declared, errors, json
 from millrace.api.metrics import metrics
-from millrace.api.routes.common import documented, json
 from millrace.errors import Unavailable
 
 
-def readiness(champions: Champions) -> dict:
+def readiness(champions: Champions) -> dict[str, Any]:
     """The detail of readiness. Raises Unavailable while there is nothing to answer from."""
     served = champions.all()
-    if champions.polled_at is None and not served:
-        faults = "; ".join(dict.fromkeys(champions.faults.values())) or "the registry was not reached yet"
-        raise Unavailable(f"Not ready: {faults}", code="not_ready")
+    faults = "; ".join(dict.fromkeys(champions.faults.values()))
+    if champions.polled_at is None:
+        raise Unavailable(f"Not ready: {faults or 'the registry was not reached yet.'}", code="not_ready")
     if not served:
         raise Unavailable(
-            "Not ready: no model has a champion yet; `millrace train courses` trains some.", code="not_ready"
+            f"Not ready: {faults or 'no model has a champion yet; `millrace train courses` trains some.'}",
+            code="not_ready",
         )
     return {
         "status": "ready",
-        "models": {f"{w}/{m}": one.manifest.version for (w, m), one in sorted(served.items())},
-        "polled_seconds_ago": round(time.time() - champions.polled_at, 3) if champions.polled_at else None,
+        "models": {f"{workload}/{model}": one.manifest.version for (workload, model), one in sorted(served.items())},
+        "polled_seconds_ago": round(time.time() - champions.polled_at, 3),
         "faults": champions.faults,
     }
 
 
-def router(champions: Champions) -> APIRouter:
-    routes = APIRouter(tags=["health"])
-
-    @routes.get("/health/live", summary="The process runs", response_model=dict[str, str])
-    async def live() -> Response:
+def declare(declared: Declared, champions: Champions) -> None:
+    async def live(request: Request) -> Response:
         return json({"status": "live"})
 
-    @routes.get("/health/ready", summary="Champions are loaded", responses=documented(503), response_model=None)
     async def ready(request: Request) -> Response:
         return json(readiness(champions))
 
-    @routes.get("/metrics", summary="Prometheus metrics", response_model=None, responses=documented(401))
-    async def exposition() -> Response:
+    async def exposition(request: Request) -> Response:
         return Response(metrics().exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    return routes
+    declared.get("/health/live", live, "The process runs", "health", Live, {})
+    declared.get("/health/ready", ready, "Champions are loaded", "health", Ready, errors(503))
+    text = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus' text format"}}
+    declared.app.add_api_route(
+        "/metrics",
+        exposition,
+        tags=["health"],
+        summary="Prometheus metrics",
+        operation_id="get_metrics",
+        response_class=Response,
+        responses={**text, **errors(401)},
+        response_model=None,
+    )

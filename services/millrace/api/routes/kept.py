@@ -1,58 +1,65 @@
 """The paths that callers of the prototypes know, from the workloads' own declarations."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
-from millrace.api.answers import ClusterAnswer, ClusterAnswerWithInput
-from millrace.api.bodies import Body, request_model
+from millrace.api.answers import ClusterAnswer, ClusterAnswerWithInput, Index
+from millrace.api.bodies import Body, parse
 from millrace.api.champions import Champions
+from millrace.api.documented import Declared, body_schema, errors, json
+from millrace.api.fast import Answer
 from millrace.api.metrics import metrics
-from millrace.api.routes.common import body_schema, documented, json
 from millrace.workloads import workloads
-from millrace.workloads.base import Endpoint, Workload
+from millrace.workloads.base import ClusterModel, Workload
+
+INDEX = {"message": "Millrace answers.", "docs": "/docs", "models": "/v1/models", "ready": "/health/ready"}
 
 
-def router(champions: Champions) -> APIRouter:
-    routes = APIRouter()
-    for workload in workloads().values():
-        for endpoint in workload.endpoints:
-            add(routes, champions, workload, endpoint)
-    greeting = next((w.greeting for w in workloads().values() if w.greeting), {"message": "Millrace is running."})
+def declare(declared: Declared, champions: Champions) -> None:
+    greeting = next((dict(one.greeting) for one in workloads().values() if one.greeting), INDEX)
 
-    @routes.get("/", tags=["kept"], summary="Says that the API runs", response_model=dict[str, str])
-    async def root() -> Response:
+    async def index(request: Request) -> Response:
         return json(greeting)
 
-    return routes
+    declared.get("/", index, "Says that the API runs", "kept", Index, errors(401))
+    for workload in workloads().values():
+        for endpoint in workload.endpoints:
+            model = workload.model(endpoint.model)
+            assert model is not None, f"{workload.name} declares {endpoint.path} for the unknown {endpoint.model}"
+            body = Body(workload, model, endpoint.optional)
+            make = many_of if endpoint.many else one_of
+            declared.post(
+                endpoint.path,
+                make(champions, workload, model, body),
+                f"The {model.name} cluster of {'each row of a list' if endpoint.many else 'a row'}",
+                workload.name,
+                list[ClusterAnswerWithInput] if endpoint.many else ClusterAnswer,
+                errors(401, 408, 413, 422, 503),
+                body_schema(body.row, "array" if endpoint.many else "object"),
+            )
 
 
-def add(routes: APIRouter, champions: Champions, workload: Workload, endpoint: Endpoint) -> None:
-    """One kept path: an object in and out, or a list in and a list of the same length and order out."""
-    model = workload.model(endpoint.model)
-    assert model is not None, f"{workload.name} declares {endpoint.path} for the unknown model {endpoint.model}"
-    body = Body(request_model(workload, model, endpoint.optional))
+def one_of(champions: Champions, workload: Workload, model: ClusterModel, body: Body) -> Answer:
+    """An object in, an object out."""
     answered = metrics().rows.labels(f"{workload.name}/{model.name}")
 
-    async def one(request: Request) -> Response:
-        row, _ = body.one(await request.body())
-        answer = champions.get(workload.name, model.name).answers([row])[0]
+    def answer(content: bytes) -> bytes:
+        columns = body.one(parse(content))
+        found = champions.get(workload.name, model.name).one(columns)
         answered.inc()
-        return json(answer)
+        return found
 
-    async def many(request: Request) -> Response:
-        rows, given = body.many(await request.body())
-        answers = champions.get(workload.name, model.name).answers(rows, given)
-        answered.inc(len(answers))
-        return json(answers)
+    return answer
 
-    shape = list[ClusterAnswerWithInput] if endpoint.many else ClusterAnswer
-    routes.add_api_route(
-        endpoint.path,
-        many if endpoint.many else one,
-        methods=["POST"],
-        tags=[workload.name],
-        name=endpoint.path.strip("/").replace("/", "_"),
-        summary=f"The {endpoint.model} cluster of {'each row' if endpoint.many else 'a row'}",
-        responses={200: {"model": shape}, **documented(401, 413, 422, 503)},
-        response_model=None,
-        openapi_extra=body_schema(body.row, "array" if endpoint.many else "object"),
-    )
+
+def many_of(champions: Champions, workload: Workload, model: ClusterModel, body: Body) -> Answer:
+    """A list in, a list of the same length and order out."""
+    answered = metrics().rows.labels(f"{workload.name}/{model.name}")
+
+    def answer(content: bytes) -> bytes:
+        rows = parse(content)
+        columns = body.many(rows)
+        found = champions.get(workload.name, model.name).many(columns, rows)
+        answered.inc(len(rows))
+        return found
+
+    return answer

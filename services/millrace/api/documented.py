@@ -1,0 +1,108 @@
+"""Declaring a path: its true errors and shapes for the OpenAPI document, JSON out without a second validation."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from pydantic import BaseModel
+
+from millrace.api.errors import ErrorBody
+from millrace.api.fast import Answer, FastRoute
+from millrace.settings import settings
+
+REASONS = {
+    401: "The API key is missing or wrong.",
+    404: "No such model or version.",
+    408: "The body did not arrive in time.",
+    413: "The body or the list is too large.",
+    422: "The request is not acceptable; the message names the field, the value and what is allowed.",
+    503: "The model has no champion yet, or the registry can't be reached.",
+}
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def json(value: Any) -> Response:
+    return Response(orjson.dumps(value), media_type="application/json")
+
+
+def errors(*statuses: int, model: type[BaseModel] = ErrorBody) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": model, "description": REASONS[status]} for status in statuses}
+
+
+def body_schema(row: type[BaseModel], *shapes: str) -> dict[str, Any]:
+    """The request body of the document: an `object`, an `array` of them, or either."""
+    one = row.model_json_schema(mode="validation")
+    many = {"type": "array", "items": one, "maxItems": settings().api_list_limit}
+    forms = [one if shape == "object" else many for shape in shapes]
+    return request_body(forms[0] if len(forms) == 1 else {"oneOf": forms})
+
+
+def request_body(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def path_parameters(path: str) -> dict[str, Any]:
+    """The path's parameters for the document, where the endpoint reads them off the request itself."""
+    names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
+    schema = {"type": "string", "minLength": 1}
+    return {"parameters": [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]}
+
+
+class Declared:
+    """The application's paths as they are declared, and those of them that skip the router."""
+
+    def __init__(self, app: FastAPI):
+        self.app = app
+        self.fast: dict[str, FastRoute] = {}
+
+    def get(self, path: str, endpoint: Endpoint, summary: str, tag: str, answer: Any, errors: dict) -> None:
+        self.app.add_api_route(
+            path,
+            endpoint,
+            methods=["GET"],
+            tags=[tag],
+            name=name_of("get", path),
+            operation_id=name_of("get", path),
+            summary=summary,
+            responses={200: {"model": answer}, **errors},
+            response_model=None,
+            openapi_extra=path_parameters(path),
+        )
+
+    def post(
+        self, path: str, answer: Answer, summary: str, tag: str, model: Any, errors: dict, schema: dict[str, Any]
+    ) -> None:
+        """A path without parameters, from bytes to bytes."""
+
+        async def endpoint(request: Request) -> Response:
+            return Response(answer(await request.body()), media_type="application/json")
+
+        self.skip_router(path, path, answer)
+        self.post_with(path, endpoint, summary, tag, model, errors, schema)
+
+    def skip_router(self, path: str, template: str, answer: Answer) -> None:
+        """Answer a POST to `path` without the router; metrics count it under `template`."""
+        self.fast[path] = FastRoute(template, answer)
+
+    def post_with(
+        self, path: str, endpoint: Endpoint, summary: str, tag: str, model: Any, errors: dict, schema: dict[str, Any]
+    ) -> None:
+        """A path whose endpoint needs the request."""
+        self.app.add_api_route(
+            path,
+            endpoint,
+            methods=["POST"],
+            tags=[tag],
+            name=name_of("post", path),
+            operation_id=name_of("post", path),
+            summary=summary,
+            responses={200: {"model": model}, **errors},
+            response_model=None,
+            openapi_extra=schema | path_parameters(path),
+        )
+
+
+def name_of(method: str, path: str) -> str:
+    parts = [part.strip("{}") for part in path.replace(".", "_").split("/") if part]
+    return "_".join([method, *(parts or ["index"])])

@@ -1,0 +1,61 @@
+import uuid
+
+import pytest
+
+from millrace.registry.registry import Registry
+from millrace.registry.store import ObjectStore
+from millrace.workloads import workloads
+from tests.api.server import serving
+from tests.registry.made import made
+from tests.registry.servers import s3_server, settings_of
+
+
+@pytest.fixture(scope="session")
+def s3_variables(tmp_path_factory):
+    with s3_server("s3proxy", tmp_path_factory.mktemp("s3")) as variables:
+        yield variables
+
+
+def new_bucket(s3_variables) -> dict[str, str]:
+    bucket = f"test-{uuid.uuid4().hex[:12]}"
+    with settings_of(s3_variables):
+        ObjectStore(bucket).ensure_bucket()
+    return s3_variables | {"MILLRACE_MODELS_BUCKET": bucket}
+
+
+@pytest.fixture(scope="session")
+def variables(s3_variables):
+    """Settings of a registry in which every model has a champion. Tests that change champions use `fresh`."""
+    found = new_bucket(s3_variables)
+    with settings_of(found):
+        registry = Registry()
+        for workload in workloads().values():
+            for model in workload.models:
+                version = registry.publish(*made(workload.name, model.name)).version
+                registry.promote(workload.name, model.name, version)
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(variables, tmp_path_factory):
+    """One server with all champions, for tests that only ask."""
+    with serving(variables, tmp_path_factory.mktemp("api"), "/health/ready") as found:
+        yield found
+        assert "Traceback" not in found.log, found.log[-3000:]
+
+
+@pytest.fixture
+def api(server):
+    return server.client
+
+
+@pytest.fixture
+def fresh(s3_variables):
+    """Settings of an empty registry of one test's own."""
+    return new_bucket(s3_variables)
+
+
+@pytest.fixture
+def registry(fresh):
+    with settings_of(fresh):
+        yield Registry()
