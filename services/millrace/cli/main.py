@@ -3,7 +3,7 @@
 import typer
 
 from millrace import __version__
-from millrace.cli import data, models, platform
+from millrace.cli import data, demo, models, platform
 
 app = typer.Typer(
     name="millrace",
@@ -15,7 +15,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a fault of Millrace, 2 bad input, 3 conflict, 4 corrupt data, 5 a part is away, "
     "130 interrupted.",
 )
-for module in (platform, data, models):
+for module in (platform, data, models, demo):
     module.register(app)
 
 

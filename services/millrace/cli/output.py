@@ -23,7 +23,8 @@ from rich.table import Table
 from millrace.errors import MillraceError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
-out = Console(soft_wrap=True, highlight=False)
+WIDTH = None if sys.stdout.isatty() else 160  # a file or a pipe has no width of its own
+out = Console(width=WIDTH, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 SILENT = 5  # seconds between two progress lines where there is no terminal
 

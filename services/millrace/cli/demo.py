@@ -1,0 +1,208 @@
+"""`millrace demo`: from a file to a served answer, for every workload, and a table of what happened."""
+
+import itertools
+import random
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from millrace.cli.data import counts_table
+from millrace.cli.models import results_table, run_training
+from millrace.cli.output import Json, bar, emit, err, grid, guarded, out
+from millrace.cli.platform import start_stack
+from millrace.errors import NotFound, Unavailable
+from millrace.settings import settings
+from millrace.workloads import workloads
+from millrace.workloads.base import Workload
+
+ROWS, SEED = 4000, 7
+WINDOWS = ("1/3", "2/3", "all")
+PATIENCE = 60  # seconds for the API to take up the champions
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Examples: `millrace demo`; `millrace demo --data FOLDER` with the real files")(demo)
+
+
+@guarded
+def demo(
+    data: Annotated[Path | None, typer.Option(help="A folder with real files, found by name; else generated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Start the stack, ingest, land, train, serve and ask; a second run repeats only what is new."""
+    if data is not None and not data.is_dir():
+        raise NotFound(f"--data {data} is not a folder.", field="data")
+    started = time.monotonic()
+    start_stack()
+    wanted = list(workloads().values())
+    counts, files = [], {}
+    for workload in wanted:
+        files[workload.name] = source(workload, data)
+        counts.append(ingested(workload, files[workload.name]))
+    landed = {workload.name: land(workload) for workload in wanted}
+    due = [workload for workload in wanted if needs_training(workload)]
+    trained = []
+    if due:
+        arguments = [workload.name for workload in due] + [f"--window={window}" for window in WINDOWS]
+        trained = list(run_training(arguments))
+    else:
+        err.print("every model was trained on these snapshots before; nothing is trained again")
+    champions = served()
+    answers = [answer for workload in wanted for answer in ask(workload, files[workload.name])]
+    result = {
+        "counts": counts,
+        "lake": landed,
+        "trained": trained,
+        "champions": champions,
+        "answers": answers,
+        "urls": urls(),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    if as_json:
+        emit(result, True)
+        return
+    report(result)
+
+
+def source(workload: Workload, data: Path | None) -> Path:
+    """The workload's real file in `data`, or a generated one, which is the same every time."""
+    if data is not None:
+        found = next((data / name for name in workload.files if (data / name).is_file()), None)
+        if found is None:
+            raise NotFound(
+                f"{data} has no file of {workload.name}; allowed: {', '.join(workload.files)}.", field="data"
+            )
+        return found
+    import csv
+
+    file = settings().home / "demo" / f"{workload.name}-{ROWS}-{SEED}.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="", encoding="utf-8") as target:
+        writer = csv.DictWriter(target, workload.fields)
+        writer.writeheader()
+        writer.writerows(workload.generate(random.Random(SEED), ROWS))
+    return file
+
+
+def ingested(workload: Workload, file: Path) -> dict[str, Any]:
+    from millrace.ingest.publish import ingest
+
+    with bar(f"ingesting {workload.name}", "bytes") as progress:
+        result = ingest(workload, str(file), progress=lambda counts, src: progress(src.position, src.size))
+    if result["already"]:
+        err.print(f"{file.name} was ingested before; nothing was published")
+    return result | {"file": file.name}
+
+
+def land(workload: Workload) -> dict[str, Any]:
+    """Wait until the lake holds every published record."""
+    from millrace.lake.progress import wait_until_landed
+    from millrace.lake.tables import load
+
+    with bar(f"landing {workload.name}") as progress:
+        rows = wait_until_landed(workload, progress=progress)
+    snapshot = load(workload.name).current_snapshot()
+    return {"rows": rows, "snapshot_id": str(snapshot.snapshot_id) if snapshot else None}
+
+
+def needs_training(workload: Workload) -> bool:
+    """Whether a model or window has no version on the current snapshot and contract."""
+    from millrace.lake.tables import load
+    from millrace.records.contract import schema_hash
+    from millrace.registry.registry import Registry
+
+    snapshot, registry = load(workload.name).current_snapshot(), Registry()
+    if snapshot is None:
+        return False
+    for model in workload.models:
+        found = {
+            manifest.data.window
+            for manifest in registry.manifests(workload.name, model.name)
+            if manifest.data.snapshot_id == str(snapshot.snapshot_id)
+            and manifest.schema_hash == schema_hash(workload.record)
+        }
+        if not found.issuperset(WINDOWS):
+            return True
+    return False
+
+
+def served() -> list[dict[str, Any]]:
+    """The champions as the API serves them, once it has taken up all of the registry's."""
+    from millrace.registry.registry import Registry
+
+    registry = Registry()
+    expected = {
+        f"{workload.name}/{model.name}": champion.version
+        for workload in workloads().values()
+        for model in workload.models
+        if (champion := registry.champion(workload.name, model.name))
+    }
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            found = httpx.get(f"{api()}/v1/models", headers=key(), timeout=5).json()
+            if {one["model"]: one["version"] for one in found} == expected:
+                return found
+        except (httpx.HTTPError, ValueError):
+            pass  # the API is starting, or a worker is being replaced
+        time.sleep(0.2)
+    raise Unavailable(f"The API at {api()} did not take up the champions within {PATIENCE} s; `millrace status`.")
+
+
+def ask(workload: Workload, file: Path) -> list[dict[str, Any]]:
+    """One question for each kept path, made of the first accepted row of the source."""
+    from millrace.api.bodies import request_model
+    from millrace.records.check import Accepted, Checker
+    from millrace.records.readers import opened, rows
+
+    with opened(str(file)) as opened_source:
+        checker = Checker(workload)
+        raw = (row for row in rows(opened_source, ()) if isinstance(checker.outcome(row), Accepted))
+        first = next(itertools.islice(raw, 1), None)
+    if first is None or first.values is None:
+        return []
+    answers = []
+    for endpoint in workload.endpoints:
+        model = workload.model(endpoint.model)
+        fields = request_model(workload, model, endpoint.optional).model_fields if model else {}
+        question = {name: first.values[name] for name in fields if name in first.values}
+        body: Any = [question] if endpoint.many else question
+        response = httpx.post(f"{api()}{endpoint.path}", json=body, headers=key(), timeout=10)
+        response.raise_for_status()
+        answers.append({"path": endpoint.path, "question": body, "answer": response.json()})
+    return answers
+
+
+def api() -> str:
+    return f"http://{settings().api_host}:{settings().api_port}"
+
+
+def key() -> dict[str, str]:
+    """The header that the API wants where keys are switched on."""
+    keys = settings().api_keys
+    return {"X-API-Key": keys.get_secret_value().split(",")[0].strip()} if keys else {}
+
+
+def urls() -> dict[str, str]:
+    return {"api": api(), "docs": f"{api()}/docs", "ready": f"{api()}/health/ready", "metrics": f"{api()}/metrics"}
+
+
+def report(result: dict[str, Any]) -> None:
+    for counts in result["counts"]:
+        out.print(counts_table(counts), "")
+    rows = [[name, found["rows"], found["snapshot_id"]] for name, found in result["lake"].items()]
+    out.print(grid("lake", "workload", "rows", "snapshot", rows=rows), "")
+    if result["trained"]:
+        out.print(results_table(result["trained"]), "")
+    rows = [[one["model"], one["version"], f"{one['metrics']['silhouette']:.3f}"] for one in result["champions"]]
+    out.print(grid("served", "model", "version", "silhouette", rows=rows), "")
+    rows = []
+    for one in result["answers"]:
+        answer = one["answer"][0] if isinstance(one["answer"], list) else one["answer"]
+        rows.append([f"POST {one['path']}", answer["cluster"], answer["label"], f"{answer['distance']:.3f}"])
+    out.print(grid("answers", "path", "cluster", "label", "distance", rows=rows), "")
+    out.print(grid(None, "where", "URL", rows=[[*item] for item in result["urls"].items()]), "")
+    out.print(f"{result['seconds']} s; `make stop` ends it.")
