@@ -19,6 +19,8 @@ from millrace.settings import settings
 
 BUNDLES = ["kafka", "connect-iceberg", "s3proxy", "spark"]
 Say = Callable[[str], None]
+_started: list[subprocess.Popen] = []
+"""Daemons of this process: they outlive it, and Popen would complain of one that is forgotten while it runs."""
 
 
 @contextmanager
@@ -84,6 +86,7 @@ def _start() -> None:
         while True:
             found = state.read(state.state_file())
             if found.get("phase") == "running":
+                _started.append(daemon)
                 return
             if daemon.poll() is not None:
                 reason = found.get("error") or f"the supervisor ended with {daemon.returncode}, see {log.name}"
@@ -118,7 +121,10 @@ def _end(*processes: psutil.Process | None) -> bool:
 def down() -> bool:
     """Stop everything; False when nothing ran. Data, models and ports are kept for the next `up`."""
     with locked():
-        return _end(state.supervisor()) | _end(*state.orphans())
+        ended = _end(state.supervisor()) | _end(*state.orphans())
+        while _started:
+            _started.pop().wait()
+        return ended
 
 
 def status() -> dict[str, Any]:

@@ -1,0 +1,21 @@
+"""Running the command line as people do: a process, its JSON and its exit code."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+
+def millrace(*arguments: str, stdin: bytes | None = None, timeout: float = 300) -> tuple[int, Any, str]:
+    """(exit code, parsed JSON of standard output, standard error) of a command with --json."""
+    done = subprocess.run(
+        [sys.executable, "-m", "millrace.cli", *arguments, "--json"], input=stdin, capture_output=True, timeout=timeout
+    )
+    return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr.decode()
+
+
+def started(*arguments: str) -> subprocess.Popen:
+    """A command that goes on while the test does something to it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "millrace.cli", *arguments, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )

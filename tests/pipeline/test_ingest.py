@@ -1,0 +1,143 @@
+"""From a source to Kafka: counts that add up, rejected rows that can come back, and no row lost to a signal."""
+
+import json
+import signal
+import time
+
+import orjson
+import pytest
+
+from millrace.errors import Unavailable
+from millrace.ingest import rejected
+from millrace.ingest.publish import ingest, validate
+from millrace.lake.progress import published, wait_until_landed
+from millrace.messaging.client import end_offsets, read_all
+from millrace.settings import settings
+from millrace.workloads import workload
+from tests.conftest import generated
+from tests.pipeline.command import millrace, started
+
+pytestmark = pytest.mark.stack
+
+
+def test_every_row_read_is_accepted_rejected_or_a_duplicate(stack, tmp_path):
+    file = generated(workload("products"), 1500, 11, tmp_path)
+    before = published(workload("products"))
+    counts = ingest(workload("products"), str(file))
+    assert counts["read"] == 1500
+    assert counts["read"] == counts["accepted"] + sum(counts["rejected"].values()) + counts["duplicates"]
+    assert counts["rejected"]
+    assert counts["duplicates"]
+    assert published(workload("products")) - before == counts["accepted"]
+    assert validate(workload("products"), str(file)).as_dict().items() <= counts.items()
+
+
+def test_the_same_file_again_publishes_nothing(stack, tmp_path):
+    file = generated(workload("products"), 300, 12, tmp_path)
+    first = ingest(workload("products"), str(file))
+    before = published(workload("products"))
+    again = ingest(workload("products"), str(file))
+    assert again["already"]
+    assert again["accepted"] == first["accepted"]
+    assert published(workload("products")) == before
+
+
+def test_records_of_one_identity_share_a_partition(stack, tmp_path):
+    file = generated(workload("products"), 400, 13, tmp_path)
+    ingest(workload("products"), str(file))
+    places: dict[str, set[int]] = {}
+    for message in read_all("products.records"):
+        assert message.key.decode() == orjson.loads(message.value)["product_id"]
+        places.setdefault(message.key.decode(), set()).add(message.partition)
+    assert len(end_offsets("products.records")) == settings().kafka_partitions
+    assert all(len(partitions) == 1 for partitions in places.values())
+
+
+def test_rejected_rows_are_counted_listed_and_recovered_by_replay(stack, tmp_path):
+    courses = workload("courses")
+    file = generated(courses, 2500, 14, tmp_path)
+    before = rejected.count(courses)
+    counts = ingest(courses, str(file))
+    after = rejected.count(courses)
+    assert {code: after[code] - before.get(code, 0) for code in counts["rejected"]} == counts["rejected"]
+    swallowed = [row for row in rejected.rejected(courses) if row["code"] == "swallowed_record"]
+    assert swallowed
+    assert all("\n" in row["raw"] and row["source"] and row["row"] for row in swallowed)
+    records = published(courses)
+    replayed = rejected.replay(courses)
+    assert replayed["replayed"] == len(swallowed)
+    assert replayed["recovered"] == 2 * len(swallowed)
+    assert published(courses) - records == 2 * len(swallowed)
+    assert "swallowed_record" not in rejected.count(courses)
+    assert rejected.replay(courses)["replayed"] == 0
+
+
+def test_standard_input_is_read_as_json_lines(stack):
+    row = {"flat_id": "stdin-1", "rooms": 2, "rent": "€700", "listed_at": "2026-03-01", "rating": None}
+    code, counts, _ = millrace("ingest", "rentals", "-", stdin=json.dumps(row).encode() + b"\nnot json\n")
+    assert code == 0
+    assert (counts["read"], counts["accepted"], counts["rejected"]) == (2, 1, {"bad_json": 1})
+
+
+def test_sigterm_ends_an_ingest_with_everything_it_counted_acknowledged(stack, tmp_path):
+    file = generated(workload("rentals"), 20_000, 15, tmp_path)
+    before = published(workload("rentals"))
+    process = started("ingest", "rentals", str(file), "--rate", "500/s")
+    while published(workload("rentals")) == before:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    counts = json.loads(output)
+    assert process.returncode == 130
+    assert counts["interrupted"]
+    assert 0 < counts["read"] < 20_000
+    assert published(workload("rentals")) - before == counts["accepted"]
+
+
+def test_a_broker_that_is_away_gives_one_sentence_and_no_hang(stack, tmp_path, monkeypatch):
+    file = generated(workload("rentals"), 10, 16, tmp_path)
+    monkeypatch.setenv("MILLRACE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    monkeypatch.setenv("MILLRACE_KAFKA_TIMEOUT", "2")
+    settings.cache_clear()
+    try:
+        with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1 gave no answer within 2 s.*millrace up"):
+            ingest(workload("rentals"), str(file))
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+
+
+def test_both_producers_put_a_key_into_the_same_partition(stack, monkeypatch):
+    from millrace.messaging.producer import producer
+
+    for client in ("kafka-python", "confluent-kafka"):
+        monkeypatch.setenv("MILLRACE_KAFKA_CLIENT", client)
+        settings.cache_clear()
+        made = producer()
+        for number in range(50):
+            made.send("connect.rejected", f"key-{number}".encode(), client.encode())
+        made.flush()
+        assert made.acknowledged == 50
+        made.close()
+    monkeypatch.undo()
+    settings.cache_clear()
+    places: dict[bytes, set[int]] = {}
+    for message in read_all("connect.rejected"):
+        places.setdefault(message.key, set()).add(message.partition)
+    assert all(len(partitions) == 1 for partitions in places.values())
+
+
+def test_a_message_that_is_not_json_reaches_the_dead_letters_and_the_rejected_list(stack):
+    from millrace.messaging.producer import producer
+
+    made = producer()
+    made.send("rentals.records", b"x", b"{not json")
+    made.flush()
+    made.close()
+    deadline = time.monotonic() + 60
+    while not (found := [row for row in rejected.rejected(workload("rentals")) if row["code"] == "connect_rejected"]):
+        assert time.monotonic() < deadline, "the dead letter did not come"
+        time.sleep(0.5)
+    assert found[0]["raw"] == "{not json"
+    assert found[0]["source"].startswith("rentals.records/")
+    wait_until_landed(workload("rentals"), timeout=60)

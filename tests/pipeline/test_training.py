@@ -1,0 +1,155 @@
+"""From the lake to an answer: what Spark gave each record of the training set is what the API answers."""
+
+import time
+
+import httpx
+import orjson
+import pytest
+
+from millrace.errors import Corrupt
+from millrace.ingest.publish import ingest
+from millrace.lake import tables
+from millrace.lake.progress import wait_until_landed
+from millrace.registry.registry import Registry
+from millrace.settings import settings
+from millrace.training import dataset, offsets
+from millrace.training.train import train
+from millrace.workloads import workload, workloads
+from tests.conftest import generated
+from tests.pipeline.command import millrace
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module")
+def trained(stack, spark, tmp_path_factory):
+    """Every workload ingested, landed, trained on all its records; results by full model name."""
+    results = {}
+    for found in workloads().values():
+        file = generated(found, 1200, 21, tmp_path_factory.mktemp("train"))
+        ingest(found, str(file))
+        wait_until_landed(found)
+        for result in train(spark, found, list(found.models), ["all"]):
+            results[f"{found.name}/{result['model']}"] = result
+    return results
+
+
+def champions_served(expected: dict[str, str]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        found = httpx.get(f"http://127.0.0.1:{settings().api_port}/v1/models").json()
+        if expected.items() <= {one["model"]: one["version"] for one in found}.items():
+            return
+        assert time.monotonic() < deadline, f"the API serves {found}"
+        time.sleep(0.2)
+
+
+def test_all_models_of_all_workloads_were_trained_and_promoted(trained):
+    assert set(trained) == {f"{w.name}/{m.name}" for w in workloads().values() for m in w.models}
+    assert all(result["promoted"] for result in trained.values())
+
+
+def test_for_every_record_of_the_training_set_the_api_answers_the_cluster_that_training_gave(trained, spark):
+    champions_served({name: result["version"] for name, result in trained.items()})
+    for name, result in trained.items():
+        found = workload(result["workload"])
+        model = found.model(result["model"])
+        fields = [feature.field for feature in model.features]
+        rows = dataset.snapshot(spark, found, result["snapshot_id"])
+        bounds = offsets.audit(rows).ranges
+        records = dataset.records(rows, found, bounds).rows
+        given = spark.table(f"iceberg.millrace.{found.name}_assignments").where(
+            f"model = '{model.name}' AND version = '{result['version']}'"
+        )
+        together = records.join(given, "record_id").select("cluster", *fields).toArrow().to_pylist()
+        manifest = Registry().manifest(found.name, model.name, result["version"])
+        assert len(together) == manifest.data.fitted + manifest.data.held_out
+        assert len(together) + manifest.data.without_features == result["rows"] == records.count()
+        questions = [{field: row[field] for field in fields} for row in together]
+        url = f"http://127.0.0.1:{settings().api_port}/v1/{name}/predict"
+        answers = httpx.post(url, content=orjson.dumps(questions), timeout=30).json()
+        assert [answer["cluster"] for answer in answers] == [row["cluster"] for row in together], name
+        assert {answer["version"] for answer in answers} == {result["version"]}
+
+
+def test_the_lake_holds_exactly_what_was_published(trained, spark):
+    for found in workloads().values():
+        messages = wait_until_landed(found)
+        rows = spark.table(f"iceberg.millrace.{found.name}")
+        assert rows.count() == messages == tables.total_rows(found.name)
+        assert rows.select("kafka_partition", "kafka_offset").distinct().count() == messages
+        kinds = {field.name: field.dataType.simpleString() for field in rows.schema}
+        assert kinds["kafka_offset"] == "bigint"
+        assert kinds["record_id"] == "string"
+
+
+def test_a_training_on_the_same_snapshot_gives_the_same_centres(trained, spark):
+    found = workload("rentals")
+    snapshot = trained["rentals/size"]["snapshot_id"]
+    again = next(iter(train(spark, found, list(found.models), ["all"], snapshot)))
+    first = Registry().load("rentals", "size", trained["rentals/size"]["version"])[1]
+    second = Registry().load("rentals", "size", again["version"])[1]
+    assert all((first[name] == second[name]).all() for name in first)
+
+
+def test_windows_are_cumulative_thirds_named_by_their_offsets(trained, spark):
+    found = workload("rentals")
+    results = {r["window"]: r for r in train(spark, found, list(found.models), ["1/3", "2/3", "all"])}
+    spans = {
+        window: Registry().manifest("rentals", "size", result["version"]).data.offsets
+        for window, result in results.items()
+    }
+    for partition, (first, last) in spans["all"].items():
+        total = last - first + 1
+        assert spans["1/3"][partition] == (first, first + total // 3 - 1)
+        assert spans["2/3"][partition] == (first, first + total * 2 // 3 - 1)
+    assert results["1/3"]["rows"] < results["2/3"]["rows"] < results["all"]["rows"]
+
+
+def test_a_trace_leads_from_a_version_to_snapshot_offsets_and_code(trained):
+    result = trained["courses/popularity"]
+    code, found, _ = millrace("trace", "courses/popularity", result["version"])
+    assert code == 0
+    assert found["data"]["snapshot_id"] == result["snapshot_id"]
+    assert sum(last - first + 1 for first, last in found["data"]["offsets"].values()) >= result["rows"]
+    assert found["code_version"].startswith("0.1.0")
+    assert found["parameters"]["k"] == result["k"]
+
+
+def test_a_missing_offset_stops_the_training_with_its_place(trained, spark):
+    found = workload("rentals")
+    rows = dataset.snapshot(spark, found, trained["rentals/size"]["snapshot_id"])
+    lost = rows.where("NOT (kafka_partition = 1 AND kafka_offset BETWEEN 5 AND 7)")
+    audit = offsets.audit(lost)
+    assert (1, 5, 7) in audit.gaps
+    with pytest.raises(Corrupt, match="partition 1 offset 5"):
+        offsets.check(audit, "rentals", {}, offsets_of_dead_letters(audit))
+    explained = {(1, offset) for offset in (5, 6, 7)} | offsets_of_dead_letters(audit)
+    offsets.check(audit, "rentals", {}, explained)
+
+
+def offsets_of_dead_letters(audit) -> set[tuple[int, int]]:
+    """What other tests of the run have sent to the dead letters on purpose."""
+    from millrace.lake.progress import dead_letter_places
+
+    return dead_letter_places(workload("rentals"))
+
+
+def test_rows_that_an_earlier_training_read_and_that_are_gone_stop_the_next(trained, spark):
+    rows = dataset.snapshot(spark, workload("rentals"), trained["rentals/size"]["snapshot_id"])
+    audit = offsets.audit(rows)
+    first, last = audit.ranges["0"]
+    with pytest.raises(Corrupt, match=f"up to partition 0 offset {last + 1}"):
+        offsets.check(audit, "rentals", {"0": (first, last + 1)}, offsets_of_dead_letters(audit))
+
+
+def test_a_doubled_row_is_counted_and_read_once(trained, spark):
+    found = workload("rentals")
+    rows = dataset.snapshot(spark, found, trained["rentals/size"]["snapshot_id"])
+    doubled = rows.union(rows.where("kafka_partition = 0"))
+    audit = offsets.audit(doubled)
+    assert audit.repeated == rows.where("kafka_partition = 0").count()
+    once = dataset.records(rows, found, audit.ranges)
+    twice = dataset.records(doubled, found, audit.ranges)
+    assert twice.kept == once.kept
+    assert twice.repeated == once.repeated + audit.repeated
