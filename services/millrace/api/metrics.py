@@ -33,7 +33,7 @@ class Metrics:
         # Only of workers that live: what a dead one last saw is nobody's state.
         self.polled_at = Gauge(
             "polled_at_seconds",
-            "When the registry was last reached, by the worker for which that is longest ago.",
+            "When the worker that has waited longest last reached the registry; 0 before its first time.",
             multiprocess_mode="livemin",
             **common,
         )

@@ -18,6 +18,7 @@ DURATION = re.compile(
     r"(?:(?P<hours>\d+(?:\.\d+)?)\s*(?:h|hrs?|hours?))?\s*(?:(?P<minutes>\d+(?:\.\d+)?)\s*(?:m|mins?|minutes?))?",
     re.IGNORECASE,
 )
+MOST_COUNT = 2**53 - 1  # every language and every float holds it exactly; 2**53 + 1 would become 2**53
 MOST = 1e12  # the largest amount or duration
 LONGEST = 64  # characters of a number; more is not a number but a mistake, and int() would be slow on it
 
@@ -87,12 +88,12 @@ def percent(value: Any) -> float:
 
 
 def count(value: Any) -> int:
-    """A whole number of 0 or more, up to 2**53 so that every language reads it exactly: `24,269`, `10000`."""
+    """A whole number from 0 to MOST_COUNT: `24,269`, `10000`."""
     allowed = "a whole number of 0 or more such as 24269 or 24,269"
     result = number(value, "not_a_count", allowed)
     if result != int(result):
         raise refuse("not_a_count", value, allowed)
-    if not 0 <= result <= 2**53:
+    if not 0 <= result <= MOST_COUNT:
         raise refuse("out_of_range", value, allowed)
     return int(result)
 

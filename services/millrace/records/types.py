@@ -109,7 +109,9 @@ Money = Annotated[
     float, BeforeValidator(numbers.money), _json("number", 20, "₹1,39,900", minimum=0, maximum=numbers.MOST)
 ]
 Percent = Annotated[float, BeforeValidator(numbers.percent), _json("number", 64, "64%", minimum=0, maximum=100)]
-Count = Annotated[int, BeforeValidator(numbers.count), _json("integer", 10000, "24,269", minimum=0, maximum=2**53)]
+Count = Annotated[
+    int, BeforeValidator(numbers.count), _json("integer", 10000, "24,269", minimum=0, maximum=numbers.MOST_COUNT)
+]
 Hours = Annotated[
     float, BeforeValidator(numbers.hours), _json("number", 1.5, "4.5 hours", minimum=0, maximum=numbers.MOST)
 ]

@@ -1,0 +1,202 @@
+"""The server as a process: workers, metrics over all of them, limits, keys, and its end."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from millrace.registry.registry import Registry
+from millrace.registry.store import ObjectStore
+from tests.api.server import RUN, serving
+from tests.registry.made import made
+from tests.registry.servers import s3_server, settings_of
+
+ROW = {"num_subscribers": 10000, "num_reviews": 300, "num_lectures": 40, "content_duration": 4.5}
+
+
+def raw(server, *parts: bytes, pause: float = 0.0) -> bytes:
+    """Send bytes as they are and read until the server closes."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(pause)
+        answer = b""
+        while received := connection.recv(65536):
+            answer += received
+        return answer
+
+
+def sample(server, name: str) -> float:
+    lines = server.client.get("/metrics").text.splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+
+@pytest.fixture(scope="module")
+def workers(variables, tmp_path_factory):
+    """A server with three workers."""
+    folder = tmp_path_factory.mktemp("workers")
+    with serving(variables | {"MILLRACE_API_WORKERS": "3"}, folder, "/health/ready") as found:
+        yield found
+
+
+def test_metrics_add_up_over_several_workers(workers):
+    for _ in range(90):  # a connection each, so that all workers get some
+        answer = httpx.post(f"{workers.url}/course_popularity", json=ROW, headers={"Connection": "close"})
+        assert answer.status_code in (200, 503)  # 503: a worker that has not polled yet
+    name = 'millrace_requests_total{route="/course_popularity"'
+    assert sample(workers, name) == 90
+    assert sample(workers, name) == 90  # whichever worker answers
+    assert sample(workers, 'millrace_request_seconds_count{route="/course_popularity"') == 90
+
+
+def test_a_worker_that_is_killed_is_replaced_and_nothing_is_forgotten(workers):
+    before = sample(workers, "millrace_requests_total{")
+    pids = re.findall(r"Started server process \[(\d+)\]", workers.log)
+    assert len(pids) == 3
+    os.kill(int(pids[0]), signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while workers.log.count("Started server process") < 4:
+        assert time.monotonic() < deadline, workers.log
+        time.sleep(0.1)
+    assert sample(workers, "millrace_requests_total{") > before
+    while sample(workers, "millrace_polled_at_seconds") == 0:  # the new worker has not polled yet
+        assert time.monotonic() < deadline
+    assert sample(workers, "millrace_polled_at_seconds") > time.time() - 60
+
+
+def test_paths_that_do_not_exist_share_one_series(api, server):
+    for number in range(5):
+        api.get(f"/nothing/{number}")
+    text = api.get("/metrics").text
+    assert 'route="unknown",status="404"' in text
+    assert "/nothing/" not in text
+
+
+def test_versions_and_staleness_are_among_the_metrics(api, server):
+    text = api.get("/metrics").text
+    version = api.get("/v1/models/courses/price").json()["version"]
+    assert f'millrace_model_version{{model="courses/price",version="{version}"}} 1.0' in text
+    assert abs(sample(server, "millrace_polled_at_seconds") - time.time()) < 30
+
+
+def test_a_body_over_the_limit_is_refused_by_its_announced_length(api):
+    answer = api.post("/course_popularity", content=b" " * 2_000_001)
+    assert answer.status_code == 413
+    assert answer.json()["error"]["message"].startswith("body: has 2000001 bytes; allowed: 2000000 bytes")
+
+
+def test_a_streamed_body_over_the_limit_is_refused_too(api):
+    answer = api.post("/course_popularity", content=(b" " * 100_000 for _ in range(30)))
+    assert answer.status_code == 413
+    assert answer.json()["error"]["message"].startswith("body: has more than 2000000 bytes")
+
+
+def test_a_body_over_the_limit_on_a_protocol_path_keeps_its_form(api):
+    answer = api.post("/v2/models/courses.price/infer", content=b" " * 2_000_001)
+    assert answer.status_code == 413
+    assert isinstance(answer.json()["error"], str)
+
+
+def test_a_client_that_leaves_in_mid_request_is_no_fault(server):
+    for path in (b"/course_popularity", b"/v2/models/courses.price/versions/x/infer"):
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{")
+    assert server.client.get("/health/live").status_code == 200
+    assert "fault" not in server.log
+
+
+def test_bytes_that_are_no_request_are_refused(server):
+    assert raw(server, b"\x16\x03\x01nonsense\r\n\r\n").startswith(b"HTTP/1.1 400")
+
+
+def test_keys_are_needed_for_all_but_health(variables, tmp_path):
+    with serving(variables | {"MILLRACE_API_KEYS": "first-key, second-key"}, tmp_path, "/health/ready") as server:
+        for path in ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"):
+            assert server.client.get(path).status_code == 200
+        for path in ("/", "/metrics", "/docs", "/v1/models", "/v2", "/nothing"):
+            answer = server.client.get(path)
+            assert answer.status_code == 401, path
+            assert "X-API-Key" in answer.text
+        for headers in ({"X-API-Key": "second-key"}, {"Authorization": "Bearer first-key"}):
+            assert server.client.post("/course_popularity", json=ROW, headers=headers).status_code == 200
+        for key in ("", "first-key,", "first-key, second-key", "é"):
+            headers = {"X-API-Key": key.encode()}
+            assert server.client.post("/course_popularity", json=ROW, headers=headers).status_code == 401
+        document = server.client.get("/openapi.json", headers={"X-API-Key": "first-key"}).json()
+        assert document["paths"]["/course_popularity"]["post"]["security"] == [{"ApiKey": []}]
+
+
+def test_no_origin_may_call_from_a_browser_unless_it_is_named(api, variables, tmp_path):
+    ask = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
+    assert "access-control-allow-origin" not in api.options("/course_popularity", headers=ask).headers
+    with serving(variables | {"MILLRACE_API_CORS_ORIGINS": "https://shop.example"}, tmp_path) as server:
+        allowed = server.client.options("/course_popularity", headers=ask)
+        assert allowed.headers["access-control-allow-origin"] == "https://shop.example"
+        other = server.client.options("/course_popularity", headers=ask | {"Origin": "https://other.example"})
+        assert "access-control-allow-origin" not in other.headers
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["one worker", "two workers"])
+def test_requests_in_flight_are_finished_after_sigterm(variables, tmp_path, count):
+    with serving(variables | {"MILLRACE_API_WORKERS": str(count)}, tmp_path, "/health/ready") as server:
+        body = b'{"num_subscribers":1,"num_reviews":1,"num_lectures":1,"content_duration":1}'
+        head = b"POST /course_popularity HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+        sent, answers = threading.Event(), []
+
+        def slowly() -> None:
+            with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+                connection.sendall(head + body[:20])
+                sent.set()
+                time.sleep(1)  # the signal comes meanwhile
+                connection.sendall(body[20:])
+                answers.append(connection.recv(65536))
+
+        thread = threading.Thread(target=slowly)
+        thread.start()
+        sent.wait()
+        time.sleep(0.2)
+        assert server.terminate() == 0
+        thread.join()
+        assert answers[0].startswith(b"HTTP/1.1 200"), answers
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(server.url)
+
+
+def test_a_port_in_use_is_named(server, variables):
+    with settings_of(variables):
+        run = subprocess.run(
+            [sys.executable, "-c", RUN],
+            env={**os.environ, "MILLRACE_API_PORT": str(server.port)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert f"Port {server.port} is in use by another program; set MILLRACE_API_PORT" in run.stderr
+
+
+def test_answers_go_on_while_the_storage_is_away(tmp_path):
+    with ExitStack() as server_ends:
+        with s3_server("s3proxy", tmp_path) as own:
+            own = own | {"MILLRACE_MODELS_BUCKET": "own"}
+            with settings_of(own):
+                ObjectStore("own").ensure_bucket()
+                registry = Registry()
+                registry.promote("courses", "popularity", registry.publish(*made("courses", "popularity")).version)
+            server = server_ends.enter_context(serving(own, tmp_path, "/health/ready"))
+        deadline = time.monotonic() + 60
+        while not (faults := server.wait_until("/health/ready").json()["faults"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert "does not answer" in next(iter(faults.values()))
+        assert server.client.post("/course_popularity", json=ROW).status_code == 200
+        answer = server.client.get("/v2/models/courses.popularity/versions/20200101T000000Z-00000000")
+        assert answer.status_code == 503
