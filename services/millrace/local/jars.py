@@ -1,9 +1,7 @@
 """The jars of the stack: downloaded once into the cache, each checked against jars.lock."""
 
-import hashlib
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -14,11 +12,11 @@ from pathlib import Path
 
 import httpx
 
-from millrace.errors import Corrupt, Unavailable
+from millrace.errors import Unavailable
+from millrace.local.download import PART, fetch, unwritable
 from millrace.settings import settings
 
 LOCK = Path(__file__).with_name("jars.lock")
-ATTEMPTS = 3
 SPARE = 200_000_000  # bytes that a download leaves free on the disk
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all)."""
@@ -76,8 +74,9 @@ def ensure(bundles: list[str], progress: Progress = lambda done, all_: None) -> 
             folder(bundle).mkdir(parents=True, exist_ok=True)
             _sweep(folder(bundle))
     except OSError as error:
-        raise _unwritable(error) from error
+        raise unwritable(error) from error
     _check_room(total)
+    base = settings().maven_url.rstrip("/")
 
     def advance(size: int) -> None:
         nonlocal done
@@ -86,7 +85,10 @@ def ensure(bundles: list[str], progress: Progress = lambda done, all_: None) -> 
             progress(done, total)
 
     with httpx.Client(timeout=60, follow_redirects=True) as client, ThreadPoolExecutor(4) as pool:
-        tasks = [pool.submit(_fetch, client, jar, folder(bundle), advance) for bundle, jar in wanted]
+        tasks = [
+            pool.submit(fetch, client, f"{base}/{jar.path}", jar.sha256, folder(bundle) / Path(jar.path).name, advance)
+            for bundle, jar in wanted
+        ]
         try:
             for task in tasks:
                 task.result()
@@ -97,7 +99,7 @@ def ensure(bundles: list[str], progress: Progress = lambda done, all_: None) -> 
 
 def _sweep(target: Path) -> None:
     """Remove what downloads left that were killed more than an hour ago."""
-    for part in target.glob(".download-*"):
+    for part in target.glob(f"{PART}*"):
         with suppress(FileNotFoundError):
             if part.stat().st_mtime < time.time() - 3600:
                 part.unlink()
@@ -111,58 +113,3 @@ def _check_room(size: int) -> None:
             "some, or set MILLRACE_CACHE to a larger disk.",
             code="no_disk",
         )
-
-
-def _unwritable(error: OSError) -> Unavailable:
-    return Unavailable(
-        f"The jars can't be kept in {settings().cache} ({error.strerror or error}). Make room or give this user the "
-        "right to write there, or set MILLRACE_CACHE to another folder.",
-        code="no_disk",
-    )
-
-
-def _fetch(client: httpx.Client, jar: Jar, target: Path, advance: Callable[[int], None]) -> None:
-    url = f"{settings().maven_url.rstrip('/')}/{jar.path}"
-    for attempt in range(ATTEMPTS):
-        got = 0
-
-        def count(size: int) -> None:
-            nonlocal got
-            got += size
-            advance(size)
-
-        try:
-            return _download(client, url, jar, target, count)
-        except httpx.HTTPError as error:
-            advance(-got)
-            answer = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
-            if attempt == ATTEMPTS - 1 or (answer is not None and answer < 500):
-                raise Unavailable(
-                    f"{url} can't be downloaded ({error or type(error).__name__}). Check the network, or set "
-                    "MILLRACE_MAVEN_URL to a mirror of Maven Central.",
-                    code="download_failed",
-                ) from error
-            time.sleep(attempt + 0.5)
-        except OSError as error:
-            raise _unwritable(error) from error
-
-
-def _download(client: httpx.Client, url: str, jar: Jar, target: Path, count: Callable[[int], None]) -> None:
-    digest = hashlib.sha256()
-    with tempfile.NamedTemporaryFile(dir=target, prefix=".download-", delete=False) as part:
-        try:
-            with client.stream("GET", url) as response:
-                response.raise_for_status()
-                for chunk in response.iter_bytes(1 << 18):
-                    part.write(chunk)
-                    digest.update(chunk)
-                    count(len(chunk))
-            part.close()
-            if digest.hexdigest() != jar.sha256:
-                raise Corrupt(
-                    f"{url} has the checksum {digest.hexdigest()[:16]}..., the lock says {jar.sha256[:16]}...; "
-                    "it was not kept. Try again, and if it stays so, do not trust the source."
-                )
-            os.replace(part.name, target / Path(jar.path).name)
-        finally:
-            Path(part.name).unlink(missing_ok=True)

@@ -1,0 +1,73 @@
+"""One file over HTTP: checked against its SHA-256 before it gets its name, tried again where that may help."""
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+
+from millrace.errors import Corrupt, Unavailable
+from millrace.settings import settings
+
+ATTEMPTS = 3
+PART = ".download-"
+
+
+def fetch(client: httpx.Client, url: str, sha256: str, target: Path, advance: Callable[[int], None]) -> None:
+    """Download `url` to `target`; `advance` gets the bytes of each chunk, and takes them back on another try.
+
+    Raises Unavailable when it can't be had or kept, Corrupt when it has another checksum.
+    """
+    for attempt in range(ATTEMPTS):
+        got: list[int] = []
+        try:
+            for size in _chunks(client, url, sha256, target):
+                got.append(size)
+                advance(size)
+            return
+        except httpx.HTTPError as error:
+            advance(-sum(got))
+            status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+            if attempt == ATTEMPTS - 1 or (status is not None and status < 500):
+                raise Unavailable(
+                    f"{url} can't be downloaded ({str(error) or type(error).__name__}). Check the network, or set "
+                    "MILLRACE_MAVEN_URL to a mirror of Maven Central.",
+                    code="download_failed",
+                ) from error
+            time.sleep(attempt + 0.5)
+        except OSError as error:
+            raise unwritable(error) from error
+
+
+def _chunks(client: httpx.Client, url: str, sha256: str, target: Path) -> Iterator[int]:
+    """The sizes of the chunks as they are written; the file is in its place when they have ended."""
+    digest = hashlib.sha256()
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=PART, delete=False) as part:
+        try:
+            with client.stream("GET", url) as response:
+                response.raise_for_status()
+                for chunk in response.iter_bytes(1 << 18):
+                    part.write(chunk)
+                    digest.update(chunk)
+                    yield len(chunk)
+            part.close()
+            if digest.hexdigest() != sha256:
+                raise Corrupt(
+                    f"{url} has the checksum {digest.hexdigest()[:16]}..., the lock says {sha256[:16]}...; "
+                    "it was not kept. Try again, and if it stays so, do not trust the source."
+                )
+            os.replace(part.name, target)
+        finally:
+            Path(part.name).unlink(missing_ok=True)
+
+
+def unwritable(error: OSError) -> Unavailable:
+    """The error of a cache that can't be written to."""
+    return Unavailable(
+        f"The jars can't be kept in {settings().cache} ({error.strerror or error}). Make room or give this user the "
+        "right to write there, or set MILLRACE_CACHE to another folder.",
+        code="no_disk",
+    )
