@@ -43,10 +43,12 @@ def wait_until_landed(
     while True:
         landed = tables.total_rows(workload.name)
         progress(landed, target)
-        if landed >= target or (landed != best and landed + dead_letters(workload) >= target):
+        if landed >= target:
             return landed
         if landed > best:
             best, since = landed, time.monotonic()
+        elif landed + dead_letters(workload) >= target:
+            return landed
         if time.monotonic() - since > timeout:
             found = sink.status(workload.name)
             raise Unavailable(
