@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from millrace.lake.catalog import java_secrets
 from millrace.local import api, connect, java, kafka, ports, s3, state
 from millrace.local.child import Child
 from millrace.settings import settings
@@ -41,9 +40,11 @@ def configure(home: Path, say: Callable[[str], None]) -> list[Child]:
     }
     state.write_private(state.endpoints_file(), endpoints)
     settings.cache_clear()  # it now reads the addresses and credentials written above
+    # As `lake.catalog.java_secrets` gives them, without its two seconds of imports.
+    secrets = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_REGION": settings().s3_region}
     return [
         kafka.prepare(home, found, chosen["kafka"], chosen["kafka_controller"]),
         s3.prepare(home, found, chosen["s3"], key, secret),
-        connect.prepare(home, found, chosen["connect"], chosen["kafka"], java_secrets()),
+        connect.prepare(home, found, chosen["connect"], chosen["kafka"], secrets),
         api.prepare(chosen["api"]),
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from millrace.errors import Unavailable
 
 WANTED = 17
+INSTALLED = Path("/usr/lib/jvm")
 INSTALLERS = {
     "apt-get": [["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "openjdk-17-jre-headless"]],
     "dnf": [["dnf", "install", "-y", "-q", "java-17-openjdk-headless"]],
@@ -32,7 +33,7 @@ def candidates() -> list[Path]:
         places.append(Path(home) / "bin/java")
     if on_path := shutil.which("java"):
         places.append(Path(on_path))
-    return places + sorted(Path("/usr/lib/jvm").glob("*/bin/java"), reverse=True)
+    return places + sorted(INSTALLED.glob("*/bin/java"), reverse=True)
 
 
 def find() -> Path:

@@ -100,6 +100,25 @@ def _start() -> None:
         raise
 
 
+def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that still run after so long. One that has ended counts as gone before its parent has seen it:
+    in a container the first process may never look.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        processes = [process for process in processes if _runs(process)]
+        if not processes or time.monotonic() > deadline:
+            return processes
+        time.sleep(0.05)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _end(*processes: psutil.Process | None) -> bool:
     """SIGTERM, then SIGKILL for them and for what they had started. True when there was something to end."""
     living = [process for process in processes if process]
@@ -109,12 +128,11 @@ def _end(*processes: psutil.Process | None) -> bool:
             below += process.children(recursive=True)
             process.send_signal(signal.SIGTERM)
     # The supervisor gives each of its children 25 s.
-    psutil.wait_procs(living, timeout=110)
-    _, stubborn = psutil.wait_procs(living + below, timeout=5)
-    for process in stubborn:
+    _wait(living, 110)
+    for process in _wait(living + below, 5):
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(stubborn, timeout=10)
+    _wait(living + below, 10)
     return bool(living)
 
 

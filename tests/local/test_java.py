@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from millrace.errors import Unavailable
+from millrace.local import java
+
+
+@pytest.fixture
+def only_java(tmp_path, monkeypatch):
+    """A machine whose one Java says it is of the given version."""
+
+    def install(version: str) -> Path:
+        program = tmp_path / "java"
+        program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2024-01-01' >&2\n")
+        program.chmod(0o755)
+        return program
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setattr(java, "INSTALLED", tmp_path / "none")
+    return install
+
+
+@pytest.mark.parametrize("version", ["11.0.20", "1.8.0_392"])
+def test_a_java_that_is_too_old_is_named_with_its_version(only_java, version):
+    program = only_java(version)
+    number = "8" if version.startswith("1.8") else "11"
+    with pytest.raises(Unavailable, match=rf"{program} is {number}.*openjdk-17") as raised:
+        java.ensure()
+    assert raised.value.code == "no_java"
+
+
+def test_no_java_at_all_says_what_to_install(only_java):
+    with pytest.raises(Unavailable, match=r"no java at all.*apt-get install"):
+        java.ensure()
+
+
+@pytest.mark.parametrize("version", ["17.0.15", "21", "25.0.1"])
+def test_a_newer_java_is_taken(only_java, version):
+    assert only_java(version) == java.find()
+
+
+def test_java_home_comes_before_the_path(only_java, tmp_path, monkeypatch):
+    only_java("17.0.1")
+    other = tmp_path / "jdk/bin"
+    other.mkdir(parents=True)
+    (other / "java").write_text("#!/bin/sh\necho 'openjdk version \"21\"' >&2\n")
+    (other / "java").chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk"))
+    assert java.find() == other / "java"

@@ -1,0 +1,55 @@
+import os
+import time
+from contextlib import contextmanager
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient, NewTopic
+
+from millrace.local import jars, java, kafka, ports
+from millrace.local.child import last_words, start
+
+pytestmark = pytest.mark.stack
+
+
+@contextmanager
+def broker(home):
+    """A broker over the home's data on ports that it never had; killed with -9 at the end."""
+    port = ports.any_free()
+    child = kafka.prepare(home, java.find(), port, ports.any_free([port]))
+    process = start(child, home / "logs/kafka.log", os.environ)
+    try:
+        deadline = time.monotonic() + 90
+        while not child.ready():
+            assert process.poll() is None, last_words(home / "logs/kafka.log")
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_acknowledged_records_outlive_a_kill_and_other_ports(home):
+    jars.ensure(["kafka"])
+    (home / "logs").mkdir()
+    with broker(home) as address:
+        admin = KafkaAdminClient(bootstrap_servers=address)
+        admin.create_topics([NewTopic(name="kept", num_partitions=1, replication_factor=1)])
+        admin.close()
+        producer = KafkaProducer(bootstrap_servers=address, acks="all")
+        sent = [producer.send("kept", b"%d" % number) for number in range(500)]
+        offsets = [future.get(timeout=30).offset for future in sent]
+        producer.close(timeout=5)
+    assert offsets == list(range(500))
+    with broker(home) as address:
+        consumer = KafkaConsumer(
+            "kept", bootstrap_servers=address, auto_offset_reset="earliest", consumer_timeout_ms=10_000
+        )
+        read = []
+        for record in consumer:
+            read.append(record.value)
+            if len(read) == 500:
+                break
+        consumer.close()
+    assert read == [b"%d" % number for number in range(500)]

@@ -1,0 +1,98 @@
+import fcntl
+import os
+import signal
+import socket
+import stat
+import time
+
+import httpx
+import pytest
+
+from millrace.errors import Conflict, Unavailable
+from millrace.local import ports, s3, state
+from millrace.local import stack as local
+from millrace.settings import settings
+
+pytestmark = pytest.mark.stack
+
+
+def test_a_second_up_changes_nothing(stack):
+    before = [(child["name"], child["pid"], child["port"]) for child in local.status()["children"]]
+    assert not local.up()
+    after = local.status()
+    assert [(child["name"], child["pid"], child["port"]) for child in after["children"]] == before
+    assert [name for name, _, _ in before] == ["kafka", "s3", "connect", "api"]
+    assert after["phase"] == "running"
+
+
+def test_secrets_are_for_their_owner_only_and_on_no_command_line(stack):
+    for name in ("endpoints.json", "state.json", "s3proxy.properties"):
+        assert stat.S_IMODE((stack / name).stat().st_mode) == 0o600, name
+    secret = settings().s3_secret_key.get_secret_value()
+    assert len(secret) >= 32
+    found = local.state.supervisor()
+    assert not [one for one in found.children(recursive=True) if secret in " ".join(one.cmdline())]
+
+
+def test_connect_has_the_iceberg_sink_as_its_only_plugin(stack):
+    plugins = httpx.get(f"{settings().connect_url}/connector-plugins").json()
+    assert [plugin["class"] for plugin in plugins] == ["org.apache.iceberg.connect.IcebergSinkConnector"]
+
+
+def test_kafka_says_in_its_log_that_it_started(stack):
+    assert "Kafka Server started" in (stack / "logs/kafka.log").read_text()
+
+
+def test_a_killed_s3_server_is_back_with_its_objects(stack):
+    from millrace.registry.store import ObjectStore
+
+    store = ObjectStore(settings().models_bucket)
+    store.put("tests/kept", b"before")
+    before = child_of("s3")
+    os.kill(before["pid"], signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while (after := child_of("s3"))["pid"] == before["pid"] or after["state"] != "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert after["restarts"] == before["restarts"] + 1
+    assert store.get("tests/kept")[0] == b"before"
+
+
+def child_of(name: str) -> dict:
+    return next(child for child in local.status()["children"] if child["name"] == name)
+
+
+def test_no_disk_space_is_said_with_both_figures(home, monkeypatch):
+    monkeypatch.setenv("MILLRACE_LOCAL_DISK", str(10**17))
+    settings.cache_clear()
+    with pytest.raises(Unavailable, match=r"has .* GB free and the stack wants 100000000.0 GB") as raised:
+        local.up()
+    assert raised.value.code == "no_disk"
+
+
+def test_two_ups_at_once_are_refused(home):
+    with (home / "up.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Conflict, match=r"Another `millrace up`"):
+            local.up()
+
+
+def test_an_up_that_can_not_have_its_port_starts_nothing(home, monkeypatch):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        monkeypatch.setenv("MILLRACE_API_PORT", str(port))
+        settings.cache_clear()
+        with pytest.raises(Unavailable, match=rf"Port {port} \(MILLRACE_API_PORT\) is in use"):
+            local.up()
+    assert state.supervisor() is None
+    assert not state.orphans()
+    assert local.status()["phase"] == "stopped"
+
+
+def test_a_minio_that_is_not_there_is_named(home, monkeypatch):
+    monkeypatch.setenv("MILLRACE_MINIO", str(home / "minio"))
+    settings.cache_clear()
+    with pytest.raises(Unavailable, match=r"MILLRACE_MINIO=.*is not a program"):
+        s3.prepare(home, home, ports.any_free(), "key", "secret")
