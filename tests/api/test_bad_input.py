@@ -25,7 +25,7 @@ PATHS = [
 ]
 GOOD = {"num_subscribers": 5, "num_reviews": 1, "num_lectures": 40, "content_duration": 4.5}
 CASES = settings(
-    max_examples=150, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 SCALARS = (
     st.none()

@@ -1,6 +1,7 @@
 """Object storage with conditional writes: the same sentences hold for every S3 server."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -52,20 +53,22 @@ def test_put_if_match_of_an_object_that_is_gone_is_refused(store):
         store.put_if_match("key", b"two", etag)
 
 
-def test_of_eight_writers_at_once_exactly_one_wins(store):
-    etag = store.put("key", b"start")
+def test_of_eight_writers_at_once_exactly_one_creates_an_object(store):
+    for number in range(10):
+        key, start = f"key-{number}", Barrier(8)
 
-    def write(number: int) -> bool:
-        try:
-            store.put_if_match("key", f"writer {number}".encode(), etag)
-        except Conflict:
-            return False
-        return True
+        def create(writer: int, key: str = key, start: Barrier = start) -> bool:
+            start.wait()
+            try:
+                store.put_if_absent(key, f"writer {writer}".encode())
+            except Conflict:
+                return False
+            return True
 
-    with ThreadPoolExecutor(8) as pool:
-        won = list(pool.map(write, range(8)))
-    assert won.count(True) == 1
-    assert store.get("key")[0] == f"writer {won.index(True)}".encode()
+        with ThreadPoolExecutor(8) as pool:
+            won = list(pool.map(create, range(8)))
+        assert won.count(True) == 1
+        assert store.get(key)[0] == f"writer {won.index(True)}".encode()
 
 
 def test_an_unchanged_object_is_not_sent_again(store):

@@ -2,7 +2,7 @@
 
 models/<workload>/<model>/<version>/manifest.json     written last: a version without one does not exist
 models/<workload>/<model>/<version>/<array>.npy
-models/<workload>/<model>/champion.json               the only object that ever changes, by conditional PUT
+models/<workload>/<model>/champion.json               the only object that ever changes (see moves)
 """
 
 import hashlib
@@ -13,11 +13,11 @@ import numpy as np
 
 from millrace.errors import Conflict, Corrupt, NotFound
 from millrace.registry import arrays as packing
-from millrace.registry import champion as champions
 from millrace.registry.champion import Champion
 from millrace.registry.champion import read as read_champion
 from millrace.registry.checks import check_model, scorer
 from millrace.registry.manifest import Draft, Manifest, parse
+from millrace.registry.moves import champion_key, lost, move
 from millrace.registry.store import ObjectStore
 from millrace.settings import settings
 
@@ -29,10 +29,6 @@ NONE_YET = "none"
 
 def folder(workload: str, model: str, version: str) -> str:
     return f"models/{workload}/{model}/{version}"
-
-
-def champion_key(workload: str, model: str) -> str:
-    return f"models/{workload}/{model}/champion.json"
 
 
 class Registry:
@@ -140,10 +136,10 @@ class Registry:
         before = self.champion(workload, model)
         actual = before.etag if before else NONE_YET
         if (expected.etag if expected else expected_etag) not in (None, actual):
-            raise self._lost(workload, model, version)
+            raise lost(workload, model, version)
         if before and before.version == version:
             return before
-        return self._move(workload, model, version, before.with_itself() if before else [], before)
+        return move(self.store, workload, model, version, before.with_itself() if before else [], before)
 
     def rollback(self, workload: str, model: str) -> Champion:
         """Serve the previous champion again. Raises Conflict when there is none."""
@@ -154,27 +150,7 @@ class Registry:
                 "`millrace models promote` takes any version."
             )
         self.load(workload, model, before.previous)
-        return self._move(workload, model, before.previous, before.history[:-1], before)
-
-    def _move(self, workload: str, model: str, version: str, history: list[str], before: Champion | None) -> Champion:
-        key = champion_key(workload, model)
-        now = datetime.now(UTC).isoformat()
-        content = champions.write(version, now, history)
-        try:
-            etag = (
-                self.store.put_if_match(key, content, before.etag) if before else self.store.put_if_absent(key, content)
-            )
-        except Conflict:
-            raise self._lost(workload, model, version) from None
-        return Champion(version, now, history, etag)
-
-    @staticmethod
-    def _lost(workload: str, model: str, version: str) -> Conflict:
-        return Conflict(
-            f"{workload}/{model} got another champion while {version} was being promoted; nothing was "
-            "changed. Look at `millrace models list` and decide again.",
-            code="lost_race",
-        )
+        return move(self.store, workload, model, before.previous, before.history[:-1], before)
 
     def trace(self, workload: str, model: str, version: str) -> dict[str, Any]:
         """From a version back to its data: snapshot, offset ranges, code version, parameters, metrics."""

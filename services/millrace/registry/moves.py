@@ -1,0 +1,72 @@
+"""Moving champion.json so that of several promotions at once exactly one wins, on every S3.
+
+`If-Match` alone is not enough: S3Proxy's filesystem backend compares the ETag first and writes afterwards, so two
+writers can both be told that they won (seen in 14 of 100 races of two). `If-None-Match: *` held in every race on every
+server. So the move away from a champion is first claimed by creating an object named after that champion's ETag:
+
+    moves/<workload>/<model>/<hash of the ETag>.json     the champion.json that the winner is about to write
+
+Only its creator goes on to write champion.json, still under `If-Match`.
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from millrace.errors import Conflict, Corrupt, NotFound
+from millrace.registry import champion as champions
+from millrace.registry.champion import Champion
+from millrace.registry.store import ObjectStore
+
+ABANDONED = timedelta(seconds=60)
+"""After this a claim whose champion never came is finished by whoever meets it: its owner has died."""
+
+
+def champion_key(workload: str, model: str) -> str:
+    return f"models/{workload}/{model}/champion.json"
+
+
+def claim_key(workload: str, model: str, etag: str) -> str:
+    return f"moves/{workload}/{model}/{hashlib.sha256(etag.encode()).hexdigest()[:32]}.json"
+
+
+def move(
+    store: ObjectStore, workload: str, model: str, version: str, history: list[str], before: Champion | None
+) -> Champion:
+    """Replace `before` (None: there was no champion). Raises Conflict when somebody else does; nothing is changed."""
+    key = champion_key(workload, model)
+    now = datetime.now(UTC).isoformat()
+    content = champions.write(version, now, history)
+    try:
+        if before is None:
+            etag = store.put_if_absent(key, content)
+        else:
+            claim = claim_key(workload, model, before.etag)
+            try:
+                store.put_if_absent(claim, content)
+            except Conflict:
+                _finish(store, key, claim, before)
+                raise
+            etag = store.put_if_match(key, content, before.etag)
+    except (Conflict, NotFound):
+        raise lost(workload, model, version) from None
+    return Champion(version, now, history, etag)
+
+
+def lost(workload: str, model: str, version: str) -> Conflict:
+    return Conflict(
+        f"{workload}/{model} got another champion while {version} was being promoted; nothing was changed. "
+        "Look at `millrace models list` and decide again.",
+        code="lost_race",
+    )
+
+
+def _finish(store: ObjectStore, key: str, claim: str, before: Champion) -> None:
+    """Write the champion of a claim that was abandoned, so that it can't stand in the way for ever."""
+    content, etag = store.get(claim)
+    try:
+        claimed_at = datetime.fromisoformat(champions.read(content, etag, claim).promoted_at)
+        abandoned = datetime.now(UTC) - claimed_at > ABANDONED
+    except (Corrupt, ValueError, TypeError):
+        return
+    if abandoned:
+        store.put_if_match(key, content, before.etag)
