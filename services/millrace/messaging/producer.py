@@ -69,7 +69,7 @@ class PythonProducer:
                 allow_auto_create_topics=False,
                 delivery_timeout_ms=int(4000 * settings().kafka_timeout),
                 request_timeout_ms=int(1000 * settings().kafka_timeout),
-                max_block_ms=int(1000 * settings().kafka_timeout),
+                max_block_ms=int(4000 * settings().kafka_timeout),
                 reconnect_backoff_max_ms=1000,
                 max_request_size=LARGEST_MESSAGE,
                 batch_size=131_072,

@@ -1,0 +1,97 @@
+"""Kill -9 of ingest, broker and Connect, each several times in mid-run: the training set has every record once."""
+
+import itertools
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from millrace.ingest.publish import ingest
+from millrace.lake.progress import dead_letter_places, wait_until_landed
+from millrace.local import stack as local
+from millrace.messaging.client import end_offsets
+from millrace.records.check import Accepted, Checker
+from millrace.records.readers import opened, rows
+from millrace.training import dataset, offsets
+from millrace.workloads import workload
+from tests.conftest import generated
+from tests.pipeline.command import started
+
+pytestmark = pytest.mark.stack
+
+ROWS = 30_000
+KILLS = 3
+
+
+def kill(name: str) -> None:
+    """Kill -9 of a child of the stack."""
+    child = next(child for child in local.status()["children"] if child["name"] == name)
+    os.kill(child["pid"], signal.SIGKILL)
+
+
+def wait_running(name: str) -> None:
+    deadline = time.monotonic() + 90
+    while True:
+        child = next(child for child in local.status()["children"] if child["name"] == name)
+        if child["state"] == "running" and child["restarts"]:
+            return
+        assert time.monotonic() < deadline, f"{name} did not come back: {child}"
+        time.sleep(0.3)
+
+
+def published() -> int:
+    return sum(end_offsets("rentals.records").values())
+
+
+def run_until_killed(file, seconds: float) -> subprocess.Popen:
+    process = started("ingest", "rentals", str(file), "--rate", "3000/s")
+    time.sleep(seconds)
+    return process
+
+
+def test_every_accepted_record_is_in_the_training_set_once(stack, spark, tmp_path):
+    found = workload("rentals")
+    file = generated(found, ROWS, 31, tmp_path)
+    with opened(str(file)) as source:
+        checker = Checker(found, source.name)
+        outcomes = [(row, checker.outcome(row)) for row in rows(source, ())]
+    accepted = {
+        o.value[o.value.rindex(b'"record_id":"') + 13 : -2].decode() for _, o in outcomes if isinstance(o, Accepted)
+    }
+    assert len(accepted) == ROWS - ROWS // 500
+
+    before = published()
+    for _ in range(KILLS):
+        process = run_until_killed(file, 5)
+        process.kill()
+        process.communicate()
+    assert published() > before, "no ingest had published anything when it was killed"
+
+    process = started("ingest", "rentals", str(file), "--rate", "100/s")
+    for name in itertools.islice(itertools.cycle(["kafka", "connect"]), 2 * KILLS):
+        time.sleep(3)
+        assert process.poll() is None, process.communicate()[0].decode()
+        kill(name)
+        wait_running(name)
+    process.terminate()
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, output
+    # Then the whole file once more, without a pause, as its user would.
+    counts = ingest(found, str(file))
+    assert counts["accepted"] == len(accepted)
+    assert not counts["already"]
+
+    wait_until_landed(found, timeout=120)
+    snapshot = dataset.snapshot(spark, found, dataset.current_snapshot(spark, found))
+    audit = offsets.audit(snapshot)
+    offsets.check(audit, "rentals", {}, dead_letter_places(found))
+    assert sum(last - first + 1 for first, last in audit.ranges.values()) == published()
+
+    mine = snapshot.where(snapshot.record_id.isin(sorted(accepted)))
+    once = dataset.records(mine, found, audit.ranges)
+    assert once.repeated > 0, "the killed ingests should have left records that stand there twice"
+    ids = [row.record_id for row in once.rows.select("record_id").collect()]
+    assert len(ids) == len(set(ids)) == len(accepted)
+    assert set(ids) == accepted
