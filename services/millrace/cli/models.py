@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
         epilog="Examples: `millrace train courses --window 1/3 --window all`; "
         "`millrace train courses --follow --every 1000rows`"
     )(train)
+    app.command(epilog="Example: `millrace compact courses --keep-days 7`")(compact)
     app.command(epilog="Example: `millrace trace courses/popularity champion`")(trace)
     app.add_typer(models_app, name="models")
 
@@ -38,10 +39,14 @@ class TrainingFailed(MillraceError):
 
 def run_training(arguments: list[str]) -> Iterator[dict[str, Any]]:
     """Run spark-apps/train.py and yield its results as they come. Raises its error."""
+    return run_spark("train.py", arguments)
+
+
+def run_spark(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
+    """Run a script of spark-apps and yield its JSON lines as they come. Raises its error."""
     from millrace.training.session import environment
 
-    script = REPOSITORY / "spark-apps/train.py"
-    command = [sys.executable, str(script), *arguments]
+    command = [sys.executable, str(REPOSITORY / "spark-apps" / script), *arguments]
     # The JVM's own start-up notices are of no use to anybody here; sentences come through on standard error.
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **environment()}) as child:
         try:
@@ -51,7 +56,7 @@ def run_training(arguments: list[str]) -> Iterator[dict[str, Any]]:
                     raise TrainingFailed(result["error"], child.wait())
                 yield result
             if child.wait():
-                raise MillraceError(f"The training ended with {child.returncode}; its last lines are above.")
+                raise MillraceError(f"{script} ended with {child.returncode}; its last lines are above.")
         except BaseException:
             child.terminate()
             raise
@@ -190,6 +195,20 @@ def rollback(model: Model, as_json: Json = False) -> None:
     name, short = split_model(model)
     champion = Registry().rollback(name, short)
     emit({"model": model, **champion.__dict__}, as_json, lambda: f"{model} serves {champion.version} again")
+
+
+@guarded
+def compact(
+    names: Annotated[list[str], typer.Argument(metavar="WORKLOAD...")],
+    keep_days: Annotated[float, typer.Option(min=0, help="Age up to which every snapshot is kept.")] = 7.0,
+    as_json: Json = False,
+) -> None:
+    """Rewrite small files of the lake and expire old snapshots; what a model was trained on stays."""
+    for name in names:
+        workload(name)
+    results = list(run_spark("compact.py", [*names, f"--keep-days={keep_days}"]))
+    rows = [[*result.values()] for result in results]
+    emit(results, as_json, lambda: grid(None, "table", "rewritten", "written", "deleted", rows=rows))
 
 
 @guarded

@@ -102,10 +102,10 @@ def cause_of(trace: str) -> str | None:
     return lines[-1].removeprefix("Caused by: ") if lines else None
 
 
-def watch_once() -> list[str]:
-    """Restart every failed connector or task; one sentence each, with its cause."""
+def watch_once(names: Iterable[str] | None = None) -> list[str]:
+    """Restart every failed connector or task, of all workloads by default; one sentence each, with its cause."""
     said = []
-    for name in workloads():
+    for name in workloads() if names is None else names:
         found = status(name)
         failed = [task for task in found["tasks"] if task["state"] == "FAILED"]
         if not failed and found["state"] != "FAILED":

@@ -62,7 +62,7 @@ def check(found: Audit, workload: str, seen_before: Ranges, dead_letters: set[tu
         partition, offset = unexplained[0]
         raise Corrupt(
             f"The lake lacks offsets of {workload}.records, the first is partition {partition} offset {offset}: the "
-            "sink lost rows. Nothing was trained. `millrace lake repair` describes how to land them again from Kafka.",
+            "sink lost rows. Nothing was trained. docs/operations.md, `A gap`, says how to land them again from Kafka.",
             code="offset_gap",
             field=f"{partition}/{offset}",
         )

@@ -16,6 +16,7 @@ from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
 from millrace.registry.registry import NONE_YET, Registry
 from millrace.settings import REPOSITORY
 from millrace.training import dataset, gate, kmeans, offsets
+from millrace.training.maintenance import tag_snapshot
 from millrace.workloads.base import ClusterModel, Workload
 
 WINDOWS = ("1/3", "2/3", "all")
@@ -43,6 +44,7 @@ class Training:
         self.rows = dataset.snapshot(spark, workload, self.snapshot_id)
         self.audit = offsets.audit(self.rows)
         offsets.check(self.audit, workload.name, self._read_before(), self._dead_letters())
+        tag_snapshot(spark, workload, self.snapshot_id)
         total = sum(last - first + 1 for first, last in self.audit.ranges.values())
         say(f"{workload.name}: snapshot {self.snapshot_id}, {total} offsets, none missing")
 

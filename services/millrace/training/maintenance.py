@@ -1,0 +1,76 @@
+"""Compaction of small files and expiry of old snapshots, as a job beside the running sink."""
+
+import argparse
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from pyspark.sql import SparkSession
+
+from millrace.errors import MillraceError
+from millrace.lake import CATALOG, assignments_name, table_name
+from millrace.workloads import workload
+from millrace.workloads.base import Workload
+
+TAG_DAYS = 365  # how long a snapshot that a model was trained on stays readable
+
+
+def tag_snapshot(spark: SparkSession, found: Workload, snapshot_id: str) -> None:
+    """Name the snapshot, so that expiry keeps it: a version's data can be read again for a year."""
+    table = f"{CATALOG}.{table_name(found.name)}"
+    spark.sql(
+        f"ALTER TABLE {table} CREATE TAG IF NOT EXISTS `trained-{int(snapshot_id)}` "
+        f"AS OF VERSION {int(snapshot_id)} RETAIN {TAG_DAYS} DAYS"
+    )
+
+
+def maintain(spark: SparkSession, found: Workload, keep_days: float) -> list[dict[str, Any]]:
+    """Rewrite small data files into large ones, then drop untagged snapshots older than `keep_days`, keeping one.
+
+    Both are commits like the sink's: whoever meets another one tries again, and readers keep their snapshot.
+    """
+    before = (datetime.now(UTC) - timedelta(days=keep_days)).strftime("%Y-%m-%d %H:%M:%S.%f")
+    results = []
+    for name in (table_name(found.name), assignments_name(found.name)):
+        rewritten = spark.sql(
+            f"CALL {CATALOG}.system.rewrite_data_files(table => '{name}', "
+            "options => map('min-input-files', '2', 'partial-progress.enabled', 'true'))"
+        ).first()
+        expired = spark.sql(
+            f"CALL {CATALOG}.system.expire_snapshots(table => '{name}', older_than => TIMESTAMP '{before}', "
+            "retain_last => 1)"
+        ).first()
+        results.append(
+            {
+                "table": name,
+                "files_rewritten": rewritten["rewritten_data_files_count"],
+                "files_written": rewritten["added_data_files_count"],
+                "files_deleted": expired["deleted_data_files_count"],
+            }
+        )
+    return results
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command of spark-apps/compact.py: a JSON line a table."""
+    from millrace.training.session import spark
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workloads", nargs="+")
+    parser.add_argument("--keep-days", type=float, default=7.0, help="age up to which every snapshot is kept")
+    given = parser.parse_args(arguments)
+    try:
+        found = [workload(name) for name in given.workloads]
+        session = spark("millrace-compact-" + "-".join(given.workloads))
+        try:
+            for one in found:
+                for result in maintain(session, one, given.keep_days):
+                    sys.stdout.write(orjson.dumps(result).decode() + "\n")
+                    sys.stdout.flush()
+        finally:
+            session.stop()
+        return 0
+    except MillraceError as error:
+        sys.stdout.write(orjson.dumps({"error": error.as_dict()}).decode() + "\n")
+        return error.exit_code

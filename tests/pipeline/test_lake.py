@@ -1,0 +1,91 @@
+"""The lake beside its sink: failed tasks are shown and restarted, compaction loses nothing, tables follow contracts."""
+
+import time
+
+import httpx
+import pytest
+from pydantic import create_model
+
+from millrace.errors import BadInput
+from millrace.ingest.publish import ingest
+from millrace.lake import sink, tables
+from millrace.lake.catalog import catalog
+from millrace.lake.progress import wait_until_landed
+from millrace.records.types import Count, Id, Text
+from millrace.settings import settings
+from millrace.training import dataset
+from millrace.training.maintenance import maintain, tag_snapshot
+from millrace.workloads import workload
+from tests.conftest import generated
+
+pytestmark = pytest.mark.stack
+
+
+def test_compaction_leaves_every_row_and_the_tagged_snapshot(stack, spark, tmp_path):
+    found = workload("rentals")
+    for seed in (41, 42, 43):
+        ingest(found, str(generated(found, 100, seed, tmp_path)))
+        wait_until_landed(found)
+    snapshot = dataset.current_snapshot(spark, found)
+    rows = dataset.snapshot(spark, found, snapshot).count()
+    tag_snapshot(spark, found, snapshot)
+    files = len(spark.sql("SELECT * FROM iceberg.millrace.rentals.files").collect())
+    results = maintain(spark, found, keep_days=0)
+    assert results[0]["table"] == "millrace.rentals"
+    assert results[0]["files_rewritten"] >= 3
+    assert len(spark.sql("SELECT * FROM iceberg.millrace.rentals.files").collect()) < files
+    assert tables.total_rows("rentals") == rows
+    assert dataset.snapshot(spark, found, snapshot).count() == rows
+    kept = spark.sql("SELECT snapshot_id FROM iceberg.millrace.rentals.snapshots").collect()
+    assert {str(row.snapshot_id) for row in kept} == {snapshot, dataset.current_snapshot(spark, found)}
+
+
+def test_provisioning_again_changes_nothing(stack):
+    from millrace.local.provision import provision
+
+    assert provision() == {"topics": [], "tables": [], "sinks": []}
+
+
+def test_a_new_optional_field_becomes_a_column_and_a_changed_type_is_refused(stack):
+    changed = workload("rentals").__class__
+    base = workload("rentals")
+    grown = create_model("Rental", __base__=base.record, note=(Text | None, None))
+    made = changed("evolving", base.record, base.identity, base.generate)
+    tables.ensure_tables([made])
+    assert tables.ensure_tables([changed("evolving", grown, base.identity, base.generate)]) == [
+        "millrace.evolving.note"
+    ]
+    retyped = create_model("Rental", __base__=base.record, rent=(Count, ...), flat_id=(Id, ...))
+    with pytest.raises(BadInput, match="holds rent as double, the contract says long"):
+        tables.ensure_tables([changed("evolving", retyped, base.identity, base.generate)])
+    catalog().drop_table("millrace.evolving")
+    catalog().drop_table("millrace.evolving_assignments")
+
+
+def test_a_failed_task_is_shown_with_its_cause_and_restarted(stack):
+    """A record that breaks the contract's types, from a producer of its own, fails the task again and again."""
+    from millrace.messaging.producer import producer
+    from millrace.messaging.topics import ensure_topics
+    from millrace.workloads.base import Workload
+
+    base = workload("rentals")
+    fragile = Workload("fragile", base.record, base.identity, base.generate)
+    ensure_topics([fragile])
+    tables.ensure_tables([fragile])
+    sink.ensure_sinks([fragile])
+    made = producer()
+    made.send("fragile.records", b"x", b'{"flat_id":"x","rooms":"many","rent":1,"listed_at":"2026-01-01T00:00:00Z"}')
+    made.flush()
+    made.close()
+    deadline = time.monotonic() + 60
+    try:
+        while sink.status("fragile")["tasks"] == [] or sink.status("fragile")["tasks"][0]["state"] != "FAILED":
+            assert time.monotonic() < deadline, sink.status("fragile")
+            time.sleep(0.5)
+        assert "many" in sink.status("fragile")["tasks"][0]["cause"]
+        said = sink.watch_once(["fragile"])
+        assert len(said) == 1
+        assert "lake-fragile had failed" in said[0]
+        assert "many" in said[0]
+    finally:
+        httpx.delete(f"{settings().connect_url}/connectors/lake-fragile", timeout=30)
