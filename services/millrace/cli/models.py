@@ -51,6 +51,9 @@ def run_spark(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **environment()}) as child:
         try:
             for line in child.stdout or ():
+                if not line.startswith(b"{"):
+                    sys.stderr.buffer.write(line)  # the JVM writes its own warnings to standard output
+                    continue
                 result = orjson.loads(line)
                 if "error" in result:
                     raise TrainingFailed(result["error"], child.wait())

@@ -12,7 +12,8 @@ from millrace.local import jars, java
 from millrace.settings import settings
 
 # A local session lives for a minute or two: the first compiler's code is soon better than the second's is late.
-FAST_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# That compiler's own default for its code, 48 MB, is full after a few fits, and then everything is interpreted.
+FAST_START = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
 
 
 def environment() -> dict[str, str]:
