@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -19,8 +20,8 @@ from millrace.settings import settings
 
 BUNDLES = ["kafka", "connect-iceberg", "s3proxy", "spark"]
 Say = Callable[[str], None]
-_started: list[subprocess.Popen] = []
-"""Daemons of this process: they outlive it, and Popen would complain of one that is forgotten while it runs."""
+_started: dict[Path, subprocess.Popen] = {}
+"""Daemons of this process by home: they outlive it, and Popen would complain of one that is forgotten while it runs."""
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def up(say: Say = lambda sentence: None, progress: jars.Progress = lambda done, 
     with locked():
         if state.supervisor() and state.read(state.state_file())["phase"] == "running":
             return False
-        _end(state.supervisor(), *state.orphans())
+        _end_all()
         check_disk()
         java.ensure()
         if s3.wants_minio():
@@ -86,7 +87,7 @@ def _start() -> None:
         while True:
             found = state.read(state.state_file())
             if found.get("phase") == "running":
-                _started.append(daemon)
+                _started[home] = daemon
                 return
             if daemon.poll() is not None:
                 reason = found.get("error") or f"the supervisor ended with {daemon.returncode}, see {log.name}"
@@ -136,13 +137,19 @@ def _end(*processes: psutil.Process | None) -> bool:
     return bool(living)
 
 
+def _end_all() -> bool:
+    """End this home's supervisor and what a killed one left. True when there was something to end."""
+    ended = _end(state.supervisor()) | _end(*state.orphans())
+    # Another home's supervisor may have been started by this process too; it goes on.
+    if daemon := _started.pop(settings().home, None):
+        daemon.wait()
+    return ended
+
+
 def down() -> bool:
     """Stop everything; False when nothing ran. Data, models and ports are kept for the next `up`."""
     with locked():
-        ended = _end(state.supervisor()) | _end(*state.orphans())
-        while _started:
-            _started.pop().wait()
-        return ended
+        return _end_all()
 
 
 def status() -> dict[str, Any]:
