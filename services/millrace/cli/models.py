@@ -87,6 +87,9 @@ def train(
     model: Annotated[list[str] | None, typer.Option(help="Only this model; may be given several times.")] = None,
     window: Annotated[list[str] | None, typer.Option(help="1/3, 2/3 or all; may be given several times.")] = None,
     snapshot: Annotated[str | None, typer.Option(help="An earlier snapshot's id; the newest by default.")] = None,
+    accept_gaps: Annotated[
+        bool, typer.Option("--accept-gaps", help="Train although offsets are missing; the manifest names them.")
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Keep running and train when --every says.")] = False,
     every: Annotated[str, typer.Option(help="With --follow: 1000rows or 10m.")] = "1000rows",
     as_json: Json = False,
@@ -101,6 +104,7 @@ def train(
     arguments = [*names, "--every", every]
     arguments += [f"--model={one}" for one in model or ()] + [f"--window={one}" for one in window or ()]
     arguments += [f"--snapshot={snapshot}"] if snapshot else []
+    arguments += ["--accept-gaps"] if accept_gaps else []
     if follow:
         for result in run_training([*arguments, "--follow"]):
             sys.stdout.write(orjson.dumps(result).decode() + "\n")

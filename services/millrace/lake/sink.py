@@ -9,9 +9,12 @@ from millrace.errors import Unavailable
 from millrace.lake import CATALOG, table_name
 from millrace.lake.catalog import java_properties
 from millrace.messaging.topics import CONTROL, DEAD_LETTERS
+from millrace.records.contract import KAFKA_COLUMNS, columns
 from millrace.settings import settings
 from millrace.workloads import workloads
 from millrace.workloads.base import Workload
+
+CASTS = {"long": "int64", "double": "float64", "boolean": "boolean"}
 
 
 def connector_name(workload: str) -> str:
@@ -37,7 +40,10 @@ def connector_config(workload: Workload) -> dict[str, str]:
         "key.converter": "org.apache.kafka.connect.storage.StringConverter",
         "value.converter": "org.apache.kafka.connect.json.JsonConverter",
         "value.converter.schemas.enable": "false",
-        "transforms": "position",
+        # A number that is none goes to the dead letters here; later it would fail the task, for ever.
+        "transforms": "cast,position",
+        "transforms.cast.type": "org.apache.kafka.connect.transforms.Cast$Value",
+        "transforms.cast.spec": ",".join(f"{name}:{kind}" for name, kind in casts(workload)),
         "transforms.position.type": kafka_columns,
         "transforms.position.topic.field": "kafka_topic",
         "transforms.position.partition.field": "kafka_partition",
@@ -53,6 +59,13 @@ def connector_config(workload: Workload) -> dict[str, str]:
         "consumer.override.auto.offset.reset": "earliest",
     }
     return config | {f"iceberg.catalog.{name}": value for name, value in java_properties().items()}
+
+
+def casts(workload: Workload) -> list[tuple[str, str]]:
+    """(field, Connect's type) of the fields that must be numbers or flags."""
+    found = [(column.name, CASTS[column.type]) for column in columns(workload.record) if column.type in CASTS]
+    found = [item for item in found if item[0] not in dict(KAFKA_COLUMNS)]  # these are added afterwards
+    return found or [("record_id", "string")]
 
 
 def _call(method: str, path: str, **options: Any) -> httpx.Response:

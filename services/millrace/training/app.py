@@ -68,6 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", action="append", help="only this model; may be given several times")
     parser.add_argument("--window", action="append", choices=WINDOWS, help="default: all")
     parser.add_argument("--snapshot", help="an earlier snapshot's id; default: the newest")
+    parser.add_argument("--accept-gaps", action="store_true", help="train although offsets are missing")
     parser.add_argument("--follow", action="store_true", help="keep running and train when --every says")
     parser.add_argument("--every", default="1000rows", help="1000rows or 10m")
     given = parser.parse_args(arguments)
@@ -88,7 +89,9 @@ def main(arguments: list[str] | None = None) -> int:
             for found, models in plan:
                 if given.follow:
                     follow(session, found, models, given.window or ["all"], *pace)
-                for result in train(session, found, models, given.window or ["all"], given.snapshot, say):
+                for result in train(
+                    session, found, models, given.window or ["all"], given.snapshot, say, given.accept_gaps
+                ):
                     tell(result)
         finally:
             session.stop()

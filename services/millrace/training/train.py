@@ -38,15 +38,25 @@ def code_version() -> str:
 class Training:
     """Trains the models of a workload on one snapshot, checked once."""
 
-    def __init__(self, spark: SparkSession, registry: Registry, workload: Workload, snapshot_id: str | None, say: Say):
+    def __init__(
+        self,
+        spark: SparkSession,
+        registry: Registry,
+        workload: Workload,
+        snapshot_id: str | None,
+        say: Say,
+        accept_gaps: bool = False,
+    ):
         self.spark, self.registry, self.workload, self.say = spark, registry, workload, say
         self.snapshot_id = snapshot_id or dataset.current_snapshot(spark, workload)
         self.rows = dataset.snapshot(spark, workload, self.snapshot_id)
         self.audit = offsets.audit(self.rows)
-        offsets.check(self.audit, workload.name, self._read_before(), self._dead_letters())
+        if not accept_gaps:
+            offsets.check(self.audit, workload.name, self._read_before(), self._dead_letters())
         tag_snapshot(spark, workload, self.snapshot_id)
         total = sum(last - first + 1 for first, last in self.audit.ranges.values())
-        say(f"{workload.name}: snapshot {self.snapshot_id}, {total} offsets, none missing")
+        missing = f"{len(self.audit.gaps)} gaps, accepted or explained" if self.audit.gaps else "none missing"
+        say(f"{workload.name}: snapshot {self.snapshot_id}, {total} offsets, {missing}")
 
     def _read_before(self) -> offsets.Ranges:
         """The high-water mark of earlier trainings on snapshots of this table's history."""
@@ -110,6 +120,7 @@ class Training:
                 "silhouette_by_k": {str(k): round(value, 6) for k, value in sorted(fit.silhouettes.items())},
                 "sizes": [sizes.get(number, 0) for number in range(fit.k)],
                 "gate": verdict.sentence,
+                "offset_gaps": self.audit.gaps[:100],
             },
             metrics={
                 "silhouette": fit.silhouettes[fit.k],
@@ -178,11 +189,15 @@ def train(
     windows: list[str],
     snapshot_id: str | None = None,
     say: Say = lambda sentence: None,
+    accept_gaps: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Train and yield a result per model and window. Raises MillraceError; what was published before stays."""
+    """Train and yield a result per model and window. Raises MillraceError; what was published before stays.
+
+    `accept_gaps` trains although offsets are missing; the manifest names them.
+    """
     registry = Registry()
     registry.store.ensure_bucket()
-    yield from Training(spark, registry, workload, snapshot_id, say).run(models, windows)
+    yield from Training(spark, registry, workload, snapshot_id, say, accept_gaps).run(models, windows)
 
 
 __all__ = ["WINDOWS", "MillraceError", "train"]
