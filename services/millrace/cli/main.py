@@ -1,5 +1,8 @@
 """All commands in one application; each group lives in a module of its own."""
 
+import signal
+import sys
+
 import typer
 
 from millrace import __version__
@@ -31,4 +34,6 @@ def options(version: bool = typer.Option(False, "--version", callback=version, i
 
 
 def main() -> None:
+    # As an exception, so that whoever has started a child ends it too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     app()

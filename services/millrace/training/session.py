@@ -32,6 +32,8 @@ def spark(name: str) -> SparkSession:
         SparkSession.builder.appName(name)
         .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")
         .config(f"spark.sql.catalog.{CATALOG}", "org.apache.iceberg.spark.SparkCatalog")
+        # A cached table would show a long-lived session yesterday's snapshot.
+        .config(f"spark.sql.catalog.{CATALOG}.cache-enabled", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
         .config("spark.ui.showConsoleProgress", "false")

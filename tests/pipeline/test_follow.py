@@ -1,0 +1,64 @@
+"""Training when so many new rows have landed, through the command line, as a schedule runs it."""
+
+import json
+import signal
+
+import pytest
+
+from millrace.ingest.publish import ingest
+from millrace.lake.progress import wait_until_landed
+from millrace.registry.registry import Registry
+from millrace.workloads import workload
+from tests.conftest import generated
+from tests.pipeline.command import millrace, started
+
+pytestmark = pytest.mark.stack
+
+
+def test_follow_trains_at_once_and_again_after_so_many_new_rows(stack, tmp_path):
+    found = workload("rentals")
+    ingest(found, str(generated(found, 600, 51, tmp_path)))
+    wait_until_landed(found)
+    process = started("train", "rentals", "--follow", "--every", "500rows", "--window", "all")
+    try:
+        first = json.loads(process.stdout.readline())
+        ingest(found, str(generated(found, 600, 52, tmp_path)))
+        second = json.loads(process.stdout.readline())
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert second["snapshot_id"] != first["snapshot_id"]
+    assert second["version"] > first["version"]
+    offsets = [Registry().manifest("rentals", "size", one["version"]).data.offsets for one in (first, second)]
+    new = sum(offsets[1][place][1] - offsets[0][place][1] for place in offsets[0])
+    assert new >= 500
+
+
+def test_a_training_by_the_command_line_can_be_listed_shown_and_rolled_back(stack):
+    code, results, _ = millrace("train", "rentals", "--window", "all")
+    assert code == 0
+    version = results[0]["version"]
+    if not results[0]["promoted"]:
+        assert millrace("models", "promote", "rentals/size", version)[0] == 0
+    _, listed, _ = millrace("models", "list", "rentals")
+    assert [one["version"] for one in listed if one["champion"]] == [version]
+    assert millrace("models", "show", "rentals/size", version)[1]["data"]["window"] == "all"
+    code, back, _ = millrace("models", "rollback", "rentals/size")
+    assert code == 0
+    assert back["version"] != version
+
+
+def test_training_an_empty_table_says_what_to_do(stack):
+    from millrace.lake.catalog import catalog
+
+    catalog().rename_table("millrace.rentals", "millrace.rentals_away")
+    try:
+        from millrace.lake.tables import ensure_tables
+
+        ensure_tables([workload("rentals")])
+        code, body, _ = millrace("train", "rentals")
+        assert code == 5
+        assert "`millrace ingest rentals FILE`" in body["error"]["message"]
+    finally:
+        catalog().drop_table("millrace.rentals")
+        catalog().rename_table("millrace.rentals_away", "millrace.rentals")

@@ -1,0 +1,39 @@
+"""The doctor: every check holds on the running stack, and each fault is found with its cure."""
+
+import pytest
+
+from millrace import doctor
+from millrace.registry.store import ObjectStore
+from millrace.settings import settings
+from tests.pipeline.command import millrace
+from tests.registry.servers import s3_server, settings_of
+
+
+@pytest.mark.stack
+def test_every_check_holds_on_the_running_stack(stack):
+    found = doctor.examine()
+    assert [one["check"] for one in found if not one["ok"]] == []
+    assert {"s3 conditional PUT", "catalog", "clock", "kafka", "connect"} <= {one["check"] for one in found}
+
+
+@pytest.mark.parametrize("kind", ["s3proxy", "minio"])
+def test_both_s3_servers_honour_conditional_writes(kind, tmp_path):
+    with s3_server(kind, tmp_path) as variables, settings_of(variables):
+        ObjectStore(settings().models_bucket).ensure_bucket()
+        found = {one["check"]: one for one in doctor.examine()}
+        assert found["s3 conditional PUT"]["ok"], found["s3 conditional PUT"]
+        assert found["clock"]["ok"], found["clock"]
+
+
+def test_parts_that_are_away_are_named_each_with_a_cure(tmp_path, monkeypatch):
+    monkeypatch.setenv("MILLRACE_HOME", str(tmp_path))
+    for name in ("KAFKA_BOOTSTRAP", "CONNECT_URL", "S3_ENDPOINT"):
+        monkeypatch.setenv(f"MILLRACE_{name}", "127.0.0.1:1" if name == "KAFKA_BOOTSTRAP" else "http://127.0.0.1:1")
+    monkeypatch.setenv("MILLRACE_KAFKA_TIMEOUT", "1")
+    monkeypatch.setenv("MILLRACE_S3_ACCESS_KEY", "k")
+    monkeypatch.setenv("MILLRACE_S3_SECRET_KEY", "s")
+    code, found, _ = millrace("doctor")
+    assert code == 5
+    faults = {one["check"]: one for one in found if not one["ok"]}
+    assert {"kafka", "connect", "s3 conditional PUT", "clock"} <= set(faults)
+    assert all(one["found"] and one["cure"] for one in faults.values())
