@@ -1,6 +1,5 @@
 """The stack of the tests: real Kafka, Connect, S3, API and Spark, started once for the run in a home of its own."""
 
-import csv
 import os
 import random
 from collections.abc import Iterator
@@ -63,9 +62,8 @@ def real_file(name: str) -> Path:
 
 def generated(workload, rows: int, seed: int, folder: Path) -> Path:
     """A generated CSV file of the workload."""
+    from millrace.records.writer import write_csv
+
     file = folder / f"{workload.name}-{rows}-{seed}.csv"
-    with file.open("w", newline="", encoding="utf-8") as target:
-        writer = csv.DictWriter(target, workload.fields)
-        writer.writeheader()
-        writer.writerows(workload.generate(random.Random(seed), rows))
+    write_csv(file, workload.fields, workload.generate(random.Random(seed), rows))
     return file

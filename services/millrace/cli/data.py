@@ -1,7 +1,5 @@
 """Records on their way in: generate, validate, ingest, rejected."""
 
-import csv
-import gzip
 import random
 import sys
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from millrace.cli.output import Json, bar, emit, err, grid, guarded
-from millrace.errors import BadInput
+from millrace.records.writer import write_csv
 from millrace.workloads import workload
 
 Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="courses, products, ...")]
@@ -46,17 +44,9 @@ def generate(
 ) -> None:
     """Make records of a workload's shape and dirt, as CSV."""
     found = workload(name)
-    opener = gzip.open if out.suffix == ".gz" else open
-    try:
-        with opener(out, "wt", newline="", encoding="utf-8") as file, bar(f"generating {name}") as progress:
-            writer = csv.DictWriter(file, found.fields)
-            writer.writeheader()
-            for number, row in enumerate(found.generate(random.Random(seed), rows), 1):
-                writer.writerow(row)
-                if number % 1000 == 0:
-                    progress(number, rows)
-    except OSError as error:
-        raise BadInput(f"--out {out} can't be written: {error.strerror}.", field="out") from None
+    with bar(f"generating {name}") as progress:
+        made = found.generate(random.Random(seed), rows)
+        write_csv(out, found.fields, made, lambda number: progress(number, rows))
     if out != Path("/dev/stdout"):
         result = {"workload": name, "rows": rows, "seed": seed, "out": str(out)}
         emit(result, as_json, lambda: f"{rows} rows of {name} in {out}")

@@ -14,6 +14,7 @@ from millrace.cli.models import results_table, run_training
 from millrace.cli.output import Json, bar, emit, err, grid, guarded, out
 from millrace.cli.platform import start_stack
 from millrace.errors import NotFound, Unavailable
+from millrace.records.writer import write_csv
 from millrace.settings import settings
 from millrace.workloads import workloads
 from millrace.workloads.base import Workload
@@ -76,14 +77,9 @@ def source(workload: Workload, data: Path | None) -> Path:
                 f"{data} has no file of {workload.name}; allowed: {', '.join(workload.files)}.", field="data"
             )
         return found
-    import csv
-
     file = settings().home / "demo" / f"{workload.name}-{ROWS}-{SEED}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", newline="", encoding="utf-8") as target:
-        writer = csv.DictWriter(target, workload.fields)
-        writer.writeheader()
-        writer.writerows(workload.generate(random.Random(SEED), ROWS))
+    write_csv(file, workload.fields, workload.generate(random.Random(SEED), ROWS))
     return file
 
 

@@ -1,0 +1,26 @@
+"""Writing raw rows as CSV: what generators make, in the form that readers read."""
+
+import csv
+import gzip
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from millrace.errors import BadInput
+
+
+def write_csv(
+    file: Path, fields: Iterable[str], rows: Iterable[dict[str, Any]], progress: Callable[[int], None] = lambda n: None
+) -> None:
+    """Write rows with a header; a name that ends in `.gz` is compressed. Raises BadInput when that can't be done."""
+    opener = gzip.open if file.suffix == ".gz" else open
+    try:
+        with opener(file, "wt", newline="", encoding="utf-8") as target:
+            writer = csv.DictWriter(target, list(fields))
+            writer.writeheader()
+            for number, row in enumerate(rows, 1):
+                writer.writerow(row)
+                if number % 1000 == 0:
+                    progress(number)
+    except OSError as error:
+        raise BadInput(f"{file} can't be written: {error.strerror}.", code="not_writable", field="out") from None
