@@ -1,0 +1,52 @@
+"""The real files, where they are at hand: the lake holds exactly the accepted rows."""
+
+import pytest
+
+from millrace.ingest import rejected
+from millrace.ingest.publish import ingest
+from millrace.lake.progress import wait_until_landed
+from millrace.records.check import Accepted, Checker
+from millrace.records.readers import opened, rows
+from millrace.workloads import workload
+from tests.conftest import real_file
+
+pytestmark = [pytest.mark.stack, pytest.mark.real_data]
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "counts"),
+    [
+        (
+            "courses",
+            "udemy_courses.csv",
+            {"read": 3678, "accepted": 3667, "rejected": {"swallowed_record": 5}, "duplicates": 6, "conflicts": 0},
+        ),
+        (
+            "products",
+            "amazon.csv",
+            {"read": 1465, "accepted": 1465, "rejected": {}, "duplicates": 0, "conflicts": 33},
+        ),
+    ],
+)
+def test_the_lake_holds_exactly_the_accepted_rows(stack, spark, name, file, counts):
+    found, path = workload(name), real_file(file)
+    assert ingest(found, str(path)).items() >= counts.items()
+    wait_until_landed(found)
+    with opened(str(path)) as source:
+        checker = Checker(found, source.name)
+        outcomes = [checker.outcome(row) for row in rows(source, ())]
+    expected = [o.value[-34:-2].decode() for o in outcomes if isinstance(o, Accepted)]
+    landed = spark.table(f"iceberg.millrace.{name}").select("record_id").toArrow().column("record_id").to_pylist()
+    assert sorted(one for one in landed if one in set(expected)) == sorted(expected)
+    assert len(expected) == counts["accepted"]
+
+
+def test_the_swallowed_courses_come_back_by_replay(stack):
+    found = workload("courses")
+    ingest(found, str(real_file("udemy_courses.csv")), again=True)
+    mine = [row for row in rejected.rejected(found) if row["source"] == "udemy_courses.csv"]
+    assert len(mine) == 5
+    replayed = rejected.replay(found)
+    assert replayed["replayed"] >= 5
+    assert replayed["recovered"] == 2 * replayed["replayed"]
+    assert not [row for row in rejected.rejected(found) if row["source"] == "udemy_courses.csv"]
