@@ -2,21 +2,21 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import ValidationError
 
 from millrace.records.contract import RAW_LIMIT, Rejection, explain
-from millrace.records.readers import RawRow
+from millrace.records.readers import RawRow, printable
 from millrace.records.seen import Seen
 from millrace.workloads.base import Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A record ready to publish: its Kafka key and its JSON with `record_id`."""
 
     key: bytes
@@ -47,12 +47,13 @@ class Checker:
     Training reads each id once, which is what makes an interrupted ingest safe to repeat.
     """
 
-    def __init__(self, workload: Workload, source: str = ""):
+    def __init__(self, workload: Workload, source: str = "", seen: Seen | None = None):
         self.workload = workload
         self.source = source
         self.counts = Counts(workload.name)
-        self._seen = Seen()
+        self._seen = Seen() if seen is None else seen
         self._chain = bytes(16)
+        self._identity, self._watched = _picker(workload.identity), _picker(workload.watched)
         self._validate = workload.record.__pydantic_validator__.validate_python
 
     def check(self, rows: Iterable[RawRow]) -> Iterator[Accepted | Rejection | None]:
@@ -76,9 +77,7 @@ class Checker:
         except ValidationError as error:
             return self._reject(row, record_id, *explain(error))
         content = orjson.dumps(record)
-        identity = "\0".join([str(record[name]) for name in self.workload.identity]).encode()
-        watched = tuple([record[name] for name in self.workload.watched])
-        if self._seen.repeats(identity, content, watched):
+        if self._seen.repeats(self._identity(record), content, self._watched(record)):
             counts.duplicates += 1
             return None
         counts.conflicts = self._seen.conflicts
@@ -88,19 +87,17 @@ class Checker:
 
     def _reject(self, row: RawRow, record_id: str, code: str, field: str | None, message: str) -> Rejection:
         self.counts.rejected[code] += 1
-        raw = row.raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        return Rejection(
-            code, field, message, raw[:RAW_LIMIT], _printable(row.values), self.source, row.number, record_id
-        )
+        raw = printable(row.raw)[:RAW_LIMIT]
+        return Rejection(code, field, message, raw, _printable(row.values), self.source, row.number, record_id)
+
+
+def _picker(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple]:
+    """A function from a record to the tuple of these fields; itemgetter gives one only for two names and more."""
+    return itemgetter(*names) if len(names) > 1 else lambda record: tuple([record[name] for name in names])
 
 
 def _printable(values: dict[str, Any] | None) -> dict[str, Any] | None:
     """Values that JSON can carry: bytes that were not UTF-8 are shown as escapes."""
     if values is None:
         return None
-    return {
-        name: value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        if isinstance(value, str)
-        else value
-        for name, value in values.items()
-    }
+    return {printable(name): printable(value) if isinstance(value, str) else value for name, value in values.items()}

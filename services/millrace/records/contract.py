@@ -17,6 +17,7 @@ KAFKA_COLUMNS = (
     ("kafka_timestamp", "timestamptz"),
 )
 RAW_LIMIT = 200_000  # characters of raw text kept with a rejected row
+JSON_LIMIT = 3_000_000  # bytes of a rejected row with its values; the raw text alone is far below
 
 
 class Record(BaseModel):
@@ -51,7 +52,13 @@ class Rejection:
     record_id: str
 
     def as_json(self, workload: str) -> bytes:
-        return orjson.dumps({"workload": workload, **self.__dict__}, default=str)
+        """The message of the rejected topic; `values` stay out where they are nested too deep or too long for one."""
+        body = {"workload": workload, **self.__dict__}
+        try:
+            message = orjson.dumps(body, default=str)
+        except orjson.JSONEncodeError:
+            message = b""
+        return message if 0 < len(message) <= JSON_LIMIT else orjson.dumps(body | {"values": None})
 
 
 def unwrapped(annotation: Any) -> tuple[Any, bool]:

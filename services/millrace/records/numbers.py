@@ -6,6 +6,7 @@ PydanticCustomError whose `type` is the reason code under which a row is rejecte
 
 import math
 import re
+import reprlib
 from typing import Any
 
 from pydantic_core import PydanticCustomError
@@ -15,9 +16,12 @@ INDIAN = re.compile(r"\d{1,2}(,\d{2})*,\d{3}(\.\d+)?")
 PLAIN = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
 CURRENCY = re.compile(r"^(₹|\$|€|£|Rs\.?|INR|USD|EUR|GBP)\s*|\s*(₹|\$|€|£|INR|USD|EUR|GBP)$", re.IGNORECASE)
 DURATION = re.compile(
-    r"(?:(?P<hours>\d+(?:\.\d+)?)\s*(?:h|hrs?|hours?))?\s*(?:(?P<minutes>\d+(?:\.\d+)?)\s*(?:m|mins?|minutes?))?",
+    r"(?:(?P<hours>[0-9]+(?:\.[0-9]+)?)\s*(?:h|hrs?|hours?))?"
+    r"\s*(?:(?P<minutes>[0-9]+(?:\.[0-9]+)?)\s*(?:m|mins?|minutes?))?",
     re.IGNORECASE,
 )
+# Most numbers of most sources: no sign, no unit, within every limit. What matches needs no other check.
+simple = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?").fullmatch
 MOST_COUNT = 2**53 - 1  # every language and every float holds it exactly; 2**53 + 1 would become 2**53
 MOST = 1e12  # the largest amount or duration
 LONGEST = 64  # characters of a number; more is not a number but a mistake, and int() would be slow on it
@@ -34,7 +38,10 @@ def shown(value: Any) -> str:
     """A value as a message shows it, at most 80 characters of it."""
     if isinstance(value, int) and value.bit_length() > 256:
         return "a number of too many digits"
-    text = str(value) if isinstance(value, (int, float)) else repr(value[:81] if isinstance(value, str) else value)
+    if isinstance(value, str):
+        text = repr(value[:81])
+    else:
+        text = str(value) if isinstance(value, (int, float)) else reprlib.repr(value)  # a list may be deep or long
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
@@ -69,7 +76,11 @@ def money(value: Any) -> float:
     """An amount in the source's own currency: `₹1,39,900`, `$20`, `20`, `Free` (0)."""
     allowed = "an amount of 0 or more such as 20, ₹1,39,900 or Free"
     if isinstance(value, str):
+        if simple(value):
+            return float(value)
         text = value.strip()
+        if len(text) > LONGEST:  # before CURRENCY, whose search is quadratic in a run of blanks
+            raise refuse("not_money", value, allowed)
         if text.lower() == "free":
             return 0.0
         value = CURRENCY.sub("", text)
@@ -89,6 +100,8 @@ def percent(value: Any) -> float:
 
 def count(value: Any) -> int:
     """A whole number from 0 to MOST_COUNT: `24,269`, `10000`."""
+    if isinstance(value, str) and len(value) <= 15 and value.isascii() and value.isdigit():
+        return int(value)
     allowed = "a whole number of 0 or more such as 24269 or 24,269"
     result = number(value, "not_a_count", allowed)
     if result != int(result):
@@ -102,10 +115,11 @@ def hours(value: Any) -> float:
     """A duration in hours: `1.5`, `4.5 hours`, `43 mins`, `1h 30m`."""
     allowed = "a duration of 0 or more such as 1.5, 4.5 hours, 43 mins or 1h 30m"
     if isinstance(value, str) and len(value) <= LONGEST:
-        text = value.strip()
-        match = DURATION.fullmatch(text)
-        if text and match and (match["hours"] or match["minutes"]):
-            return float(match["hours"] or 0) + float(match["minutes"] or 0) / 60
+        if simple(value):
+            return float(value)
+        match = DURATION.fullmatch(value.strip())
+        if match and (match["hours"] or match["minutes"]):
+            return at_least_zero(float(match["hours"] or 0) + float(match["minutes"] or 0) / 60, allowed)
     return at_least_zero(number(value, "not_a_duration", allowed), allowed)
 
 

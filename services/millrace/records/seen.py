@@ -19,7 +19,7 @@ class Seen:
         self._in_memory = in_memory
         self._database: sqlite3.Connection | None = None
 
-    def repeats(self, identity: bytes, content: bytes, watched: tuple) -> bool:
+    def repeats(self, identity: tuple, content: bytes, watched: tuple) -> bool:
         """Whether this is, field for field, the last content seen of its identity; remembers it otherwise."""
         key, whole, part = hash(identity), hash(content), hash(watched)
         before = self._get(key)

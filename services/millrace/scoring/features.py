@@ -18,7 +18,7 @@ def _numbers(values: Sequence[Any]) -> np.ndarray:
 
 def _level(values: Sequence[Any]) -> np.ndarray:
     return np.array(
-        [np.nan if value is None else LEVELS.get(value.strip().lower(), np.nan) for value in values],
+        [LEVELS.get(value.strip().lower(), np.nan) if isinstance(value, str) else np.nan for value in values],
         dtype=np.float64,
     )
 

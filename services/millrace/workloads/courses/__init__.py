@@ -64,7 +64,7 @@ SWALLOWED = re.compile(
 def fault(row: Row) -> Fault | None:
     """A title with a line break holds another record: the row would give one course the figures of the other."""
     title = row.get("course_title")
-    if not isinstance(title, str) or "\n" not in title.strip():
+    if not isinstance(title, str) or "\n" not in title or "\n" not in title.strip():
         return None
     inside = SWALLOWED.match(title)
     other = f"the record of course {inside['next_id']}" if inside else "other text"
