@@ -1,6 +1,7 @@
 """From a source to Kafka: counts that add up, rejected rows that can come back, and no row lost to a signal."""
 
 import json
+import os
 import signal
 import time
 
@@ -147,3 +148,22 @@ def test_messages_that_connect_cannot_read_reach_the_dead_letters_and_the_reject
     assert any('"rooms":"many"' in row["raw"] for row in found)
     assert all(row["source"].startswith("rentals.records/") for row in found)
     wait_until_landed(workload("rentals"), timeout=60)
+
+
+def test_a_broker_that_stands_still_for_a_while_is_waited_for(stack, tmp_path):
+    from millrace.local import stack as local
+
+    file = generated(workload("rentals"), 3000, 17, tmp_path)
+    before = published(workload("rentals"))
+    broker = next(child["pid"] for child in local.status()["children"] if child["name"] == "kafka")
+    process = started("ingest", "rentals", str(file), "--rate", "600/s")
+    while published(workload("rentals")) == before:
+        time.sleep(0.1)
+    os.kill(broker, signal.SIGSTOP)
+    time.sleep(8)
+    os.kill(broker, signal.SIGCONT)
+    output, _ = process.communicate(timeout=120)
+    counts = json.loads(output)
+    assert process.returncode == 0
+    assert counts["accepted"] == 3000 - 6
+    assert published(workload("rentals")) - before == counts["accepted"]

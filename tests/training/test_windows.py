@@ -1,0 +1,50 @@
+"""Windows, paces and gaps: what a training reads and when, without a Spark session."""
+
+import pytest
+
+from millrace.errors import BadInput, Corrupt
+from millrace.lake.sink import cause_of
+from millrace.training.app import every
+from millrace.training.offsets import Audit, check, window_bounds
+
+
+def test_windows_are_shares_of_each_partition_and_cumulative():
+    ranges = {"0": (0, 8), "1": (3, 5), "2": (0, 0)}
+    assert window_bounds(ranges, "1/3") == {"0": (0, 2), "1": (3, 3)}
+    assert window_bounds(ranges, "2/3") == {"0": (0, 5), "1": (3, 4)}
+    assert window_bounds(ranges, "all") == ranges
+
+
+@pytest.mark.parametrize(
+    ("text", "pace"), [("1000rows", (1000, None)), ("1row", (1, None)), ("10m", (None, 600)), ("2h", (None, 7200))]
+)
+def test_a_pace_is_rows_or_a_time(text, pace):
+    assert every(text) == pace
+
+
+@pytest.mark.parametrize("text", ["", "0rows", "0s", "10", "-5m", "often", "1.5h", "10 parsecs"])
+def test_a_pace_that_is_none_is_refused_with_what_is_allowed(text):
+    with pytest.raises(BadInput, match="allowed: rows such as 1000rows, or a time such as 30s, 10m, 6h"):
+        every(text)
+
+
+def test_a_gap_is_named_by_its_place_and_a_dead_letter_explains_it():
+    audit = Audit({"0": (0, 9)}, 0, [(0, 4, 5)])
+    with pytest.raises(Corrupt, match="partition 0 offset 4"):
+        check(audit, "courses", {}, set())
+    with pytest.raises(Corrupt, match="partition 0 offset 5"):
+        check(audit, "courses", {}, {(0, 4)})
+    check(audit, "courses", {}, {(0, 4), (0, 5)})
+
+
+def test_a_lake_that_has_shrunk_is_refused():
+    audit = Audit({"0": (0, 9)}, 0, [])
+    check(audit, "courses", {"0": (0, 9)}, set())
+    with pytest.raises(Corrupt, match="up to partition 1 offset 3; the lake now ends at -1"):
+        check(audit, "courses", {"1": (0, 3)}, set())
+
+
+def test_the_cause_of_a_trace_is_its_innermost_line():
+    trace = "a.ConnectException: outer\n\tat x\nCaused by: java.lang.Number: inner 'many'\n\tat y\n\t... 3 more\n"
+    assert cause_of(trace) == "java.lang.Number: inner 'many'"
+    assert cause_of("") is None
