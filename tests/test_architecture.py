@@ -1,0 +1,28 @@
+"""Who may import whom: what the images of the parts can leave out depends on it."""
+
+import subprocess
+import sys
+
+import pytest
+
+ENGINES = ["pyspark", "kafka", "fastapi", "pyiceberg"]
+
+
+@pytest.mark.parametrize(
+    ("modules", "forbidden"),
+    [
+        (
+            "millrace.workloads, millrace.scoring.kmeans, millrace.scoring.features, millrace.scoring.silhouette",
+            ENGINES,
+        ),
+        ("millrace.records.check, millrace.records.readers", ENGINES),
+        ("millrace.registry.registry", ENGINES),
+        ("millrace.api.main, millrace.api.serve", ["pyspark", "kafka", "pyiceberg", "pyarrow", "pandas"]),
+        ("millrace.ingest.publish, millrace.ingest.rejected", ["pyspark", "fastapi", "pyiceberg", "pandas"]),
+        ("millrace.training.train, millrace.training.maintenance", ["fastapi", "uvicorn"]),
+    ],
+)
+def test_a_room_does_not_pull_in_the_engines_of_another(modules, forbidden):
+    code = f"import sys, {modules}; print(*sorted(set(name.split('.')[0] for name in sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & set(forbidden)
