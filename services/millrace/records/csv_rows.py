@@ -5,10 +5,11 @@ import itertools
 from collections.abc import Iterator
 
 from millrace.errors import BadInput
-from millrace.records.lines import LINE_LIMIT, LongLine, RawRow, printable
+from millrace.records.lines import LongLine, RawRow, printable
 
 FIELD_LIMIT = 131_072  # characters; what a quote that is never closed can run over before it is given up
 csv.field_size_limit(FIELD_LIMIT)
+OPEN_QUOTE = "bad_csv", "the row is not CSV: a quote is opened and never closed; allowed: quotes in pairs"
 
 
 class LineTooLong(csv.Error):
@@ -66,14 +67,15 @@ def csv_rows(name: str, first: str, lines: Iterator[str], fields: tuple[str, ...
         except StopIteration:
             return
         except LineTooLong:
-            fault = LongLine.fault
+            fault = OPEN_QUOTE if len(taken.lines) > 1 else LongLine.fault
+            taken.give_back()
         except csv.Error as error:
             fault = "bad_csv", f"the row is not CSV: {error}; allowed: quotes in pairs, \\n or \\r\\n after a row"
             taken.give_back()
         if not cells and not fault:
             continue
         if taken.ended:  # the reader asks for another line only inside quotes
-            fault = "bad_csv", "the row is not CSV: a quote is open where the file ends; allowed: quotes in pairs"
+            fault = OPEN_QUOTE
             taken.give_back()
         if not fault and len(cells) != len(header):
             sentence = f"the row has {len(cells)} fields; allowed: {len(header)}, as the header has"
@@ -81,7 +83,7 @@ def csv_rows(name: str, first: str, lines: Iterator[str], fields: tuple[str, ...
         number += 1
         raw = "".join(taken.lines)
         if fault:
-            yield RawRow(number, raw[: LINE_LIMIT + 1], None, fault)
+            yield RawRow(number, raw, None, fault)
         else:
             yield RawRow(number, raw, dict(zip(header, cells, strict=True)))
 

@@ -1,0 +1,130 @@
+"""Field types: ids, texts, flags and moments, round trips and refusals."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
+
+from millrace.records import types
+
+NAMES = ["Id", "Text", "RequiredText", "Flag", "Timestamp", "Money", "Percent", "Count", "Hours", "Rating"]
+ADAPTERS = {name: TypeAdapter(getattr(types, name)) for name in NAMES}
+SURROGATES = st.text(st.characters(), max_size=8).map(lambda text: text + "\udc80")
+ANYTHING = st.one_of(
+    st.text(max_size=30), SURROGATES, st.floats(), st.integers(), st.booleans(), st.none(), st.lists(st.none())
+)
+MOMENTS = st.datetimes(datetime(1970, 1, 3), datetime(2099, 12, 30))
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS.values(), ids=ADAPTERS)
+@given(value=ANYTHING)
+def test_a_value_is_accepted_or_refused_with_a_sentence_that_can_be_printed(adapter, value):
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"]
+        assert "allowed: " in message
+        message.encode()
+
+
+@given(st.integers(0, 10**49))
+def test_an_id_keeps_every_digit(number):
+    assert types.identifier(number) == types.identifier(f" {number} ") == str(number)
+
+
+@pytest.mark.parametrize("value", ["", "  ", "a\nb", "a\0", "\udc80", 1.0, True, None, "x" * 201, 10**50, ["1"]])
+def test_what_is_no_id_is_refused(value):
+    with pytest.raises(PydanticCustomError) as refused:
+        types.identifier(value)
+    assert refused.value.type == "bad_id"
+
+
+@pytest.mark.parametrize("value", ["a\u200bb", "ａ", "a\u00a0b", "मूल"])
+def test_an_id_in_any_script_is_kept(value):
+    assert types.identifier(value) == value
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=100))
+def test_text_loses_its_padding_and_nothing_else(value):
+    assert types.text(f"  {value}\n") == value.strip()
+
+
+def test_text_over_the_limit_is_refused_by_its_length():
+    with pytest.raises(PydanticCustomError, match="65537 characters") as refused:
+        types.text("x" * (types.TEXT_LIMIT + 1))
+    assert refused.value.type == "text_too_long"
+
+
+def test_required_text_may_not_be_blank():
+    with pytest.raises(PydanticCustomError) as refused:
+        types.required_text("   ")
+    assert refused.value.type == "missing"
+
+
+@pytest.mark.parametrize("yes", [True, "True", "true", " TRUE ", "yes", "t", "1", 1])
+def test_every_spelling_of_true_is_true(yes):
+    assert types.flag(yes) is True
+
+
+@pytest.mark.parametrize("no", [False, "False", "false", "no", "F", "0", 0])
+def test_every_spelling_of_false_is_false(no):
+    assert types.flag(no) is False
+
+
+@pytest.mark.parametrize("value", ["", "2", "maybe", None, 1.0, 2, [True]])
+def test_what_is_no_flag_is_refused(value):
+    with pytest.raises(PydanticCustomError) as refused:
+        types.flag(value)
+    assert refused.value.type == "not_a_flag"
+
+
+@given(MOMENTS, st.integers(-14 * 60, 14 * 60))
+def test_a_moment_with_a_zone_is_the_same_moment_in_utc(moment, minutes):
+    there = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    read = types.timestamp(there.isoformat())
+    assert read == there
+    assert read.tzinfo is UTC
+
+
+@given(MOMENTS.map(lambda moment: moment.replace(microsecond=0)))
+def test_each_way_of_writing_a_second_gives_that_second(moment):
+    expected = moment.replace(tzinfo=UTC)
+    for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S+0000"):
+        assert types.timestamp(moment.strftime(form)) == expected
+    assert types.timestamp(moment.strftime("%m/%d/%Y %H:%M")) == expected.replace(second=0)
+    assert types.timestamp(f"{moment.year}-{moment.month}-{moment.day} 1:2:3 UTC").date() == moment.date()
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("soon", "not_a_date"),
+        ("", "not_a_date"),
+        ("2017-13-01", "not_a_date"),
+        ("2017-02-30 00:00:00 UTC", "not_a_date"),
+        (1_500_000_000, "not_a_date"),
+        (None, "not_a_date"),
+        ("x" * 100_000, "not_a_date"),
+        ("1970-01-01T00:33:40Z", "out_of_range"),
+        ("2100-01-01", "out_of_range"),
+        ("0001-01-01T00:00:00+14:00", "out_of_range"),
+        ("9999-12-31T23:59:59-14:00", "out_of_range"),
+    ],
+)
+def test_a_moment_that_is_none_or_out_of_range_is_refused(value, code):
+    with pytest.raises(PydanticCustomError) as refused:
+        types.timestamp(value)
+    assert refused.value.type == code
+
+
+@pytest.mark.parametrize("blank", ["", " | ", "-", "N/A", "NaN", "null", "None"])
+def test_the_spellings_of_unknown_are_none(blank):
+    assert types.blank_to_none(blank) is None
+
+
+@pytest.mark.parametrize("value", ["0", 0, "zero", False])
+def test_a_zero_is_not_unknown(value):
+    assert types.blank_to_none(value) is value
