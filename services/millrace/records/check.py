@@ -65,7 +65,7 @@ class Checker:
         counts = self.counts
         counts.read += 1
         self._chain = hashlib.blake2b(
-            row.raw.encode("utf-8", "surrogateescape"), digest_size=16, key=self._chain
+            row.raw.rstrip("\r\n").encode("utf-8", "surrogateescape"), digest_size=16, key=self._chain
         ).digest()
         record_id = self._chain.hex()
         if row.fault:
