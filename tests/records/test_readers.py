@@ -1,0 +1,147 @@
+"""Files as they come: every format, every damage, and rows that cost only themselves."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millrace.errors import BadInput
+from millrace.records.readers import LINE_LIMIT, RawRow, Source, rows
+
+FIELDS = ("id", "name")
+
+
+def read(content: bytes) -> list[RawRow]:
+    stream = io.BytesIO(content)
+    return list(rows(Source("it.csv", stream, stream, len(content)), FIELDS))
+
+
+def values(content: bytes) -> list:
+    return [row.values or row.fault[0] for row in read(content)]
+
+
+ONE = [{"id": "1", "name": "a"}]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"id,name\n1,a\n",
+        b"id,name\r\n1,a\r\n",
+        b"id,name\n1,a",
+        b"\xef\xbb\xbfid,name\n1,a\n",
+        b'\xef\xbb\xbf{"id": "1", "name": "a"}\n',
+        b"\n\nid,name\n\n1,a\n\n",
+        b' id ,"name"\n1,a\n',
+        b'{"id": "1", "name": "a"}\n',
+        b'\r\n  {"id": "1", "name": "a"}\r\n\r\n',
+    ],
+)
+def test_one_row_is_read_from_every_way_of_writing_it(content):
+    assert values(content) == ONE
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\n \r\n", b"id,name\n", b"id,name", b"id,name\n\n\n"])
+def test_a_file_without_rows_has_no_rows(content):
+    assert read(content) == []
+
+
+def test_too_few_and_too_many_fields_are_counted_in_the_sentence():
+    few, many, good = read(b"id,name\n1\n1,a,b\n1,a\n")
+    assert (few.fault[0], many.fault[0], good.fault) == ("wrong_field_count", "wrong_field_count", None)
+    assert "has 1 fields; allowed: 2" in few.fault[1]
+    assert "has 3 fields; allowed: 2" in many.fault[1]
+    assert many.raw == "1,a,b\n"
+
+
+def test_a_line_break_inside_quotes_belongs_to_the_field():
+    (row,) = read(b'id,name\n1,"a\r\nb"\n')
+    assert row.values["name"] == "a\r\nb"
+    assert row.raw == '1,"a\r\nb"\n'
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_row_only():
+    assert values(b'id,name\n1,"a\n2,b\n3,c\n') == ["bad_csv", {"id": "2", "name": "b"}, {"id": "3", "name": "c"}]
+
+
+def test_a_quote_that_runs_over_thousands_of_rows_costs_its_own_row_only():
+    found = values(b'id,name\n1,"a\n' + b"2,b\n" * 100_000 + b'3,"c"\n')
+    assert found[0] == "bad_csv"
+    assert len(found) == 100_002
+    assert found[-1] == {"id": "3", "name": "c"}
+
+
+def test_a_line_over_the_limit_is_rejected_and_the_next_one_is_read():
+    found = read(b"id,name\n1," + b"x" * (2 * LINE_LIMIT) + b"\n2,b\n")
+    assert [row.values or row.fault[0] for row in found] == ["line_too_long", {"id": "2", "name": "b"}]
+    assert str(LINE_LIMIT) in found[0].fault[1]
+
+
+def test_a_long_line_after_an_open_quote_is_a_row_of_its_own():
+    found = values(b'id,name\n1,"a\n2,' + b"x" * LINE_LIMIT + b"\n3,c\n")
+    assert found == ["bad_csv", "line_too_long", {"id": "3", "name": "c"}]
+
+
+def test_a_json_line_over_the_limit_is_rejected_and_the_next_one_is_read():
+    long = b'{"id": "' + b"1" * LINE_LIMIT + b'"}\n'
+    assert values(long + b'{"id": "2"}\n' + long) == ["line_too_long", {"id": "2"}, "line_too_long"]
+
+
+def test_a_carriage_return_inside_a_row_is_a_fault_of_that_row():
+    assert values(b"id,name\n1,a\r2,b\n3,c\n") == ["bad_csv", {"id": "3", "name": "c"}]
+
+
+@pytest.mark.parametrize("line", [b"{", b"[1]", b"7", b'"text"', b"null", b'{"id": NaN}', b"\xff", b"{" * 5000])
+def test_a_line_that_is_no_json_object_is_a_fault_of_that_line(line):
+    assert values(b'{"id": "1"}\n' + line + b'\n{"id": "2"}\n') == [{"id": "1"}, "bad_json", {"id": "2"}]
+
+
+def test_a_json_array_is_refused_with_the_command_that_helps():
+    with pytest.raises(BadInput, match="jq -c") as refused:
+        read(b'[{"id": 1}]')
+    assert refused.value.code == "bad_format"
+
+
+def test_a_header_without_a_needed_column_is_refused_by_the_name_of_it():
+    with pytest.raises(BadInput, match="no column name; its header is id, title") as refused:
+        read(b"id,title\n1,a\n")
+    assert (refused.value.field, refused.value.allowed) == ("name", "id, name")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"id,name\r1,a\r2,b\r",
+        "id,name\n1,a\n".encode("utf-16"),
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
+        b"\xff" * 300,
+        b"x" * (LINE_LIMIT + 1),
+        bytes(range(256)),
+    ],
+    ids=["carriage returns", "utf-16", "png", "ff", "one long line", "every byte"],
+)
+def test_what_is_no_csv_is_refused_with_a_sentence_that_can_be_printed(content):
+    with pytest.raises(BadInput) as refused:
+        read(content)
+    assert refused.value.code == "bad_header"
+    refused.value.message.encode()
+
+
+def test_bytes_that_are_not_utf8_stay_in_the_raw_text():
+    (row,) = read(b"id,name\n1,caf\xe9\n")
+    assert row.raw.encode("utf-8", "surrogateescape") == b"1,caf\xe9\n"
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_after_a_header_become_rows_and_no_exception(junk):
+    for row in read(b"id,name\n" + junk):
+        assert (row.values is None) == (row.fault is not None)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_rows_or_bad_input(junk):
+    try:
+        read(junk)
+    except BadInput as error:
+        error.message.encode()
