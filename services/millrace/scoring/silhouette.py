@@ -14,6 +14,7 @@ def silhouette(points: np.ndarray, labels: np.ndarray) -> float:
     k = len(present)
     if k < 2:
         return 0.0
+    points = points - points.mean(axis=0)  # far from zero the sums below would lose the digits that matter
     size = np.bincount(labels, minlength=k).astype(np.float64)
     total = np.zeros((k, points.shape[1]))
     np.add.at(total, labels, points)

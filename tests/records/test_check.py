@@ -1,0 +1,122 @@
+"""Every row ends in one place, is counted there, and keeps its id."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millrace.records.check import Accepted, Checker
+from millrace.records.contract import Rejection
+from millrace.records.readers import RawRow
+from millrace.records.seen import Seen
+from millrace.workloads import workload
+from tests.sixth import WORKLOAD as RENTALS
+
+COURSES, PRODUCTS = workload("courses"), workload("products")
+CELL = st.one_of(st.sampled_from(["1", "2", "4.1", "", "€700", "2026-01-11", "x"]), st.text(max_size=4))
+TABLE = st.lists(st.fixed_dictionaries(dict.fromkeys(RENTALS.fields, CELL)), max_size=30)
+
+
+def raw(values: list[dict]) -> Iterator[RawRow]:
+    for number, row in enumerate(values, 1):
+        yield RawRow(number, ",".join(map(str, row.values())), row)
+
+
+def flat(number: int = 1, **changes) -> dict:
+    return {"flat_id": f"F{number}", "rooms": "2", "rent": "€700", "listed_at": "2026-01-11", "rating": ""} | changes
+
+
+def outcomes(values: list[dict], found=RENTALS, seen: Seen | None = None):
+    checker = Checker(found, "it.csv", seen)
+    return list(checker.check(raw(values))), checker.counts
+
+
+def ids(told: list) -> list[str | None]:
+    return [
+        orjson.loads(one.value)["record_id"] if isinstance(one, Accepted) else one and one.record_id for one in told
+    ]
+
+
+@given(TABLE)
+def test_the_counts_add_up_to_the_rows_read(table):
+    told, counts = outcomes(table)
+    assert counts.read == len(table) == counts.accepted + sum(counts.rejected.values()) + counts.duplicates
+    assert counts.accepted == sum(isinstance(one, Accepted) for one in told)
+    assert counts.rejected == Counter(one.code for one in told if isinstance(one, Rejection))
+
+
+@given(TABLE)
+def test_every_rejection_is_a_json_message_that_names_its_field(table):
+    for one in outcomes(table)[0]:
+        if isinstance(one, Rejection):
+            body = orjson.loads(one.as_json("rentals"))
+            assert body["field"] in RENTALS.fields
+            assert body["message"].startswith(f"{body['field']}: ")
+            assert body["values"] == table[body["row"] - 1]
+
+
+@given(TABLE, TABLE)
+def test_a_source_that_has_grown_keeps_the_ids_of_its_old_rows(old, new):
+    assert ids(outcomes(old + new)[0])[: len(old)] == ids(outcomes(old)[0])
+
+
+def test_rows_that_look_alike_have_ids_of_their_own():
+    found = ids(outcomes([flat(), flat(rent="€800"), flat()])[0])
+    assert len(set(found)) == 3
+
+
+def test_an_exact_repeat_is_a_duplicate_and_no_conflict():
+    told, counts = outcomes([flat(), flat()])
+    assert told[1] is None
+    assert (counts.accepted, counts.duplicates, counts.conflicts) == (1, 1, 0)
+
+
+def test_a_repeat_in_another_spelling_is_a_duplicate():
+    assert outcomes([flat(), flat(rent=" 700 ")])[1].duplicates == 1
+
+
+def product(**changes) -> dict:
+    return next(PRODUCTS.generate(random.Random(5), 1)) | {"rating": "4.0", "discount_percentage": "9%"} | changes
+
+
+def test_another_watched_value_is_a_conflict_and_both_rows_are_accepted():
+    _, counts = outcomes([product(), product(rating="3.0"), product(rating="2.0")], PRODUCTS)
+    assert (counts.accepted, counts.conflicts) == (3, 1)
+
+
+def test_another_value_that_is_not_watched_is_no_conflict():
+    _, counts = outcomes([product(), product(user_name="Ravi")], PRODUCTS)
+    assert (counts.accepted, counts.conflicts) == (2, 0)
+
+
+@pytest.mark.parametrize("found", [COURSES, PRODUCTS, RENTALS], ids=lambda found: found.name)
+def test_sqlite_gives_the_same_outcomes_as_memory(found):
+    table = list(found.generate(random.Random(3), 2000))
+    seen = Seen(in_memory=7)
+    assert outcomes(table, found) == outcomes(table, found, seen)
+    seen.close()
+
+
+def test_a_record_carries_its_key_and_its_id():
+    ((one,), _) = outcomes([flat(7)])
+    assert one.key == b"F7"
+    assert orjson.loads(one.value) == {
+        "flat_id": "F7",
+        "rooms": 2,
+        "rent": 700.0,
+        "listed_at": "2026-01-11T00:00:00+00:00",
+        "rating": None,
+        "record_id": ids([one])[0],
+    }
+
+
+def test_bytes_that_are_not_utf8_are_escaped_in_names_and_values():
+    row = RawRow(1, "caf\udce9", {**flat(rooms="\udce9"), "caf\udce9": "1"})
+    body = orjson.loads(Checker(RENTALS).outcome(row).as_json("rentals"))
+    assert body["raw"] == "caf\\xe9"
+    assert body["values"]["rooms"] == "\\xe9"
+    assert body["values"]["caf\\xe9"] == "1"

@@ -1,0 +1,87 @@
+"""From a contract to the lake's columns, its hash, and the sentence of a refusal."""
+
+import orjson
+import pytest
+from pydantic import BaseModel, ValidationError, create_model
+
+from millrace.records.contract import JSON_LIMIT, Column, Record, Rejection, columns, explain, schema_hash
+from millrace.records.types import Count, Money, Text
+from millrace.workloads import workloads
+from tests.sixth import Rental
+
+
+def test_columns_are_the_fields_then_the_id_then_those_of_kafka():
+    assert columns(Rental) == [
+        Column("flat_id", "string", True),
+        Column("rooms", "long", True),
+        Column("rent", "double", True),
+        Column("listed_at", "timestamptz", True),
+        Column("rating", "double", False),
+        Column("record_id", "string", True),
+        Column("kafka_topic", "string", False),
+        Column("kafka_partition", "int", False),
+        Column("kafka_offset", "long", False),
+        Column("kafka_timestamp", "timestamptz", False),
+    ]
+
+
+@pytest.mark.parametrize("found", workloads().values(), ids=workloads())
+def test_every_workload_has_columns_and_a_hash_of_its_own(found):
+    assert [column.name for column in columns(found.record)][: len(found.fields)] == list(found.fields)
+    assert [other.name for other in workloads().values() if schema_hash(other.record) == schema_hash(found.record)] == [
+        found.name
+    ]
+
+
+def test_a_type_without_a_column_is_refused_by_its_name():
+    with pytest.raises(TypeError, match=r"Odd\.tags: .*list.* has no column type; allowed: "):
+        columns(create_model("Odd", __base__=Record, tags=list))
+
+
+def test_the_hash_changes_with_name_type_and_nullability_and_not_with_a_default():
+    def made(**fields) -> str:
+        return schema_hash(create_model("Made", __base__=Record, **fields))
+
+    one = made(a=(Count, ...))
+    assert len({one, made(b=(Count, ...)), made(a=(Money, ...)), made(a=(Count | None, ...))}) == 4
+    assert made(a=(Count, 1)) == one
+
+
+def explained(record: type[BaseModel], **values) -> tuple[str, str, str]:
+    with pytest.raises(ValidationError) as refused:
+        record(**values)
+    return explain(refused.value)
+
+
+def test_a_missing_field_is_named():
+    assert explained(create_model("One", __base__=Record, a=(Text, ...))) == (
+        "missing",
+        "a",
+        "a: is missing; every a must have a value",
+    )
+
+
+def test_a_refused_value_is_named_with_its_field_and_what_is_allowed():
+    code, field, message = explained(create_model("One", __base__=Record, a=(Count, ...)), a="many")
+    assert (code, field) == ("not_a_count", "a")
+    assert message == "a: 'many' is not usable; allowed: a whole number of 0 or more such as 24269 or 24,269"
+
+
+def rejection(raw: str = "raw", values=None) -> Rejection:
+    return Rejection("bad_id", "a", "a: is wrong", raw, values, "it.csv", 1, "00")
+
+
+def test_values_nested_too_deep_for_json_stay_out_of_the_message():
+    deep = orjson.loads("[" * 500 + "]" * 500)
+    body = orjson.loads(rejection(values={"a": deep}).as_json("courses"))
+    assert (body["values"], body["raw"]) == (None, "raw")
+
+
+def test_a_message_is_never_larger_than_a_topic_takes():
+    assert len(rejection("\0" * 200_000, {"a": "\0" * 1_000_000}).as_json("courses")) < JSON_LIMIT
+
+
+def test_a_record_cannot_be_changed():
+    one = create_model("One", __base__=Record, a=(Text, ...))(a="x")
+    with pytest.raises(ValidationError, match="frozen"):
+        one.a = "y"
