@@ -1,0 +1,103 @@
+"""Generated rows: the same for the same seed, dirty as the real ones, and every one accounted for."""
+
+import itertools
+import random
+
+import pytest
+
+from millrace.records.check import Accepted, Checker
+from millrace.records.contract import Rejection
+from millrace.records.readers import RawRow
+from millrace.workloads import workload, workloads
+
+ROWS = 3000
+ALL = pytest.mark.parametrize("found", workloads().values(), ids=workloads())
+
+
+def made(found, rows: int = ROWS, seed: int = 4) -> list[dict]:
+    return list(found.generate(random.Random(seed), rows))
+
+
+def checked(found, table: list[dict]):
+    checker = Checker(found)
+    told = list(checker.check(RawRow(number, str(row), row) for number, row in enumerate(table)))
+    return told, checker.counts
+
+
+@ALL
+def test_the_same_seed_gives_the_same_rows(found):
+    assert made(found) == made(found)
+
+
+@ALL
+def test_another_seed_gives_other_rows(found):
+    assert made(found) != made(found, seed=5)
+
+
+@ALL
+def test_as_many_rows_as_asked_for_with_all_fields_as_text(found):
+    table = made(found)
+    assert len(table) == ROWS
+    assert all(tuple(row) == found.fields for row in table)
+    assert all(isinstance(value, str) for row in table for value in row.values())
+
+
+@ALL
+def test_no_rows_and_one_row_are_possible(found):
+    assert (made(found, 0), len(made(found, 1))) == ([], 1)
+
+
+@ALL
+def test_the_counts_add_up_and_most_rows_are_accepted(found):
+    _, counts = checked(found, made(found))
+    assert counts.read == ROWS == counts.accepted + sum(counts.rejected.values()) + counts.duplicates
+    assert 0.95 * ROWS < counts.accepted < ROWS
+    assert counts.rejected
+
+
+@ALL
+def test_every_accepted_row_is_a_record_that_is_accepted_again(found):
+    table = made(found)
+    for row, outcome in zip(table, checked(found, table)[0], strict=True):
+        if isinstance(outcome, Accepted):
+            record = found.record(**row)
+            assert found.record(**record.model_dump()) == record
+
+
+@ALL
+def test_every_model_finds_its_features_in_nearly_every_record(found):
+    records = [found.record(**row) for row, told in zip(*cleaned(found), strict=True) if isinstance(told, Accepted)]
+    for feature in itertools.chain.from_iterable(model.features for model in found.models):
+        known = sum(getattr(record, feature.field) is not None for record in records)
+        assert known > 0.6 * len(records)
+
+
+def cleaned(found) -> tuple[list[dict], list]:
+    table = made(found, 500)
+    return table, checked(found, table)[0]
+
+
+def test_courses_have_the_dirt_of_the_real_file():
+    courses = workload("courses")
+    table = made(courses)
+    told, counts = checked(courses, table)
+    assert {"swallowed_record", "not_a_count", "out_of_range", "not_a_date", "unknown_level"} <= set(counts.rejected)
+    assert counts.duplicates
+    assert {"4.5 hours", "43 mins"} <= {row["content_duration"] for row in table}
+    assert {"True", "true"} <= {row["is_paid"] for row in table}
+    assert any(row["course_title"] != row["course_title"].strip() for row in table)
+    for row, outcome in zip(table, told, strict=True):
+        if isinstance(outcome, Rejection) and outcome.code == "swallowed_record":
+            assert [courses.record(**one) for one in courses.repair(row)]
+
+
+def test_products_have_the_dirt_of_the_real_file():
+    products = workload("products")
+    table = made(products)
+    _, counts = checked(products, table)
+    assert {"bad_grouping", "out_of_range"} == set(counts.rejected)
+    assert counts.duplicates
+    assert counts.conflicts
+    assert {"|"} < {row["rating"] for row in table}
+    assert {""} < {row["rating_count"] for row in table}
+    assert any(row["actual_price"].count(",") == 2 for row in table)

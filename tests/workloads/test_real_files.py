@@ -1,0 +1,73 @@
+"""The real files, row by row: the counts that their dirt is known to give."""
+
+from collections import Counter
+
+import orjson
+import pytest
+
+from millrace.records.check import Accepted, Checker, Counts
+from millrace.records.contract import Rejection
+from millrace.records.readers import opened, rows
+from millrace.workloads import workload
+from tests.conftest import real_file
+
+pytestmark = pytest.mark.real_data
+
+
+def checked(name: str, file: str) -> tuple[list, Counts]:
+    found = workload(name)
+    with opened(str(real_file(file))) as source:
+        checker = Checker(found, source.name)
+        return list(checker.check(rows(source, found.fields))), checker.counts
+
+
+@pytest.fixture(scope="module")
+def courses() -> tuple[list, Counts]:
+    return checked("courses", "udemy_courses.csv")
+
+
+@pytest.fixture(scope="module")
+def products() -> tuple[list, Counts]:
+    return checked("products", "amazon.csv")
+
+
+def test_every_course_ends_in_one_place(courses):
+    assert courses[1].as_dict() == {
+        "workload": "courses",
+        "read": 3678,
+        "accepted": 3667,
+        "rejected": {"swallowed_record": 5},
+        "duplicates": 6,
+        "conflicts": 0,
+    }
+
+
+def test_the_five_swallowed_rows_are_ten_courses(courses):
+    found = workload("courses")
+    swallowed = [one for one in courses[0] if isinstance(one, Rejection)]
+    repaired = [found.record(**row) for one in swallowed for row in found.repair(one.values)]
+    known = {orjson.loads(one.value)["course_id"] for one in courses[0] if isinstance(one, Accepted)}
+    assert len(repaired) == len({one.course_id for one in repaired} - known) == 10
+
+
+def test_every_product_is_accepted_and_its_conflicts_are_counted(products):
+    assert products[1].as_dict() == {
+        "workload": "products",
+        "read": 1465,
+        "accepted": 1465,
+        "rejected": {},
+        "duplicates": 0,
+        "conflicts": 33,
+    }
+
+
+def test_products_have_one_unknown_rating_and_two_unknown_counts(products):
+    records = [orjson.loads(one.value) for one in products[0]]
+    assert Counter(record["rating"] is None for record in records)[True] == 1
+    assert Counter(record["rating_count"] is None for record in records)[True] == 2
+    assert len({record["product_id"] for record in records}) == 1351
+    assert len({record["record_id"] for record in records}) == 1465
+
+
+def test_the_file_read_again_gives_the_same_ids(courses):
+    assert checked("courses", "udemy_courses.csv")[0] == courses[0]

@@ -1,0 +1,47 @@
+"""What a workload declares, and how one is found."""
+
+import pytest
+
+from millrace.errors import NotFound
+from millrace.workloads import workload, workloads
+from millrace.workloads.naming import SCALES, scale
+
+
+def test_a_workload_is_found_by_its_name():
+    assert workload("courses").name == "courses"
+
+
+def test_a_workload_in_another_module_is_found():
+    assert "rentals" in workloads()
+
+
+def test_a_name_that_is_none_is_refused_with_those_there_are():
+    with pytest.raises(NotFound, match=r"no workload 'course'; allowed: courses, products") as refused:
+        workload("course")
+    assert refused.value.field == "workload"
+
+
+@pytest.mark.parametrize("found", workloads().values(), ids=workloads())
+def test_identity_watched_fields_and_models_are_those_of_the_record(found):
+    assert {*found.identity, *found.watched} <= set(found.fields)
+    assert found.key == found.identity[0]
+    assert {endpoint.model for endpoint in found.endpoints} <= {model.name for model in found.models}
+    assert {name for endpoint in found.endpoints for name in endpoint.optional} <= set(found.fields)
+
+
+@pytest.mark.parametrize("found", workloads().values(), ids=workloads())
+def test_every_number_of_clusters_to_try_has_as_many_different_names(found):
+    for model in found.models:
+        for k in model.k:
+            assert all(len(set(names)) == len(names) == k for names in model.names(k).values())
+
+
+def test_a_model_that_is_none_is_none():
+    assert workload("courses").model("weight") is None
+
+
+@pytest.mark.parametrize("k", [*SCALES, 9, 12])
+def test_a_scale_names_every_step_once(k):
+    names = scale("price")(k)["label"]
+    assert len(set(names)) == k
+    assert all(name.endswith(" price") for name in names)
