@@ -57,6 +57,8 @@ def number(value: Any, code: str = "not_a_number", allowed: str = "a number such
     else:
         if not isinstance(value, str):
             raise refuse(code, value, allowed)
+        if simple(value):
+            return float(value)
         text = value.strip()
         if len(text) > LONGEST or not text.isascii():
             raise refuse(code, value, allowed)
