@@ -67,7 +67,10 @@ def test_for_every_record_of_the_training_set_the_api_answers_the_cluster_that_t
         assert len(together) + manifest.data.without_features == result["rows"] == records.count()
         questions = [{field: row[field] for field in fields} for row in together]
         url = f"http://127.0.0.1:{settings().api_port}/v1/{name}/predict"
-        answers = httpx.post(url, content=orjson.dumps(questions), timeout=30).json()
+        answers = []
+        for start in range(0, len(questions), 5000):
+            part = orjson.dumps(questions[start : start + 5000])
+            answers += httpx.post(url, content=part, timeout=30).raise_for_status().json()
         assert [answer["cluster"] for answer in answers] == [row["cluster"] for row in together], name
         assert {answer["version"] for answer in answers} == {result["version"]}
 
@@ -103,7 +106,8 @@ def test_windows_are_cumulative_thirds_named_by_their_offsets(trained, spark):
         total = last - first + 1
         assert spans["1/3"][partition] == (first, first + total // 3 - 1)
         assert spans["2/3"][partition] == (first, first + total * 2 // 3 - 1)
-    assert results["1/3"]["rows"] < results["2/3"]["rows"] < results["all"]["rows"]
+    # Not strictly: other tests of the run have published the same records several times.
+    assert 0 < results["1/3"]["rows"] <= results["2/3"]["rows"] <= results["all"]["rows"]
 
 
 def test_a_trace_leads_from_a_version_to_snapshot_offsets_and_code(trained):

@@ -1,5 +1,6 @@
 """Kafka Connect's Iceberg sinks: one connector a workload, its state, and its failed tasks started again."""
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from millrace.settings import settings
 from millrace.workloads import workloads
 from millrace.workloads.base import Workload
 
+SETTLED = 60.0  # seconds
 CASTS = {"long": "int64", "double": "float64", "boolean": "boolean"}
 
 
@@ -69,17 +71,24 @@ def casts(workload: Workload) -> list[tuple[str, str]]:
 
 
 def _call(method: str, path: str, **options: Any) -> httpx.Response:
-    url = settings().connect_url
-    try:
-        response = httpx.request(method, f"{url}{path}", timeout=30, **options)
-    except httpx.HTTPError as error:
-        raise Unavailable(
-            f"Kafka Connect at {url} does not answer ({type(error).__name__}). `millrace status` shows it.",
-            code="connect_unavailable",
-        ) from error
-    if response.status_code >= 400 and response.status_code not in (404, 409):
-        raise Unavailable(f"Kafka Connect refused {method} {path}: {response.text[:500]}", code="connect_refused")
-    return response
+    """Ask Connect; while its workers are dealing out the tasks anew, ask again for as long as SETTLED.
+
+    Connect says 409 during a rebalance, and 500 with a sentence when one is about to begin.
+    """
+    url, until = settings().connect_url, time.monotonic() + SETTLED
+    while True:
+        try:
+            response = httpx.request(method, f"{url}{path}", timeout=30, **options)
+        except httpx.HTTPError as error:
+            raise Unavailable(
+                f"Kafka Connect at {url} does not answer ({type(error).__name__}). `millrace status` shows it.",
+                code="connect_unavailable",
+            ) from error
+        if response.status_code == 404 or response.is_success:
+            return response
+        if not (response.status_code == 409 or "rebalance" in response.text) or time.monotonic() > until:
+            raise Unavailable(f"Kafka Connect refused {method} {path}: {response.text[:500]}", code="connect_refused")
+        time.sleep(0.5)
 
 
 def ensure_sinks(wanted: Iterable[Workload]) -> list[str]:

@@ -1,0 +1,66 @@
+"""Connect's answers while its workers deal out the tasks anew: they come by chance, so here a server gives them."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from millrace.errors import Unavailable
+from millrace.lake import sink
+from millrace.settings import settings
+from millrace.workloads import workload
+
+EXPECTED = (500, b'{"error_code":500,"message":"Request cannot be completed because a rebalance is expected"}')
+STALE = (409, b'{"error_code":409,"message":"Cannot complete request momentarily due to stale configuration"}')
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list, list]]:
+    """(answers to give, the last one again and again; requests seen)."""
+    answers: list[tuple[int, bytes]] = []
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            seen.append(self.command)
+            status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_PUT = answer
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(settings(), "connect_url", f"http://127.0.0.1:{server.server_port}")
+    yield answers, seen
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_connector_is_created_although_connect_rebalances(connect):
+    answers, seen = connect
+    answers += [EXPECTED, (404, b"{}"), STALE, EXPECTED, (201, b"{}")]
+    assert sink.ensure_sinks([workload("courses")]) == ["lake-courses"]
+    assert seen == ["GET", "GET", "PUT", "PUT", "PUT"]
+
+
+def test_a_rebalance_without_an_end_is_told(connect, monkeypatch):
+    monkeypatch.setattr(sink, "SETTLED", 1.0)
+    connect[0].append(STALE)
+    with pytest.raises(Unavailable, match="stale configuration"):
+        sink.ensure_sinks([workload("courses")])
+
+
+def test_any_other_refusal_is_told_at_once(connect):
+    answers, seen = connect
+    answers.append((400, b'{"error_code":400,"message":"no such class"}'))
+    with pytest.raises(Unavailable, match="no such class"):
+        sink.ensure_sinks([workload("courses")])
+    assert seen == ["GET"]
