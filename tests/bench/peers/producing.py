@@ -1,0 +1,71 @@
+"""Producing the records of a file without Millrace's ingest: `python -m tests.bench.peers.producing KIND BROKER FILE`.
+
+KIND is `waiting`: kafka-python, the acknowledgement of each record awaited before the next is sent, as most examples
+do it; or `unchecked`: confluent-kafka, records that are ready beforehand, the most that a process could do. Prints
+{"rows", "seconds"}.
+"""
+
+import json
+import sys
+import time
+
+from millrace.records.check import Accepted, Checker
+from millrace.records.readers import opened, rows
+from millrace.workloads import workload
+
+TOPIC = "courses.records"
+WAITED = 2000  # rows with a wait for each: enough to see the rate
+
+
+def ready(file: str, limit: int | None) -> list[Accepted]:
+    with opened(file) as source:
+        checked = Checker(workload("courses")).check(rows(source, ()))
+        found = []
+        for outcome in checked:
+            if isinstance(outcome, Accepted):
+                found.append(outcome)
+            if len(found) == limit:
+                break
+        return found
+
+
+def waiting(broker: str, records: list[Accepted]) -> None:
+    from kafka import KafkaProducer
+
+    client = KafkaProducer(bootstrap_servers=broker, acks="all")
+    for record in records:
+        client.send(TOPIC, key=record.key, value=record.value).get(30)
+    client.close()
+
+
+def unchecked(broker: str, records: list[Accepted]) -> None:
+    from confluent_kafka import Producer
+
+    acknowledged = 0
+
+    def delivered(error: object, message: object) -> None:
+        nonlocal acknowledged
+        assert error is None, error
+        acknowledged += 1
+
+    options = {"bootstrap.servers": broker, "acks": "all", "enable.idempotence": True, "linger.ms": 20}
+    client = Producer(options | {"batch.size": 524_288, "queue.buffering.max.messages": 100_000})
+    for number, record in enumerate(records):
+        while True:
+            try:
+                client.produce(TOPIC, record.value, record.key, on_delivery=delivered)
+                break
+            except BufferError:
+                client.poll(0.1)
+        if number % 1000 == 0:
+            client.poll(0)
+    client.flush(60)
+    assert acknowledged == len(records), f"{acknowledged} of {len(records)} acknowledged"
+
+
+if __name__ == "__main__":
+    kind, broker, file = sys.argv[1:]
+    records = ready(file, WAITED if kind == "waiting" else None)
+    started = time.monotonic()
+    {"waiting": waiting, "unchecked": unchecked}[kind](broker, records)
+    print(json.dumps({"rows": len(records), "seconds": time.monotonic() - started}))
