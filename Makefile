@@ -15,7 +15,7 @@ BIN := .venv/bin
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.lock
 	@touch $@
 
-.PHONY: help setup demo stop test lint bench minio locks clean
+.PHONY: help setup demo stop test lint bench minio helm locks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,11 @@ bench: .venv/dev  ## speeds, each beside a peer in the same run
 minio:  ## build MinIO with Go into the cache, so that the S3 tests run against two servers
 	GOBIN=$${XDG_CACHE_HOME:-$$HOME/.cache}/millrace/bin CGO_ENABLED=0 go install -trimpath -ldflags '-s -w' \
 	  github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
+
+helm:  ## build helm with Go into the cache, where none is installed; the chart's tests need it
+	GOBIN=$${XDG_CACHE_HOME:-$$HOME/.cache}/millrace/bin CGO_ENABLED=0 go install -trimpath -ldflags '-s -w \
+	  -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34' \
+	  helm.sh/helm/v3/cmd/helm@v3.19.0
 
 locks: .venv/dev  ## write the lock files anew (needs uv and Maven)
 	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements/dev.lock

@@ -1,0 +1,24 @@
+{{/*
+The chosen workloads as JSON {name: {models, topics, connector}}, from files/workloads.yaml, which the Python
+package writes. `include "millrace.workloads" $ | fromJson`
+*/}}
+{{- define "millrace.workloads" -}}
+{{- $known := (.Files.Get "files/workloads.yaml" | fromYaml).workloads -}}
+{{- $chosen := dict -}}
+{{- range default (keys $known) .Values.workloads -}}
+{{- if not (hasKey $known .) -}}
+{{- fail (printf "workloads holds %q, which this chart does not know; it knows %s." . (keys $known | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- $_ := set $chosen . (get $known .) -}}
+{{- end -}}
+{{- toJson $chosen -}}
+{{- end -}}
+
+{{/* Every topic as a JSON list of {name, partitions, config}: the shared ones and those of the workloads. */}}
+{{- define "millrace.topics" -}}
+{{- $topics := (.Files.Get "files/workloads.yaml" | fromYaml).topics -}}
+{{- range $name, $workload := include "millrace.workloads" . | fromJson -}}
+{{- $topics = concat $topics $workload.topics -}}
+{{- end -}}
+{{- toJson $topics -}}
+{{- end -}}
