@@ -46,6 +46,9 @@ helm:  ## build helm with Go into the cache, where none is installed; the chart'
 	  -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34' \
 	  helm.sh/helm/v3/cmd/helm@v3.19.0
 
+chart-files: .venv/dev  ## write what the chart knows about the workloads anew
+	@$(BIN)/python tools/chart_files.py
+
 locks: .venv/dev  ## write the lock files anew (needs uv and Maven)
 	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements/dev.lock
 	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --extra local pyproject.toml -c requirements/dev.lock -o requirements/run.lock

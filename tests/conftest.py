@@ -21,7 +21,7 @@ os.environ.setdefault("MILLRACE_API_POLL_INTERVAL", "0.3")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The home of the running stack; topics, tables and sinks exist."""
     from millrace.local import stack
-    from millrace.local.provision import provision
+    from millrace.provision import provision
     from millrace.settings import settings
 
     home = tmp_path_factory.mktemp("stack")

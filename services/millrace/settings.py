@@ -60,6 +60,16 @@ class Settings(BaseSettings):
     """Replicas of a new topic; 3 on a cluster. The default value is 1."""
     kafka_client: str = Field("kafka-python", pattern="^(kafka-python|confluent-kafka)$")
     """The producer: kafka-python, or confluent-kafka with the extra `fast`. The default value is kafka-python."""
+    kafka_security_protocol: str = Field("PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$")
+    """How the brokers are spoken to, in Kafka's own words. The default value is PLAINTEXT."""
+    kafka_sasl_mechanism: str = Field("SCRAM-SHA-512", pattern="^(SCRAM-SHA-256|SCRAM-SHA-512|PLAIN|AWS_MSK_IAM)$")
+    """The login with SASL_*; AWS_MSK_IAM uses the machine's own identity. The default value is SCRAM-SHA-512."""
+    kafka_username: str | None = None
+    """The user of SCRAM and PLAIN. No default value."""
+    kafka_password: SecretStr | None = None
+    """The password that goes with kafka_username. No default value."""
+    kafka_ca_file: Path | None = None
+    """PEM file of the authority that signed the brokers' certificates; none means the system's. No default value."""
     kafka_timeout: float = Field(30.0, gt=0, le=600)
     """How long a broker may be away before a command gives up with an error. The default value is 30."""
 
@@ -111,6 +121,12 @@ class Settings(BaseSettings):
     """The Spark master. The default value is local[*]."""
     spark_memory: str = Field("2g", pattern=r"^\d+[mg]$")
     """Memory of the Spark driver. The default value is 2g."""
+
+    @field_validator("s3_endpoint", "kafka_ca_file", "kafka_username", "catalog_user", mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        """A variable that is set to nothing, as charts write one, means none."""
+        return None if value == "" else value
 
     @field_validator("cache", "home")
     @classmethod

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from millrace.local import stack
-from millrace.local.provision import provision
+from millrace.provision import provision
 from millrace.registry.registry import Registry
 from millrace.settings import settings
 from millrace.workloads import workloads

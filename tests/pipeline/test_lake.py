@@ -44,7 +44,7 @@ def test_compaction_leaves_every_row_and_the_tagged_snapshot(stack, spark, tmp_p
 
 
 def test_provisioning_again_changes_nothing(stack):
-    from millrace.local.provision import provision
+    from millrace.provision import provision
 
     assert provision() == {"topics": [], "tables": [], "sinks": []}
 

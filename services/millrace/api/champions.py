@@ -44,15 +44,24 @@ class Champions:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            models = sum(len(workload.models) for workload in workloads().values())
+            # All at once after the start; then one after the other: signing and parsing hold up the answers.
+            pause = settings().api_poll_interval / max(1, models) if self.polled_at else 0.0
             try:
-                self.poll()
+                self.poll(pause)
             except Exception:
                 log.exception("looking for champions failed")
-            self._stop.wait(settings().api_poll_interval)
+            if not pause or self.faults:
+                self._stop.wait(settings().api_poll_interval)
 
-    def poll(self) -> None:
-        """Load what has changed. A model that can't be loaded is named in `faults`; the old one goes on serving."""
+    def poll(self, pause: float = 0.0) -> None:
+        """Load what has changed, with so many seconds before each model.
+
+        A model that can't be loaded is named in `faults`; the old one goes on serving.
+        """
         for key in [(workload.name, model.name) for workload in workloads().values() for model in workload.models]:
+            if self._stop.wait(pause):
+                return
             name = "/".join(key)
             try:
                 self._refresh(key)

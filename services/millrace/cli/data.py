@@ -56,10 +56,11 @@ def generate(
 def validate(name: Name, file: File, limit: Limit = None, as_json: Json = False) -> None:
     """Count what ingest would accept, reject and drop as duplicates, without publishing."""
     from millrace.ingest import publish
+    from millrace.ingest.remote import fetched
 
     publish.check_limit(limit)
-    with bar(f"validating {name}", "bytes") as progress:
-        counts = publish.validate(workload(name), file, limit, lambda c, s: progress(s.position or c.read, s.size))
+    with fetched(file) as local, bar(f"validating {name}", "bytes") as progress:
+        counts = publish.validate(workload(name), local, limit, lambda c, s: progress(s.position or c.read, s.size))
     result = counts.as_dict()
     emit(result, as_json, lambda: counts_table(result))
 
@@ -77,13 +78,14 @@ def ingest(
     """Check every row of a source and publish it to Kafka, acknowledged by all replicas."""
     from millrace.ingest import publish
     from millrace.ingest.pace import rate as parsed
+    from millrace.ingest.remote import fetched
 
     publish.check_limit(limit)
     found, per_second = workload(name), parsed(rate) if rate else None
-    with bar(f"ingesting {name}", "bytes") as progress:
+    with fetched(file) as local, bar(f"ingesting {name}", "bytes") as progress:
         result = publish.ingest(
             found,
-            file,
+            local,
             limit=limit,
             per_second=per_second,
             random_pauses=random_pauses,

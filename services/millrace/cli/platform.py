@@ -1,13 +1,17 @@
 """The platform itself: up, down, status, doctor, serve, demo."""
 
+from typing import Annotated
+
 import typer
 
 from millrace.cli.output import Json, bar, emit, err, grid, guarded
+from millrace.errors import BadInput
 
 
 def register(app: typer.Typer) -> None:
     app.command(epilog="Example: `millrace up && millrace status`")(up)
     app.command(epilog="Example: `millrace down`")(down)
+    app.command(epilog="Example: `millrace provision --only buckets --only tables`")(provision)
     app.command(epilog="Example: `millrace status --json | jq .children[].port`")(status)
     app.command(epilog="Example: `millrace doctor`")(doctor)
     app.command(epilog="Example: `MILLRACE_API_PORT=8080 millrace serve`")(serve)
@@ -16,7 +20,7 @@ def register(app: typer.Typer) -> None:
 def start_stack() -> bool:
     """Start what does not run, with progress; false when all of it ran."""
     from millrace.local import stack
-    from millrace.local.provision import provision
+    from millrace.provision import provision
 
     with bar("downloading jars", "bytes") as progress:
         started = stack.up(lambda sentence: err.print(sentence), progress)
@@ -37,6 +41,22 @@ def up(as_json: Json = False) -> None:
     emit(found, as_json, lambda: status_table(found))
     if not started:
         err.print("It ran already; nothing was changed.")
+
+
+@guarded
+def provision(
+    only: Annotated[list[str] | None, typer.Option(help="buckets, topics, tables or sinks; may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the buckets, topics, tables and sinks that are missing, on any platform that the settings name."""
+    from millrace.provision import STEPS
+    from millrace.provision import provision as run
+
+    if unknown := [kind for kind in only or () if kind not in STEPS]:
+        allowed = ", ".join(STEPS)
+        raise BadInput(f"--only {unknown[0]} is not usable; allowed: {allowed}.", field="only", allowed=allowed)
+    made = run(only or ())
+    emit(made, as_json, lambda: "\n".join(f"{kind} made: {', '.join(names) or 'none'}" for kind, names in made.items()))
 
 
 @guarded

@@ -1,6 +1,7 @@
 """The Iceberg catalog as its three users configure it: pyiceberg here, the sink and Spark by properties."""
 
 from functools import lru_cache
+from urllib.parse import quote
 
 from pyiceberg.catalog.sql import SqlCatalog
 
@@ -54,7 +55,7 @@ def sql_uri() -> str:
         return f"sqlite:///{rest}"
     if kind == "postgresql":
         password = current.catalog_password.get_secret_value() if current.catalog_password else ""
-        login = f"{current.catalog_user}:{password}@" if current.catalog_user else ""
+        login = f"{quote(current.catalog_user, '')}:{quote(password, '')}@" if current.catalog_user else ""
         return f"postgresql+psycopg2://{login}{rest.removeprefix('//')}"
     raise BadInput(
         f"MILLRACE_CATALOG_JDBC={current.catalog_jdbc!r} is not usable; allowed: jdbc:sqlite:FILE or "

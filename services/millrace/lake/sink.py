@@ -24,10 +24,19 @@ def connector_name(workload: str) -> str:
 
 
 def connector_config(workload: Workload) -> dict[str, str]:
-    """The sink of one workload. S3 credentials reach it by the worker's environment (java_secrets)."""
+    """The sink of one workload, here. S3 credentials reach it by the worker's environment (java_secrets)."""
     interval = int(settings().commit_interval * 1000)
+    config = connector_template(workload) | {
+        "iceberg.control.commit.interval-ms": str(interval),
+        "errors.deadletterqueue.topic.replication.factor": str(settings().kafka_replication),
+    }
+    return config | {f"iceberg.catalog.{name}": value for name, value in java_properties().items()}
+
+
+def connector_template(workload: Workload) -> dict[str, str]:
+    """What the sink of a workload is everywhere; the chart's generated files carry it too."""
     kafka_columns = "org.apache.kafka.connect.transforms.InsertField$Value"
-    config = {
+    return {
         "connector.class": "org.apache.iceberg.connect.IcebergSinkConnector",
         # One task: upstream's fixes for a zombie coordinator's duplicates are not all released.
         "tasks.max": "1",
@@ -36,7 +45,6 @@ def connector_config(workload: Workload) -> dict[str, str]:
         "iceberg.tables.auto-create-enabled": "false",
         "iceberg.tables.evolve-schema-enabled": "false",
         "iceberg.control.topic": CONTROL,
-        "iceberg.control.commit.interval-ms": str(interval),
         "iceberg.control.commit.timeout-ms": "30000",
         "iceberg.catalog": CATALOG,
         "key.converter": "org.apache.kafka.connect.storage.StringConverter",
@@ -53,14 +61,12 @@ def connector_config(workload: Workload) -> dict[str, str]:
         "transforms.position.timestamp.field": "kafka_timestamp",
         "errors.tolerance": "all",
         "errors.deadletterqueue.topic.name": DEAD_LETTERS,
-        "errors.deadletterqueue.topic.replication.factor": str(settings().kafka_replication),
         "errors.deadletterqueue.context.headers.enable": "true",
         # A killed worker's place in the group is held this long before another may read its partitions.
         "consumer.override.session.timeout.ms": "10000",
         "consumer.override.heartbeat.interval.ms": "2000",
         "consumer.override.auto.offset.reset": "earliest",
     }
-    return config | {f"iceberg.catalog.{name}": value for name, value in java_properties().items()}
 
 
 def casts(workload: Workload) -> list[tuple[str, str]]:

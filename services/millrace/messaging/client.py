@@ -9,6 +9,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from millrace.errors import Unavailable
+from millrace.messaging import security
 from millrace.settings import settings
 
 
@@ -19,6 +20,7 @@ def common() -> dict[str, Any]:
         "bootstrap_servers": current.kafka_bootstrap.split(","),
         "client_id": "millrace",
         "bootstrap_timeout_ms": int(current.kafka_timeout * 1000),
+        **security.kafka_python(),
     }
 
 

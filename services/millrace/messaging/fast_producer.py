@@ -3,6 +3,7 @@
 from confluent_kafka import KafkaException
 from confluent_kafka import Producer as Client
 
+from millrace.messaging import security
 from millrace.messaging.producer import LARGEST_MESSAGE, WINDOW, not_delivered, widen
 from millrace.settings import settings
 
@@ -25,6 +26,7 @@ class FastProducer:
                 "batch.size": 524_288,
                 "queue.buffering.max.messages": 5 * WINDOW,
                 "log_level": 2,
+                **security.librdkafka(),
             }
         )
         self.acknowledged = 0

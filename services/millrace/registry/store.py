@@ -87,6 +87,11 @@ class ObjectStore:
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
             return answer["Body"].read(), answer["ETag"]
 
+    def chunks(self, key: str, size: int = 1 << 20) -> Iterator[bytes]:
+        """The content of a large object, a piece at a time. Raises NotFound."""
+        with self._said(key):
+            yield from self._client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(size)
+
     def get_if_changed(self, key: str, etag: str | None) -> tuple[bytes, str] | None:
         """(content, ETag), or None when the object still has that ETag. Raises NotFound."""
         condition = {"IfNoneMatch": etag} if etag else {}

@@ -1,0 +1,53 @@
+"""How a client proves who it is to the brokers, in the words of each client library."""
+
+from typing import Any
+
+from millrace.errors import BadInput
+from millrace.settings import settings
+
+
+def login() -> tuple[str, str] | None:
+    """(user, password) where the mechanism has them. Raises BadInput when one is missing."""
+    current = settings()
+    if not current.kafka_security_protocol.startswith("SASL") or current.kafka_sasl_mechanism == "AWS_MSK_IAM":
+        return None
+    if not (current.kafka_username and current.kafka_password):
+        raise BadInput(
+            f"MILLRACE_KAFKA_SECURITY_PROTOCOL={current.kafka_security_protocol} with "
+            f"{current.kafka_sasl_mechanism} needs MILLRACE_KAFKA_USERNAME and MILLRACE_KAFKA_PASSWORD.",
+            code="bad_setting",
+            field="kafka_username",
+        )
+    return current.kafka_username, current.kafka_password.get_secret_value()
+
+
+def kafka_python() -> dict[str, Any]:
+    """Options of kafka-python's clients; none for PLAINTEXT."""
+    current, found = settings(), login()
+    options: dict[str, Any] = {"security_protocol": current.kafka_security_protocol}
+    if current.kafka_security_protocol.startswith("SASL"):
+        options["sasl_mechanism"] = current.kafka_sasl_mechanism
+    if found:
+        options |= {"sasl_plain_username": found[0], "sasl_plain_password": found[1]}
+    if current.kafka_ca_file:
+        options["ssl_cafile"] = str(current.kafka_ca_file)
+    return options if current.kafka_security_protocol != "PLAINTEXT" else {}
+
+
+def librdkafka() -> dict[str, Any]:
+    """Options of confluent-kafka's clients. Raises BadInput for AWS_MSK_IAM, which librdkafka does not know."""
+    current, found = settings(), login()
+    if current.kafka_sasl_mechanism == "AWS_MSK_IAM" and current.kafka_security_protocol.startswith("SASL"):
+        raise BadInput(
+            "MILLRACE_KAFKA_SASL_MECHANISM=AWS_MSK_IAM works with MILLRACE_KAFKA_CLIENT=kafka-python only.",
+            code="bad_setting",
+            field="kafka_sasl_mechanism",
+            allowed="SCRAM-SHA-256, SCRAM-SHA-512, PLAIN",
+        )
+    options: dict[str, Any] = {"security.protocol": current.kafka_security_protocol}
+    if found:
+        mechanism = current.kafka_sasl_mechanism
+        options |= {"sasl.mechanisms": mechanism, "sasl.username": found[0], "sasl.password": found[1]}
+    if current.kafka_ca_file:
+        options["ssl.ca.location"] = str(current.kafka_ca_file)
+    return options

@@ -1,0 +1,76 @@
+"""Sources that lie in S3 or on the web."""
+
+import threading
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from millrace.errors import BadInput, NotFound, Unavailable
+from millrace.ingest.publish import validate
+from millrace.ingest.remote import fetched
+from millrace.registry.store import ObjectStore
+from millrace.settings import settings
+from millrace.workloads import workload
+
+ROW = (
+    "course_id,course_title,url,is_paid,price,num_subscribers,num_reviews,num_lectures,level,content_duration,"
+    "published_timestamp,subject\n7,Piano,https://c.example/7,True,20,9,1,3,All Levels,1.5,2017-01-18T20:58:58Z,Music\n"
+)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def web(tmp_path: Path):
+    (tmp_path / "courses.csv").write_text(ROW)
+    server = HTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_local_path_and_standard_input_are_left_as_they_are():
+    with fetched("courses.csv") as path:
+        assert path == "courses.csv"
+    with fetched("-") as path:
+        assert path == "-"
+
+
+def test_a_source_of_the_web_is_read_under_its_own_name_and_gone_afterwards(web):
+    with fetched(f"{web}/courses.csv") as path:
+        assert Path(path).name == "courses.csv"
+        assert validate(workload("courses"), path).accepted == 1
+    assert not Path(path).exists()
+
+
+def test_an_address_that_has_nothing_is_told(web):
+    with pytest.raises(NotFound, match=r"none\.csv answers 404"), fetched(f"{web}/none.csv"):
+        pass
+    with pytest.raises(Unavailable, match="can't be fetched"), fetched("http://127.0.0.1:1/courses.csv"):
+        pass
+
+
+@pytest.mark.stack
+def test_a_source_in_s3_is_read(stack):
+    store = ObjectStore(settings().models_bucket)
+    store.put("sources/courses.csv", ROW.encode())
+    with fetched(f"s3://{settings().models_bucket}/sources/courses.csv") as path:
+        assert validate(workload("courses"), path).accepted == 1
+    store.delete("sources/courses.csv")
+    with (
+        pytest.raises(NotFound, match=r"sources/courses\.csv does not exist"),
+        fetched(f"s3://{settings().models_bucket}/sources/courses.csv"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("source", ["ftp://host/file.csv", "s3://bucket", "s3:///key"])
+def test_an_address_of_another_form_is_refused_with_what_is_allowed(source):
+    with pytest.raises(BadInput, match=r"allowed: .*s3://BUCKET/KEY"), fetched(source):
+        pass

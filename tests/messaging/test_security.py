@@ -1,0 +1,68 @@
+"""How settings become the options of both client libraries."""
+
+import pytest
+
+from millrace.errors import BadInput
+from millrace.messaging import security
+from millrace.settings import settings
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch):
+    """Set variables without their prefix; the settings are read anew."""
+
+    def give(**values: str) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(f"MILLRACE_KAFKA_{name.upper()}", value)
+        settings.cache_clear()
+
+    yield give
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def test_nothing_is_said_to_a_plain_broker(given):
+    given(security_protocol="PLAINTEXT")
+    assert security.kafka_python() == {}
+
+
+def test_scram_over_tls_names_user_password_and_authority(given):
+    given(security_protocol="SASL_SSL", username="millrace-api", password="p4ss", ca_file="/ca/ca.crt")
+    assert security.kafka_python() == {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "millrace-api",
+        "sasl_plain_password": "p4ss",
+        "ssl_cafile": "/ca/ca.crt",
+    }
+    assert security.librdkafka() == {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanisms": "SCRAM-SHA-512",
+        "sasl.username": "millrace-api",
+        "sasl.password": "p4ss",
+        "ssl.ca.location": "/ca/ca.crt",
+    }
+
+
+def test_an_identity_of_aws_needs_no_password(given):
+    given(security_protocol="SASL_SSL", sasl_mechanism="AWS_MSK_IAM")
+    assert security.kafka_python() == {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
+    with pytest.raises(BadInput, match="kafka-python only"):
+        security.librdkafka()
+
+
+def test_a_login_without_a_password_is_refused_by_its_variables(given):
+    given(security_protocol="SASL_SSL", username="millrace-api")
+    with pytest.raises(BadInput, match="MILLRACE_KAFKA_PASSWORD"):
+        security.kafka_python()
+
+
+def test_a_protocol_that_kafka_does_not_know_is_refused(given):
+    given(security_protocol="TLS")
+    with pytest.raises(BadInput, match="MILLRACE_KAFKA_SECURITY_PROTOCOL='TLS'"):
+        security.kafka_python()
+
+
+def test_a_variable_that_is_set_to_nothing_means_none(given):
+    given(security_protocol="SSL", ca_file="", username="")
+    assert security.kafka_python() == {"security_protocol": "SSL"}
