@@ -42,8 +42,8 @@ minio:  ## build MinIO with Go into the cache, so that the S3 tests run against 
 	  github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 
 helm:  ## build helm with Go into the cache, where none is installed; the chart's tests need it
-	GOBIN=$${XDG_CACHE_HOME:-$$HOME/.cache}/millrace/bin CGO_ENABLED=0 go install -trimpath -ldflags '-s -w \
-	  -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34' \
+	GOBIN=$${XDG_CACHE_HOME:-$$HOME/.cache}/millrace/bin CGO_ENABLED=0 go install -trimpath -ldflags "-s -w \
+	  -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34" \
 	  helm.sh/helm/v3/cmd/helm@v3.19.0
 
 chart-files: .venv/dev  ## write what the chart knows about the workloads anew
