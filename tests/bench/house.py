@@ -26,6 +26,8 @@ def house() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="millrace-bench-", ignore_cleanup_errors=True) as folder:
         # The stack's own API stands by; what is measured is one of the benchmark's.
         os.environ |= {"MILLRACE_HOME": folder, "MILLRACE_API_WORKERS": "1"}
+        # An installed package is compiled once; where nothing may be written, each start would compile it again.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         settings.cache_clear()
         try:
             stack.up(say)
