@@ -13,7 +13,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: `millrace down`")(down)
     app.command(epilog="Example: `millrace provision --only buckets --only tables`")(provision)
     app.command(epilog="Example: `millrace status --json | jq .children[].port`")(status)
-    app.command(epilog="Example: `millrace doctor`")(doctor)
+    app.command(epilog="Examples: `millrace doctor`; `millrace doctor --cluster --namespace millrace`")(doctor)
     app.command(epilog="Example: `MILLRACE_API_PORT=8080 millrace serve`")(serve)
 
 
@@ -111,11 +111,26 @@ def status(as_json: Json = False) -> None:
 
 
 @guarded
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    cluster: Annotated[bool, typer.Option(help="Examine the release on the cluster that kubectl points at.")] = False,
+    namespace: Annotated[str, typer.Option(help="With --cluster.")] = "millrace",
+    release: Annotated[str, typer.Option(help="With --cluster.")] = "millrace",
+    only: Annotated[list[str] | None, typer.Option(help="One check; may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
     """Prove that S3 honours conditional writes, the catalog answers, the clocks agree, and more; each with its cure."""
-    from millrace.doctor import examine
+    from millrace.doctor import CHECKS, examine
 
-    found = examine()
+    names = [name for name, _, _ in CHECKS]
+    if unknown := [name for name in only or () if name not in names]:
+        allowed = ", ".join(names)
+        raise BadInput(f"--only {unknown[0]!r} is not usable; allowed: {allowed}.", field="only", allowed=allowed)
+    if cluster:
+        from millrace.doctor.cluster import examine_cluster
+
+        found = examine_cluster(namespace, release)
+    else:
+        found = examine(only or ())
     rows = [["ok" if one["ok"] else "FAULT", one["check"], one["found"], one["cure"]] for one in found]
     emit(found, as_json, lambda: grid(None, "", "check", "found", "cure", rows=rows))
     if not all(one["ok"] for one in found):

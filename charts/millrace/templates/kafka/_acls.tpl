@@ -69,5 +69,6 @@ the prefix that the connector is given.
 {{- $topics = append $topics .name -}}
 {{- end -}}
 {{- include "millrace.acl" (dict "type" "topic" "names" $topics "operations" (list "Describe" "DescribeConfigs")) }}
+{{- include "millrace.acl" (dict "type" "topic" "names" (list "connect.rejected") "operations" (list "Read")) }}
 {{- include "millrace.acl" (dict "type" "group" "names" (list "connect-lake-") "operations" (list "Describe") "pattern" "prefix") }}
 {{- end -}}

@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -15,25 +15,22 @@ from millrace.settings import settings
 SKEW = 60  # seconds that clocks may differ before signatures and time windows go wrong
 
 
-def examine() -> list[dict[str, Any]]:
+def examine(only: Iterable[str] = ()) -> list[dict[str, Any]]:
     """[{"check", "ok", "found", "cure"}], one for each part; a failed part does not hide the next one."""
-    checks: list[tuple[str, Callable[[], str], str]] = [
-        ("java", _java, "Install a JRE of 17 or newer, for example openjdk-17-jre-headless."),
-        ("jars", _jars, "`millrace up` downloads what is missing."),
-        ("disk", _disk, "Free some space, or set MILLRACE_HOME to a larger disk."),
-        ("kafka", _kafka, "`millrace status` shows the broker; `millrace up` starts it."),
-        ("connect", _connect, "`millrace status` shows the tasks and their cause; failed ones are restarted."),
-        ("s3 conditional PUT", _conditional, "Use an S3 that honours If-None-Match and If-Match: promotions need it."),
-        ("catalog", _catalog, "Check MILLRACE_CATALOG_JDBC and the database behind it."),
-        ("clock", _clock, "Set this machine's clock, for example with chrony or systemd-timesyncd."),
-    ]
+    chosen = set(only) or {name for name, _, _ in CHECKS}
     results = []
-    for name, check, cure in checks:
-        try:
-            results.append({"check": name, "ok": True, "found": check(), "cure": None})
-        except (MillraceError, OSError) as error:
-            results.append({"check": name, "ok": False, "found": str(error), "cure": cure})
+    for name, check, cure in CHECKS:
+        if name in chosen:
+            results.append(outcome(name, check, cure))
     return results
+
+
+def outcome(name: str, check: Callable[[], str], cure: str) -> dict[str, Any]:
+    """What became of one check: `check` returns what it found, or raises."""
+    try:
+        return {"check": name, "ok": True, "found": check(), "cure": None}
+    except (MillraceError, OSError) as error:
+        return {"check": name, "ok": False, "found": str(error), "cure": cure}
 
 
 class Fault(MillraceError):
@@ -141,3 +138,37 @@ def _clock() -> str:
     if skew > SKEW:
         raise Fault(f"this machine and {endpoint} differ by {skew:.0f} s; at most {SKEW} s is fine")
     return f"{skew:.0f} s from the S3 server's"
+
+
+def _lake() -> str:
+    """Kafka counts what was ever published, the lake what has landed: more would be doubles, fewer is on its way."""
+    from millrace.lake.progress import dead_letters, published
+    from millrace.lake.tables import total_rows
+    from millrace.workloads import workloads
+
+    said, faults = [], []
+    for workload in workloads().values():
+        sent, landed = published(workload), total_rows(workload.name)
+        if landed > sent:
+            faults.append(f"{workload.name}: the lake holds {landed} rows, Kafka ever gave {sent}")
+        elif landed < sent:
+            said.append(f"{workload.name}: {landed} of {sent} landed, {dead_letters(workload)} dead letters")
+        else:
+            said.append(f"{workload.name}: all {sent} landed")
+    if faults:
+        raise Fault("; ".join(faults))
+    return ", ".join(said)
+
+
+# Name, check, cure. In the order in which one part stands on another.
+CHECKS: list[tuple[str, Callable[[], str], str]] = [
+    ("java", _java, "Install a JRE of 17 or newer, for example openjdk-17-jre-headless."),
+    ("jars", _jars, "`millrace up` downloads what is missing."),
+    ("disk", _disk, "Free some space, or set MILLRACE_HOME to a larger disk."),
+    ("kafka", _kafka, "`millrace status` shows the broker; `millrace up` starts it."),
+    ("connect", _connect, "`millrace status` shows the tasks and their cause; failed ones are restarted."),
+    ("s3 conditional PUT", _conditional, "Use an S3 that honours If-None-Match and If-Match: promotions need it."),
+    ("catalog", _catalog, "Check MILLRACE_CATALOG_JDBC and the database behind it."),
+    ("lake", _lake, "Trainings read each record once all the same; `millrace compact` drops what stands twice."),
+    ("clock", _clock, "Set this machine's clock, for example with chrony or systemd-timesyncd."),
+]

@@ -1,0 +1,168 @@
+"""`millrace doctor --cluster`: operators, definitions, resources, and the checks of a pod inside the cluster."""
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from millrace.doctor.checks import Fault, outcome
+from millrace.doctor.kubectl import condition, kubectl, objects
+from millrace.errors import NotFound, Unavailable
+
+# Deployment's label app.kubernetes.io/name or name -> (what it is, versions that the chart was made for)
+OPERATORS = {
+    "strimzi-cluster-operator": ("Strimzi", (1, 2), (1, 3)),
+    "spark-operator": ("spark-operator", (2, 5), (2, 6)),
+}
+DEFINITIONS = {
+    "kafka.strimzi.io/v1": (
+        "kafkas",
+        "kafkanodepools",
+        "kafkatopics",
+        "kafkausers",
+        "kafkaconnects",
+        "kafkaconnectors",
+    ),
+    "sparkoperator.k8s.io/v1beta2": ("sparkapplications", "scheduledsparkapplications"),
+}
+STRIMZI_KINDS = ("kafkas", "kafkaconnects", "kafkatopics", "kafkausers", "kafkaconnectors")
+PASSING = {"", "SUBMITTED", "PENDING_RERUN", "INVALIDATING", "SUCCEEDING", "FAILING", "UNKNOWN"}
+STUCK = 15 * 60  # seconds that an application may stay in a passing state
+LONG = 12 * 3600  # seconds that a training may run
+IN_POD = 300  # seconds for the checks of the pod, its start included
+
+
+def examine_cluster(namespace: str, release: str) -> list[dict[str, Any]]:
+    """[{"check", "ok", "found", "cure"}] for a release; what the pod in the cluster found comes last."""
+    listed = f"kubectl -n {namespace} get kafka,kafkaconnector,sparkapplication"
+    checks: list[tuple[str, Callable[[], str], str]] = [
+        ("api server", _server, "Point KUBECONFIG at the cluster; `kubectl get nodes` must answer."),
+        ("definitions", _definitions, "Install the operators: `make operators`."),
+        ("operators", _operators, "Install the versions that the chart was made for: `make operators`."),
+        *(
+            (
+                kind,
+                lambda kind=kind: _strimzi(kind, namespace),
+                f"`{listed}`, then the log of strimzi-cluster-operator.",
+            )
+            for kind in STRIMZI_KINDS
+        ),
+        (
+            "trainings",
+            lambda: _applications(namespace),
+            "The driver's log says why; delete and apply it again: it is safe.",
+        ),
+    ]
+    results = [outcome(*check) for check in checks]
+    if not results[0]["ok"]:
+        return results[:1]
+    try:
+        return results + _in_pod(namespace, release)
+    except (NotFound, Unavailable) as error:
+        cure = f"`kubectl -n {namespace} get cronjob,pod` shows whether {release}-doctor is there and may start."
+        return [*results, {"check": "in the cluster", "ok": False, "found": error.message, "cure": cure}]
+
+
+def _server() -> str:
+    version = orjson.loads(kubectl("get", "--raw", "/version"))["gitVersion"]
+    return f"Kubernetes {version}"
+
+
+def _definitions() -> str:
+    missing = []
+    for group, names in DEFINITIONS.items():
+        try:
+            served = {one["name"] for one in orjson.loads(kubectl("get", "--raw", f"/apis/{group}"))["resources"]}
+        except NotFound:
+            served = set()
+        missing += [f"{name}.{group}" for name in names if name not in served]
+    if missing:
+        raise Fault(f"not served: {', '.join(missing)}")
+    return ", ".join(DEFINITIONS)
+
+
+def _operators() -> str:
+    found: dict[str, str] = {}
+    for one in objects("deployments.apps"):
+        labels, name = one["metadata"].get("labels", {}), one["metadata"]["name"]
+        for key in OPERATORS:
+            if key in (name, labels.get("app.kubernetes.io/name")) or name == f"{key}-controller":
+                found[key] = one["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2]
+    said, faults = [], []
+    for key, (name, lowest, above) in OPERATORS.items():
+        numbers = re.match(r"v?(\d+)\.(\d+)", found.get(key, ""))
+        wanted = f"{lowest[0]}.{lowest[1]} or a later one before {above[0]}.{above[1]}"
+        if key not in found:
+            faults.append(f"{name} is not installed; {wanted} is needed")
+        elif numbers is None or not lowest <= (int(numbers[1]), int(numbers[2])) < above:
+            faults.append(f"{name} has version {found[key]!r}; allowed: {wanted}")
+        else:
+            said.append(f"{name} {found[key]}")
+    if faults:
+        raise Fault("; ".join(faults))
+    return ", ".join(said)
+
+
+def _strimzi(kind: str, namespace: str) -> str:
+    """All objects of a kind are ready; of a connector also every task runs."""
+    found, faults = objects(f"{kind}.kafka.strimzi.io", namespace), []
+    for one in found:
+        ready, message = condition(one)
+        name = one["metadata"]["name"]
+        if not ready:
+            faults.append(f"{name}: {message}")
+        for task in one.get("status", {}).get("connectorStatus", {}).get("tasks", []):
+            if task["state"] == "FAILED":
+                cause = task.get("trace", "").strip().splitlines() or ["no cause given"]
+                faults.append(f"{name}, task {task['id']}: {cause[0][:300]}")
+    if faults:
+        raise Fault("; ".join(faults))
+    return f"{len(found)} ready" if found else "none, as with a Kafka that is elsewhere"
+
+
+def _applications(namespace: str) -> str:
+    found, faults = objects("sparkapplications.sparkoperator.k8s.io", namespace), []
+    for one in found:
+        status, name = one.get("status", {}), one["metadata"]["name"]
+        state = status.get("applicationState", {}).get("state", "")
+        since = status.get("lastSubmissionAttemptTime") or one["metadata"]["creationTimestamp"]
+        age = (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds()
+        if state in ("FAILED", "SUBMISSION_FAILED"):
+            faults.append(f"{name} {state}: {status['applicationState'].get('errorMessage') or 'no reason given'}")
+        elif (state in PASSING and age > STUCK) or (state == "RUNNING" and age > LONG):
+            faults.append(f"{name} has been {state or 'unseen by the operator'} for {age / 60:.0f} minutes")
+    if faults:
+        raise Fault("; ".join(faults))
+    return f"{len(found)} in order"
+
+
+def _in_pod(namespace: str, release: str) -> list[dict[str, Any]]:
+    """The checks of Kafka, S3, catalog and lake by a pod that has the release's addresses, secrets and rules."""
+    job = f"{release}-doctor-{secrets.token_hex(3)}"
+    where = ("--namespace", namespace)
+    kubectl("create", "job", job, "--from", f"cronjob/{release}-doctor", *where)
+    try:
+        _wait(job, where)
+        printed = kubectl("logs", f"job/{job}", *where)
+        start = printed.find("[")
+        if start < 0:
+            raise Unavailable(f"The pod of {job} printed no result: {printed[-300:]}", code="no_result")
+        return [one | {"check": f"{one['check']}, in the cluster"} for one in orjson.loads(printed[start:])]
+    finally:
+        kubectl("delete", "job", job, "--wait=false", *where)
+
+
+def _wait(job: str, where: tuple[str, str]) -> None:
+    """Until the job has ended, well or not: a fault that it found makes it fail."""
+    until = time.monotonic() + IN_POD
+    while True:
+        status = orjson.loads(kubectl("get", "job", job, *where, "--output", "json")).get("status", {})
+        if status.get("succeeded") or status.get("failed"):
+            return
+        if time.monotonic() > until:
+            raise Unavailable(f"{job} did not end within {IN_POD} s.", code="no_result")
+        time.sleep(2)
