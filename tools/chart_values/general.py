@@ -1,0 +1,54 @@
+"""Names, images, workloads: what concerns every part."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from chart_values.common import Area, Name
+
+ShortName = Annotated[str, Field(pattern=r"^([a-z]([-a-z0-9]*[a-z0-9])?)?$", max_length=40)]
+
+
+class Images(Area):
+    """Where our own images come from: <registry>/millrace-{api,spark,connect,ingest}:<tag>."""
+
+    registry: str = Field(min_length=1, pattern=r"^[a-zA-Z0-9][^\s]*$")
+    """Registry, with a path where it has one. `localhost` means images that were loaded into the nodes."""
+    tag: str = Field(pattern=r"^[A-Za-z0-9_.-]{0,128}$")
+    """Tag of all four images. By default the chart's appVersion."""
+    digests: dict[Literal["api", "spark", "connect", "ingest"], Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]]
+    """Digests (sha256:...) by image name, which then count instead of the tag."""
+    pullPolicy: Literal["Always", "IfNotPresent", "Never"]
+    """When a node asks the registry."""
+    pullSecrets: list[Name]
+    """Names of the secrets that open the registry."""
+
+
+class PodSecurity(Area):
+    """The user of our own images. Everything else of Pod Security "restricted" is fixed."""
+
+    user: int = Field(ge=1)
+    """User, group and owner of the volumes."""
+
+
+class NetworkPolicy(Area):
+    """Rules on who may talk to whom. They need a network plugin that enforces them."""
+
+    enabled: bool
+    """Whether catalog, object storage and Kafka listen to this release's pods only."""
+    kafkaPeers: list[dict[str, Any]]
+    """Further NetworkPolicyPeers that may reach Kafka's port 9093."""
+
+
+AREAS = {
+    "nameOverride": Annotated[ShortName, Field(description="Replaces the chart's name in the labels.")],
+    "fullnameOverride": Annotated[
+        ShortName, Field(description="Replaces the name that every object's name begins with.")
+    ],
+    "workloads": Annotated[
+        list[str], Field(description="Which of the workloads that the chart knows are set up. Empty means all.")
+    ],
+    "image": Images,
+    "podSecurity": PodSecurity,
+    "networkPolicy": NetworkPolicy,
+}

@@ -1,0 +1,25 @@
+"""The job that makes buckets, tables and topics."""
+
+from pydantic import Field
+
+from chart_values.common import Area, Resources, Scheduling
+
+
+class Provision(Area):
+    """The job that makes buckets and tables (and topics in an external Kafka) after each install and upgrade."""
+
+    enabled: bool
+    """Whether it runs."""
+    buckets: bool
+    """Whether it makes the buckets. Switch it off where its role may not."""
+    retries: int = Field(ge=0, le=100)
+    """How often it is tried while the other parts start."""
+    deadlineSeconds: int = Field(ge=60)
+    """When it is given up, in seconds."""
+    resources: Resources
+    """CPU and memory."""
+    scheduling: Scheduling
+    """Where the pod runs."""
+
+
+AREAS = {"provision": Provision}

@@ -1,0 +1,39 @@
+"""All values together, and the JSON schema that helm checks them with."""
+
+from importlib import import_module
+from typing import Any
+
+from pydantic import create_model
+
+from chart_values.common import Area
+
+MODULES = (
+    "general", "kafka", "connect", "catalog", "storage", "provision",
+    "api", "training", "ingest", "monitoring",
+)  # fmt: skip
+
+
+def areas() -> dict[str, Any]:
+    """Top-level key -> model, in the order of values.yaml."""
+    found: dict[str, Any] = {}
+    for name in MODULES:
+        found |= import_module(f"chart_values.{name}").AREAS
+    return found
+
+
+Values = create_model("Values", __base__=Area, **{key: (model, ...) for key, model in areas().items()})
+Values.__doc__ = "The values of the chart millrace."
+
+
+def schema() -> dict[str, Any]:
+    """As helm reads it, from version 3.18 on (draft 2020-12)."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | tidy(Values.model_json_schema(by_alias=True))
+
+
+def tidy(part: Any) -> Any:
+    """Without pydantic's titles, which repeat the keys."""
+    if isinstance(part, list):
+        return [tidy(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {key: tidy(value) for key, value in part.items() if not (key == "title" and isinstance(value, str))}

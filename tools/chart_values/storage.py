@@ -1,0 +1,60 @@
+"""Object storage for lake and models."""
+
+from pydantic import Field
+
+from chart_values.common import Area, Bucket, Disk, Image, Name, Resources, Scheduling
+
+
+class Buckets(Area):
+    """Names of the two buckets."""
+
+    lake: Bucket
+    """The tables."""
+    models: Bucket
+    """The models."""
+
+
+class Minio(Area):
+    """One MinIO with one disk. For more than a trial use an S3 that replicates."""
+
+    image: Image
+    """Image of MinIO."""
+    user: int = Field(ge=1)
+    """User that it runs as; it owns the volume."""
+    existingSecret: Name
+    """Secret with access-key and secret-key. Empty makes one, once."""
+    resources: Resources
+    """CPU and memory."""
+    storage: Disk
+    """The disk. It outlives the release."""
+    scheduling: Scheduling
+    """Where the pod runs."""
+
+
+class External(Area):
+    """An S3 that is there already."""
+
+    enabled: bool
+    """Whether it is used."""
+    endpoint: str = Field(pattern=r"^(https?://[^\s]+)?$")
+    """Address, such as https://s3.example.com. Empty means AWS itself."""
+    region: str = Field(min_length=1)
+    """Region of the buckets."""
+    existingSecret: Name
+    """Secret with access-key and secret-key. Empty means that the service accounts have a role (AWS only)."""
+    serviceAccountAnnotations: dict[str, str]
+    """Annotations of our service accounts, such as eks.amazonaws.com/role-arn."""
+
+
+class Storage(Area):
+    """Object storage for lake and models: MinIO in the cluster, or any S3."""
+
+    buckets: Buckets
+    """Names of the two buckets."""
+    minio: Minio
+    """One MinIO with one disk."""
+    external: External
+    """An S3 that is there already."""
+
+
+AREAS = {"storage": Storage}
