@@ -1,0 +1,92 @@
+"""Ingest: records into Kafka."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from chart_values.common import Area, Name, Quantity, Resources, Scheduling
+from chart_values.kubernetes import Cron, Objects, Port, ServiceAccount, TimeZone
+
+JobName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=20)]
+
+
+def given(schema: dict[str, Any]) -> None:
+    """A key that may be missing has no default in the schema."""
+    schema.pop("default", None)
+
+
+class Generate(Area):
+    """Records that are made instead of read."""
+
+    rows: int = Field(ge=1)
+    """How many."""
+    seed: int = Field(7, json_schema_extra=given)
+    """The same seed makes the same rows, and those are published once."""
+
+
+class Job(Area):
+    """A Job, or a CronJob where it has a schedule."""
+
+    name: JobName
+    """Of the job, unique, at most 20 characters."""
+    workload: str = Field(min_length=1)
+    """The workload whose records they are."""
+    source: str = Field("", json_schema_extra=given, pattern=r"^((s3|https?)://\S+/\S*|/data/\S+)?$")
+    """s3://bucket/key, https://..., or a file below /data, where persistentVolumeClaim or configMap is mounted."""
+    generate: Generate = Field(None, json_schema_extra=given)
+    """Records that are made instead of a source."""
+    persistentVolumeClaim: Name = Field("", json_schema_extra=given)
+    """A claim that is mounted at /data, read-only."""
+    configMap: Name = Field("", json_schema_extra=given)
+    """A ConfigMap that is mounted at /data."""
+    schedule: Cron = Field("", json_schema_extra=given)
+    """Cron schedule; without one the job runs once."""
+    timeZone: TimeZone = Field(None, json_schema_extra=given)
+    """Time zone of the schedule; by default Etc/UTC."""
+    suspend: bool = Field(False, json_schema_extra=given)
+    """Whether nothing is started for now."""
+    rate: str = Field("", json_schema_extra=given, pattern=r"^([0-9]+(\.[0-9]+)?/[smh])?$")
+    """Replay as a live source: 100/s, 30/m."""
+    randomPauses: bool = Field(False, json_schema_extra=given)
+    """With a rate: pauses as independent arrivals have."""
+    limit: int = Field(None, json_schema_extra=given, ge=1)
+    """Read at most so many rows."""
+    args: list[str] = Field([], json_schema_extra=given)
+    """Further arguments, such as --again."""
+    env: Objects = Field([], json_schema_extra=given)
+    """Further environment variables, as Kubernetes writes them."""
+
+
+class Reach(Area):
+    """Whom ingest reaches."""
+
+    sourcePorts: list[Port]
+    """Ports of the places that sources are read from; empty is none."""
+    extraEgress: Objects
+    """Further egress rules."""
+
+
+class Ingest(Area):
+    """Ingest: records into Kafka."""
+
+    jobs: list[Job]
+    """Jobs; the same source again publishes nothing, so they can be repeated."""
+    resources: Resources
+    """What a pod asks for and may use."""
+    backoffLimit: int = Field(ge=0, le=100)
+    """How often a failed ingest is tried again, at growing distances; bad input is not."""
+    ttlSecondsAfterFinished: int = Field(ge=0)
+    """Seconds that a finished Job is kept; 0 keeps it. One that is gone is run again by the next upgrade."""
+    tmpSize: Quantity
+    """The largest size of /tmp, where sources from s3:// and https:// are put before they are read."""
+    dataSize: Quantity
+    """The largest size of generated records."""
+    scheduling: Scheduling
+    """Where pods run."""
+    serviceAccount: ServiceAccount
+    """The service account."""
+    networkPolicy: Reach
+    """Whom ingest reaches."""
+
+
+AREAS = {"ingest": Ingest}
