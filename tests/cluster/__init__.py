@@ -1,0 +1,1 @@
+"""The chart on a real cluster: everything in pods, asked from outside."""

@@ -1,0 +1,23 @@
+"""Conditions as the operators write them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ready(resource: dict[str, Any]) -> dict[str, Any]:
+    return _status(resource, {"type": "Ready", "status": "True"})
+
+
+def not_ready(resource: dict[str, Any], reason: str, message: str) -> dict[str, Any]:
+    return _status(resource, {"type": "Ready", "status": "False", "reason": reason, "message": message[:2000]})
+
+
+def _status(resource: dict[str, Any], condition: dict[str, str]) -> dict[str, Any]:
+    found = ((resource.get("status") or {}).get("conditions") or [{}])[0]
+    same = all(found.get(key) == value for key, value in condition.items())
+    stamped = condition | {"lastTransitionTime": found.get("lastTransitionTime", now()) if same else now()}
+    return {"conditions": [stamped], "observedGeneration": resource["metadata"]["generation"]}

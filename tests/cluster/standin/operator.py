@@ -1,0 +1,132 @@
+"""The loop: look at every resource once a second or so, and bring the cluster to what they say."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from tests.cluster.standin import connect, kafka, pods, volumes
+from tests.cluster.standin.conditions import not_ready, ready
+from tests.cluster.standin.connect import Connectors, Waiting
+from tests.cluster.standin.entities import Entities
+from tests.cluster.standin.fields import Refused
+from tests.cluster.standin.kube import Kube
+from tests.cluster.standin.spark import Applications
+
+log = logging.getLogger("standin")
+AGAIN = 20  # passes after which a resource is applied anew, in case something of it was deleted
+
+
+class Operator:
+    """Both operators for one namespace. `refused` holds what they could not honour, for the tests to fail on."""
+
+    def __init__(self, namespace: str, kafka_image: str, entities_image: str):
+        self.kube = Kube(namespace)
+        self.refused: dict[str, str] = {}
+        self._images = kafka_image, entities_image
+        self._entities: dict[str, Entities] = {}
+        self._connectors: dict[str, Connectors] = {}
+        self._applications = Applications(self.kube)
+        self._applied: dict[str, str] = {}
+        self._passes = 0
+
+    def once(self) -> None:
+        """One look at everything."""
+        self._passes += 1
+        if self._passes % AGAIN == 0:
+            self._applied.clear()
+        volumes.let_everyone_write(self.kube)
+        pools = self.kube.list("KafkaNodePool")
+        for found in self.kube.list("Kafka"):
+            self._guard(found, lambda one: self._kafka(one, pools))
+        for found in self.kube.list("KafkaConnect"):
+            self._guard(found, self._connect)
+        for found in self.kube.list("SparkApplication"):
+            self._guard(found, self._applications.reconcile)
+
+    def _kafka(self, found: dict[str, Any], pools: list[dict[str, Any]]) -> None:
+        name, (kafka_image, entities_image) = found["metadata"]["name"], self._images
+        entities = self._entities.setdefault(name, Entities(self.kube, name, entities_image))
+
+        def apply() -> None:
+            kafka.reconcile(self.kube, found, pools, kafka_image)
+            entities.pod(found)
+
+        specs = [pool["spec"] for pool in pools]
+        self._changed(found, apply, specs)
+        if not kafka.ready(self.kube, name):
+            self.kube.status(found, not_ready(found, "Creating", "the nodes are not all ready"))
+            return
+        if self._up("Deployment", f"{name}-entity-operator"):
+            entities.reconcile(self.kube.list("KafkaTopic"), self.kube.list("KafkaUser"))
+        self.kube.status(found, ready(found) | {"kafkaVersion": kafka.VERSION})
+        for pool in pools:
+            self.kube.status(pool, ready(pool) | {"replicas": pool["spec"]["replicas"]})
+
+    def _connect(self, found: dict[str, Any]) -> None:
+        name = found["metadata"]["name"]
+        self._changed(found, lambda: connect.reconcile(self.kube, found))
+        if not self._up("StatefulSet", f"{name}-connect"):
+            self.kube.status(found, not_ready(found, "Creating", "no worker is ready"))
+            return
+        self.kube.status(found, ready(found) | {"url": f"http://{name}-connect-api.{self.kube.namespace}.svc:8083"})
+        connectors = self._connectors.setdefault(name, Connectors(self.kube, name))
+        mine = [
+            one
+            for one in self.kube.list("KafkaConnector")
+            if (one["metadata"].get("labels") or {}).get("strimzi.io/cluster") == name
+        ]
+        for one in mine:
+            self._guard(one, connectors.reconcile)
+        connectors.prune({one["metadata"]["name"] for one in mine})
+
+    def _changed(self, found: dict[str, Any], apply: Callable[[], None], *more: Any) -> None:
+        key, mark = f"{found['kind']}/{found['metadata']['uid']}", pods.fingerprint(found["spec"], more)
+        if self._applied.get(key) != mark:
+            apply()
+            self._applied[key] = mark
+
+    def _up(self, kind: str, name: str) -> bool:
+        found = self.kube.get(kind, name) or {}
+        return (found.get("status") or {}).get("readyReplicas", 0) > 0
+
+    def _guard(self, found: dict[str, Any], step: Callable[[dict[str, Any]], None]) -> None:
+        """One resource's fault is written into its status and does not stop the others."""
+        key = f"{found['kind']}/{found['metadata']['name']}"
+        try:
+            step(found)
+            self.refused.pop(key, None)
+        except Refused as refusal:
+            if self.refused.get(key) != str(refusal):
+                log.error("REFUSED %s: %s", key, refusal)
+            self.refused[key] = str(refusal)
+            if found["kind"] != "SparkApplication":
+                self.kube.status(found, not_ready(found, "InvalidResourceException", str(refusal)))
+        except (Waiting, RuntimeError, httpx.HTTPError) as fault:
+            log.info("%s: %s", key, fault)
+
+
+@contextmanager
+def running(namespace: str, kafka_image: str, entities_image: str, pause: float = 1.0) -> Iterator[Operator]:
+    """The operator in a thread, until the block ends."""
+    operator, stop = Operator(namespace, kafka_image, entities_image), threading.Event()
+
+    def loop() -> None:
+        while not stop.is_set():
+            try:
+                operator.once()
+            except Exception:
+                log.exception("this look at the cluster failed")
+            stop.wait(pause)
+
+    thread = threading.Thread(target=loop, name="standin", daemon=True)
+    thread.start()
+    try:
+        yield operator
+    finally:
+        stop.set()
+        thread.join(timeout=130)
+        operator.kube.close()
