@@ -96,7 +96,7 @@ podFailurePolicy:
   rules:
     - action: Ignore
       onPodConditions:
-        - {type: DisruptionTarget}
+        - {type: DisruptionTarget, status: "True"}
     # Bad input and corrupt data stay what they are, however often they are read.
     - action: FailJob
       onExitCodes: {containerName: ingest, operator: In, values: [2, 4]}

@@ -1,0 +1,202 @@
+"""The API's Deployment and what stands around it."""
+
+import base64
+
+import pytest
+
+from tests.chart.render import Refused, of_kind, one, render
+
+POLICY = "NetworkPolicy"
+
+
+def api(values=None, *profiles):
+    return render(values, *profiles, only="api")
+
+
+def container(objects):
+    return one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+
+
+def environment(objects):
+    return {item["name"]: item.get("value", item.get("valueFrom")) for item in container(objects)["env"]}
+
+
+def test_a_rollout_takes_no_pod_away_before_another_answers():
+    spec = one(api(), "Deployment")["spec"]
+    assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert spec["strategy"]["rollingUpdate"]["maxSurge"] == 1
+
+
+def test_the_probes_ask_the_paths_that_the_api_has():
+    found = container(api())
+    assert (
+        found["startupProbe"]["httpGet"]
+        == found["livenessProbe"]["httpGet"]
+        == {"path": "/health/live", "port": "http"}
+    )
+    assert found["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+    assert found["ports"] == [{"name": "http", "containerPort": 8000}]
+
+
+def test_a_pod_has_time_for_the_pause_and_for_what_the_api_drains():
+    from millrace.api.serve import DRAIN
+
+    spec = one(api(), "Deployment")["spec"]["template"]["spec"]
+    pause = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert spec["terminationGracePeriodSeconds"] >= pause + DRAIN
+
+
+def test_a_pod_meets_the_restricted_standard_and_holds_no_token():
+    spec = one(api(), "Deployment")["spec"]["template"]["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert one(api(), "ServiceAccount")["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container(api())["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container(api())["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert spec["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}]
+
+
+def test_a_pod_knows_the_registry_and_neither_kafka_nor_the_catalog():
+    found = environment(api())
+    assert found["MILLRACE_MODELS_BUCKET"] == "millrace-models"
+    assert found["MILLRACE_API_HOST"] == "0.0.0.0"
+    assert found["MILLRACE_API_WORKERS"] == "1"
+    assert not [name for name in found if name.startswith(("MILLRACE_KAFKA", "MILLRACE_CATALOG"))]
+
+
+def test_every_variable_is_a_setting_of_the_package():
+    from millrace.settings import Settings
+
+    found = environment(api({"api": {"auth": {"enabled": True}, "corsOrigins": ["https://a.example.com"]}}))
+    assert found["MILLRACE_API_CORS_ORIGINS"] == "https://a.example.com"
+    assert {name.removeprefix("MILLRACE_").lower() for name in found} <= Settings.model_fields.keys()
+
+
+def test_the_numbers_of_the_values_reach_the_pod_in_full():
+    found = environment(api({"api": {"bodyLimit": 50_000_000, "listLimit": 1_000_000}}))
+    assert found["MILLRACE_API_BODY_LIMIT"] == "50000000"
+    assert found["MILLRACE_API_LIST_LIMIT"] == "1000000"
+
+
+def test_the_autoscaler_alone_says_how_many_pods_there_are():
+    objects = api()
+    assert "replicas" not in one(objects, "Deployment")["spec"]
+    assert one(objects, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"] == "millrace-api"
+    fixed = api({"api": {"autoscaling": {"enabled": False}, "replicas": 4}})
+    assert one(fixed, "Deployment")["spec"]["replicas"] == 4
+    assert not of_kind(fixed, "HorizontalPodAutoscaler")
+
+
+def test_the_autoscaler_adds_fast_and_removes_slowly():
+    behavior = one(api(), "HorizontalPodAutoscaler")["spec"]["behavior"]
+    assert behavior["scaleUp"]["stabilizationWindowSeconds"] == 0
+    assert behavior["scaleDown"] == {
+        "stabilizationWindowSeconds": 300,
+        "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}],
+    }
+
+
+def test_the_autoscaler_follows_requests_where_that_is_wanted():
+    values = {"api": {"autoscaling": {"requestsPerSecond": 1500}}, "monitoring": {"serviceMonitor": {"enabled": True}}}
+    cpu, requests = one(api(values), "HorizontalPodAutoscaler")["spec"]["metrics"]
+    assert cpu["resource"]["name"] == "cpu"
+    assert requests["pods"]["target"] == {"type": "AverageValue", "averageValue": "1500"}
+
+
+def test_a_drained_node_leaves_a_pod():
+    budget = one(api(), "PodDisruptionBudget")["spec"]
+    assert budget["minAvailable"] == 1
+    assert budget["selector"] == one(api(), "Deployment")["spec"]["selector"]
+
+
+def test_pods_stand_on_different_nodes_and_zones():
+    constraints = one(api(), "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert [item["topologyKey"] for item in constraints] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert (
+        one(api({"api": {"spread": {"enabled": False}}}), "Deployment")["spec"]["template"]["spec"].get(
+            "topologySpreadConstraints"
+        )
+        is None
+    )
+
+
+def test_the_service_leads_to_the_pods():
+    service, pods = one(api(), "Service"), one(api(), "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= pods.items()
+    assert service["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "http", "appProtocol": "http"}]
+
+
+def test_only_port_8000_is_open_and_only_storage_is_asked():
+    spec = one(api(), POLICY)["spec"]
+    assert spec["ingress"] == [{"ports": [{"protocol": "TCP", "port": 8000}]}]
+    dns, storage = spec["egress"]
+    assert {port["port"] for port in dns["ports"]} == {53}
+    assert storage["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "minio"
+    assert not of_kind(api({"networkPolicy": {"enabled": False}}), POLICY)
+
+
+def test_peers_are_let_in_and_helm_test_with_them():
+    gateways = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}}
+    (rule,) = one(api({"api": {"networkPolicy": {"from": [gateways]}}}), POLICY)["spec"]["ingress"]
+    assert rule["from"][0] == gateways
+    tester = one(render(only="tests"), "Pod")["metadata"]["labels"]
+    assert rule["from"][1]["podSelector"]["matchLabels"].items() <= tester.items()
+
+
+def test_storage_outside_is_reached_by_its_port():
+    external = {"enabled": True, "endpoint": "http://s3.example.com:8333", "existingSecret": "login"}
+    _, storage = one(api({"storage": {"external": external}}), POLICY)["spec"]["egress"]
+    assert storage == {"ports": [{"protocol": "TCP", "port": 8333}]}
+    _, storage = one(api({"storage": {"external": {"enabled": True}}}), POLICY)["spec"]["egress"]
+    assert [port["port"] for port in storage["ports"]] == [443, 80]
+
+
+def test_the_service_account_carries_the_cloud_s_annotations_and_its_own_win():
+    role = "eks.amazonaws.com/role-arn"
+    external = {"enabled": True, "serviceAccountAnnotations": {role: "all", "other": "x"}}
+    values = {"storage": {"external": external}, "api": {"serviceAccount": {"annotations": {role: "reader"}}}}
+    assert one(api(values), "ServiceAccount")["metadata"]["annotations"] == {role: "reader", "other": "x"}
+
+
+def test_keys_are_made_once_and_never_by_default():
+    assert not of_kind(api(), "Secret")
+    objects = api({"api": {"auth": {"enabled": True}}})
+    secret = one(objects, "Secret")
+    data = {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
+    assert data["keys"] == f"{data['api-key']},{data['metrics-key']}"
+    assert min(len(data["api-key"]), len(data["metrics-key"])) >= 40
+    assert secret["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert environment(objects)["MILLRACE_API_KEYS"] == {"secretKeyRef": {"name": "millrace-api-keys", "key": "keys"}}
+
+
+def test_other_keys_bring_other_pods():
+    objects = api({"api": {"auth": {"enabled": True}}})
+    assert one(objects, "Deployment")["spec"]["template"]["metadata"]["annotations"]["checksum/keys"]
+    own = api({"api": {"auth": {"enabled": True, "existingSecret": "mine"}}})
+    assert environment(own)["MILLRACE_API_KEYS"]["secretKeyRef"]["name"] == "mine"
+    assert not of_kind(own, "Secret")
+
+
+def test_nothing_of_it_is_there_when_it_is_switched_off():
+    assert api({"api": {"enabled": False}}) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"autoscaling": {"minReplicas": 5, "maxReplicas": 2}}, ["minReplicas is 5", "maxReplicas is 2"]),
+        ({"autoscaling": {"requestsPerSecond": 9}}, ["requestsPerSecond is 9", "serviceMonitor.enabled is false"]),
+        ({"podDisruptionBudget": {"minAvailable": 2}}, ["minAvailable is 2", "minReplicas is 2"]),
+        ({"autoscaling": {"enabled": False}, "replicas": 1}, ["minAvailable is 1", "api.replicas is 1"]),
+        ({"drain": {"preStopSeconds": 30}}, ["graceSeconds is 35", "preStopSeconds is 30", "at least 50"]),
+        ({"service": {"nodePort": 30080}}, ["service.type is ClusterIP", "nodePort is 30080"]),
+        ({"auth": {"existingSecret": "mine"}}, ['existingSecret is "mine"', "auth.enabled is false"]),
+        ({"replicas": -1}, ["replicas"]),
+        ({"relpicas": 3}, ["relpicas"]),
+    ],
+)
+def test_impossible_values_are_refused_with_a_sentence(values, named):
+    with pytest.raises(Refused) as refused:
+        render({"api": values})
+    assert all(part in str(refused.value) for part in named), str(refused.value)

@@ -1,0 +1,178 @@
+"""Ingest as Job and CronJob."""
+
+import pytest
+
+from tests.chart.render import Refused, of_kind, one, render
+from tests.chart.test_schemas import faults
+
+S3 = {"name": "first", "workload": "courses", "source": "s3://incoming/courses.csv"}
+MADE = {"name": "made", "workload": "products", "generate": {"rows": 2_000_000}}
+
+
+def ingest(*jobs, **values):
+    objects = render({"ingest": {"jobs": list(jobs)}} | values, only="ingest")
+    assert [fault for item in objects for fault in faults(item)] == []
+    return objects
+
+
+def pod(*jobs, **values):
+    return one(ingest(*jobs, **values), "Job")["spec"]["template"]["spec"]
+
+
+def environment(spec):
+    return {item["name"]: item for item in spec["containers"][0]["env"]}
+
+
+def test_nothing_is_ingested_by_default():
+    assert ingest() == []
+
+
+def test_a_source_is_read_by_the_command():
+    job = one(ingest(S3), "Job")
+    assert job["metadata"]["labels"]["millrace.io/ingest"] == "first"
+    spec = job["spec"]["template"]["spec"]
+    assert spec["containers"][0]["args"] == ["ingest", "courses", "s3://incoming/courses.csv", "--json"]
+    assert spec["containers"][0]["image"] == "localhost/millrace-ingest:0.1.0"
+    assert "initContainers" not in spec
+
+
+def test_pace_limit_and_arguments_reach_the_command():
+    spec = pod(S3 | {"rate": "100/s", "randomPauses": True, "limit": 1_000_000, "args": ["--again"]})
+    assert spec["containers"][0]["args"][3:] == [
+        "--rate=100/s",
+        "--random-pauses",
+        "--limit=1000000",
+        "--again",
+        "--json",
+    ]
+
+
+def test_generated_records_are_made_first_and_read_then():
+    spec = pod(MADE)
+    (maker,), (reader,) = spec["initContainers"], spec["containers"]
+    assert maker["args"] == ["generate", "products", "--rows=2000000", "--seed=7", "--out=/data/records.csv"]
+    assert reader["args"][:3] == ["ingest", "products", "/data/records.csv"]
+    assert {"name": "data", "mountPath": "/data"} in maker["volumeMounts"]
+    assert {"name": "data", "mountPath": "/data", "readOnly": True} in reader["volumeMounts"]
+    assert not [item for item in maker["env"] if "valueFrom" in item]
+
+
+def test_the_commands_exist():
+    from typer.testing import CliRunner
+
+    from millrace.cli.main import app
+
+    for arguments in (pod(MADE)["initContainers"][0]["args"], pod(S3 | {"rate": "1/s"})["containers"][0]["args"]):
+        options = [word.split("=")[0] for word in arguments if word.startswith("--")]
+        shown = CliRunner().invoke(app, [arguments[0], "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output
+        assert [word for word in options if word not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("where", "volume"),
+    [
+        ({"configMap": "files"}, {"configMap": {"name": "files"}}),
+        ({"persistentVolumeClaim": "files"}, {"persistentVolumeClaim": {"claimName": "files", "readOnly": True}}),
+    ],
+)
+def test_a_mounted_file_is_read_only(where, volume):
+    spec = pod({"name": "file", "workload": "courses", "source": "/data/a.csv"} | where)
+    assert {"name": "data"} | volume in spec["volumes"]
+    assert {"name": "data", "mountPath": "/data", "readOnly": True} in spec["containers"][0]["volumeMounts"]
+
+
+def test_a_schedule_makes_a_cron_job_that_does_not_overlap():
+    objects = ingest(S3 | {"schedule": "0 1 * * *", "timeZone": "Europe/Berlin", "suspend": True})
+    assert not of_kind(objects, "Job")
+    spec = one(objects, "CronJob", "millrace-ingest-first")["spec"]
+    assert spec["schedule"] == "0 1 * * *"
+    assert spec["timeZone"] == "Europe/Berlin"
+    assert spec["suspend"] is True
+    assert spec["concurrencyPolicy"] == "Forbid"
+
+
+def test_another_definition_makes_another_job_and_the_same_one_the_same():
+    names = [one(ingest(job), "Job")["metadata"]["name"] for job in (S3, S3, S3 | {"limit": 5})]
+    assert names[0] == names[1] != names[2]
+    assert all(name.startswith("millrace-ingest-first-") for name in names)
+
+
+def test_a_new_chart_version_alone_makes_no_new_job():
+    template = one(ingest(S3), "Job")["spec"]["template"]
+    assert "helm.sh/chart" not in template["metadata"]["labels"]
+
+
+def test_bad_input_is_not_tried_again_and_a_lost_node_does_not_count():
+    spec = one(ingest(S3), "Job")["spec"]
+    ignored, failed = spec["podFailurePolicy"]["rules"]
+    assert ignored["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
+    assert failed["onExitCodes"]["values"] == [2, 4]
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+    assert "ttlSecondsAfterFinished" not in spec
+
+
+def test_those_exit_codes_are_bad_input_and_corrupt_data():
+    from millrace.errors import BadInput, Corrupt
+
+    assert [BadInput.exit_code, Corrupt.exit_code] == [2, 4]
+
+
+def test_it_logs_in_to_the_brokers_and_knows_storage_only_for_a_source_in_it():
+    found = environment(pod(S3))
+    assert found["MILLRACE_KAFKA_BOOTSTRAP"]["value"] == "millrace-kafka-bootstrap:9093"
+    assert found["MILLRACE_KAFKA_USERNAME"]["value"] == "millrace-ingest"
+    assert found["MILLRACE_KAFKA_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "millrace-ingest"
+    assert "MILLRACE_S3_SECRET_KEY" in found
+    assert "MILLRACE_S3_SECRET_KEY" not in environment(pod(MADE))
+    assert {"name": "kafka-ca", "mountPath": "/etc/millrace/kafka", "readOnly": True} in (
+        pod(S3)["containers"][0]["volumeMounts"]
+    )
+
+
+def test_a_pod_meets_the_restricted_standard_and_holds_no_token():
+    spec = pod(MADE)
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["serviceAccountName"] == "millrace-ingest"
+    assert spec["securityContext"]["runAsUser"] == 10001
+    for container in spec["initContainers"] + spec["containers"]:
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["resources"]["limits"]
+
+
+def test_brokers_are_reached_by_their_pods_or_by_their_port():
+    rules = one(ingest(S3), "NetworkPolicy")["spec"]["egress"]
+    assert rules[1]["to"][0]["podSelector"]["matchLabels"]["strimzi.io/kind"] == "Kafka"
+    external = {"enabled": True, "bootstrap": "a.example.com:9098,b.example.com:9098", "saslMechanism": "AWS_MSK_IAM"}
+    rules = one(ingest(S3, kafka={"external": external}), "NetworkPolicy")["spec"]["egress"]
+    assert rules[1] == {"ports": [{"protocol": "TCP", "port": 9098}]}
+
+
+def test_every_value_fits_kubernetes_schema():
+    job = S3 | {"schedule": "@hourly", "env": [{"name": "A", "value": "b"}]}
+    values = {"ttlSecondsAfterFinished": 1_000_000, "jobs": [job, MADE | {"suspend": True}]}
+    objects = render({"ingest": values}, only="ingest")
+    assert [fault for item in objects for fault in faults(item)] == []
+    assert one(objects, "Job")["spec"]["ttlSecondsAfterFinished"] == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("jobs", "named"),
+    [
+        ([S3, S3], ['two entries with the name "first"']),
+        ([S3 | {"workload": "boats"}], ['"boats"', "courses, products"]),
+        ([S3 | {"generate": {"rows": 1}}], ["s3://incoming/courses.csv", ".generate is set"]),
+        ([{"name": "a", "workload": "courses"}], [".source is empty", ".generate is not set"]),
+        ([S3 | {"configMap": "files"}], ['"files"', "s3://incoming", "below /data/"]),
+        ([S3 | {"configMap": "a", "persistentVolumeClaim": "b"}], ['"a"', '"b"']),
+        ([S3 | {"source": "/data/a.csv"}], ["/data/a.csv", "configMap"]),
+        ([MADE | {"configMap": "files"}], ['"files"', ".generate is set"]),
+        ([S3 | {"randomPauses": True}], ["randomPauses is true", ".rate is empty"]),
+        ([S3 | {"timeZone": "UTC"}], ['timeZone is "UTC"', ".schedule is empty"]),
+        ([S3 | {"source": "ftp://x/y"}], ["source"]),
+        ([S3 | {"name": "Not A Name"}], ["name"]),
+    ],
+)
+def test_impossible_values_are_refused_with_a_sentence(jobs, named):
+    with pytest.raises(Refused) as refused:
+        ingest(*jobs)
+    assert all(part in str(refused.value) for part in named), str(refused.value)

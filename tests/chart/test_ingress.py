@@ -1,0 +1,74 @@
+"""The ways to the API from outside."""
+
+import pytest
+
+from tests.chart.render import Refused, of_kind, one, render
+
+HTTPS = {"name": "public", "namespace": "gateways", "sectionName": "https"}
+
+
+def outside(values=None, *profiles):
+    return render(values, *profiles, only="ingress")
+
+
+def test_nothing_leads_to_the_api_by_default():
+    assert outside() == []
+
+
+def test_on_kind_it_answers_as_millrace_localhost():
+    (rule,) = one(outside({}, "kind"), "Ingress")["spec"]["rules"]
+    assert rule["host"] == "millrace.localhost"
+    assert rule["http"]["paths"][0]["backend"]["service"] == {"name": "millrace-api", "port": {"name": "http"}}
+
+
+def test_class_certificate_and_annotations_are_the_user_s():
+    values = {
+        "enabled": True,
+        "className": "traefik",
+        "hosts": ["a.example.com", "b.example.com"],
+        "tls": [{"secretName": "cert", "hosts": ["a.example.com"]}],
+        "annotations": {"cert-manager.io/cluster-issuer": "letsencrypt"},
+    }
+    found = one(outside({"ingress": values}), "Ingress")
+    assert found["spec"]["ingressClassName"] == "traefik"
+    assert found["spec"]["tls"] == values["tls"]
+    assert found["metadata"]["annotations"] == values["annotations"]
+    assert [rule["host"] for rule in found["spec"]["rules"]] == values["hosts"]
+
+
+def test_a_route_belongs_to_its_gateways_and_leads_to_the_service():
+    values = {"enabled": True, "parentRefs": [HTTPS], "hostnames": ["a.example.com"], "timeout": "30s"}
+    spec = one(outside({"gateway": values, "api": {"service": {"port": 8080}}}), "HTTPRoute")["spec"]
+    assert spec["parentRefs"] == [HTTPS]
+    assert spec["hostnames"] == ["a.example.com"]
+    (rule,) = spec["rules"]
+    assert rule["backendRefs"] == [{"name": "millrace-api", "port": 8080}]
+    assert rule["timeouts"] == {"request": "30s"}
+
+
+def test_both_may_lead_to_it():
+    gateway = {"enabled": True, "parentRefs": [HTTPS]}
+    objects = outside({"gateway": gateway, "ingress": {"enabled": True, "hosts": ["a.example.com"]}})
+    assert len(of_kind(objects, "Ingress")) == len(of_kind(objects, "HTTPRoute")) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"ingress": {"enabled": True}}, ["ingress.enabled is true", "ingress.hosts is empty"]),
+        ({"gateway": {"enabled": True}}, ["gateway.enabled is true", "gateway.parentRefs is empty"]),
+        (
+            {"gateway": {"enabled": True, "parentRefs": [HTTPS]}, "api": {"enabled": False}},
+            ["gateway.enabled is true", "api.enabled is false"],
+        ),
+        (
+            {"ingress": {"enabled": True, "hosts": ["a.example.com"], "tls": [{"hosts": ["b.example.com"]}]}},
+            ["b.example.com", "a.example.com"],
+        ),
+        ({"ingress": {"enabled": True, "hosts": ["not a host"]}}, ["hosts"]),
+    ],
+)
+def test_impossible_values_are_refused_with_a_sentence(values, named):
+    with pytest.raises(Refused) as refused:
+        render(values)
+    assert all(part in str(refused.value) for part in named), str(refused.value)

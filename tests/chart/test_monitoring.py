@@ -1,0 +1,177 @@
+"""Monitors, alerts and dashboards, and that the numbers they read exist."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tests.chart.render import CHART, ROOT, Refused, of_kind, one, render
+
+ALL = {
+    "kafka": {"metrics": True, "exporter": {"enabled": True}},
+    "connect": {"metrics": True},
+    "monitoring": {
+        "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "alerts": {"enabled": True, "labels": {"release": "prometheus"}},
+        "dashboards": {"enabled": True},
+    },
+}
+WORDS = {
+    *("sum", "count", "rate", "increase", "absent", "time", "min", "max", "by", "le", "on", "histogram_quantile"),
+    "label_values",
+}
+
+
+def monitoring(values=None):
+    return render(values if values is not None else ALL, only="monitoring")
+
+
+def rules(objects):
+    return {rule["alert"]: rule for rule in one(objects, "PrometheusRule")["spec"]["groups"][0]["rules"]}
+
+
+def names(query):
+    """The metrics in a query: words that are neither functions, labels in brackets, nor in strings."""
+    bare = re.sub(r"\{[^{}]*\}|\[[^\[\]]*\]|\bby \([^()]*\)", " ", re.sub(r'"[^"]*"', '""', query))
+    return {word for word in re.findall(r"[a-zA-Z_:][a-zA-Z0-9_:]*", bare) if word not in WORDS}
+
+
+def served_by_the_api():
+    """Every sample name of the API's own metrics."""
+    from millrace.api.metrics import Metrics
+
+    suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}
+    return {family.name + suffix for family in Metrics().registry.collect() for suffix in suffixes.get(family.type, [])}
+
+
+def documented():
+    return yaml.safe_load((CHART / "files/metrics.yaml").read_text()).keys()
+
+
+def queries():
+    for name, alert in yaml.safe_load((CHART / "files/alerts.yaml").read_text())["alerts"].items():
+        yield name, re.sub(r"<\w+>", "0", alert["expr"])
+    for file in sorted((CHART / "files/dashboards").glob("*.json")):
+        board = json.loads(file.read_text())
+        for panel in board["panels"]:
+            for target in panel["targets"]:
+                yield f"{file.name}: {panel['title']}", target["expr"]
+        for variable in board["templating"]["list"]:
+            if variable["type"] == "query":
+                yield f"{file.name}: {variable['name']}", variable["query"].replace(", namespace", "")
+
+
+@pytest.mark.parametrize(("where", "query"), list(queries()))
+def test_every_number_exists(where, query):
+    found = names(query)
+    assert found
+    assert found - served_by_the_api() - documented() == set()
+
+
+def test_no_documented_number_is_unused():
+    assert documented() - set().union(*(names(query) for _, query in queries())) == set()
+
+
+def test_no_query_groups_by_a_label_that_the_api_lacks():
+    from millrace.api.metrics import Metrics
+
+    metrics = Metrics()
+    labels = {"pod", "le"}
+    for metric in (metrics.requests, metrics.seconds, metrics.rows, metrics.swaps, metrics.refused, metrics.version):
+        labels |= set(metric._labelnames)
+    for where, query in queries():
+        if "millrace_" in query:
+            for group in re.findall(r"by \(([^()]*)\)", query):
+                assert set(group.replace(" ", "").split(",")) <= labels, where
+
+
+def test_nothing_is_there_by_default():
+    assert monitoring({}) == []
+
+
+def test_the_api_is_scraped_behind_its_service():
+    monitor = one(monitoring(), "ServiceMonitor")
+    service = one(render(only="api"), "Service")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["port"] in [port["name"] for port in service["spec"]["ports"]]
+    assert endpoint["path"] == "/metrics"
+    assert "authorization" not in endpoint
+
+
+def test_prometheus_has_a_key_of_its_own_where_keys_are_asked_for():
+    (endpoint,) = one(monitoring(ALL | {"api": {"auth": {"enabled": True}}}), "ServiceMonitor")["spec"]["endpoints"]
+    assert endpoint["authorization"] == {
+        "type": "Bearer",
+        "credentials": {"name": "millrace-api-keys", "key": "metrics-key"},
+    }
+
+
+def test_brokers_connect_and_drivers_are_scraped_where_they_serve_numbers():
+    assert of_kind(monitoring(), "PodMonitor").keys() == {"millrace-kafka", "millrace-connect", "millrace-training"}
+    only_connect = ALL | {"kafka": {}}
+    assert of_kind(monitoring(only_connect), "PodMonitor").keys() == {"millrace-connect", "millrace-training"}
+
+
+def test_alerts_without_numbers_are_left_out():
+    everything = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["alerts"].keys()
+    assert rules(monitoring()).keys() == everything
+    fewer = rules(monitoring(ALL | {"kafka": {}, "connect": {}})).keys()
+    assert everything - fewer == {
+        "MillraceSinkBehind",
+        "MillraceSinkFailed",
+        "MillraceDeadLetters",
+        "MillracePartitionsUnderReplicated",
+    }
+
+
+def test_an_alert_has_a_sentence_a_cure_and_its_limits_filled_in():
+    values = ALL | {"monitoring": ALL["monitoring"] | {"alerts": {"enabled": True, "lag": 5_000_000}}}
+    found = rules(monitoring(values))
+    for rule in found.values():
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert rule["annotations"].keys() == {"summary", "description"}
+        assert not re.search(r"<\w+>", str(rule))
+    assert found["MillraceSinkBehind"]["expr"].endswith("> 5000000")
+    assert 'job="millrace-api"' in found["MillraceApiDown"]["expr"]
+
+
+def test_an_alert_may_be_switched_off():
+    alerts = ALL["monitoring"]["alerts"] | {"disabled": ["MillraceNoModel"]}
+    assert "MillraceNoModel" not in rules(monitoring(ALL | {"monitoring": ALL["monitoring"] | {"alerts": alerts}}))
+
+
+def test_the_dashboards_are_whole_json_and_current():
+    boards = of_kind(monitoring(), "ConfigMap")
+    assert boards.keys() == {"millrace-dashboard-api", "millrace-dashboard-pipeline"}
+    for board in boards.values():
+        assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
+        (text,) = board["data"].values()
+        assert json.loads(text)["panels"]
+    check = [sys.executable, str(ROOT / "tools/chart_dashboards.py"), "--check"]
+    assert subprocess.run(check, capture_output=True, text=True).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"alerts": {"enabled": True}}, ["alerts.enabled is true", "serviceMonitor.enabled", "podMonitor.enabled"]),
+        ({"alerts": {"disabled": ["NoSuchAlert"]}}, ['"NoSuchAlert"', "MillraceApiDown"]),
+        ({"serviceMonitor": {"interval": "often"}}, ["interval"]),
+        ({"alerts": {"errorRatio": 2}}, ["errorRatio"]),
+    ],
+)
+def test_impossible_values_are_refused_with_a_sentence(values, named):
+    with pytest.raises(Refused) as refused:
+        render({"monitoring": values})
+    assert all(part in str(refused.value) for part in named), str(refused.value)
+
+
+def test_a_monitor_of_nothing_is_refused():
+    with pytest.raises(Refused, match="there would be nothing to scrape"):
+        render({"monitoring": {"podMonitor": {"enabled": True}}, "training": {"enabled": False}})

@@ -1,0 +1,207 @@
+"""Trainings and compaction as Spark applications, and what their pods may do."""
+
+import pytest
+
+from tests.chart.render import Refused, of_kind, one, render
+from tests.chart.test_schemas import faults
+
+APPLICATION, SCHEDULED = "SparkApplication", "ScheduledSparkApplication"
+
+
+def training(values=None, *profiles):
+    return render({"training": values or {}}, *profiles, only="training")
+
+
+def courses(values=None):
+    return one(training(values), APPLICATION, "millrace-train-courses")["spec"]
+
+
+def test_every_workload_has_an_application_of_its_own():
+    assert of_kind(training(), APPLICATION).keys() == {"millrace-train-courses", "millrace-train-products"}
+    chosen = render({"workloads": ["products"]}, only="training")
+    assert of_kind(chosen, APPLICATION).keys() == {"millrace-train-products"}
+
+
+def test_it_runs_our_script_in_our_image():
+    spec = courses()
+    assert spec["type"] == "Python"
+    assert spec["mode"] == "cluster"
+    assert spec["sparkVersion"] == "4.0.4"
+    assert spec["image"] == "localhost/millrace-spark:0.1.0"
+    assert spec["mainApplicationFile"] == "local:///opt/millrace/spark-apps/train.py"
+    assert spec["arguments"] == ["courses", "--window", "all"]
+
+
+def test_its_arguments_are_those_that_the_script_takes():
+    given = {"windows": ["1/3", "all"], "arguments": ["--accept-gaps"], "workloads": {"courses": {"models": ["price"]}}}
+    found = courses(given)["arguments"]
+    assert found == ["courses", "--window", "1/3", "--window", "all", "--model", "price", "--accept-gaps"]
+    assert courses({"follow": "2000rows"})["arguments"][-3:] == ["--follow", "--every", "2000rows"]
+
+
+def test_the_spark_of_the_values_is_the_spark_of_the_package():
+    import pyspark
+
+    assert courses()["sparkVersion"] == pyspark.__version__
+
+
+def test_a_failure_is_tried_again_a_few_times():
+    assert courses()["restartPolicy"] == {
+        "type": "OnFailure",
+        "onFailureRetries": 3,
+        "onFailureRetryInterval": 120,
+        "onSubmissionFailureRetries": 5,
+        "onSubmissionFailureRetryInterval": 20,
+    }
+
+
+def test_executors_come_and_go_or_are_fixed():
+    allocation = courses()["dynamicAllocation"]
+    assert allocation["enabled"] is allocation["shuffleTrackingEnabled"] is True
+    assert "instances" not in courses()["executor"]
+    fixed = courses({"dynamicAllocation": {"enabled": False}, "executor": {"instances": 3}})
+    assert "dynamicAllocation" not in fixed
+    assert fixed["executor"]["instances"] == 3
+
+
+def test_a_schedule_makes_a_scheduled_application_that_does_not_overlap():
+    objects = training({"schedule": "0 2 * * *", "timeZone": "Europe/Berlin"})
+    assert not of_kind(objects, APPLICATION)
+    spec = one(objects, SCHEDULED, "millrace-train-courses")["spec"]
+    assert spec["schedule"] == "0 2 * * *"
+    assert spec["timeZone"] == "Europe/Berlin"
+    assert spec["concurrencyPolicy"] == "Forbid"
+    assert spec["template"] == courses()
+
+
+def test_one_workload_may_have_values_of_its_own():
+    own = {"courses": {"schedule": "@daily", "executor": {"memory": "3g"}}, "products": {"enabled": False}}
+    objects = training({"workloads": own})
+    assert not of_kind(objects, APPLICATION)
+    spec = one(objects, SCHEDULED, "millrace-train-courses")["spec"]["template"]
+    assert spec["executor"]["memory"] == "3g"
+    assert spec["executor"]["memoryOverhead"] == "512m"
+    assert "millrace-train-products" not in of_kind(objects, SCHEDULED)
+
+
+@pytest.mark.parametrize("role", ["driver", "executor"])
+def test_its_pods_meet_the_restricted_standard(role):
+    pod = courses()[role]
+    assert pod["podSecurityContext"]["runAsNonRoot"] is True
+    assert pod["podSecurityContext"]["runAsUser"] == 185
+    assert pod["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pod["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert pod["coreLimit"]
+    assert pod["memory"]
+
+
+@pytest.mark.parametrize("role", ["driver", "executor"])
+def test_what_spark_writes_has_a_place_beside_the_read_only_root(role):
+    spec = courses()
+    mounts = {item["name"]: item["mountPath"] for item in spec[role]["volumeMounts"]}
+    assert mounts == {"tmp": "/tmp", "work": "/opt/spark/work-dir", "spark-local-dir-1": "/var/spark"}
+    assert {item["name"] for item in spec["volumes"]} == mounts.keys()
+    assert "-Djava.io.tmpdir=/tmp" in spec[role]["javaOptions"]
+    assert spec["sparkConf"]["spark.sql.warehouse.dir"].startswith("/tmp/")
+
+
+def test_passwords_are_references_and_executors_know_no_catalog():
+    driver = {item["name"]: item for item in courses()["driver"]["env"]}
+    executor = {item["name"]: item for item in courses()["executor"]["env"]}
+    assert driver["MILLRACE_CATALOG_PASSWORD"]["valueFrom"]["secretKeyRef"] == {
+        "name": "millrace-catalog",
+        "key": "password",
+    }
+    assert executor.keys() == {"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert executor.keys() < driver.keys()
+    for item in (driver | executor).values():
+        assert ("SECRET" in item["name"] or "PASSWORD" in item["name"]) <= ("valueFrom" in item)
+
+
+def test_with_a_workload_identity_there_are_no_keys():
+    external = {"enabled": True, "region": "eu-west-1", "serviceAccountAnnotations": {"role": "x"}}
+    objects = render({"storage": {"external": external}}, only="training")
+    spec = one(objects, APPLICATION, "millrace-train-courses")["spec"]
+    assert spec["executor"]["env"] == [{"name": "AWS_REGION", "value": "eu-west-1"}]
+    accounts = of_kind(objects, "ServiceAccount")
+    assert all(item["metadata"]["annotations"] == {"role": "x"} for item in accounts.values())
+
+
+def test_the_driver_may_make_executors_and_executors_may_do_nothing():
+    objects = training()
+    accounts = of_kind(objects, "ServiceAccount")
+    assert courses()["driver"]["serviceAccount"] == "millrace-train"
+    assert courses()["executor"]["serviceAccount"] == "millrace-train-executor"
+    assert accounts["millrace-train"]["automountServiceAccountToken"] is True
+    assert accounts["millrace-train-executor"]["automountServiceAccountToken"] is False
+    (rule,) = one(objects, "Role")["rules"]
+    assert rule["resources"] == ["pods", "services", "configmaps", "persistentvolumeclaims"]
+    (subject,) = one(objects, "RoleBinding")["subjects"]
+    assert subject == {"kind": "ServiceAccount", "name": "millrace-train", "namespace": "millrace"}
+
+
+def test_its_pods_are_those_of_the_network_policy_by_the_ports_that_spark_is_told():
+    spec = one(training(), "NetworkPolicy")["spec"]
+    for role in ("driver", "executor"):
+        assert spec["podSelector"]["matchLabels"].items() <= courses()[role]["labels"].items()
+    conf = courses()["sparkConf"]
+    told = {int(value) for key, value in conf.items() if key.endswith(".port")}
+    assert {port["port"] for port in spec["ingress"][0]["ports"]} == told
+
+
+def test_settings_of_the_user_win_over_those_of_the_chart():
+    conf = courses({"sparkConf": {"spark.driver.port": 7000, "spark.sql.shuffle.partitions": 64}})["sparkConf"]
+    assert conf["spark.driver.port"] == "7000"
+    assert conf["spark.sql.shuffle.partitions"] == "64"
+
+
+def test_compaction_runs_at_night_for_all_workloads():
+    spec = one(training(), SCHEDULED, "millrace-compact")["spec"]
+    assert spec["schedule"] == "30 3 * * *"
+    assert spec["template"]["mainApplicationFile"].endswith("/compact.py")
+    assert spec["template"]["arguments"] == ["courses", "products", "--keep-days", "7"]
+    assert spec["template"]["driver"] == courses()["driver"]
+
+
+def test_compaction_goes_on_without_trainings():
+    objects = training({"enabled": False})
+    assert of_kind(objects, SCHEDULED).keys() == {"millrace-compact"}
+    assert of_kind(objects, "ServiceAccount").keys() == {"millrace-train", "millrace-train-executor"}
+    assert render({"training": {"enabled": False}, "compaction": {"enabled": False}}, only="training") == []
+
+
+def test_every_value_fits_the_operator_s_schema():
+    place = {
+        "nodeSelector": {"a": "b"},
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "low",
+    }
+    pod = {"scheduling": place, "annotations": {"a": "b"}, "javaOptions": "-XX:+UseG1GC"}
+    values = {"driver": pod, "executor": pod, "suspend": True, "timeToLiveSeconds": 0}
+    objects = render({"training": values, "image": {"pullSecrets": ["login"]}}, only="training")
+    assert [fault for item in objects for fault in faults(item)] == []
+    spec = one(objects, APPLICATION, "millrace-train-courses")["spec"]
+    assert spec["suspend"] is True
+    assert spec["imagePullSecrets"] == ["login"]
+    assert "timeToLiveSeconds" not in spec
+    assert spec["driver"]["nodeSelector"] == spec["executor"]["nodeSelector"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"dynamicAllocation": {"minExecutors": 5}}, ["minExecutors is 5", "maxExecutors is 4"]),
+        ({"dynamicAllocation": {"initialExecutors": 9}}, ["initialExecutors is 9", "1 and 4"]),
+        ({"follow": "10m", "schedule": "@daily"}, ['follow is "10m"', 'schedule is "@daily"']),
+        ({"workloads": {"boats": {}}}, ['"boats"', "courses, products"]),
+        ({"models": ["price"]}, ['"price"', "products has [price_rating"]),
+        ({"follow": "soon"}, ["follow"]),
+        ({"schedule": "at night"}, ["schedule"]),
+        ({"workloads": {"courses": {"drvier": {}}}}, ["drvier"]),
+    ],
+)
+def test_impossible_values_are_refused_with_a_sentence(values, named):
+    with pytest.raises(Refused) as refused:
+        training(values)
+    assert all(part in str(refused.value) for part in named), str(refused.value)
