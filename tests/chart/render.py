@@ -43,7 +43,7 @@ def render(
     return list(_rendered(json.dumps(values or {}, sort_keys=True), profiles, name, only, chart))
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def _rendered(values: str, profiles: tuple[str, ...], name: str, only: str | None, chart: Path) -> tuple[Object, ...]:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(values)

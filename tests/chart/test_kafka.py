@@ -1,0 +1,169 @@
+"""templates/kafka: brokers, topics and users."""
+
+import re
+
+import pytest
+
+from tests.chart.profiles import EXTERNAL_KAFKA
+from tests.chart.render import of_kind, one, render
+
+COMPONENTS = ["api", "connect", "ingest", "provision", "train"]
+
+
+def kafka(values=None, *profiles):
+    return render(values, *profiles, only="kafka")
+
+
+def acls(component, values=None):
+    """{(type, name, pattern): operations} of a component's user."""
+    user = one(kafka(values), "KafkaUser", f"millrace-{component}")
+    return {
+        (rule["resource"]["type"], rule["resource"].get("name"), rule["resource"].get("patternType")): set(
+            rule["operations"]
+        )
+        for rule in user["spec"]["authorization"]["acls"]
+    }
+
+
+def test_the_only_listener_is_encrypted_and_asks_for_a_user():
+    (listener,) = one(kafka(), "Kafka")["spec"]["kafka"]["listeners"]
+    peers = listener.pop("networkPolicyPeers")
+    assert listener == {
+        "name": "tls",
+        "port": 9093,
+        "type": "internal",
+        "tls": True,
+        "authentication": {"type": "scram-sha-512"},
+    }
+    assert {"app.kubernetes.io/name": "millrace", "app.kubernetes.io/instance": "millrace"} in [
+        peer["podSelector"]["matchLabels"] for peer in peers
+    ]
+
+
+def test_records_are_kept_three_times_and_written_twice():
+    config = one(kafka(), "Kafka")["spec"]["kafka"]["config"]
+    assert config["default.replication.factor"] == config["transaction.state.log.replication.factor"] == 3
+    assert config["min.insync.replicas"] == config["transaction.state.log.min.isr"] == 2
+    assert config["auto.create.topics.enable"] is False
+    for topic in of_kind(kafka(), "KafkaTopic").values():
+        assert topic["spec"]["replicas"] == 3
+        assert topic["spec"]["config"]["min.insync.replicas"] == "2"
+
+
+def test_the_users_broker_settings_win():
+    config = one(kafka({"kafka": {"config": {"offsets.retention.minutes": 60}}}), "Kafka")["spec"]["kafka"]["config"]
+    assert config["offsets.retention.minutes"] == 60
+    assert config["min.insync.replicas"] == 2
+
+
+def test_one_pool_is_broker_and_controller_by_default():
+    pool = one(kafka(), "KafkaNodePool")
+    assert pool["metadata"]["name"] == "broker"
+    assert pool["metadata"]["labels"]["strimzi.io/cluster"] == "millrace"
+    assert pool["spec"]["roles"] == ["controller", "broker"]
+    assert pool["spec"]["replicas"] == 3
+    (volume,) = pool["spec"]["storage"]["volumes"]
+    assert volume["deleteClaim"] is False
+    assert volume["kraftMetadata"] == "shared"
+
+
+def test_in_production_controllers_stand_apart_and_zones_are_filled_evenly():
+    objects = kafka(None, "production")
+    pools = of_kind(objects, "KafkaNodePool")
+    assert {name: pool["spec"]["roles"] for name, pool in pools.items()} == {
+        "broker": ["broker"],
+        "controller": ["controller"],
+    }
+    spec = one(objects, "Kafka")["spec"]["kafka"]
+    assert spec["rack"] == {"topologyKey": "topology.kubernetes.io/zone"}
+    assert spec["config"]["replica.selector.class"].endswith("RackAwareReplicaSelector")
+    keys = [rule["topologyKey"] for rule in spec["template"]["pod"]["topologySpreadConstraints"]]
+    assert keys == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+
+
+def test_every_topic_of_the_chosen_workloads_is_there_under_a_name_that_kubernetes_takes():
+    topics = of_kind(kafka({"workloads": ["courses"]}), "KafkaTopic")
+    assert {topic["spec"]["topicName"] for topic in topics.values()} == {
+        "lake.control",
+        "ingest.receipts",
+        "connect.rejected",
+        "courses.records",
+        "courses.rejected",
+    }
+    assert all(re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", name) for name in topics)
+
+
+def test_partitions_come_from_the_values_where_the_topic_leaves_them_open():
+    topics = of_kind(kafka({"kafka": {"partitions": 7}}), "KafkaTopic")
+    partitions = {topic["spec"]["topicName"]: topic["spec"]["partitions"] for topic in topics.values()}
+    assert partitions["courses.records"] == 7
+    assert partitions["courses.rejected"] == partitions["lake.control"] == 1
+
+
+def test_no_topic_goes_with_the_release():
+    for topic in of_kind(kafka(), "KafkaTopic").values():
+        assert topic["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+@pytest.mark.parametrize(("values", "kept"), [({}, False), ({"kafka": {"keepOnUninstall": True}}, True)])
+def test_brokers_outlive_the_release_where_it_is_wanted(values, kept):
+    for kind in ("Kafka", "KafkaNodePool"):
+        annotations = one(kafka(values), kind)["metadata"].get("annotations", {})
+        assert ("helm.sh/resource-policy" in annotations) is kept
+
+
+def test_each_component_has_a_user_with_a_password_of_the_operators_making():
+    users = of_kind(kafka(), "KafkaUser")
+    assert sorted(users) == [f"millrace-{component}" for component in COMPONENTS]
+    for user in users.values():
+        assert user["spec"]["authentication"] == {"type": "scram-sha-512"}
+        assert user["spec"]["authorization"]["type"] == "simple"
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_nobody_may_do_everything(component):
+    for (kind, name, _), operations in acls(component).items():
+        assert kind != "cluster"
+        assert name not in (None, "*", "")
+        assert not operations & {"All", "Alter", "AlterConfigs", "Delete", "ClusterAction"}
+
+
+@pytest.mark.parametrize("component", ["api", "provision", "train"])
+def test_those_who_only_look_may_not_write(component):
+    assert not any(operations & {"Write", "Create"} for operations in acls(component).values())
+
+
+def test_ingest_writes_records_and_reads_what_it_must_find_again():
+    rules = acls("ingest")
+    assert rules["topic", "courses.records", "literal"] == {"Describe", "Write"}
+    assert rules["topic", "courses.rejected", "literal"] == {"Describe", "Read", "Write"}
+    assert rules["topic", "ingest.receipts", "literal"] == {"Describe", "Read", "Write"}
+    assert rules["topic", "connect.rejected", "literal"] == {"Describe", "Read"}
+    assert not [rule for rule in rules if rule[0] != "topic"]
+
+
+def test_connect_has_its_topics_and_what_the_iceberg_sink_needs():
+    rules = acls("connect")
+    for name in ("connect.configs", "connect.offsets", "connect.status"):
+        assert rules["topic", name, "literal"] >= {"Create", "Describe", "Read", "Write"}
+    assert rules["group", "millrace-connect", "literal"] == {"Describe", "Read"}
+    assert rules["topic", "courses.records", "literal"] == {"Describe", "Read"}
+    assert rules["topic", "lake.control", "literal"] == {"Describe", "Read", "Write"}
+    assert rules["topic", "connect.rejected", "literal"] == {"Describe", "Write"}
+    # The sink's consumer group, its coordinator's, and the workers' on the control topic.
+    assert rules["group", "connect-lake-", "prefix"] == {"Describe", "Read"}
+    assert rules["group", "cg-control-", "prefix"] == {"Describe", "Read"}
+    assert rules["transactionalId", "lake-", "prefix"] == {"Describe", "Write"}
+
+
+def test_the_transactions_of_each_sink_are_within_the_prefix_of_the_rule():
+    for connector in of_kind(render(only="connect"), "KafkaConnector").values():
+        assert connector["spec"]["config"]["iceberg.coordinator.transactional.prefix"].startswith("lake-")
+
+
+def test_a_workload_that_is_not_chosen_may_not_be_written():
+    assert ("topic", "products.records", "literal") not in acls("ingest", {"workloads": ["courses"]})
+
+
+def test_with_an_external_kafka_there_are_no_brokers_topics_or_users():
+    assert kafka(EXTERNAL_KAFKA) == []

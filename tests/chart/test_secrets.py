@@ -1,0 +1,37 @@
+"""templates/secrets: made once, kept, or somebody else's."""
+
+import base64
+
+from tests.chart.profiles import EXTERNAL_CATALOG, EXTERNAL_STORAGE
+from tests.chart.render import of_kind, render
+
+
+def test_what_nobody_gives_is_made_long_and_kept():
+    secrets = of_kind(render(only="secrets"), "Secret")
+    assert set(secrets) == {"millrace-catalog", "millrace-s3"}
+    for item in secrets.values():
+        assert item["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+        assert all(len(base64.b64decode(value)) >= 20 for value in item["data"].values())
+    assert set(secrets["millrace-s3"]["data"]) == {"access-key", "secret-key"}
+
+
+def test_two_installations_get_different_passwords():
+    first = of_kind(render(only="secrets"), "Secret")["millrace-catalog"]["data"]
+    second = of_kind(render(name="millrace-two", only="secrets"), "Secret")["millrace-two-catalog"]["data"]
+    assert first != second
+
+
+def test_a_secret_that_is_there_already_is_used_and_not_made():
+    values = {
+        "catalog": {"existingSecret": "my-catalog"},
+        "storage": {"minio": {"existingSecret": "my-keys"}},
+    }
+    assert render(values, only="secrets") == []
+    text = str(render(values))
+    assert "my-catalog" in text
+    assert "my-keys" in text
+    assert "'millrace-s3'" not in text
+
+
+def test_for_what_is_outside_no_secret_is_made():
+    assert render(EXTERNAL_CATALOG | EXTERNAL_STORAGE, only="secrets") == []

@@ -1,0 +1,103 @@
+"""Pod Security "restricted" for every pod that comes of the chart, and no password in any text."""
+
+import json
+import re
+
+import pytest
+
+from tests.chart.pods import CONTAINER, containers, pods, strimzi_templates
+from tests.chart.profiles import PROFILES
+from tests.chart.render import render
+
+profiles = pytest.mark.parametrize("profile", PROFILES)
+
+
+def rendered(profile):
+    values, files = PROFILES[profile]
+    return render(values, *files)
+
+
+@profiles
+def test_pods_run_as_a_user_without_privileges_on_a_read_only_disk(profile):
+    for name, pod in pods(rendered(profile)):
+        security = pod["securityContext"]
+        assert security["runAsNonRoot"], name
+        assert security["runAsUser"] > 0, name
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in containers(pod):
+            assert container["securityContext"].items() >= CONTAINER.items(), name
+            mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
+            assert "/tmp" in mounts, f"{name} cannot write anywhere"
+
+
+@profiles
+def test_every_container_has_requests_and_limits(profile):
+    for name, pod in pods(rendered(profile)):
+        for container in containers(pod):
+            for kind in ("requests", "limits"):
+                assert set(container["resources"][kind]) >= {"cpu", "memory"}, name
+
+
+@profiles
+def test_no_pod_holds_a_token_of_the_api_server(profile):
+    for name, pod in pods(rendered(profile)):
+        assert pod["automountServiceAccountToken"] is False, name
+
+
+@profiles
+def test_strimzis_pods_are_restricted_too(profile):
+    for item in rendered(profile):
+        if item["kind"] not in ("Kafka", "KafkaConnect"):
+            continue
+        for pod, found in strimzi_templates(item):
+            assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+            assert found
+            for container in found:
+                assert container["securityContext"] == CONTAINER
+
+
+@profiles
+def test_every_strimzi_container_has_limits(profile):
+    for item in rendered(profile):
+        spec = item.get("spec", {})
+        if item["kind"] == "Kafka":
+            operators = [spec["entityOperator"]["topicOperator"], spec["entityOperator"]["userOperator"]]
+            parts = operators + list(filter(None, [spec.get("kafkaExporter")]))
+        else:
+            parts = [spec] if item["kind"] in ("KafkaConnect", "KafkaNodePool") else []
+        for part in parts:
+            assert set(part["resources"]["limits"]) >= {"cpu", "memory"}, item["metadata"]["name"]
+
+
+@profiles
+def test_passwords_are_only_ever_references(profile):
+    secret = re.compile(r"password|secret.?key|access.?key|api.?keys", re.IGNORECASE)
+
+    def walk(part, where):
+        if isinstance(part, dict):
+            if secret.search(str(part.get("name", ""))):
+                assert not part.get("value"), f"{where}: {part}"
+            for key, value in part.items():
+                if secret.search(key) and isinstance(value, str):
+                    assert value.startswith("${env:") or value in ("password", "Secret"), f"{where}.{key}: {value}"
+                walk(value, f"{where}.{key}")
+        elif isinstance(part, list):
+            for value in part:
+                walk(value, where)
+
+    for item in rendered(profile):
+        if item["kind"] not in ("Secret", "ConfigMap"):
+            walk(item.get("spec", {}), f"{item['kind']} {item['metadata']['name']}")
+
+
+@profiles
+def test_a_generated_secret_appears_in_no_other_object(profile):
+    objects = rendered(profile)
+    made = [value for item in objects if item["kind"] == "Secret" for value in item["data"].values()]
+    text = json.dumps([item for item in objects if item["kind"] != "Secret"])
+    assert not [value for value in made if value in text]
+
+
+def test_names_stay_short_enough_for_what_the_operators_append():
+    for item in render({}, name="r" * 53):
+        assert len(item["metadata"]["name"]) <= 63, item["metadata"]["name"]
