@@ -1,6 +1,13 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# Of the images and the release: the container engine, where images are called what, and which cluster gets them.
+ENGINE ?= docker
+REGISTRY ?= localhost
+TAG ?= 0.1.0
+NAMESPACE ?= millrace
+VALUES ?= charts/millrace/values-kind.yaml
+IMAGES := api ingest connect spark
 
 .venv/run: requirements/run.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
@@ -15,7 +22,7 @@ BIN := .venv/bin
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.lock
 	@touch $@
 
-.PHONY: help setup demo stop test lint bench minio helm locks clean
+.PHONY: help setup demo stop test lint bench minio helm kind-up operators images deploy chart-files locks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,8 +53,29 @@ helm:  ## build helm with Go into the cache, where none is installed; the chart'
 	  -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34" \
 	  helm.sh/helm/v3/cmd/helm@v3.19.0
 
+kind-up:  ## make a Kubernetes cluster of one node with kind
+	kind get clusters | grep -qx millrace || kind create cluster --config k8s/kind/cluster.yaml
+	kubectl config use-context kind-millrace
+
+operators:  ## install Strimzi and spark-operator, pinned
+	NAMESPACE=$(NAMESPACE) k8s/operators/install.sh
+
+images:  ## build the four images; load them into kind, or push them where REGISTRY is another
+	@for image in $(IMAGES); do \
+	  echo "building $(REGISTRY)/millrace-$$image:$(TAG)"; \
+	  $(ENGINE) build -q -f k8s/images/$$image/Containerfile -t $(REGISTRY)/millrace-$$image:$(TAG) \
+	    --build-arg VERSION=$(TAG) --build-arg REVISION=$$(git describe --always --dirty --abbrev=12) . || exit 1; \
+	  if [ "$(REGISTRY)" = localhost ]; then \
+	    $(ENGINE) save $(REGISTRY)/millrace-$$image:$(TAG) | kind load image-archive /dev/stdin --name millrace; \
+	  else $(ENGINE) push $(REGISTRY)/millrace-$$image:$(TAG); fi || exit 1; \
+	done
+
+deploy:  ## install or upgrade the chart (NAMESPACE, VALUES, REGISTRY, TAG)
+	helm upgrade --install millrace charts/millrace --namespace $(NAMESPACE) --create-namespace --values $(VALUES) \
+	  --set image.registry=$(REGISTRY) --set image.tag=$(TAG) --wait --timeout 20m
+
 chart-files: .venv/dev  ## write what the chart knows about the workloads anew
-	@$(BIN)/python tools/chart_files.py
+	@$(BIN)/python tools/chart_files.py && $(BIN)/python tools/chart_schema.py
 
 locks: .venv/dev  ## write the lock files anew (needs uv and Maven)
 	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements/dev.lock

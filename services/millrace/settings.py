@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     api_poll_interval: float = Field(1.0, ge=0.05, le=300)
     """How often a worker looks for a new champion. The default value is 1."""
 
+    code_version: str | None = None
+    """What a manifest says of the code, set by the images; none means the commit of the checkout. No default value."""
     gate_margin: float = Field(0.02, ge=0, le=1)
     """How much worse than the champion (silhouette) a version may be and still pass. The default value is 0.02."""
     spark_master: str = "local[*]"

@@ -14,7 +14,7 @@ from millrace.lake import CATALOG, assignments_name, table_name
 from millrace.records.contract import schema_hash
 from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
 from millrace.registry.registry import NONE_YET, Registry
-from millrace.settings import REPOSITORY
+from millrace.settings import REPOSITORY, settings
 from millrace.training import dataset, gate, kmeans, offsets
 from millrace.training.maintenance import tag_snapshot
 from millrace.workloads.base import ClusterModel, Workload
@@ -25,7 +25,9 @@ Say = Callable[[str], None]
 
 
 def code_version() -> str:
-    """The package's version and, in a checkout, its commit."""
+    """The package's version and the commit: of the image, or of the checkout."""
+    if given := settings().code_version:
+        return f"{__version__}+{given}"
     command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
