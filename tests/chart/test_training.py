@@ -49,7 +49,7 @@ def test_a_failure_is_tried_again_a_few_times():
     assert courses()["restartPolicy"] == {
         "type": "OnFailure",
         "onFailureRetries": 3,
-        "onFailureRetryInterval": 120,
+        "onFailureRetryInterval": 240,
         "onSubmissionFailureRetries": 5,
         "onSubmissionFailureRetryInterval": 20,
     }

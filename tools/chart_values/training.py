@@ -15,7 +15,7 @@ class Restart(Area):
     retries: int = Field(ge=0, le=100)
     """How often a training that failed is run again."""
     retrySeconds: int = Field(ge=1)
-    """Seconds before the first retry; the second waits twice, the third three times as long. Rows must land within."""
+    """Seconds from a submission to the next. On a first install rows must land within `retries` times this."""
     submissionRetries: int = Field(ge=0, le=100)
     """How often a submission that failed is tried again."""
     submissionRetrySeconds: int = Field(ge=1)
