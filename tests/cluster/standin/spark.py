@@ -47,7 +47,9 @@ class Applications:
         elif state in ("", "INVALIDATING", "SUSPENDED"):
             self._submit(application, of, status)
         elif state == "PENDING_RERUN":
-            if _age(status["terminationTime"]) >= of.retries["onFailureRetryInterval"]:
+            # The operator waits the interval once before the first retry, twice before the second, and so on.
+            pause = of.retries["onFailureRetryInterval"] * status.get("executionAttempts", 1)
+            if _age(status["terminationTime"]) >= pause:
                 self._clear(name)
                 self._submit(application, of, status)
         elif state == "SUBMISSION_FAILED":

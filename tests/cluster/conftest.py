@@ -1,0 +1,127 @@
+"""The cluster of the tests: found, given operators or their stand-in, and the chart installed once for the run.
+
+Needs helm, kubectl and a KUBECONFIG, or the cluster tool with its cluster up; skipped with a reason otherwise. On a
+cluster of your own the images come from where MILLRACE_TEST_REGISTRY and MILLRACE_TEST_TAG say (`make images`).
+MILLRACE_TEST_KEEP=1 leaves the release installed at the end.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import images
+from tests.cluster.release import ROOT, Release
+from tests.cluster.standin.operator import Operator, running
+from tests.cluster.tools import Failed, Space, run, wait
+
+NAMESPACE = os.environ.get("MILLRACE_TEST_NAMESPACE", "millrace")
+CRDS = ROOT.parent / "shared/crds"
+OPERATORS = {"strimzi-cluster-operator", "spark-operator-controller"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/cluster" in str(item.path):
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> None:
+    """A cluster that answers; the programs to ask it are on PATH."""
+    if (program := images.tool()) and "KUBECONFIG" not in os.environ:
+        lines = subprocess.run([program, "env"], capture_output=True, text=True, check=True).stdout
+        print_all = f'{lines}\nprintf "%s\\n%s" "$KUBECONFIG" "$PATH"'
+        os.environ["KUBECONFIG"], os.environ["PATH"] = run("bash", "-c", print_all).split("\n")
+    for name in ("kubectl", "helm"):
+        if shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed")
+    if "KUBECONFIG" not in os.environ:
+        pytest.skip("KUBECONFIG names no cluster")
+    try:
+        run("kubectl", "get", "--raw", "/readyz", "--request-timeout=10s")
+    except Failed:
+        cure = f"; `{program} up` starts one" if program else ""
+        pytest.skip(f"the cluster of {os.environ['KUBECONFIG']} does not answer{cure}")
+
+
+@pytest.fixture(scope="session")
+def loaded_images(cluster: None) -> list[str]:
+    """All images are in the nodes, or can be pulled; the helm settings that name them."""
+    program = images.tool()
+    registry, tag = (os.environ.get(f"MILLRACE_TEST_{name}") for name in ("REGISTRY", "TAG"))
+    if registry or program is None or not os.environ["KUBECONFIG"].startswith(str(_home(program))):
+        return ["--set", f"image.registry={registry or 'localhost'},image.tag={tag or 'dev'}"]
+    images.build(program)
+    stores = "catalog.image=localhost/millrace-test-postgres:dev,storage.minio.image=localhost/millrace-test-minio:dev"
+    return ["--set", f"image.registry=localhost,image.tag=dev,image.pullPolicy=Never,{stores}"]
+
+
+def _home(program: Path) -> str:
+    """The folder of the tool's own kubeconfig."""
+    return run("bash", "-c", f'eval "$({program} env)"; dirname "$KUBECONFIG"').strip()
+
+
+@pytest.fixture(scope="session")
+def space(cluster: None) -> Iterator[Space]:
+    """An empty namespace that enforces Pod Security "restricted"."""
+    found = Space(NAMESPACE)
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
+    found.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})
+    yield found
+    if "MILLRACE_TEST_KEEP" not in os.environ:
+        run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def operators(space: Space, loaded_images: list[str]) -> Iterator[Operator | None]:
+    """The real operators where they run, else their stand-in (which is what the fixture gives then)."""
+    deployed = json.loads(run("kubectl", "get", "deployments", "-A", "-o", "json"))["items"]
+    if {found["metadata"]["name"] for found in deployed} >= OPERATORS:
+        yield None
+        return
+    if not CRDS.is_dir():
+        pytest.skip("neither Strimzi nor spark-operator runs here, and ../shared/crds has no definitions to stand in")
+    run("kubectl", "apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+    run("kubectl", "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    with running(space.name, images.KAFKA, "localhost/millrace-ingest:dev") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def release(space: Space, operators: Operator | None, loaded_images: list[str]) -> Iterator[Release]:
+    """The chart, installed; its parts are up, its trainings wait."""
+    found = Release(space.name, loaded_images)
+    try:
+        found.deploy()
+        wait("Kafka", 300, lambda: found.condition("kafka", "millrace"))
+        for workload in ("courses", "products"):
+            wait("sink", 300, lambda name=workload: found.condition("kafkaconnector", f"lake-{name}"))
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def filled(release: Release) -> dict[str, dict]:
+    """The counts of the chart's ingest jobs, whose rows are all in the lake."""
+    counts = {}
+    for workload in ("courses", "products"):
+        job = release.all("job", f"millrace.io/ingest={workload}")[0]["metadata"]["name"]
+        counts[workload] = release.finished(job)
+        release.landed(workload, counts[workload]["accepted"])
+    return counts
+
+
+@pytest.fixture(scope="session")
+def served(release: Release, filled: dict[str, dict]) -> Release:
+    """The release with trained courses and an API that answers."""
+    release.deploy("--set", "training.suspend=false")
+    release.trained()
+    release.kubectl("rollout", "status", "deployment/millrace-api", "--timeout=180s")
+    return release

@@ -1,0 +1,129 @@
+"""The installed release as the tests see it."""
+
+import json
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.cluster.tools import Space, run, wait
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts/millrace"
+VALUES = [CHART / "values-kind.yaml", Path(__file__).with_name("values.yaml")]
+QUESTION = {"num_subscribers": "10,000", "num_reviews": 310, "num_lectures": 42, "content_duration": "4.5 hours"}
+# Runs in the toolbox: rows of the lake, and whether every place in Kafka is there once.
+AUDIT = """
+import json, sys
+from millrace.lake.tables import load
+rows = load(sys.argv[1]).scan(selected_fields=("kafka_partition", "kafka_offset")).to_arrow().to_pylist()
+places = {(row["kafka_partition"], row["kafka_offset"]) for row in rows}
+ends = {}
+for partition, offset in places:
+    ends[partition] = max(ends.get(partition, -1), offset)
+print(json.dumps({"rows": len(rows), "places": len(places), "wanted": sum(ends.values()) + len(ends)}))
+"""
+
+
+class Release(Space):
+    """Helm's release `millrace` in its namespace; `settings` are what every helm command is given."""
+
+    def __init__(self, namespace: str, settings: list[str]):
+        super().__init__(namespace)
+        self.settings = settings
+        self._forward: subprocess.Popen | None = None
+
+    def helm(self, verb: str, *arguments: str, timeout: float = 900) -> str:
+        return run("helm", verb, "millrace", "-n", self.name, *arguments, timeout=timeout)
+
+    def deploy(self, *settings: str, chart: Path = CHART) -> None:
+        """Install or upgrade; further --set settings come on top of the test's values."""
+        values = [part for file in VALUES for part in ("-f", str(file))]
+        arguments = [str(chart), *values, *self.settings, *settings, "--timeout", "10m"]
+        self.helm("upgrade", "--install", *arguments)
+
+    def toolbox(self, *command: str) -> str:
+        """Run a command in a pod with the addresses and passwords of the provisioning job."""
+        if not self.pods("standin=toolbox"):
+            spec = self.get("job", "millrace-provision")["spec"]["template"]["spec"]
+            container = spec["containers"][0] | {"command": ["sleep", "infinity"], "args": []}
+            spec |= {"containers": [container], "terminationGracePeriodSeconds": 1}
+            labels = {"standin": "toolbox", "app.kubernetes.io/part-of": "millrace"}
+            metadata = {"name": "toolbox", "labels": labels}
+            self.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+            self.kubectl("wait", "--for=condition=Ready", "pod/toolbox", "--timeout=120s")
+        return self.kubectl("exec", "toolbox", "--", *command)
+
+    def audit(self, workload: str) -> dict[str, int]:
+        """{"rows", "places", "wanted"}: equal when every record of Kafka is in the lake once."""
+        return json.loads(self.toolbox("python", "-c", AUDIT, workload).splitlines()[-1])
+
+    def ingest(self, name: str, workload: str, rows: int, seed: int) -> dict[str, Any]:
+        """Publish generated rows by a copy of the chart's own job, and return its counts."""
+        job = next(one for one in self.all("job", f"millrace.io/ingest={workload}"))
+        spec = job["spec"]["template"]["spec"]
+        wanted = {"--rows": f"--rows={rows}", "--seed": f"--seed={seed}"}
+        generate = spec["initContainers"][0]
+        generate["args"] = [wanted.get(argument.partition("=")[0], argument) for argument in generate["args"]]
+        labels = {"app.kubernetes.io/part-of": "millrace", "tests/ingest": name}
+        template = {"metadata": {"labels": job["spec"]["template"]["metadata"]["labels"] | labels}, "spec": spec}
+        metadata = {"name": f"test-ingest-{name}", "labels": labels}
+        body = {"backoffLimit": 10, "template": template}
+        self.apply({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": body})
+        return self.finished(f"test-ingest-{name}")
+
+    def finished(self, job: str, seconds: float = 300) -> dict[str, Any]:
+        """Wait for an ingest job and return the counts that it printed."""
+        wait(f"job {job}", seconds, lambda: self.get("job", job).get("status", {}).get("succeeded"))
+        return json.loads(self.kubectl("logs", f"job/{job}", "-c", "ingest").strip().splitlines()[-1])
+
+    def landed(self, workload: str, rows: int, seconds: float = 240) -> dict[str, int]:
+        """Wait until the lake holds so many rows."""
+
+        def probe() -> dict[str, int] | None:
+            found = self.audit(workload)
+            return found if found["rows"] >= rows else None
+
+        return wait(f"{rows} rows of {workload} in the lake", seconds, probe, 2)
+
+    def trained(self, application: str = "millrace-train-courses", seconds: float = 600) -> None:
+        """Wait until a SparkApplication has completed. Raises Failed with the driver's last words."""
+
+        def probe() -> bool:
+            state = self.get("sparkapplication", application).get("status", {}).get("applicationState", {})
+            assert state.get("state") == "COMPLETED", state
+            return True
+
+        wait(application, seconds, probe, 2)
+
+    def address(self) -> str:
+        """Where the API's Service answers from outside: its own address if reached, or a forwarded port."""
+        service = self.get("service", "millrace-api")["spec"]
+        host, port = service["clusterIP"], service["ports"][0]["port"]
+        with socket.socket() as probe:
+            probe.settimeout(2)
+            if probe.connect_ex((host, port)) == 0:
+                return f"http://{host}:{port}"
+        if self._forward is None or self._forward.poll() is not None:
+            command = ["kubectl", "-n", self.name, "port-forward", "service/millrace-api", f":{port}"]
+            self._forward = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            self._port = self._forward.stdout.readline().split("->")[0].rpartition(":")[2].strip()
+            time.sleep(0.5)
+        return f"http://127.0.0.1:{self._port}"
+
+    def ask(self, path: str = "/course_popularity", body: Any = QUESTION) -> httpx.Response:
+        return httpx.post(self.address() + path, json=body, timeout=10)
+
+    def champion(self, model: str = "courses/popularity") -> str:
+        """The version that the API serves."""
+        answer = httpx.get(self.address() + "/v1/models", timeout=10)
+        return next(one["version"] for one in answer.json() if one["model"] == model)
+
+    def close(self) -> None:
+        if self._forward is not None:
+            self._forward.terminate()
+            self._forward.wait()
+            self._forward.stdout.close()

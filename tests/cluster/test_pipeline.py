@@ -1,0 +1,42 @@
+"""Ingest, Kafka, Connect, object storage, Spark, registry and API: all in pods, asked from outside."""
+
+from tests.cluster.release import Release
+from tests.cluster.standin.operator import Operator
+
+
+def test_every_resource_of_the_chart_is_one_that_the_operators_take(release: Release, operators: Operator | None):
+    assert operators is None or operators.refused == {}
+    for kind in ("kafka", "kafkatopic", "kafkauser", "kafkaconnect", "kafkaconnector"):
+        found = release.all(kind)
+        assert found, kind
+        for one in found:
+            assert release.condition(kind, one["metadata"]["name"]), one["metadata"]["name"]
+
+
+def test_every_accepted_row_is_in_the_lake_once(release: Release, filled: dict[str, dict]):
+    for workload, counts in filled.items():
+        found = release.audit(workload)
+        assert found == {"rows": counts["accepted"], "places": counts["accepted"], "wanted": counts["accepted"]}
+
+
+def test_a_spark_application_trains_and_the_api_answers_from_outside(served: Release):
+    answer = served.ask()
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["model"] == "courses/popularity"
+    assert answer.json()["version"] == served.champion()
+
+
+def test_helm_test_passes(served: Release):
+    assert "Phase:          Succeeded" in served.helm("test")
+
+
+def test_a_repeated_ingest_publishes_nothing(served: Release, filled: dict[str, dict]):
+    counts = served.ingest("again", "courses", 3000, 7)
+    assert counts["accepted"] in (0, filled["courses"]["accepted"])
+    assert served.audit("courses")["rows"] == filled["courses"]["accepted"]
+
+
+def test_all_pods_are_restricted(served: Release):
+    """The namespace enforces it, so that they are there is the proof; none asked for more and was refused."""
+    refused = [event["message"] for event in served.all("event") if "violates PodSecurity" in event.get("message", "")]
+    assert refused == []

@@ -1,0 +1,61 @@
+"""Pods die without a word, as in a power cut, while rows flow and callers ask."""
+
+import threading
+
+import pytest
+
+from tests.cluster.release import Release
+from tests.cluster.tools import wait
+from tests.cluster.under_load import asked
+
+CONNECT = "strimzi.io/kind=KafkaConnect,strimzi.io/cluster=millrace"
+BROKER = "strimzi.io/kind=Kafka,strimzi.io/pool-name=broker"
+API = "app.kubernetes.io/component=api,app.kubernetes.io/instance=millrace"
+
+
+def test_a_killed_api_pod_fails_no_request_that_a_client_sends_again(served: Release):
+    served.kubectl("scale", "deployment/millrace-api", "--replicas=2")
+    served.kubectl("rollout", "status", "deployment/millrace-api", "--timeout=120s")
+    with asked(served.address(), 4, patient=True) as counted:
+        killed = served.kill(API)
+        wait("another pod", 120, lambda: killed not in served.pods(API) and len(served.pods(API)) >= 1)
+        served.kubectl("rollout", "status", "deployment/millrace-api", "--timeout=120s")
+    assert counted["failed"] == []
+    assert counted["answers"] > 100
+
+
+@pytest.mark.parametrize(("selector", "seed"), [(CONNECT, 21), (BROKER, 22)], ids=["connect", "broker"])
+def test_a_killed_pod_on_the_way_to_the_lake_loses_no_row_and_doubles_none(served: Release, selector: str, seed: int):
+    before = served.audit("courses")["rows"]
+    counts: dict = {}
+    ingest = threading.Thread(target=lambda: counts.update(served.ingest(f"s{seed}", "courses", 4000, seed)))
+    ingest.start()
+    wait("the first rows of the ingest", 180, lambda: served.audit("courses")["rows"] > before, 0.5)
+    served.kill(selector)
+    ingest.join(timeout=400)
+    assert counts, "the ingest did not end"
+    found = served.landed("courses", before + counts["accepted"])
+    # A batch whose acknowledgement was lost is sent again and gets places of its own; no place is in the lake twice.
+    assert found["rows"] == found["places"] == found["wanted"]
+
+
+def test_a_killed_executor_fails_no_training(served: Release):
+    served.kubectl("delete", "sparkapplication", "millrace-train-courses")
+    served.deploy("--set", "training.suspend=false")
+    executor = "spark-role=executor"
+    wait("an executor", 300, lambda: running(served, executor), 0.5)
+    served.kill(executor)
+    served.trained()
+
+
+def test_a_killed_driver_is_run_again(served: Release):
+    served.kubectl("delete", "sparkapplication", "millrace-train-courses")
+    served.deploy("--set", "training.suspend=false")
+    wait("the driver", 300, lambda: running(served, "spark-role=driver"), 0.5)
+    served.kill("spark-role=driver")
+    served.trained()
+    assert served.get("sparkapplication", "millrace-train-courses")["status"]["executionAttempts"] == 2
+
+
+def running(release: Release, selector: str) -> bool:
+    return any(pod["status"]["phase"] == "Running" for pod in release.all("pod", selector))

@@ -1,0 +1,23 @@
+"""Running load.py around a block."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.cluster.release import ROOT
+
+
+@contextmanager
+def asked(url: str, callers: int, *, patient: bool = False) -> Iterator[dict[str, Any]]:
+    """The dictionary is filled with what load.py counted when the block ends."""
+    command = [sys.executable, "-m", "tests.cluster.load", url, str(callers), *(["PATIENT"] if patient else [])]
+    counted: dict[str, Any] = {}
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield counted
+        finally:
+            said, _ = process.communicate(timeout=120)
+    counted.update(json.loads(said))
