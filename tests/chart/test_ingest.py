@@ -155,6 +155,11 @@ def test_every_value_fits_kubernetes_schema():
     assert one(objects, "Job")["spec"]["ttlSecondsAfterFinished"] == 1_000_000
 
 
+def test_names_that_kubernetes_would_not_take_are_refused():
+    with pytest.raises(Refused, match=r"has 5[0-9] characters: Kubernetes takes 52"):
+        render({"ingest": {"jobs": [S3 | {"name": "a-name-of-20-letters"}]}}, name="a-release-that-is-millrace")
+
+
 @pytest.mark.parametrize(
     ("jobs", "named"),
     [

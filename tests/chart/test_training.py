@@ -188,6 +188,11 @@ def test_every_value_fits_the_operator_s_schema():
     assert spec["driver"]["nodeSelector"] == spec["executor"]["nodeSelector"] == {"a": "b"}
 
 
+def test_names_that_kubernetes_would_not_take_are_refused():
+    with pytest.raises(Refused, match=r"has 54 characters: .* takes 43"):
+        render({}, name="a-release-with-a-very-long-name")
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [

@@ -6,9 +6,6 @@
 {{- if and $scaling.enabled (gt (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
 {{- fail (printf "api.autoscaling.minReplicas is %d and api.autoscaling.maxReplicas is %d: the fewest pods can't be more than the most." (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
 {{- end -}}
-{{- if and $scaling.enabled (not (dig "requests" "cpu" "" $api.resources)) -}}
-{{- fail "api.autoscaling.enabled is true and api.resources.requests.cpu is empty: a percentage of no request can't be scaled on." -}}
-{{- end -}}
 {{- if and $scaling.enabled (gt (float64 $scaling.requestsPerSecond) 0.0) (not .Values.monitoring.serviceMonitor.enabled) -}}
 {{- fail (printf "api.autoscaling.requestsPerSecond is %v and monitoring.serviceMonitor.enabled is false: nobody counts the requests." $scaling.requestsPerSecond) -}}
 {{- end -}}

@@ -7,6 +7,11 @@
 {{- fail (printf "ingest.jobs has two entries with the name %q: each needs its own." $job.name) -}}
 {{- end -}}
 {{- $names = append $names $job.name -}}
+{{- $full := printf "%s-ingest-%s" (include "millrace.fullname" $) $job.name -}}
+{{- /* Kubernetes appends 11 characters to a CronJob's name, and we a check sum to a Job's. */ -}}
+{{- if gt (len $full) 52 -}}
+{{- fail (printf "%s.name and the release's name make %q, which has %d characters: Kubernetes takes 52. Shorten one of them, or set fullnameOverride." $at $full (len $full)) -}}
+{{- end -}}
 {{- if not (hasKey $known $job.workload) -}}
 {{- fail (printf "%s.workload is %q and the workloads are [%s]: choose it in workloads, or take the job out." $at $job.workload (keys $known | sortAlpha | join ", ")) -}}
 {{- end -}}
