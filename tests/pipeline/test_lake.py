@@ -46,7 +46,7 @@ def test_compaction_leaves_every_row_and_the_tagged_snapshot(stack, spark, tmp_p
 def test_provisioning_again_changes_nothing(stack):
     from millrace.provision import provision
 
-    assert provision() == {"topics": [], "tables": [], "sinks": []}
+    assert provision() == {"buckets": [], "topics": [], "tables": [], "sinks": []}
 
 
 def test_a_new_optional_field_becomes_a_column_and_a_changed_type_is_refused(stack):
