@@ -7,7 +7,7 @@ locals {
 provider "kind" {}
 
 resource "kind_cluster" "this" {
-  name           = var.name
+  name           = local.config.name # `make images` loads into the cluster of this name
   wait_for_ready = true
 
   kind_config {
@@ -46,7 +46,7 @@ resource "terraform_data" "images" {
   provisioner "local-exec" {
     working_dir = "${path.module}/../.."
     command     = "make images"
-    environment = { KIND_CLUSTER = var.name, TAG = var.image_tag }
+    environment = var.image_tag == "" ? {} : { TAG = var.image_tag }
   }
 }
 

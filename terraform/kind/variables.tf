@@ -1,9 +1,3 @@
-variable "name" {
-  description = "Name of the kind cluster."
-  type        = string
-  default     = "millrace"
-}
-
 variable "image_registry" {
   description = "Where the images of Millrace come from. By default they are loaded into the node by `make images`."
   type        = string

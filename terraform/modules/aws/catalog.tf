@@ -62,24 +62,12 @@ resource "aws_db_subnet_group" "catalog" {
   subnet_ids = [for subnet in aws_subnet.private : subnet.id]
 }
 
-resource "aws_db_parameter_group" "catalog" {
-  count = var.rds ? 1 : 0
-
-  name   = "${var.name}-catalog"
-  family = "postgres17"
-
-  parameter {
-    name  = "rds.force_ssl"
-    value = "1"
-  }
-}
-
 resource "aws_db_instance" "catalog" {
   count = var.rds ? 1 : 0
 
   identifier     = "${var.name}-catalog"
   engine         = "postgres"
-  engine_version = "17"
+  engine_version = "17" # its default parameters refuse connections without TLS
   instance_class = var.rds_class
 
   db_name             = "iceberg"
@@ -95,7 +83,6 @@ resource "aws_db_instance" "catalog" {
 
   db_subnet_group_name   = aws_db_subnet_group.catalog[0].name
   vpc_security_group_ids = [aws_security_group.catalog[0].id]
-  parameter_group_name   = aws_db_parameter_group.catalog[0].name
   multi_az               = !var.disposable
   publicly_accessible    = false
 

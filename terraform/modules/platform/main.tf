@@ -68,6 +68,7 @@ resource "helm_release" "millrace" {
   chart     = local.chart
   namespace = kubernetes_namespace_v1.millrace.metadata[0].name
   timeout   = var.timeout
+  wait      = false # the API gets ready with its first model, and that needs records and a training
 
   values = concat(
     var.profile == "" ? [] : [file("${local.chart}/${var.profile}")],

@@ -1,0 +1,110 @@
+"""What each component may do in AWS: no more than it needs, and only from its own service account."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.terraform.conftest import Aws
+
+COMPONENTS = ["api", "connect", "train", "ingest", "provision"]
+
+
+def statements(aws: Aws, component: str) -> list[dict[str, Any]]:
+    iam, role = aws.client("iam"), f"trial-{component}"
+    found = []
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        found += (json.loads(document) if isinstance(document, str) else document)["Statement"]
+    return found
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def allowed(aws: Aws, component: str, action: str) -> set[str]:
+    """The resources for which a component may do something."""
+    found = [s for s in statements(aws, component) if action in listed(s["Action"])]
+    return {resource for statement in found for resource in listed(statement["Resource"])}
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_no_policy_names_all_actions_or_all_resources(aws: Aws, made: dict[str, Any], component: str):
+    assert statements(aws, component)
+    for statement in statements(aws, component):
+        assert statement["Effect"] == "Allow"
+        for action in listed(statement["Action"]):
+            assert "*" not in action
+        for resource in listed(statement["Resource"]):
+            assert resource != "*"
+            if resource.startswith("arn:aws:s3:::"):
+                assert "*" not in resource.split("/")[0], "a pattern over buckets"
+
+
+def test_the_api_reads_models_and_does_nothing_else(aws: Aws, made: dict[str, Any]):
+    models = f"arn:aws:s3:::{made['buckets']['models']}"
+    actions = {action for statement in statements(aws, "api") for action in listed(statement["Action"])}
+
+    assert allowed(aws, "api", "s3:GetObject") == {f"{models}/models/*"}
+    assert allowed(aws, "api", "s3:ListBucket") == {models}
+    assert not {action for action in actions if "Put" in action or "Delete" in action or action.startswith("kafka")}
+    assert "kms:GenerateDataKey" not in actions
+
+
+def test_models_are_written_by_training_alone_and_the_lake_by_who_fills_it(aws: Aws, made: dict[str, Any]):
+    lake, models = (f"arn:aws:s3:::{made['buckets'][kind]}" for kind in ("lake", "models"))
+    writes = {component: allowed(aws, component, "s3:PutObject") for component in COMPONENTS}
+
+    assert writes == {
+        "api": set(),
+        "ingest": set(),
+        "connect": {f"{lake}/warehouse/*"},
+        "provision": {f"{lake}/warehouse/*"},
+        "train": {f"{lake}/warehouse/*", f"{models}/models/*"},
+    }
+    assert allowed(aws, "ingest", "s3:GetObject") == {"arn:aws:s3:::sources/courses/*"}
+
+
+def test_kafka_is_open_to_each_component_for_its_own_topics(aws: Aws, made: dict[str, Any]):
+    def topics(component: str, action: str) -> set[str]:
+        return {arn.split("/")[-1] for arn in allowed(aws, component, f"kafka-cluster:{action}")}
+
+    assert topics("ingest", "WriteData") == {"*.records", "*.rejected", "ingest.receipts"}
+    assert "lake.control" not in topics("ingest", "WriteData")
+    assert topics("connect", "ReadData") >= {"*.records", "lake.control"}
+    assert topics("provision", "WriteData") == topics("provision", "ReadData") == set()
+    assert topics("provision", "CreateTopic") == {"*"}
+    assert allowed(aws, "ingest", "kafka-cluster:WriteData")
+    for arn in allowed(aws, "ingest", "kafka-cluster:WriteData"):
+        assert arn.startswith("arn:aws:kafka:eu-central-1:123456789012:topic/trial/")
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_role_is_taken_on_only_by_its_service_account_in_this_cluster(aws: Aws, made: dict[str, Any], component: str):
+    document = aws.client("iam").get_role(RoleName=f"trial-{component}")["Role"]["AssumeRolePolicyDocument"]
+    (statement,) = document["Statement"]
+    wanted = statement["Condition"]["StringEquals"]
+    accounts = {
+        entry["serviceAccount"]
+        for entry in aws.client("eks").list_pod_identity_associations(clusterName="trial")["associations"]
+        if entry["roleArn"] == made["roles"][component]
+    }
+
+    assert statement["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+    assert wanted["aws:RequestTag/kubernetes-namespace"] == "millrace"
+    assert wanted["aws:RequestTag/eks-cluster-arn"].endswith(":cluster/trial")
+    assert set(listed(wanted["aws:RequestTag/kubernetes-service-account"])) == accounts
+    assert f"millrace-{component}" in accounts
+
+
+def test_nodes_have_no_right_to_data(aws: Aws, made: dict[str, Any]):
+    iam = aws.client("iam")
+    attached = iam.list_attached_role_policies(RoleName="trial-node")["AttachedPolicies"]
+
+    assert {policy["PolicyName"] for policy in attached} == {
+        "AmazonEKSWorkerNodePolicy",
+        "AmazonEKS_CNI_Policy",
+        "AmazonEC2ContainerRegistryPullOnly",
+    }
+    assert iam.list_role_policies(RoleName="trial-node")["PolicyNames"] == []

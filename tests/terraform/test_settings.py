@@ -1,0 +1,120 @@
+"""Every value that Terraform gives to the chart exists in it, and the chart takes them together."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.terraform.conftest import ROOT, terraform
+
+CHART = ROOT / "charts/millrace"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+HELM = shutil.which("helm") or shutil.which("helm", path=CACHE / "millrace/bin")
+
+
+def evaluated(kind: str, folder: Path, **variables: Any) -> dict[str, Any]:
+    """`local.settings` of terraform/<kind>, which Terraform can work out without any provider."""
+    for name in ("settings.tf", "variables.tf"):
+        shutil.copy(ROOT / "terraform" / kind / name, folder)
+    given = [
+        f"-var={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in variables.items()
+    ]
+    return json.loads(json.loads(terraform("console", *given, folder=folder, text="jsonencode(local.settings)\n")))
+
+
+def merged(*layers: dict[str, Any]) -> dict[str, Any]:
+    """Helm's way: tables are merged, everything else is replaced."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def unknown(settings: dict[str, Any], values: dict[str, Any], path: str = "") -> list[str]:
+    """Paths of settings that values.yaml does not have. An empty table there may be filled with anything."""
+    found = []
+    for key, value in settings.items():
+        if key not in values:
+            found.append(f"{path}{key}")
+        elif isinstance(value, dict) and values[key]:
+            found += unknown(value, values[key], f"{path}{key}.")
+    return found
+
+
+def values() -> dict[str, Any]:
+    return yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+def render(profile: str, settings: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+    """What Helm would install. The chart's schema is asked by Helm itself."""
+    if HELM is None:
+        pytest.skip("helm is not installed (`make helm`)")
+    file = folder / "settings.json"
+    file.write_text(json.dumps(settings))
+    command = [HELM, "template", "millrace", CHART, "--namespace", "millrace", "-f", CHART / profile, "-f", file]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [part for part in yaml.safe_load_all(done.stdout) if part]
+
+
+CASES = {
+    "kind": ("kind", {}),
+    "kind-registry": ("kind", {"image_registry": "registry.example.com", "image_tag": "1.2.3"}),
+    "aws": ("aws", {"api_access_cidrs": ["203.0.113.7/32"]}),
+    "aws-gateway": ("aws", {"api_access_cidrs": [], "hostnames": ["millrace.example.com"], "monitoring": True}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_settings_of_a_root_exist_in_the_chart(case: str, tmp_path: Path):
+    kind, variables = CASES[case]
+    settings = evaluated(kind, tmp_path, **variables)
+
+    assert settings
+    assert not unknown(settings, values())
+
+
+def test_kind_installs_the_profile_of_kind_with_the_images_of_this_machine(tmp_path: Path):
+    parts = render("values-kind.yaml", evaluated("kind", tmp_path), tmp_path)
+    (api,) = [part for part in parts if part["kind"] == "Deployment" and part["metadata"]["name"] == "millrace-api"]
+    (container,) = api["spec"]["template"]["spec"]["containers"]
+
+    assert container["image"].startswith("localhost/millrace-api:")
+    assert container["imagePullPolicy"] == "Never"
+
+
+@pytest.mark.parametrize(("msk", "rds"), [(True, True), (True, False), (False, True), (False, False)])
+@pytest.mark.parametrize("case", ["aws", "aws-gateway"])
+def test_what_aws_gives_and_what_the_root_adds_make_an_installable_chart(
+    made: dict[str, Any], tmp_path: Path, case: str, msk: bool, rds: bool
+):
+    given = dict(made["settings"])
+    if not msk:
+        given["kafka"] = {"rack": {"topologyKey": "topology.kubernetes.io/zone"}}
+    if not rds:
+        given["catalog"] = {"external": {"enabled": False, "jdbc": "", "user": "", "existingSecret": ""}}
+    settings = merged(given, evaluated("aws", tmp_path, **CASES[case][1]))
+
+    assert not unknown(settings, values())
+    parts = render("values-production.yaml", settings, tmp_path)
+    kinds = {part["kind"] for part in parts}
+    assert ("Kafka" in kinds) is not msk
+    assert ("HTTPRoute" in kinds) is (case == "aws-gateway")
+    assert ("ServiceMonitor" in kinds) is (case == "aws-gateway")
+
+
+def test_the_service_accounts_that_get_roles_are_those_of_the_chart(made: dict[str, Any], aws: Any, tmp_path: Path):
+    parts = render("values-production.yaml", made["settings"], tmp_path)
+    accounts = {part["metadata"]["name"] for part in parts if part["kind"] == "ServiceAccount"}
+    # Strimzi makes that of Connect itself.
+    accounts |= {f"{part['metadata']['name']}-connect" for part in parts if part["kind"] == "KafkaConnect"}
+    known = aws.client("eks").list_pod_identity_associations(clusterName="trial")["associations"]
+
+    assert {a["serviceAccount"] for a in known if a["namespace"] == "millrace"} - {"millrace-ingest"} <= accounts

@@ -1,0 +1,96 @@
+"""What can be said of Terraform's text without its providers: all of them but that of AWS are out of reach here."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.terraform.conftest import ROOT, terraform
+
+FOLDERS = [ROOT / "terraform" / name for name in ("aws", "kind", "modules/aws", "modules/platform")]
+DECLARED = re.compile(
+    r'^(?P<kind>variable|resource|data|ephemeral|module|output) "(?P<first>[^"]+)"( "(?P<second>[^"]+)")?', re.M
+)
+LOCAL = re.compile(r"^locals \{\n(?P<body>.*?)^\}", re.M | re.S)
+USED = re.compile(
+    r"(?<![\w.\"-])(?P<whole>(?:var|local|module|data|ephemeral|[a-z]+_[a-z0-9_]+)\.[a-z_][\w-]*(?:\.[a-z_][\w-]*)*)"
+)
+
+
+def text(folder: Path) -> str:
+    return "\n".join(file.read_text() for file in sorted(folder.glob("*.tf")))
+
+
+def code(folder: Path) -> str:
+    """The text without comments and without the words of strings; what stands in ${} stays."""
+    plain = re.sub(r"(?m)(^|\s)#.*$", "", text(folder))
+    return re.sub(r'"(?:[^"\\]|\\.)*"', lambda found: " ".join(re.findall(r"\$\{([^}]*)\}", found[0])), plain)
+
+
+def declared(folder: Path) -> set[str]:
+    names = set()
+    for found in DECLARED.finditer(text(folder)):
+        kind, first, second = found["kind"], found["first"], found["second"]
+        prefix = {"variable": "var", "module": "module", "data": "data", "ephemeral": "ephemeral", "output": "output"}
+        names.add(".".join(filter(None, [prefix.get(kind), first, second])))
+    for block in LOCAL.finditer(text(folder)):
+        names |= {f"local.{name}" for name in re.findall(r"(?m)^  ([a-z_]+) +=", block["body"])}
+    return names
+
+
+@pytest.fixture(params=FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))
+def folder(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def test_everything_is_formatted():
+    terraform("fmt", "-check", "-recursive", "-diff", ".", folder=ROOT / "terraform")
+    terraform("fmt", "-check", "-recursive", "-diff", ".", folder=ROOT / "tests/terraform")
+
+
+def test_what_is_used_is_declared(folder: Path):
+    names = declared(folder)
+    blocks = set(re.findall(r'dynamic "(\w+)"', text(folder)))
+    unknown = set()
+    for found in USED.finditer(code(folder)):
+        parts = found["whole"].split(".")
+        length = 3 if parts[0] in ("data", "ephemeral") else 2
+        if parts[0] not in blocks and ".".join(parts[:length]) not in names:
+            unknown.add(found["whole"])
+    assert not unknown
+
+
+def test_modules_are_called_with_variables_and_asked_for_outputs_that_they_have(folder: Path):
+    for name, body in re.findall(r'(?ms)^module "(\w+)" \{\n(.*?)^\}', text(folder)):
+        source = (folder / re.search(r'source += "([^"]+)"', body)[1]).resolve()
+        arguments = set(re.findall(r"(?m)^  (\w+) +=", body)) - {
+            "source",
+            "count",
+            "for_each",
+            "depends_on",
+            "providers",
+        }
+        assert {f"var.{argument}" for argument in arguments} <= declared(source)
+        required = set(re.findall(r'(?ms)^variable "(\w+)" \{\n(?:(?!^\}|^  default).)*^\}', text(source)))
+        assert required <= arguments
+        for output in re.findall(rf"module\.{name}\.(\w+)", code(folder)):
+            assert f"output.{output}" in declared(source)
+
+
+def test_every_provider_and_chart_is_pinned(folder: Path):
+    required = re.search(r"(?ms)required_providers \{(.*?)^  \}", text(folder))[1]
+    versions = re.findall(r'version = "([^"]+)"', required)
+    assert len(versions) == required.count("source")
+    for version in versions:
+        assert re.match(r"^(\d+\.\d+\.\d+|~> \d+\.\d+|>= [\d.]+, < [\d.]+)$", version), version
+    for release in re.findall(r'(?ms)^resource "helm_release" "\w+" \{\n(.*?)^\}', text(folder)):
+        assert ("repository" in release) == ("version" in release)
+
+
+def test_variables_and_outputs_say_what_they_are(folder: Path):
+    for kind, name, body in re.findall(r'(?ms)^(variable|output) "(\w+)" \{\n(.*?)^\}', text(folder)):
+        assert re.search(r'(?m)^  description += ".+\."$', body), f"{kind} {name}"
+
+
+def test_the_aws_module_is_valid_for_the_real_provider(root: Path):
+    assert "Success!" in terraform("validate", "-no-color", folder=root)
