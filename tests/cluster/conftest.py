@@ -2,7 +2,7 @@
 
 Needs helm, kubectl and a KUBECONFIG, or the cluster tool with its cluster up; skipped with a reason otherwise. On a
 cluster of your own the images come from where MILLRACE_TEST_REGISTRY and MILLRACE_TEST_TAG say (`make images`).
-MILLRACE_TEST_KEEP=1 leaves the release installed at the end.
+MILLRACE_TEST_KEEP=1 leaves the release installed at the end, and goes on with it in the next run.
 """
 
 import json
@@ -71,7 +71,8 @@ def space(cluster: None) -> Iterator[Space]:
     """An empty namespace that enforces Pod Security "restricted"."""
     found = Space(NAMESPACE)
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
+    if "MILLRACE_TEST_KEEP" not in os.environ:
+        run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
     found.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})
     yield found
     if "MILLRACE_TEST_KEEP" not in os.environ:

@@ -26,7 +26,7 @@ def tool() -> Path | None:
 def build(program: Path) -> None:
     """Build and load what is not in the node, or made from other files."""
     nodes = json.loads(run("kubectl", "get", "nodes", "-o", "json"))["items"]
-    present = {name for node in nodes for image in node["status"].get("images", ()) for name in image["names"]}
+    present = {name for node in nodes for image in node["status"].get("images", ()) for name in image["names"] or ()}
     for name in ("postgres", "minio", "kafka"):
         _build(
             program, f"localhost/millrace-test-{name}:dev", _test_context(name, program), [f"BASE={DEBIAN}"], present

@@ -78,7 +78,9 @@ class Release(Space):
     def finished(self, job: str, seconds: float = 300) -> dict[str, Any]:
         """Wait for an ingest job and return the counts that it printed."""
         wait(f"job {job}", seconds, lambda: self.get("job", job).get("status", {}).get("succeeded"))
-        return json.loads(self.kubectl("logs", f"job/{job}", "-c", "ingest").strip().splitlines()[-1])
+        said = self.kubectl("logs", f"job/{job}", "-c", "ingest")
+        # Sentences on standard error stand before the JSON.
+        return json.JSONDecoder().raw_decode(said[said.index("{") :])[0]
 
     def landed(self, workload: str, rows: int, seconds: float = 240) -> dict[str, int]:
         """Wait until the lake holds so many rows."""

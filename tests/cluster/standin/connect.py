@@ -45,12 +45,12 @@ def reconcile(kube: Kube, connect: dict[str, Any]) -> None:
     resource = pods.owned(connect, "ServiceAccount", own, labels(name), automountServiceAccountToken=False)
     resource["metadata"]["annotations"] = metadata.get("annotations", {})
     kube.apply(resource)
-    kube.apply(pods.secret(connect, own, labels(name), content))
+    kube.apply(pods.secret(connect, f"{own}-standin", labels(name), content))
     port = {"name": "rest-api", "port": 8083}
     service = {"selector": labels(name), "ports": [port]}
     kube.apply(pods.owned(connect, "Service", f"{own}-api", labels(name), spec=service))
     volumes = [
-        {"name": "config", "secret": {"secretName": own}},
+        {"name": "config", "secret": {"secretName": f"{own}-standin"}},
         {"name": "tmp", "emptyDir": {}},
         *({"name": f"trusted-{n}", "secret": source} for n, source in enumerate(trusted)),
     ]

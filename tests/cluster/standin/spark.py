@@ -61,7 +61,10 @@ class Applications:
             self._kube.delete("SparkApplication", name)
 
     def _say(self, application: dict[str, Any], state: str, message: str = "", **rest: Any) -> None:
-        self._kube.status(application, {"applicationState": {"state": state, "errorMessage": message}, **rest})
+        told = {"applicationState": {"state": state, "errorMessage": message}}
+        if "driverInfo" not in (application.get("status") or {}):
+            told["driverInfo"] = {}  # the definition wants it
+        self._kube.status(application, told | rest)
 
     def _clear(self, name: str) -> None:
         for pod in self._kube.list("Pod", f"sparkoperator.k8s.io/app-name={name}"):
