@@ -72,7 +72,7 @@ images:  ## build the four images; load them into kind, or push them where REGIS
 
 deploy:  ## install or upgrade the chart (NAMESPACE, VALUES, REGISTRY, TAG)
 	helm upgrade --install millrace charts/millrace --namespace $(NAMESPACE) --create-namespace --values $(VALUES) \
-	   --set image.registry=$(REGISTRY) --set image.tag=$(TAG)
+	  --set image.registry=$(REGISTRY) --set image.tag=$(TAG)
 
 chart-files: .venv/dev  ## write what the chart knows about the workloads anew
 	@$(BIN)/python tools/chart_files.py && $(BIN)/python tools/chart_schema.py
