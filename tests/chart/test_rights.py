@@ -84,7 +84,7 @@ def test_nobody_writes_what_is_not_theirs(secured, landed, user, topic):
     [
         ("millrace-ingest", "courses.records"),
         ("millrace-api", "courses.records"),
-        ("millrace-provision", "connect.rejected"),
+        ("millrace-provision", "courses.records"),
     ],
 )
 def test_nobody_reads_what_is_not_theirs(secured, landed, user, topic):
