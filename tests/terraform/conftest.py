@@ -62,6 +62,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "tests/terraform/root", copy / "tests/terraform/root")
     ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*")
     shutil.copytree(ROOT / "terraform", copy / "terraform", ignore=ignored)
+    shutil.copytree(ROOT / "charts/millrace/files", copy / "charts/millrace/files")
     folder = copy / "tests/terraform/root"
     terraform("init", "-no-color", f"-plugin-dir={plugins}", folder=folder)
     return folder
@@ -79,6 +80,12 @@ class Aws:
         arguments = ["-no-color", "-auto-approve", f"-var=endpoint={self.address}"]
         terraform("apply", *arguments, f"-var=module_settings={json.dumps(settings)}", folder=self.folder)
         return json.loads(terraform("output", "-json", "aws", folder=self.folder))
+
+    def plan(self, **settings: Any) -> dict[str, Any]:
+        """What an apply would do, as `terraform show -json` tells it."""
+        arguments = ["-no-color", "-out=plan", f"-var=endpoint={self.address}"]
+        terraform("plan", *arguments, f"-var=module_settings={json.dumps(settings)}", folder=self.folder)
+        return json.loads(terraform("show", "-json", "plan", folder=self.folder))
 
     def destroy(self) -> None:
         arguments = ["-no-color", "-auto-approve", f"-var=endpoint={self.address}"]

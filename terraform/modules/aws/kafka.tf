@@ -38,22 +38,42 @@ resource "aws_msk_serverless_cluster" "this" {
 }
 
 locals {
-  # Topics and consumer groups of each component; the same as the ACLs of the chart's KafkaUsers.
+  # The topics of the platform, from the file that the chart has them from.
+  platform  = yamldecode(file("${path.module}/../../../charts/millrace/files/workloads.yaml"))
+  topics    = concat(local.platform.topics[*].name, flatten([for of in values(local.platform.workloads) : of.topics[*].name]))
+  workloads = keys(local.platform.workloads)
+  records   = formatlist("%s.records", local.workloads)
+  rejected  = formatlist("%s.rejected", local.workloads)
+  connects  = ["connect.configs", "connect.offsets", "connect.status"]
+
+  # What each component does in Kafka: the same as the ACLs of the chart's KafkaUsers, plus the making of topics, which
+  # Strimzi does there. The API has no business in it.
   kafka = {
     ingest = {
-      topics = { write = ["*.records", "*.rejected", "ingest.receipts"], read = ["*.rejected", "ingest.receipts", "connect.rejected"] }
+      write  = concat(local.records, local.rejected, ["ingest.receipts"])
+      read   = concat(local.rejected, ["ingest.receipts", "connect.rejected"])
+      create = []
       groups = []
     }
     connect = {
-      topics = {
-        write = ["connect.configs", "connect.offsets", "connect.status", "connect.rejected", "lake.control"]
-        read  = ["connect.configs", "connect.offsets", "connect.status", "lake.control", "*.records"]
-      }
+      write  = concat(local.connects, ["connect.rejected", "lake.control"])
+      read   = concat(local.connects, local.records, ["lake.control"])
+      create = local.connects
       groups = ["millrace-connect", "connect-lake-*", "cg-control-*"]
     }
-    # Training compares the end of each topic with what it found in the lake.
-    train     = { topics = { write = [], read = ["*.records"] }, groups = [] }
-    provision = { topics = { write = [], read = [] }, groups = [] }
+    # It asks where the records end; a gap in the lake may be explained by the dead letters.
+    train = {
+      write  = []
+      read   = concat(local.records, ["connect.rejected"])
+      create = []
+      groups = []
+    }
+    provision = {
+      write  = []
+      read   = []
+      create = local.topics
+      groups = []
+    }
   }
 
   # arn:...:cluster/<name>/<id> names the cluster; arn:...:topic/<name>/<id>/<topic> one of its topics.
@@ -71,27 +91,27 @@ data "aws_iam_policy_document" "kafka" {
   }
 
   dynamic "statement" {
-    for_each = length(each.value.topics.read) > 0 ? [1] : []
+    for_each = length(each.value.read) > 0 ? [1] : []
 
     content {
       sid       = "Read"
       actions   = ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"]
-      resources = [for topic in each.value.topics.read : "${local.msk_of["topic"]}/${topic}"]
+      resources = [for topic in each.value.read : "${local.msk_of["topic"]}/${topic}"]
     }
   }
 
   dynamic "statement" {
-    for_each = length(each.value.topics.write) > 0 ? [1] : []
+    for_each = length(each.value.write) > 0 ? [1] : []
 
     content {
       sid       = "Write"
       actions   = ["kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"]
-      resources = [for topic in each.value.topics.write : "${local.msk_of["topic"]}/${topic}"]
+      resources = [for topic in each.value.write : "${local.msk_of["topic"]}/${topic}"]
     }
   }
 
   dynamic "statement" {
-    for_each = length(each.value.topics.write) > 0 ? [1] : []
+    for_each = length(each.value.write) > 0 ? [1] : []
 
     content {
       sid       = "WriteOnce"
@@ -110,20 +130,19 @@ data "aws_iam_policy_document" "kafka" {
     }
   }
 
-  # The sink commits to its control topic in transactions, whose names it makes up.
+  # The sink commits to its control topic in transactions, whose names begin with the prefix that the chart gives.
   dynamic "statement" {
     for_each = each.key == "connect" ? [1] : []
 
     content {
       sid       = "Transactions"
       actions   = ["kafka-cluster:DescribeTransactionalId", "kafka-cluster:AlterTransactionalId"]
-      resources = ["${local.msk_of["transactional-id"]}/*"]
+      resources = ["${local.msk_of["transactional-id"]}/lake-*"]
     }
   }
 
-  # Connect makes its own three topics if they are missing; all others are provisioned.
   dynamic "statement" {
-    for_each = contains(["provision", "connect"], each.key) ? [1] : []
+    for_each = length(each.value.create) > 0 ? [1] : []
 
     content {
       sid = "Topics"
@@ -134,7 +153,7 @@ data "aws_iam_policy_document" "kafka" {
         "kafka-cluster:DescribeTopicDynamicConfiguration",
         "kafka-cluster:AlterTopicDynamicConfiguration",
       ]
-      resources = ["${local.msk_of["topic"]}/${each.key == "connect" ? "connect.*" : "*"}"]
+      resources = [for topic in each.value.create : "${local.msk_of["topic"]}/${topic}"]
     }
   }
 }
