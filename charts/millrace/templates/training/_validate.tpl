@@ -1,8 +1,5 @@
 {{- define "millrace.validate.training" -}}
 {{- $known := include "millrace.workloads" . | fromJson -}}
-{{- if .Values.compaction.enabled -}}
-{{- include "millrace.validate.sparkName" (printf "%s-compact" (include "millrace.fullname" .)) -}}
-{{- end -}}
 {{- range $name, $_ := .Values.training.workloads -}}
 {{- if not (hasKey $known $name) -}}
 {{- fail (printf "training.workloads names %q and the workloads are [%s]: choose it in workloads, or take it out." $name (keys $known | sortAlpha | join ", ")) -}}
@@ -11,9 +8,6 @@
 {{- range $name, $workload := $known -}}
 {{- $of := include "millrace.training.of" (dict "root" $ "name" $name) | fromJson -}}
 {{- include "millrace.validate.executors" $of.dynamicAllocation -}}
-{{- if and $.Values.training.enabled $of.enabled -}}
-{{- include "millrace.validate.sparkName" (printf "%s-train-%s" (include "millrace.fullname" $) $name) -}}
-{{- end -}}
 {{- if and $of.follow $of.schedule -}}
 {{- fail (printf "training.follow is %q and training.schedule is %q for %s: a training that never ends can't be started by a clock. Choose one." $of.follow $of.schedule $name) -}}
 {{- end -}}
@@ -22,13 +16,6 @@
 {{- fail (printf "training.models names %q and %s has [%s]: put models below training.workloads.%s." $model $name (join ", " $workload.models) $name) -}}
 {{- end -}}
 {{- end -}}
-{{- end -}}
-{{- end -}}
-
-{{/* The operator appends a time of 20 characters to a scheduled name, and puts the whole into a label. */}}
-{{- define "millrace.validate.sparkName" -}}
-{{- if gt (len .) 43 -}}
-{{- fail (printf "The release's name makes the Spark application %q, which has %d characters: with the time that the operator appends, Kubernetes takes 43. Shorten the release's name, or set fullnameOverride." . (len .)) -}}
 {{- end -}}
 {{- end -}}
 
