@@ -1,5 +1,6 @@
 """Terraform with the providers of this machine, and one AWS that is made, looked at and taken down again."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -103,7 +104,9 @@ class Aws:
 @pytest.fixture(scope="session")
 def aws(root: Path) -> Iterator[Aws]:
     """An empty AWS of one's own."""
-    pytest.importorskip("moto", reason="moto is not installed")
+    for package in ("moto", "flask_cors"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package}, of which the stand-in for AWS is made, is not installed")
     command = [sys.executable, "-W", "ignore", "-m", "tests.terraform.aws"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         try:
