@@ -99,8 +99,9 @@ def test_its_pods_meet_the_restricted_standard(role):
 def test_what_spark_writes_has_a_place_beside_the_read_only_root(role):
     spec = courses()
     mounts = {item["name"]: item["mountPath"] for item in spec[role]["volumeMounts"]}
-    assert mounts == {"tmp": "/tmp", "work": "/opt/spark/work-dir", "spark-local-dir-1": "/var/spark"}
-    assert {item["name"] for item in spec["volumes"]} == mounts.keys()
+    kafka = {"kafka-ca": "/etc/millrace/kafka"} if role == "driver" else {}
+    assert mounts == {"tmp": "/tmp", "work": "/opt/spark/work-dir", "spark-local-dir-1": "/var/spark"} | kafka
+    assert {item["name"] for item in spec["volumes"]} == mounts.keys() | {"kafka-ca"}
     assert "-Djava.io.tmpdir=/tmp" in spec[role]["javaOptions"]
     assert spec["sparkConf"]["spark.sql.warehouse.dir"].startswith("/tmp/")
 
@@ -215,3 +216,11 @@ def test_impossible_values_are_refused_with_a_sentence(values, named):
     with pytest.raises(Refused) as refused:
         training(values)
     assert all(part in str(refused.value) for part in named), str(refused.value)
+
+
+def test_the_driver_reads_dead_letters_as_a_user_of_its_own_and_executors_know_no_broker():
+    spec = courses()
+    given = {item["name"]: item for item in spec["driver"]["env"]}
+    assert given["MILLRACE_KAFKA_USERNAME"]["value"] == "millrace-train"
+    assert given["MILLRACE_KAFKA_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "millrace-train"
+    assert not [item["name"] for item in spec["executor"]["env"] if "KAFKA" in item["name"]]

@@ -42,6 +42,7 @@ volumes:
   {{- include "millrace.scratch" (dict "name" "work" "size" $of.tmpSize) | nindent 2 }}
   # Spark takes every volume of this name for shuffle and spill.
   {{- include "millrace.scratch" (dict "name" "spark-local-dir-1" "size" $of.localDirSize) | nindent 2 }}
+  {{- include "millrace.kafkaVolumes" $root | nindent 2 }}
 driver:
   {{- include "millrace.spark.pod" (dict "root" $root "name" .name "role" "driver" "of" $of.driver) | nindent 2 }}
 executor:
@@ -69,7 +70,8 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
 env:
   {{- if eq .role "driver" }}
-  {{- include "millrace.env" (dict "root" .root "component" "train" "s3" true "catalog" true) | nindent 2 }}
+  # Of Kafka it reads the dead letters, which may explain a gap in the offsets.
+  {{- include "millrace.env" (dict "root" .root "component" "train" "kafka" true "s3" true "catalog" true) | nindent 2 }}
   {{- end }}
   {{- include "millrace.spark.env" .root | nindent 2 }}
 podSecurityContext: {{- include "millrace.podSecurity" (dict "root" .root "user" 185) | nindent 2 }}
@@ -79,6 +81,9 @@ volumeMounts:
   # The image's working directory, where Spark makes a folder for artifacts.
   - {name: work, mountPath: /opt/spark/work-dir}
   - {name: spark-local-dir-1, mountPath: /var/spark}
+  {{- if eq .role "driver" }}
+  {{- include "millrace.kafkaVolumeMounts" .root | nindent 2 }}
+  {{- end }}
 {{- include "millrace.scheduling" $of.scheduling }}
 {{- end -}}
 
