@@ -37,3 +37,17 @@ def test_parts_that_are_away_are_named_each_with_a_cure(tmp_path, monkeypatch):
     faults = {one["check"]: one for one in found if not one["ok"]}
     assert {"kafka", "connect", "s3 conditional PUT", "clock"} <= set(faults)
     assert all(one["found"] and one["cure"] for one in faults.values())
+
+
+def test_a_check_that_does_not_exist_is_refused():
+    code, found, _ = millrace("doctor", "--only", "kafak")
+    assert code == 2
+    assert "kafka" in found["error"]["allowed"]
+
+
+def test_a_cluster_that_does_not_answer_is_told_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    code, found, _ = millrace("doctor", "--cluster")
+    assert code == 5
+    assert [one["check"] for one in found] == ["api server"]
+    assert "KUBECONFIG" in found[0]["cure"]

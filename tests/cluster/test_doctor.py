@@ -1,0 +1,24 @@
+"""The doctor of the cluster: every check holds on the release, and a fault is found with its cure."""
+
+from millrace.doctor.cluster import examine_cluster
+from tests.cluster.release import Release
+from tests.cluster.standin.operator import Operator
+
+
+def test_every_check_holds_but_that_the_stand_in_is_no_operator(
+    filled: dict[str, dict], operators: Operator | None, release: Release
+):
+    found = {one["check"]: one for one in examine_cluster(release.name, "millrace")}
+    inside = {"kafka", "s3 conditional PUT", "catalog", "lake", "clock"}
+    assert {f"{name}, in the cluster" for name in inside} <= set(found)
+    faults = {name for name, one in found.items() if not one["ok"]}
+    assert faults == ({"operators"} if operators else set()), {name: found[name]["found"] for name in faults}
+    assert f"courses: all {filled['courses']['accepted']} landed" in found["lake, in the cluster"]["found"]
+
+
+def test_a_release_that_is_not_there_is_told(release: Release):
+    found = examine_cluster(release.name, "nothing")
+    last = found[-1]
+    assert not last["ok"]
+    assert "nothing-doctor" in last["found"]
+    assert "cronjob" in last["cure"]
