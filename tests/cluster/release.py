@@ -61,15 +61,20 @@ class Release(Space):
         """{"rows", "places", "wanted"}: equal when every record of Kafka is in the lake once."""
         return json.loads(self.toolbox("python", "-c", AUDIT, workload).splitlines()[-1])
 
-    def ingest(self, name: str, workload: str, rows: int, seed: int) -> dict[str, Any]:
+    def ingest(self, name: str, workload: str, rows: int, seed: int, rate: str = "") -> dict[str, Any]:
         """Publish generated rows by a copy of the chart's own job, and return its counts."""
         job = next(one for one in self.all("job", f"millrace.io/ingest={workload}"))
         spec = job["spec"]["template"]["spec"]
         wanted = {"--rows": f"--rows={rows}", "--seed": f"--seed={seed}"}
         generate = spec["initContainers"][0]
         generate["args"] = [wanted.get(argument.partition("=")[0], argument) for argument in generate["args"]]
-        labels = {"app.kubernetes.io/part-of": "millrace", "tests/ingest": name}
-        template = {"metadata": {"labels": job["spec"]["template"]["metadata"]["labels"] | labels}, "spec": spec}
+        if rate:
+            spec["containers"][0]["args"].insert(-1, f"--rate={rate}")
+        # Without those that tie a pod to the job that was copied.
+        found = job["spec"]["template"]["metadata"]["labels"].items()
+        labels = {key: value for key, value in found if key.startswith("app.kubernetes.io/")}
+        template = {"metadata": {"labels": labels}, "spec": spec}
+        self.kubectl("delete", "job", f"test-ingest-{name}", "--ignore-not-found")
         metadata = {"name": f"test-ingest-{name}", "labels": labels}
         body = {"backoffLimit": 10, "template": template}
         self.apply({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": body})
