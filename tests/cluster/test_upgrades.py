@@ -12,7 +12,7 @@ def test_an_upgrade_and_a_rollback_keep_data_and_models(served: Release):
     rows, champion = served.audit("courses")["rows"], served.champion()
     passwords = {name: served.get("secret", name)["data"] for name in ("millrace-catalog", "millrace-s3")}
     revision = int(json.loads(served.helm("history", "-o", "json"))[-1]["revision"])
-    served.deploy("--set", "api.bodyLimit=1000000", "--set", "connect.commitIntervalSeconds=3")
+    served.deploy("--set", "api.bodyLimit=1000000,connect.commitIntervalSeconds=3,training.suspend=false")
     _unchanged(served, rows, champion, passwords)
     served.helm("rollback", str(revision), "--timeout", "10m")
     _unchanged(served, rows, champion, passwords)

@@ -1,0 +1,56 @@
+"""The stand-in for the operators refuses what it does not honour. These need no cluster."""
+
+import copy
+
+import pytest
+
+from tests.cluster.standin import spark_submit
+from tests.cluster.standin.fields import Refused, Section, whole
+
+APPLICATION = {
+    "apiVersion": "sparkoperator.k8s.io/v1beta2",
+    "kind": "SparkApplication",
+    "metadata": {"name": "train", "uid": "1"},
+    "spec": {
+        "type": "Python",
+        "mode": "cluster",
+        "image": "localhost/spark:dev",
+        "mainApplicationFile": "local:///opt/train.py",
+        "arguments": ["courses"],
+        "restartPolicy": {"type": "OnFailure", "onFailureRetries": 2, "onFailureRetryInterval": 5},
+        "volumes": [{"name": "tmp", "emptyDir": {}}, {"name": "spark-local-dir-1", "emptyDir": {"sizeLimit": "1Gi"}}],
+        "driver": {"cores": 1, "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}]},
+        "executor": {"instances": 2, "volumeMounts": [{"name": "spark-local-dir-1", "mountPath": "/var/spark"}]},
+    },
+}
+
+
+def test_a_field_that_nobody_took_is_named():
+    resource = {"kind": "Kafka", "metadata": {"name": "r"}, "spec": {"known": 1, "surprise": 2}}
+    with pytest.raises(Refused, match=r"Kafka r\.spec: the stand-in does not know surprise"), whole(resource) as spec:
+        spec.take("known")
+
+
+def test_a_value_that_is_not_run_is_refused_with_what_is():
+    with pytest.raises(Refused, match=r"spec\.type is 'nodeport'; the stand-in runs 'internal'"):
+        Section({"type": "nodeport"}, "spec").only("type", "internal")
+
+
+def test_an_application_becomes_arguments_and_pod_templates():
+    found = spark_submit.read(copy.deepcopy(APPLICATION), "space")
+    arguments = found.arguments()
+    assert arguments[-2:] == ["local:///opt/train.py", "courses"]
+    assert "spark.executor.instances=2" in arguments
+    assert "spark.kubernetes.executor.volumes.emptyDir.spark-local-dir-1.mount.path=/var/spark" in arguments
+    assert found.retries["onFailureRetries"] == 2
+
+
+@pytest.mark.parametrize("place", [(), ("driver",), ("executor",), ("restartPolicy",)])
+def test_an_unknown_field_of_an_application_is_refused(place: tuple[str, ...]):
+    application = copy.deepcopy(APPLICATION)
+    part = application["spec"]
+    for name in place:
+        part = part[name]
+    part["sidecars"] = []
+    with pytest.raises(Refused, match="sidecars"):
+        spark_submit.read(application, "space")
