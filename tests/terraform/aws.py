@@ -106,7 +106,8 @@ def mend_kafka() -> None:
 
 
 def mend_eks() -> None:
-    """EKS makes a security group for its nodes and removes it with the cluster, and shows who may get in."""
+    """EKS makes a security group for its nodes and removes it with the cluster, shows who
+    may get in, and invents no SSH key for node groups."""
     create, delete = eks.EKSBackend.create_cluster, eks.EKSBackend.delete_cluster
 
     def create_cluster(self: Any, **named: Any) -> Any:
@@ -126,7 +127,13 @@ def mend_eks() -> None:
         )
         return cluster
 
+    def create_nodegroup(self: Any, **named: Any) -> Any:
+        group = create_group(self, **named)
+        group.remote_access = named.get("remote_access")
+        return group
+
     eks.EKSBackend.create_cluster, eks.EKSBackend.delete_cluster = create_cluster, delete_cluster
+    create_group, eks.EKSBackend.create_nodegroup = eks.EKSBackend.create_nodegroup, create_nodegroup
 
 
 class Quiet(WSGIRequestHandler):

@@ -19,6 +19,11 @@ TERRAFORM = shutil.which("terraform")
 REGION = "eu-central-1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever order is asked for, what takes everything down comes last."""
+    items.sort(key=lambda item: item.path.name == "test_taking_down.py")
+
+
 def mirror() -> Path | None:
     """A folder that holds the AWS provider: TERRAFORM_MIRROR, or where Terraform or packagers put such folders."""
     places = [

@@ -1,4 +1,4 @@
-"""Changes of mind, and the end. Last by its name, because it takes down what the other files look at."""
+"""Changes of mind, and the end: run last, because it takes down what the other files look at."""
 
 import json
 from typing import Any
