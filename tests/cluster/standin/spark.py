@@ -46,14 +46,14 @@ class Applications:
             self._say(application, "INVALIDATING", executionAttempts=0, submissionAttempts=0)
         elif state in ("", "INVALIDATING", "SUSPENDED"):
             self._submit(application, of, status)
+        elif state == "FAILING":
+            if _due(status, of.retries["onFailureRetryInterval"]):
+                self._say(application, "PENDING_RERUN")
         elif state == "PENDING_RERUN":
-            # The operator waits the interval once before the first retry, twice before the second, and so on.
-            pause = of.retries["onFailureRetryInterval"] * status.get("executionAttempts", 1)
-            if _age(status["terminationTime"]) >= pause:
-                self._clear(name)
-                self._submit(application, of, status)
+            self._clear(name)
+            self._submit(application, of, status)
         elif state == "SUBMISSION_FAILED":
-            if _age(status["lastSubmissionAttemptTime"]) >= of.retries["onSubmissionFailureRetryInterval"]:
+            if _due(status, of.retries["onSubmissionFailureRetryInterval"]):
                 self._submit(application, of, status)
         elif state in ("SUBMITTED", "RUNNING"):
             self._watch(application, of, status, state)
@@ -156,12 +156,18 @@ class Applications:
 
     def _ended(self, application: dict, of: spark_submit.Submission, status: dict[str, Any], why: str) -> None:
         again = status.get("executionAttempts", 1) <= of.retries["onFailureRetries"]
-        self._say(application, "PENDING_RERUN" if again else "FAILED", why, terminationTime=now())
+        self._say(application, "FAILING" if again else "FAILED", why, terminationTime=now())
 
     def _submission_failed(self, application: dict, of: spark_submit.Submission, status: dict[str, Any]) -> None:
         again = status.get("submissionAttempts", 1) <= of.retries["onSubmissionFailureRetries"]
         state = "SUBMISSION_FAILED" if again else "FAILED"
         self._say(application, state, "spark-submit failed; its Job's log says why", terminationTime=now())
+
+
+def _due(status: dict[str, Any], interval: float) -> bool:
+    """Whether it is time to try again: as seen with spark-operator 2.5.2, the interval counts from the last
+    submission, not from the end of the run, once before the first retry, twice before the second, and so on."""
+    return _age(status["lastSubmissionAttemptTime"]) >= interval * status.get("submissionAttempts", 1)
 
 
 def _age(stamp: str) -> float:
