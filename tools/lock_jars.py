@@ -27,6 +27,8 @@ BUNDLES = {
         + [f"org.xerial:sqlite-jdbc:{SQLITE}", f"org.postgresql:postgresql:{POSTGRES}"],
         True,
     ),
+    # Whole, with what it needs under names of its own: it goes beside Kafka's jars, not into a plugin.
+    "connect-msk": (["software.amazon.msk:aws-msk-iam-auth:2.3.9:all"], False),
     "s3proxy": (["org.gaul:s3proxy:4.1.0", "com.fasterxml.jackson.core:jackson-annotations:2.22"], True),
     "spark": (
         [
@@ -54,7 +56,11 @@ POM = (
 
 def resolve(wanted: list[str], transitive: bool, folder: Path) -> list[str]:
     """`path sha256 size` of every jar, the path as in a Maven repository."""
-    parts = (DEPENDENCY.format(*name.split(":"), "" if transitive else ALONE) for name in wanted)
+    parts = []
+    for name in wanted:
+        *place, version, classifier = [*name.split(":"), ""][:4]
+        chosen = f"<classifier>{classifier}</classifier>" if classifier else ""
+        parts.append(DEPENDENCY.format(*place, version, chosen + ("" if transitive else ALONE)))
     (folder / "pom.xml").write_text(POM.format("".join(parts)))
     options = ["-DincludeScope=runtime", "-DoutputDirectory=jars", "-Dmdep.useRepositoryLayout=true"]
     subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", *options], cwd=folder, check=True)
