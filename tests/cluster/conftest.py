@@ -1,4 +1,4 @@
-"""The cluster of the tests: found, given operators or their stand-in, and the chart installed once for the run.
+"""The cluster of the tests: found, given operators or their stand-in, and the chart installed once and gone again when the folder is done.
 
 Needs helm, kubectl and a KUBECONFIG, or the cluster tool with its cluster up; skipped with a reason otherwise. On a
 cluster of your own the images come from where MILLRACE_TEST_REGISTRY and MILLRACE_TEST_TAG say (`make images`).
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> None:
     """A cluster that answers; the programs to ask it are on PATH."""
     if (program := images.tool()) and "KUBECONFIG" not in os.environ:
@@ -49,7 +49,7 @@ def cluster() -> None:
         pytest.skip(f"the cluster of {os.environ['KUBECONFIG']} does not answer{cure}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def loaded_images(cluster: None) -> list[str]:
     """All images are in the nodes, or can be pulled; the helm settings that name them."""
     program = images.tool()
@@ -66,7 +66,7 @@ def _home(program: Path) -> str:
     return run("bash", "-c", f'eval "$({program} env)"; dirname "$KUBECONFIG"').strip()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def space(cluster: None) -> Iterator[Space]:
     """An empty namespace that enforces Pod Security "restricted"."""
     found = Space(NAMESPACE)
@@ -79,7 +79,7 @@ def space(cluster: None) -> Iterator[Space]:
         run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def operators(space: Space, loaded_images: list[str]) -> Iterator[Operator | None]:
     """The real operators where they run, else their stand-in (which is what the fixture gives then)."""
     deployed = json.loads(run("kubectl", "get", "deployments", "-A", "-o", "json"))["items"]
@@ -94,7 +94,7 @@ def operators(space: Space, loaded_images: list[str]) -> Iterator[Operator | Non
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def release(space: Space, operators: Operator | None, loaded_images: list[str]) -> Iterator[Release]:
     """The chart, installed; its parts are up, its trainings wait."""
     found = Release(space.name, loaded_images)
@@ -108,7 +108,7 @@ def release(space: Space, operators: Operator | None, loaded_images: list[str]) 
         found.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def filled(release: Release) -> dict[str, dict]:
     """The counts of the chart's ingest jobs, whose rows are all in the lake."""
     counts = {}
@@ -119,7 +119,7 @@ def filled(release: Release) -> dict[str, dict]:
     return counts
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(release: Release, filled: dict[str, dict]) -> Release:
     """The release with trained courses and an API that answers."""
     release.deploy("--set", "training.suspend=false")
