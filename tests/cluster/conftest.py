@@ -1,4 +1,4 @@
-"""The cluster of the tests: found, given operators or their stand-in, and the chart installed once and gone again when the folder is done.
+"""The cluster of the tests: found, given operators or their stand-in, and the chart installed once for this folder.
 
 Needs helm, kubectl and a KUBECONFIG, or the cluster tool with its cluster up; skipped with a reason otherwise. On a
 cluster of your own the images come from where MILLRACE_TEST_REGISTRY and MILLRACE_TEST_TAG say (`make images`).
