@@ -107,15 +107,11 @@ def _certificates(kube: Kube, kafka: dict[str, Any]) -> dict[str, str]:
 def _services(kube: Kube, kafka: dict[str, Any]) -> None:
     name = kafka["metadata"]["name"]
     ports = [{"name": "tcp-replication", "port": 9091}, {"name": "tcp-tls", "port": 9093}]
-    brokers = labels(name) | {"strimzi.io/broker-role": "true"}
-    kube.apply(
-        pods.owned(
-            kafka, "Service", f"{name}-kafka-bootstrap", labels(name), spec={"selector": brokers, "ports": ports}
-        )
-    )
+    bootstrap = {"selector": labels(name) | {"strimzi.io/broker-role": "true"}, "ports": ports}
+    kube.apply(pods.owned(kafka, "Service", f"{name}-kafka-bootstrap", labels(name), spec=bootstrap))
     headless = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": labels(name)}
-    ports = [{"name": "tcp-ctrlplane", "port": 9090}, *ports]
-    kube.apply(pods.owned(kafka, "Service", f"{name}-kafka-brokers", labels(name), spec=headless | {"ports": ports}))
+    headless["ports"] = [{"name": "tcp-ctrlplane", "port": 9090}, *ports]
+    kube.apply(pods.owned(kafka, "Service", f"{name}-kafka-brokers", labels(name), spec=headless))
 
 
 def _pool(
