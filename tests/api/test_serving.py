@@ -148,12 +148,15 @@ def test_no_origin_may_call_from_a_browser_unless_it_is_named(api, variables, tm
 def test_requests_in_flight_are_finished_after_sigterm(variables, tmp_path, count):
     with serving(variables | {"MILLRACE_API_WORKERS": str(count)}, tmp_path, "/health/ready") as server:
         body = b'{"num_subscribers":1,"num_reviews":1,"num_lectures":1,"content_duration":1}'
-        head = b"POST /course_popularity HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+        head = b"POST /course_popularity HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
         sent, answers = threading.Event(), []
 
         def slowly() -> None:
             with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-                connection.sendall(head + body[:20])
+                connection.sendall(head % len(body))
+                # The server says so when it asks for the body: from then on the request is in flight.
+                assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+                connection.sendall(body[:20])
                 sent.set()
                 time.sleep(1)  # the signal comes meanwhile
                 connection.sendall(body[20:])
@@ -161,8 +164,7 @@ def test_requests_in_flight_are_finished_after_sigterm(variables, tmp_path, coun
 
         thread = threading.Thread(target=slowly)
         thread.start()
-        sent.wait()
-        time.sleep(0.2)
+        assert sent.wait(30)
         assert server.terminate() == 0
         thread.join()
         assert answers[0].startswith(b"HTTP/1.1 200"), answers
