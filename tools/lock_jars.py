@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 LOCK = Path(__file__).parents[1] / "services/millrace/local/jars.lock"
-KAFKA, LOG4J, SINK, SQLITE, POSTGRES = "4.3.1", "2.25.4", "1.12.0", "3.50.3.0", "42.7.7"
+KAFKA, LOG4J, SINK, SQLITE, POSTGRES = "4.3.1", "2.25.4", "1.12.0", "3.50.3.0", "42.7.14"
 SPARK = "4.0.4"
 # Bundle -> (wanted jars, whether their dependencies come along).
 BUNDLES = {
