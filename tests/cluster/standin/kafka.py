@@ -35,7 +35,7 @@ def reconcile(kube: Kube, kafka: dict[str, Any], pools: list[dict[str, Any]], im
     name = kafka["metadata"]["name"]
     mine = [pool for pool in pools if pool["metadata"]["labels"].get("strimzi.io/cluster") == name]
     if not mine:
-        raise Refused(f"Kafka {name} has no KafkaNodePool")
+        raise RuntimeError(f"Kafka {name} has no KafkaNodePool yet")
     with whole(kafka) as spec:
         with spec.sub("kafka") as section:
             lines, template, image, options = _cluster(section, image)
