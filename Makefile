@@ -77,9 +77,15 @@ deploy:  ## install or upgrade the chart (NAMESPACE, VALUES, REGISTRY, TAG)
 chart-files: .venv/dev  ## write what the chart knows about the workloads anew
 	@$(BIN)/python tools/chart_files.py && $(BIN)/python tools/chart_schema.py
 
+COMPILE := uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11
 locks: .venv/dev  ## write the lock files anew (needs uv and Maven)
-	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements/dev.lock
-	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --extra local pyproject.toml -c requirements/dev.lock -o requirements/run.lock
+	$(COMPILE) --extra dev pyproject.toml -o requirements/dev.lock
+	$(COMPILE) --extra local pyproject.toml -c requirements/dev.lock -o requirements/run.lock
+	$(COMPILE) --extra api pyproject.toml -c requirements/dev.lock -o requirements/api.lock
+	$(COMPILE) --extra ingest --extra lake --extra cluster pyproject.toml -c requirements/dev.lock -o requirements/ingest.lock
+	$(COMPILE) --extra spark --extra ingest --extra lake --extra cluster pyproject.toml -c requirements/dev.lock \
+	  -o requirements/spark.lock
+	echo 'setuptools>=80' | $(COMPILE) --no-annotate - -o requirements/build.lock
 	$(BIN)/python tools/lock_jars.py
 
 clean: stop  ## stop, and remove the environment and all local data
