@@ -1,5 +1,6 @@
 import os
 import time
+import uuid
 from contextlib import contextmanager
 
 import pytest
@@ -8,8 +9,6 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 from millrace.local import jars, java, kafka, ports
 from millrace.local.child import last_words, start
-
-pytestmark = pytest.mark.stack
 
 
 @contextmanager
@@ -30,6 +29,12 @@ def broker(home):
         process.wait()
 
 
+def test_a_cluster_id_is_never_taken_for_an_option():
+    drawn = iter([uuid.UUID(bytes=b"\xfb" * 16), uuid.UUID(bytes=b"\xf8" * 16), uuid.UUID(bytes=b"\x00" * 16)])
+    assert kafka.cluster_id(lambda: next(drawn)) == "A" * 22
+
+
+@pytest.mark.stack
 def test_acknowledged_records_outlive_a_kill_and_other_ports(home):
     jars.ensure(["kafka"])
     (home / "logs").mkdir()

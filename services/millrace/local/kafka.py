@@ -4,6 +4,7 @@ import base64
 import socket
 import subprocess
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from millrace.errors import Unavailable
@@ -57,6 +58,13 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def cluster_id(draw: Callable[[], uuid.UUID]) -> str:
+    """A new cluster ID, 22 characters of URL-safe base64. One that begins with "-" would be an option: redrawn."""
+    while (name := base64.urlsafe_b64encode(draw().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return name
+
+
 def prepare(home: Path, java: Path, port: int, controller: int) -> Child:
     """Write the configuration, format the log directory once. Raises Unavailable when that fails."""
     data = home / "kafka"
@@ -64,9 +72,8 @@ def prepare(home: Path, java: Path, port: int, controller: int) -> Child:
     config.write_text(PROPERTIES.format(port=port, controller=controller, data=data))
     classpath = jars.classpath("kafka")
     if not (data / "meta.properties").exists():
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [java, "-cp", classpath, "kafka.tools.StorageTool", "format", "--standalone"]
-        command += ["-t", cluster, "-c", config]
+        command += ["-t", cluster_id(uuid.uuid4), "-c", config]
         log = home / "logs/kafka-format.log"
         with log.open("wb") as output:
             done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
