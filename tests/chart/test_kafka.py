@@ -112,6 +112,12 @@ def test_brokers_outlive_the_release_where_it_is_wanted(values, kept):
         assert ("helm.sh/resource-policy" in annotations) is kept
 
 
+def test_a_paused_kafka_is_left_alone_by_its_operator():
+    assert "annotations" not in one(kafka(), "Kafka")["metadata"]
+    annotations = one(kafka({"kafka": {"paused": True}}), "Kafka")["metadata"]["annotations"]
+    assert annotations == {"strimzi.io/pause-reconciliation": "true"}
+
+
 def test_each_component_has_a_user_with_a_password_of_the_operators_making():
     users = of_kind(kafka(), "KafkaUser")
     assert sorted(users) == [f"millrace-{component}" for component in COMPONENTS]

@@ -148,6 +148,10 @@ def test_a_value_that_cannot_be_is_refused_by_its_name(path, value):
             {"kafka": EXTERNAL_KAFKA["kafka"] | {"keepOnUninstall": True}},
             ["kafka.keepOnUninstall", "kafka.external.enabled"],
         ),
+        (
+            {"kafka": EXTERNAL_KAFKA["kafka"] | {"paused": True}},
+            ["kafka.paused", "kafka.external.enabled"],
+        ),
         (nested("catalog.external.enabled", True), ["catalog.external.enabled", "catalog.external.jdbc"]),
         (
             nested("catalog.external.jdbc", EXTERNAL_CATALOG["catalog"]["external"]["jdbc"]),

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import images
-from tests.cluster.release import ROOT, Release
+from tests.cluster.release import CHART, ROOT, WORKLOADS, Release
 from tests.cluster.standin.operator import Operator, running
-from tests.cluster.tools import Failed, Space, run, wait
+from tests.cluster.tools import Failed, Space, run
 
 NAMESPACE = os.environ.get("MILLRACE_TEST_NAMESPACE", "millrace")
 CRDS = ROOT.parent / "shared/crds"
@@ -96,13 +96,11 @@ def operators(space: Space, loaded_images: list[str]) -> Iterator[Operator | Non
 
 @pytest.fixture(scope="package")
 def release(space: Space, operators: Operator | None, loaded_images: list[str]) -> Iterator[Release]:
-    """The chart, installed; its parts are up, its trainings wait."""
+    """The chart's previous version, installed; its parts are up, its trainings wait."""
     found = Release(space.name, loaded_images)
     try:
         found.deploy()
-        wait("Kafka", 300, lambda: found.condition("kafka", "millrace"))
-        for workload in ("courses", "products"):
-            wait("sink", 300, lambda name=workload: found.condition("kafkaconnector", f"lake-{name}"))
+        found.up()
         yield found
     finally:
         found.close()
@@ -112,7 +110,7 @@ def release(space: Space, operators: Operator | None, loaded_images: list[str]) 
 def filled(release: Release) -> dict[str, dict]:
     """The counts of the chart's ingest jobs, whose rows are all in the lake."""
     counts = {}
-    for workload in ("courses", "products"):
+    for workload in WORKLOADS:
         job = release.all("job", f"millrace.io/ingest={workload}")[0]["metadata"]["name"]
         counts[workload] = release.finished(job)
         release.landed(workload, counts[workload]["accepted"])
@@ -120,9 +118,21 @@ def filled(release: Release) -> dict[str, dict]:
 
 
 @pytest.fixture(scope="package")
-def served(release: Release, filled: dict[str, dict]) -> Release:
-    """The release with trained courses and an API that answers."""
+def upgraded(release: Release, filled: dict[str, dict]) -> tuple[dict, dict]:
+    """What the release held with its previous chart, trained and served, and what it holds with the chart of now."""
     release.deploy("--set", "training.suspend=false")
-    release.trained()
-    release.kubectl("rollout", "status", "deployment/millrace-api", "--timeout=180s")
+    for workload in WORKLOADS:
+        release.trained(f"millrace-train-{workload}")
+    release.serves()
+    before = release.holds()
+    release.chart = CHART
+    release.deploy("--set", "training.suspend=false")
+    release.up()
+    release.serves()
+    return before, release.holds()
+
+
+@pytest.fixture(scope="package")
+def served(release: Release, upgraded: tuple[dict, dict]) -> Release:
+    """The release with trained models, an API that answers, and the chart of now."""
     return release

@@ -13,7 +13,10 @@ from tests.cluster.tools import Space, run, wait
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/millrace"
+PREVIOUS = Path(__file__).parent / "previous/millrace-0.1.0.tgz"
 VALUES = [CHART / "values-kind.yaml", Path(__file__).with_name("values.yaml")]
+WORKLOADS = ("courses", "products")
+MODELS = ("courses/popularity", "products/discount")
 QUESTION = {"num_subscribers": "10,000", "num_reviews": 310, "num_lectures": 42, "content_duration": "4.5 hours"}
 # Runs in the toolbox: rows of the lake, and whether every place in Kafka is there once.
 AUDIT = """
@@ -29,21 +32,45 @@ print(json.dumps({"rows": len(rows), "places": len(places), "wanted": sum(ends.v
 
 
 class Release(Space):
-    """Helm's release `millrace` in its namespace; `settings` are what every helm command is given."""
+    """Helm's release `millrace` in its namespace; `settings` are what every helm command is given.
+
+    A new one begins with the chart's previous version.
+    """
 
     def __init__(self, namespace: str, settings: list[str]):
         super().__init__(namespace)
         self.settings = settings
+        installed = json.loads(run("helm", "list", "-n", namespace, "-o", "json"))
+        self.chart = CHART if any(one["name"] == "millrace" for one in installed) else PREVIOUS
         self._forward: subprocess.Popen | None = None
 
     def helm(self, verb: str, *arguments: str, timeout: float = 900) -> str:
         return run("helm", verb, "millrace", "-n", self.name, *arguments, timeout=timeout)
 
-    def deploy(self, *settings: str, chart: Path = CHART) -> None:
-        """Install or upgrade; further --set settings come on top of the test's values."""
+    def deploy(self, *settings: str) -> None:
+        """Install or upgrade to `chart`; further --set settings come on top of the test's values."""
         values = [part for file in VALUES for part in ("-f", str(file))]
-        arguments = [str(chart), *values, *self.settings, *settings, "--timeout", "10m"]
+        arguments = [str(self.chart), *values, *self.settings, *settings, "--timeout", "10m"]
         self.helm("upgrade", "--install", *arguments)
+
+    def serves(self) -> None:
+        """Wait until all pods of the API are those of the last deployment, and ready."""
+        self.kubectl("rollout", "status", "deployment/millrace-api", "--timeout=180s")
+
+    def up(self) -> None:
+        """Wait for Kafka and the sinks."""
+        wait("Kafka", 300, lambda: self.condition("kafka", "millrace"))
+        for workload in WORKLOADS:
+            wait("sink", 300, lambda name=workload: self.condition("kafkaconnector", f"lake-{name}"))
+
+    def holds(self) -> dict[str, Any]:
+        """What must outlive an upgrade, a rollback and an uninstall: rows, champions, passwords, Kafka's id."""
+        return {
+            "rows": {workload: self.audit(workload)["rows"] for workload in WORKLOADS},
+            "champions": {model: self.champion(model) for model in MODELS},
+            "passwords": {name: self.get("secret", name)["data"] for name in ("millrace-catalog", "millrace-s3")},
+            "kafka": self.get("kafka", "millrace")["status"]["clusterId"],
+        }
 
     def toolbox(self, *command: str) -> str:
         """Run a command in a pod with the addresses and passwords of the provisioning job."""

@@ -2,6 +2,7 @@
 
 from tests.cluster.release import Release
 from tests.cluster.standin.operator import Operator
+from tests.cluster.tools import wait
 
 
 def test_every_resource_of_the_chart_is_one_that_the_operators_take(release: Release, operators: Operator | None):
@@ -33,6 +34,19 @@ def test_helm_test_passes(served: Release):
 def test_a_repeated_ingest_publishes_nothing(served: Release):
     before = served.audit("courses")
     assert served.ingest("again", "courses", 3000, 7)["already"]
+    assert served.audit("courses") == before
+
+
+def test_a_schedule_compacts_the_lake_and_leaves_its_rows(served: Release):
+    before = served.audit("courses")
+    served.deploy("--set", "training.suspend=false,compaction.suspend=false", "--set", "compaction.schedule=* * * * *")
+
+    def run() -> str:
+        names = [one["metadata"]["name"] for one in served.all("sparkapplication")]
+        return next((name for name in names if name.startswith("millrace-compact-")), "")
+
+    served.trained(wait("a run of the schedule", 120, run, 2))
+    served.deploy("--set", "training.suspend=false")
     assert served.audit("courses") == before
 
 

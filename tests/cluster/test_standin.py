@@ -1,11 +1,13 @@
 """The stand-in for the operators refuses what it does not honour. These need no cluster."""
 
 import copy
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.cluster.standin import spark_submit
 from tests.cluster.standin.fields import Refused, Section, whole
+from tests.cluster.standin.scheduled import following
 
 APPLICATION = {
     "apiVersion": "sparkoperator.k8s.io/v1beta2",
@@ -43,6 +45,14 @@ def test_an_application_becomes_arguments_and_pod_templates():
     assert "spark.executor.instances=2" in arguments
     assert "spark.kubernetes.executor.volumes.emptyDir.spark-local-dir-1.mount.path=/var/spark" in arguments
     assert found.retries["onFailureRetries"] == 2
+
+
+def test_a_schedule_runs_in_its_own_time_zone():
+    after = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+    assert following("30 3 * * *", "UTC", after) == datetime(2026, 7, 2, 3, 30, tzinfo=UTC)
+    assert following("30 3 * * *", "Europe/Paris", after) == datetime(2026, 7, 2, 1, 30, tzinfo=UTC)
+    with pytest.raises(Refused, match="nonsense"):
+        following("nonsense", "UTC", after)
 
 
 @pytest.mark.parametrize("place", [(), ("driver",), ("executor",), ("restartPolicy",)])

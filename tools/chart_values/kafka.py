@@ -105,6 +105,8 @@ class Kafka(Area):
     """Strimzi's operators for topics and users."""
     keepOnUninstall: bool
     """Whether Kafka goes on running after `helm uninstall`. Its volumes stay in any case."""
+    paused: bool
+    """Whether Strimzi leaves Kafka as it is for now."""
     external: External
     """A Kafka that is there already."""
 

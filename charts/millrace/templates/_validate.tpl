@@ -8,6 +8,9 @@
 {{- if .Values.kafka.keepOnUninstall }}
   {{- fail "kafka.keepOnUninstall is true, but with kafka.external.enabled there is no Kafka of ours to keep." }}
 {{- end }}
+{{- if .Values.kafka.paused }}
+  {{- fail "kafka.paused is true, but with kafka.external.enabled there is no Kafka of ours to pause." }}
+{{- end }}
 {{- if hasPrefix "SASL_" $external.securityProtocol }}
   {{- if eq $external.saslMechanism "AWS_MSK_IAM" }}
     {{- if ne $external.securityProtocol "SASL_SSL" }}

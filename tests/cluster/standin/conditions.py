@@ -16,6 +16,14 @@ def not_ready(resource: dict[str, Any], reason: str, message: str) -> dict[str, 
     return _status(resource, {"type": "Ready", "status": "False", "reason": reason, "message": message[:2000]})
 
 
+def paused(resource: dict[str, Any]) -> dict[str, Any] | None:
+    """The status of a resource that its operator shall leave alone, else None."""
+    annotations = resource["metadata"].get("annotations") or {}
+    if annotations.get("strimzi.io/pause-reconciliation") != "true":
+        return None
+    return _status(resource, {"type": "ReconciliationPaused", "status": "True"})
+
+
 def _status(resource: dict[str, Any], condition: dict[str, str]) -> dict[str, Any]:
     found = ((resource.get("status") or {}).get("conditions") or [{}])[0]
     same = all(found.get(key) == value for key, value in condition.items())

@@ -1,7 +1,5 @@
 """Kafka and KafkaNodePool as StatefulSets of KRaft nodes, with Strimzi's names, ports, certificates and principals."""
 
-import base64
-import uuid
 from typing import Any
 
 from tests.cluster.standin import certificates, pods
@@ -31,7 +29,7 @@ def labels(cluster: str) -> dict[str, str]:
 
 
 def reconcile(kube: Kube, kafka: dict[str, Any], pools: list[dict[str, Any]], image: str) -> None:
-    """Make the cluster and report whether it is ready. Raises Refused."""
+    """Make the cluster whose id is in its status. Raises Refused."""
     name = kafka["metadata"]["name"]
     mine = [pool for pool in pools if pool["metadata"]["labels"].get("strimzi.io/cluster") == name]
     if not mine:
@@ -49,7 +47,6 @@ def reconcile(kube: Kube, kafka: dict[str, Any], pools: list[dict[str, Any]], im
     for pool in sorted(mine, key=lambda pool: pool["metadata"]["name"]):
         numbered.append((pool, first))
         first += pool["spec"]["replicas"]
-    cluster_id = base64.urlsafe_b64encode(uuid.UUID(kafka["metadata"]["uid"]).bytes).decode().rstrip("=")
     voters = ",".join(
         f"{first + n}@{name}-{pool['metadata']['name']}-{n}.{name}-kafka-brokers.{kube.namespace}.svc:9090"
         for pool, first in numbered
@@ -59,7 +56,7 @@ def reconcile(kube: Kube, kafka: dict[str, Any], pools: list[dict[str, Any]], im
     _services(kube, kafka)
     for pool, first in numbered:
         _pool(kube, kafka, pool, first, [*lines, f"controller.quorum.voters={voters}"], template, image, node,
-              {"CLUSTER_ID": cluster_id, "FORMAT": options})  # fmt: skip
+              {"CLUSTER_ID": kafka["status"]["clusterId"], "FORMAT": options})  # fmt: skip
 
 
 def _cluster(section: Section, image: str) -> tuple[list[str], dict[str, Any], str, str]:

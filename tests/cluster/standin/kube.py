@@ -30,6 +30,7 @@ KINDS = {
     "KafkaUser": ("apis/kafka.strimzi.io/v1", "kafkausers"),
     "KafkaConnect": ("apis/kafka.strimzi.io/v1", "kafkaconnects"),
     "KafkaConnector": ("apis/kafka.strimzi.io/v1", "kafkaconnectors"),
+    "ScheduledSparkApplication": ("apis/sparkoperator.k8s.io/v1beta2", "scheduledsparkapplications"),
     "SparkApplication": ("apis/sparkoperator.k8s.io/v1beta2", "sparkapplications"),
 }
 CLUSTER_WIDE = {"Namespace", "PersistentVolume"}

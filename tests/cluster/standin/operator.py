@@ -2,18 +2,21 @@
 
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
+from millrace.local.kafka import cluster_id
 from tests.cluster.standin import connect, kafka, pods, volumes
-from tests.cluster.standin.conditions import not_ready, ready
+from tests.cluster.standin.conditions import not_ready, paused, ready
 from tests.cluster.standin.connect import Connectors, Waiting
 from tests.cluster.standin.entities import Entities
 from tests.cluster.standin.fields import Refused
 from tests.cluster.standin.kube import Kube
+from tests.cluster.standin.scheduled import Schedules
 from tests.cluster.standin.spark import Applications
 
 log = logging.getLogger("standin")
@@ -30,6 +33,7 @@ class Operator:
         self._entities: dict[str, Entities] = {}
         self._connectors: dict[str, Connectors] = {}
         self._applications = Applications(self.kube)
+        self._schedules = Schedules(self.kube)
         self._applied: dict[str, str] = {}
         self._passes = 0
 
@@ -44,11 +48,20 @@ class Operator:
             self._guard(found, lambda one: self._kafka(one, pools))
         for found in self.kube.list("KafkaConnect"):
             self._guard(found, self._connect)
+        for found in self.kube.list("ScheduledSparkApplication"):
+            self._guard(found, self._schedules.reconcile)
         for found in self.kube.list("SparkApplication"):
             self._guard(found, self._applications.reconcile)
 
     def _kafka(self, found: dict[str, Any], pools: list[dict[str, Any]]) -> None:
+        if (status := paused(found)) is not None:
+            self.kube.status(found, status)
+            return
         name, (kafka_image, entities_image) = found["metadata"]["name"], self._images
+        # A new Kafka gets a new id, also on volumes that know another: its brokers then refuse to start, as Strimzi's.
+        if "clusterId" not in (found.get("status") or {}):
+            found["status"] = (found.get("status") or {}) | {"clusterId": cluster_id(uuid.uuid4)}
+            self.kube.status(found, {"clusterId": found["status"]["clusterId"]})
         entities = self._entities.setdefault(name, Entities(self.kube, name, entities_image))
 
         def apply() -> None:
@@ -103,7 +116,7 @@ class Operator:
             if self.refused.get(key) != str(refusal):
                 log.error("REFUSED %s: %s", key, refusal)
             self.refused[key] = str(refusal)
-            if found["kind"] != "SparkApplication":
+            if found["kind"] not in ("SparkApplication", "ScheduledSparkApplication"):
                 self.kube.status(found, not_ready(found, "InvalidResourceException", str(refusal)))
         except (Waiting, RuntimeError, httpx.HTTPError) as fault:
             log.info("%s: %s", key, fault)
