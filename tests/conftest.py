@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared/data"
 
 # Before millrace is imported: every process of the run knows the sixth workload and asks S3 often.
-os.environ["MILLRACE_WORKLOADS"] = "tests.sixth"
+os.environ["MILLRACE_WORKLOAD_MODULES"] = "tests.sixth"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 os.environ.setdefault("MILLRACE_COMMIT_INTERVAL", "2")
 os.environ.setdefault("MILLRACE_API_POLL_INTERVAL", "0.3")

@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     cache: Path = Path("~/.cache/millrace")
     """Where downloaded jars are kept, shared by all checkouts. The default value is ~/.cache/millrace."""
 
+    workloads: str = ""
+    """The workloads in use, comma-separated; empty means all. The default value is empty."""
+    workload_modules: str = ""
+    """Modules with further workloads, comma-separated. The default value is empty."""
+
     maven_url: str = "https://repo1.maven.org/maven2"
     """Where jars are downloaded from. The default value is https://repo1.maven.org/maven2."""
     local_s3: str = Field("s3proxy", pattern="^(s3proxy|minio)$")

@@ -65,6 +65,11 @@ def test_a_pod_knows_the_registry_and_neither_kafka_nor_the_catalog():
     assert not [name for name in found if name.startswith(("MILLRACE_KAFKA", "MILLRACE_CATALOG"))]
 
 
+def test_a_pod_knows_which_workloads_are_in_use():
+    assert "MILLRACE_WORKLOADS" not in environment(api())
+    assert environment(api({"workloads": ["products", "courses"]}))["MILLRACE_WORKLOADS"] == "products,courses"
+
+
 def test_every_variable_is_a_setting_of_the_package():
     from millrace.settings import Settings
 

@@ -1,5 +1,9 @@
 """What a workload declares, and how one is found."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from millrace.errors import NotFound
@@ -19,6 +23,27 @@ def test_a_name_that_is_none_is_refused_with_those_there_are():
     with pytest.raises(NotFound, match=r"no workload 'course'; allowed: courses, products") as refused:
         workload("course")
     assert refused.value.field == "workload"
+
+
+def test_only_chosen_workloads_are_in_use():
+    code = "from millrace.workloads import workloads; print(*workloads())"
+    for chosen, words in (("products", "products"), ("rentals, courses", "courses rentals")):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"MILLRACE_WORKLOADS": chosen},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.split() == words.split(), done.stderr
+
+
+def test_a_choice_of_a_workload_that_is_none_is_refused():
+    command = [sys.executable, "-m", "millrace.cli", "validate", "courses", "-", "--json"]
+    done = subprocess.run(
+        command, env=os.environ | {"MILLRACE_WORKLOADS": "course"}, capture_output=True, text=True, input=""
+    )
+    assert done.returncode == 2
+    assert "MILLRACE_WORKLOADS names 'course'; allowed: courses, products" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("found", workloads().values(), ids=workloads())

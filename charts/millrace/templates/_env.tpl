@@ -9,6 +9,10 @@ does not need. Passwords are references to secrets, never text.
 {{- define "millrace.env" -}}
 - name: MILLRACE_HOME
   value: /tmp/millrace
+{{- with .root.Values.workloads }}
+- name: MILLRACE_WORKLOADS
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- if .kafka }}
 {{ include "millrace.env.kafka" . }}
 {{- end }}

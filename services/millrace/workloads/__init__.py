@@ -1,28 +1,40 @@
 """The workloads. One module each, found by its WORKLOAD; this is the only place that knows one.
 
 A workload outside this package is found through the entry point group `millrace.workloads`, or by its module's name
-in the environment variable MILLRACE_WORKLOADS (comma-separated).
+in the setting `workload_modules`. The setting `workloads` leaves only some of them in use.
 """
 
 import importlib
-import os
 import pkgutil
 from functools import lru_cache
 from importlib.metadata import entry_points
 
-from millrace.errors import NotFound
+from millrace.errors import BadInput, NotFound
+from millrace.settings import settings
 from millrace.workloads.base import Workload
 
 
 @lru_cache(maxsize=1)
 def workloads() -> dict[str, Workload]:
-    """All workloads by name."""
+    """All workloads in use by name. Raises BadInput when the settings choose one that there is not."""
     names = [f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)]
     names += [point.value for point in entry_points(group="millrace.workloads")]
-    names += [name.strip() for name in os.environ.get("MILLRACE_WORKLOADS", "").split(",") if name.strip()]
+    names += listed(settings().workload_modules)
     modules = [importlib.import_module(name) for name in names]
     found = [module.WORKLOAD for module in modules if hasattr(module, "WORKLOAD")]
-    return {workload.name: workload for workload in sorted(found, key=lambda workload: workload.name)}
+    known = {workload.name: workload for workload in sorted(found, key=lambda workload: workload.name)}
+    chosen = listed(settings().workloads) or known
+    if unknown := [name for name in chosen if name not in known]:
+        allowed = ", ".join(known)
+        raise BadInput(
+            f"MILLRACE_WORKLOADS names {unknown[0]!r}; allowed: {allowed}.", field="workloads", allowed=allowed
+        )
+    return {name: workload for name, workload in known.items() if name in chosen}
+
+
+def listed(text: str) -> list[str]:
+    """The names in a comma-separated list."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def workload(name: str) -> Workload:
