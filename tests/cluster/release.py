@@ -123,6 +123,13 @@ class Release(Space):
 
         return wait(f"{rows} rows of {workload} in the lake", seconds, probe, 2)
 
+    def train(self) -> None:
+        """Run all trainings anew, and wait until they have completed."""
+        self.kubectl("delete", "sparkapplication", "--all")
+        self.deploy("--set", "training.suspend=false")
+        for workload in WORKLOADS:
+            self.trained(f"millrace-train-{workload}")
+
     def trained(self, application: str = "millrace-train-courses", seconds: float = 600) -> None:
         """Wait until a SparkApplication has completed. Raises Failed with the driver's last words."""
 
