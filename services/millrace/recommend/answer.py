@@ -54,10 +54,9 @@ def cleaned(history, items: int) -> np.ndarray:
     """A history as int64 numbers: without unknown ones and padding, and each item once, where it came last."""
     found = np.asarray(history, dtype=np.int64)
     found = found[(found >= 0) & (found < items)]
-    if len(found) > 1:
+    if len(set(found.tolist())) < len(found):
         _, last = np.unique(found[::-1], return_index=True)
-        if len(last) < len(found):
-            found = found[np.sort(len(found) - 1 - last)]
+        found = found[np.sort(len(found) - 1 - last)]
     return found
 
 
