@@ -32,11 +32,16 @@ def _rows(dense: np.ndarray) -> Iterator[np.ndarray]:
 
 def ease(sequences: Sequences, *, penalty: float = 100.0, power: float = 1.0, keep: int | None = None) -> Links:
     """Memory: two dense matrices of float32, 88 MB at 3,321 items and 800 MB at the limit."""
-    from scipy.linalg import lapack
-
     _check(sequences, "ease")
     ones = seen(sequences)
     gram = (ones.T @ ones).toarray().astype(np.float32, order="F", copy=False)
+    return ease_of(gram, penalty=penalty, power=power, keep=keep)
+
+
+def ease_of(gram: np.ndarray, *, penalty: float = 100.0, power: float = 1.0, keep: int | None = None) -> Links:
+    """The same from (items, items) float32 counts of users with both, in Fortran order, which are overwritten."""
+    from scipy.linalg import lapack
+
     gram[np.diag_indices_from(gram)] += penalty
     factor, fault = lapack.spotrf(gram, overwrite_a=1)
     inverse, fault = lapack.spotri(factor, overwrite_c=1) if not fault else (factor, fault)
@@ -45,7 +50,7 @@ def ease(sequences: Sequences, *, penalty: float = 100.0, power: float = 1.0, ke
     inverse = np.triu(inverse) + np.triu(inverse, 1).T
     weights = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0)
-    return strongest(_rows(weights), sequences.item_count, power, keep)
+    return strongest(_rows(weights), len(gram), power, keep)
 
 
 def ridge(sequences: Sequences, *, penalty: float = 20.0, power: float = 1.0, keep: int | None = None) -> Links:
