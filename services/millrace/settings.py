@@ -120,6 +120,10 @@ class Settings(BaseSettings):
     api_poll_interval: float = Field(1.0, ge=0.05, le=300)
     """How often a worker looks for a new champion. The default value is 1."""
 
+    api_arrays: Path | None = None
+    """A folder in which workers share the mapped arrays of recommenders; `millrace serve` makes one for its time. None
+    keeps them in each worker's memory. No default value."""
+
     code_version: str | None = None
     """What a manifest says of the code, set by the images; none means the commit of the checkout. No default value."""
     gate_margin: float = Field(0.02, ge=0, le=1)

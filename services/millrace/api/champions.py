@@ -5,12 +5,15 @@ import re
 import threading
 import time
 from collections import OrderedDict
+from typing import Any
 
 from millrace.api.metrics import metrics
+from millrace.api.recommended import Recommended
 from millrace.api.served import Served
 from millrace.errors import Corrupt, MillraceError, NotFound, Unavailable
 from millrace.records.numbers import shown
 from millrace.registry.champion import Champion
+from millrace.registry.checks import RECOMMENDERS
 from millrace.registry.registry import Registry
 from millrace.settings import settings
 from millrace.workloads import workloads
@@ -26,7 +29,7 @@ class Champions:
 
     def __init__(self, registry: Registry | None = None):
         self._registry = registry or Registry()
-        self._served: dict[Key, Served] = {}
+        self._served: dict[Key, Any] = {}
         self._champions: dict[Key, Champion] = {}
         self._others: OrderedDict[tuple[str, str, str], Served] = OrderedDict()
         self._lock = threading.Lock()
@@ -95,7 +98,7 @@ class Champions:
         before = self._served.get(key)
         if before is None or before.manifest.version != champion.version:
             try:
-                loaded = Served(*self._registry.load(*key, champion.version))
+                loaded = self._load(*key, champion.version)
             except NotFound as error:
                 raise Corrupt(f"champion.json names a version that is not there. {error.message}") from None
             # The new one is whole in memory before the old one is let go: no request ever finds neither.
@@ -106,14 +109,18 @@ class Champions:
             log.info("%s serves %s", name, champion.version)
         self._champions[key] = champion
 
-    def all(self) -> dict[Key, Served]:
+    def _load(self, workload: str, model: str, version: str) -> Any:
+        manifest, arrays = self._registry.load(workload, model, version, mapped=settings().api_arrays)
+        return (Recommended if manifest.algorithm in RECOMMENDERS else Served)(manifest, arrays)
+
+    def all(self) -> dict[Key, Any]:
         return self._served
 
     def champion(self, workload: str, model: str) -> Champion:
         """What champion.json said about the model that `get` returns."""
         return self._champions[(workload, model)]
 
-    def get(self, workload: str, model: str) -> Served:
+    def get(self, workload: str, model: str) -> Any:
         """The champion in memory. Raises Unavailable that says how to get one."""
         found = self._served.get((workload, model))
         if found is None:
@@ -126,7 +133,7 @@ class Champions:
             )
         return found
 
-    def version(self, workload: str, model: str, version: str) -> Served:
+    def version(self, workload: str, model: str, version: str) -> Any:
         """Any published version; other than the champion through a small cache.
 
         May read S3: not for the event loop. Raises NotFound, or Unavailable for one that can't be trusted.
@@ -145,7 +152,7 @@ class Champions:
                 self._others.move_to_end(key)
                 return self._others[key]
         try:
-            loaded = Served(*self._registry.load(*key))
+            loaded = self._load(*key)
         except Corrupt as error:
             raise Unavailable(error.message, code="corrupt", field="version") from None
         with self._lock:

@@ -1,6 +1,6 @@
 """Declaring a path: its true errors and shapes for the OpenAPI document, JSON out without a second validation."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -49,6 +49,12 @@ def path_parameters(path: str) -> dict[str, Any]:
     return {"parameters": [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]}
 
 
+def query(name: str, least: int, most: int, default: int) -> dict[str, Any]:
+    """A whole number of the query, for the document."""
+    schema = {"type": "integer", "minimum": least, "maximum": most, "default": default}
+    return {"name": name, "in": "query", "required": False, "schema": schema}
+
+
 class Declared:
     """The application's paths as they are declared, and those of them that skip the router."""
 
@@ -56,7 +62,16 @@ class Declared:
         self.app = app
         self.fast: dict[str, FastRoute] = {}
 
-    def get(self, path: str, endpoint: Endpoint, summary: str, tag: str, answer: Any, errors: dict) -> None:
+    def get(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        summary: str,
+        tag: str,
+        answer: Any,
+        errors: dict,
+        queries: Sequence[dict[str, Any]] = (),
+    ) -> None:
         self.app.add_api_route(
             path,
             endpoint,
@@ -67,7 +82,7 @@ class Declared:
             summary=summary,
             responses={200: {"model": answer}, **errors},
             response_model=None,
-            openapi_extra=path_parameters(path),
+            openapi_extra={"parameters": path_parameters(path)["parameters"] + list(queries)},
         )
 
     def post(

@@ -29,18 +29,20 @@ def serve() -> None:
     with tempfile.TemporaryDirectory(prefix="millrace-metrics-") as folder:
         # Must be set before a worker makes its first metric; fresh, since old processes' files would be counted.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        uvicorn.run(
-            "millrace.api.main:create_app",
-            factory=True,
-            host=current.api_host,
-            port=current.api_port,
-            workers=current.api_workers,
-            loop="uvloop",
-            http="httptools",
-            access_log=False,
-            log_level="info",
-            timeout_graceful_shutdown=DRAIN,
-            timeout_worker_healthcheck=START,
-            server_header=False,
-            date_header=False,
-        )
+        with tempfile.TemporaryDirectory(prefix="millrace-arrays-") as arrays:
+            os.environ.setdefault("MILLRACE_API_ARRAYS", arrays)
+            uvicorn.run(
+                "millrace.api.main:create_app",
+                factory=True,
+                host=current.api_host,
+                port=current.api_port,
+                workers=current.api_workers,
+                loop="uvloop",
+                http="httptools",
+                access_log=False,
+                log_level="info",
+                timeout_graceful_shutdown=DRAIN,
+                timeout_worker_healthcheck=START,
+                server_header=False,
+                date_header=False,
+            )

@@ -22,6 +22,7 @@ def counts_table(counts: dict[str, Any]):
     rows = [["read", counts["read"]], ["accepted", counts["accepted"]]]
     rows += [[f"rejected: {code}", number] for code, number in counts["rejected"].items()]
     rows += [["duplicates", counts["duplicates"]], ["conflicts", counts["conflicts"]]]
+    rows += [["of these repaired", counts["repaired"]]] if counts.get("repaired") else []
     return grid(f"{counts['workload']}", "rows", "count", rows=rows)
 
 

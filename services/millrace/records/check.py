@@ -32,6 +32,8 @@ class Counts:
     accepted: int = 0
     rejected: Counter = field(default_factory=Counter)
     duplicates: int = 0
+    repaired: int = 0
+    """Rows, among the ones above, that were read as the workload's `mend` gives them."""
     conflicts: int = 0
     """Identities that came with different watched values; the latest is what training reads."""
 
@@ -57,9 +59,16 @@ class Checker:
         self._validate = workload.record.__pydantic_validator__.validate_python
 
     def check(self, rows: Iterable[RawRow]) -> Iterator[Accepted | Rejection | None]:
-        """One outcome a row; None is a duplicate."""
+        """One outcome a row; None is a duplicate. A row that stands for several has an outcome for each."""
         for row in rows:
-            yield self.outcome(row)
+            inner = None
+            if row.values is not None and not row.fault and not self.workload.fault(row.values):
+                inner = self.workload.expand(row.values)
+            if inner is None:
+                yield self.outcome(row)
+                continue
+            for values in inner:
+                yield self.outcome(RawRow(row.number, orjson.dumps(values, default=str).decode(), values))
 
     def outcome(self, row: RawRow) -> Accepted | Rejection | None:
         counts = self.counts
@@ -68,8 +77,11 @@ class Checker:
             row.raw.rstrip("\r\n").encode("utf-8", "surrogateescape"), digest_size=16, key=self._chain
         ).digest()
         record_id = self._chain.hex()
+        if row.values is not None and (mended := self.workload.mend(row.values)) is not None:
+            counts.repaired += 1
+            row = row._replace(values=mended, fault=None)
         if row.fault:
-            return self._reject(row, record_id, row.fault[0], None, row.fault[1])
+            return self._reject(row._replace(values=None), record_id, row.fault[0], None, row.fault[1])
         if found := self.workload.fault(row.values):
             return self._reject(row, record_id, *found)
         try:
@@ -77,7 +89,8 @@ class Checker:
         except ValidationError as error:
             return self._reject(row, record_id, *explain(error))
         content = orjson.dumps(record)
-        if self._seen.repeats(self._identity(record), content, self._watched(record)):
+        said = b"" if self.workload.events else content
+        if self._seen.repeats(self._identity(record), said, self._watched(record)):
             counts.duplicates += 1
             return None
         counts.conflicts = self._seen.conflicts

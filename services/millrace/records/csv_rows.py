@@ -83,7 +83,8 @@ def csv_rows(name: str, first: str, lines: Iterator[str], fields: tuple[str, ...
         number += 1
         raw = "".join(taken.lines)
         if fault:
-            yield RawRow(number, raw, None, fault)
+            short = fault[0] == "wrong_field_count" and len(cells) < len(header)
+            yield RawRow(number, raw, dict(itertools.zip_longest(header, cells)) if short else None, fault)
         else:
             yield RawRow(number, raw, dict(zip(header, cells, strict=True)))
 

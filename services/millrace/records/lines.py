@@ -14,7 +14,10 @@ LINE_LIMIT = 1_000_000  # bytes of a line; a longer one is rejected, so that a f
 
 
 class RawRow(NamedTuple):
-    """One row as it stood: `values` when it could be cut into fields, else `fault` (code, sentence)."""
+    """One row as it stood: `values` when it could be cut into fields, else `fault` (code, sentence).
+
+    A CSV row with too few fields has both: its values as far as they go, None for the rest.
+    """
 
     number: int
     raw: str

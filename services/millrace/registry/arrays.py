@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 
@@ -37,3 +39,12 @@ def unpack(spec: ArraySpec, content: bytes, where: str) -> np.ndarray:
             field=spec.file,
         )
     return array
+
+
+def mapped(file: Path, content: bytes) -> np.ndarray:
+    """Write checked bytes to a file, whole or not at all, and map them. An empty array can't be mapped, so it is read."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f"{file.name}.{os.getpid()}")
+    unfinished.write_bytes(content)
+    unfinished.replace(file)
+    return np.load(file, mmap_mode="r", allow_pickle=False)

@@ -3,13 +3,17 @@
 import numpy as np
 
 from millrace.errors import Corrupt
+from millrace.recommend import stored
 from millrace.records.contract import schema_hash
 from millrace.registry.manifest import Manifest
 from millrace.scoring.features import TRANSFORMS
 from millrace.scoring.kmeans import KMeans
 from millrace.workloads import workloads
 
-ALGORITHMS = ("kmeans",)
+RECOMMENDERS = tuple(stored.NEEDED)
+ALGORITHMS = ("kmeans", *RECOMMENDERS)
+SERVED = ("users", "history_starts", "history_items", "item_ids", "item_names")
+"""The arrays of a recommender besides the model's own."""
 
 
 def check_model(manifest: Manifest, arrays: dict[str, np.ndarray], where: str) -> None:
@@ -20,6 +24,10 @@ def check_model(manifest: Manifest, arrays: dict[str, np.ndarray], where: str) -
 
     if manifest.algorithm not in ALGORITHMS:
         raise refuse("algorithm", f"algorithm {manifest.algorithm!r} is not known; allowed: {', '.join(ALGORITHMS)}.")
+    if manifest.algorithm in RECOMMENDERS:
+        _check_recommender(manifest, arrays, refuse)
+        _check_contract(manifest, refuse)
+        return
     if lacking := sorted({"mean", "scale", "centres"} - set(arrays)):
         raise refuse("arrays", f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays)) or 'none'}.")
     centres, width = arrays["centres"], len(manifest.features)
@@ -41,10 +49,45 @@ def check_model(manifest: Manifest, arrays: dict[str, np.ndarray], where: str) -
     _check_features(manifest, refuse)
 
 
+def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse) -> None:
+    try:
+        items = stored.load(manifest.algorithm, arrays).items
+    except Corrupt as error:
+        raise refuse(error.field or "arrays", error.message) from None
+    if lacking := sorted(set(SERVED) - set(arrays)):
+        raise refuse("arrays", f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays))}.")
+    starts, flat = arrays["history_starts"], arrays["history_items"]
+    if len(starts) != len(arrays["users"]) + 1 or starts[0] != 0 or starts[-1] != len(flat) or (np.diff(starts) < 0).any():
+        raise refuse("history_starts", "history_starts.npy must rise from 0 to the number of history_items, one a user.")
+    if len(flat) and not 0 <= int(flat.min()) <= int(flat.max()) < items:
+        raise refuse("history_items", f"history_items.npy names an item outside 0 ... {items - 1}.")
+    for name in ("item_ids", "item_names"):
+        if arrays[name].dtype.kind != "S" or len(arrays[name]) != items:
+            raise refuse(name, f"{name}.npy must hold {items} texts; it is {arrays[name].dtype} {len(arrays[name])}.")
+    for name in ("users", "item_ids"):
+        if (arrays[name][1:] <= arrays[name][:-1]).any():
+            raise refuse(name, f"{name}.npy must be sorted, each id once.")
+
+
 def _check_features(manifest: Manifest, refuse) -> None:
     for feature in manifest.features:
         if feature.transform not in TRANSFORMS:
             raise refuse("features", f"transform {feature.transform!r} is not known; allowed: {', '.join(TRANSFORMS)}.")
+    _check_contract(manifest, refuse)
+    known = workloads().get(manifest.workload)
+    declared = known and known.model(manifest.model)
+    if declared is None:
+        return
+    given, wanted = (
+        ", ".join(f"{one.field} ({one.transform})" for one in of) for of in (manifest.features, declared.features)
+    )
+    if given != wanted:
+        raise refuse(
+            "features", f"was trained on {given}; {manifest.full_name} is now declared with {wanted}. Train it again."
+        )
+
+
+def _check_contract(manifest: Manifest, refuse) -> None:
     known = workloads().get(manifest.workload)
     if known is None:
         return
@@ -54,16 +97,6 @@ def _check_features(manifest: Manifest, refuse) -> None:
             "schema_hash",
             f"was trained on records of the schema {manifest.schema_hash}; the contract of "
             f"{manifest.workload} is now {expected}. Train it again: millrace train {manifest.workload}",
-        )
-    declared = known.model(manifest.model)
-    if declared is None:
-        return
-    given, wanted = (
-        ", ".join(f"{one.field} ({one.transform})" for one in of) for of in (manifest.features, declared.features)
-    )
-    if given != wanted:
-        raise refuse(
-            "features", f"was trained on {given}; {manifest.full_name} is now declared with {wanted}. Train it again."
         )
 
 

@@ -7,6 +7,7 @@ models/<workload>/<model>/champion.json               the only object that ever 
 
 import hashlib
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from millrace.errors import Conflict, Corrupt, NotFound
 from millrace.registry import arrays as packing
 from millrace.registry.champion import Champion
 from millrace.registry.champion import read as read_champion
-from millrace.registry.checks import check_model, scorer
+from millrace.registry.checks import RECOMMENDERS, check_model, scorer
 from millrace.registry.manifest import Draft, Manifest, parse
 from millrace.registry.moves import champion_key, lost, move
 from millrace.registry.store import ObjectStore
@@ -70,18 +71,30 @@ class Registry:
             raise Corrupt(f"{key} describes {found.full_name} {found.version}; it was moved here.", field="version")
         return found
 
-    def load(self, workload: str, model: str, version: str) -> tuple[Manifest, dict[str, np.ndarray]]:
-        """The manifest and the arrays, each checked. Raises NotFound or Corrupt with a sentence."""
+    def load(
+        self, workload: str, model: str, version: str, mapped: Path | None = None
+    ) -> tuple[Manifest, dict[str, np.ndarray]]:
+        """The manifest and the arrays, each checked. Raises NotFound or Corrupt with a sentence.
+
+        Where `mapped` is given, a recommender's arrays are kept in files below it and mapped from there, so that
+        processes share one copy and only what is read takes memory.
+        """
         manifest = self.manifest(workload, model, version)
         place = folder(workload, model, version)
         arrays = {}
         for name, spec in manifest.arrays.items():
             key = f"{place}/{spec.file}"
+            file = mapped / key if mapped and manifest.algorithm in RECOMMENDERS else None
+            if file and file.is_file():
+                arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
+                continue
             try:
                 content, _ = self.store.get(key)
             except NotFound:
                 raise Corrupt(f"{key} is named by its manifest and does not exist.", field=spec.file) from None
             arrays[name] = packing.unpack(spec, content, key)
+            if file:
+                arrays[name] = packing.mapped(file, content)
         check_model(manifest, arrays, f"{place}/manifest.json")
         return manifest, arrays
 

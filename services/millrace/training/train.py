@@ -12,12 +12,13 @@ from millrace import __version__
 from millrace.errors import Conflict, MillraceError
 from millrace.lake import CATALOG, assignments_name, table_name
 from millrace.records.contract import schema_hash
+from millrace.registry.champion import Champion
 from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
 from millrace.registry.registry import NONE_YET, Registry
 from millrace.settings import REPOSITORY, settings
-from millrace.training import dataset, gate, kmeans, offsets
+from millrace.training import dataset, events, gate, kmeans, offsets, recommender
 from millrace.training.maintenance import tag_snapshot
-from millrace.workloads.base import ClusterModel, Workload
+from millrace.workloads.base import ClusterModel, RecommenderModel, Workload
 
 WINDOWS = ("1/3", "2/3", "all")
 GATE_RECORDS = 50_000  # held-out records on which the gate judges; more would not change two digits
@@ -53,6 +54,7 @@ class Training:
         self.snapshot_id = snapshot_id or dataset.current_snapshot(spark, workload)
         self.rows = dataset.snapshot(spark, workload, self.snapshot_id)
         self.audit = offsets.audit(self.rows)
+        self.code_version = code_version()
         if not accept_gaps:
             offsets.check(self.audit, workload.name, self._read_before(), self._dead_letters())
         tag_snapshot(spark, workload, self.snapshot_id)
@@ -80,8 +82,20 @@ class Training:
 
         return dead_letter_places(self.workload)
 
-    def run(self, models: list[ClusterModel], windows: list[str]) -> Iterator[dict[str, Any]]:
+    def run(self, models: list[ClusterModel | RecommenderModel], windows: list[str]) -> Iterator[dict[str, Any]]:
         """Train every model on every window, oldest window first, and yield what became of each."""
+        if clusterings := [model for model in models if isinstance(model, ClusterModel)]:
+            yield from self._cluster(clusterings, windows)
+        for model in models:
+            if isinstance(model, RecommenderModel):
+                inside = self.rows.where(dataset.within(self.audit.ranges))
+                found = events.events(self.spark, inside, self.workload, model)
+                for window in windows:
+                    bounds = offsets.window_bounds(self.audit.ranges, window)
+                    yield recommender.train(self, model, window, bounds, found)
+                found.rows.unpersist()
+
+    def _cluster(self, models: list[ClusterModel], windows: list[str]) -> Iterator[dict[str, Any]]:
         whole = dataset.records(self.rows, self.workload, self.audit.ranges)
         self.judged_on = self._held_out(whole.rows)
         for window in windows:
@@ -141,17 +155,11 @@ class Training:
                 superseded=found.superseded,
                 offsets=bounds,
             ),
-            code_version=code_version(),
+            code_version=self.code_version,
         )
         manifest = self.registry.publish(draft, fit.scorer.arrays())
         self._keep_assignments(fit.assigned, model.name, manifest.version)
-        promoted, reason = verdict.passed, verdict.sentence
-        if verdict.passed:
-            try:
-                etag = champion.etag if champion else NONE_YET
-                self.registry.promote(workload.name, model.name, manifest.version, expected_etag=etag)
-            except Conflict as error:
-                promoted, reason = False, error.message
+        promoted, reason = self.promote(model.name, manifest.version, champion, verdict.passed, verdict.sentence)
         fit.assigned.unpersist()
         frame.unpersist()
         seconds = round(time.monotonic() - started, 1)
@@ -170,9 +178,22 @@ class Training:
             "seconds": seconds,
         }
 
+    def promote(
+        self, model: str, version: str, champion: Champion | None, passed: bool, sentence: str
+    ) -> tuple[bool, str]:
+        """Promote a version that passed, unless another champion came in the meantime; whether, and why (not)."""
+        if not passed:
+            return False, sentence
+        try:
+            etag = champion.etag if champion else NONE_YET
+            self.registry.promote(self.workload.name, model, version, expected_etag=etag)
+        except Conflict as error:
+            return False, error.message
+        return True, sentence
+
     def _held_out(self, rows: DataFrame) -> dict[str, list[Any]]:
         """Held-out records of the whole snapshot by column, the first GATE_RECORDS by id: every gate sees these."""
-        fields = sorted({feature.field for model in self.workload.models for feature in model.features})
+        fields = sorted({feature.field for model in self.workload.clusterings for feature in model.features})
         chosen = rows.where(dataset.held_out()).orderBy("record_id").limit(GATE_RECORDS).select(*fields)
         return {name: column.to_pylist() for name, column in zip(fields, chosen.toArrow().columns, strict=True)}
 
@@ -187,7 +208,7 @@ class Training:
 def train(
     spark: SparkSession,
     workload: Workload,
-    models: list[ClusterModel],
+    models: list[ClusterModel | RecommenderModel],
     windows: list[str],
     snapshot_id: str | None = None,
     say: Say = lambda sentence: None,

@@ -41,6 +41,31 @@ class ClusterModel:
 
 
 @dataclass(frozen=True)
+class RecommenderModel:
+    """A top-n recommender over a workload's events: who took what, and when.
+
+    `user` may be unknown in a record; the value of `session`, where given, then stands for a user who is never asked
+    for. `labels` are the fields that name an item, in order; `names`, where given, is (workload, id field, name field)
+    of the catalogue that names it better.
+    """
+
+    name: str
+    user: str
+    item: str
+    time: str
+    session: str | None = None
+    labels: tuple[str, ...] = ()
+    names: tuple[str, str, str] | None = None
+    n: int = 10
+    """How many items an answer has where the caller does not say."""
+    half_life: float | None = None
+    """Days after which an event counts half in the time-weighted versions; None trains no such versions."""
+    window: float = 30.0
+    """Days before the newest event that popularity looks at first."""
+    seed: int = 20261121
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """A path that callers of the prototype know."""
 
@@ -59,10 +84,11 @@ class Workload:
     name: str
     record: type[Record]
     identity: tuple[str, ...]
-    """Fields that say which thing a record is about; a later record of the same identity replaces it."""
+    """Fields that say which thing a record is about; a later record of the same identity replaces it. Where records
+    are `events`, a later one of the same identity is the same event once more."""
     generate: Callable[[Random, int], Iterator[Row]]
     """Rows of the same shape and dirt as the real source, as text, seeded by the Random."""
-    models: tuple[ClusterModel, ...] = ()
+    models: tuple[ClusterModel | RecommenderModel, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     greeting: Mapping[str, str] | None = None
     """What `GET /` answers, where a caller of the prototype relies on it."""
@@ -74,6 +100,13 @@ class Workload:
     """Looks at a raw row as a whole: framing mistakes that single fields can't show."""
     repair: Callable[[Row], Iterable[Row]] = lambda row: (row,)
     """The rows that a rejected raw row really holds; used by `rejected replay`."""
+    events: bool = False
+    """Whether records are events: none replaces another, and what was seen of an identity before is a duplicate."""
+    mend: Callable[[Row], Row | None] = lambda row: None
+    """The row as it was meant, where a known mistake of the source can be undone for certain; else None. It is called
+    for every row, one with too few fields included: those that are missing are None."""
+    expand: Callable[[Row], Iterable[Row] | None] = lambda row: None
+    """The rows that one row of the source stands for, where it stands for several; each is then read on its own."""
     description: str = ""
     key: str = field(init=False, default="")
     """The Kafka key: the first identity field, so that all records of a thing share a partition."""
@@ -81,8 +114,16 @@ class Workload:
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", self.identity[0])
 
-    def model(self, name: str) -> ClusterModel | None:
+    def model(self, name: str) -> ClusterModel | RecommenderModel | None:
         return next((model for model in self.models if model.name == name), None)
+
+    @property
+    def clusterings(self) -> tuple[ClusterModel, ...]:
+        return tuple(model for model in self.models if isinstance(model, ClusterModel))
+
+    @property
+    def recommenders(self) -> tuple[RecommenderModel, ...]:
+        return tuple(model for model in self.models if isinstance(model, RecommenderModel))
 
     @property
     def fields(self) -> Sequence[str]:

@@ -11,6 +11,7 @@ from millrace.api.champions import Champions
 from millrace.api.documented import Declared, body_schema, errors, json
 from millrace.api.fast import Answer
 from millrace.api.routes.kept import many_of, one_of
+from millrace.api.recommended import Recommended
 from millrace.api.served import Served
 from millrace.errors import NotFound
 from millrace.registry.champion import Champion
@@ -21,7 +22,7 @@ from millrace.workloads import workloads
 DETAIL = {"created_at", "algorithm", "parameters", "data", "schema_hash", "code_version", "features"}
 
 
-def summary(served: Served, champion: Champion) -> dict[str, Any]:
+def summary(served: Served | Recommended, champion: Champion) -> dict[str, Any]:
     manifest = served.manifest
     return {
         "model": manifest.full_name,
@@ -31,8 +32,12 @@ def summary(served: Served, champion: Champion) -> dict[str, Any]:
     }
 
 
-def detail(served: Served, champion: Champion) -> dict[str, Any]:
+def detail(served: Served | Recommended, champion: Champion) -> dict[str, Any]:
     """A champion for people: its manifest and its centres in the fields' own units."""
+    found = served.manifest.model_dump(mode="json", include=DETAIL)
+    head = {**summary(served, champion), "previous": champion.previous, **found}
+    if isinstance(served, Recommended):
+        return head | {"clusters": []}
     kmeans = served.kmeans
     raw = kmeans.centres * kmeans.scale + kmeans.mean
     values = np.column_stack([original(spec["transform"], raw[:, i]) for i, spec in enumerate(served.features)])
@@ -41,8 +46,7 @@ def detail(served: Served, champion: Champion) -> dict[str, Any]:
         {"cluster": number, **names, "centre": dict(zip(fields, centre, strict=True))}
         for number, (names, centre) in enumerate(zip(served.labels, values.tolist(), strict=True))
     ]
-    found = served.manifest.model_dump(mode="json", include=DETAIL)
-    return {**summary(served, champion), "previous": champion.previous, **found, "clusters": clusters}
+    return head | {"clusters": clusters}
 
 
 def declare(declared: Declared, champions: Champions) -> None:
@@ -78,7 +82,7 @@ def declare(declared: Declared, champions: Champions) -> None:
     path = "/v1/models/{workload}/{model}"
     declared.get(path, show_model, "A champion in full", tag, ModelDetail, errors(401, 404, 503))
     for workload in workloads().values():
-        for model in workload.models:
+        for model in workload.clusterings:
             body = Body(workload, model)
             declared.post(
                 f"/v1/{workload.name}/{model.name}/predict",

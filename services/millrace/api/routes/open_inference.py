@@ -93,7 +93,7 @@ def declare(declared: Declared, champions: Champions) -> None:
     known = {
         f"{one.name}.{model.name}": (one, model, Body(one, model))
         for one in workloads().values()
-        for model in one.models
+        for model in one.clusterings
     }
 
     async def chosen(request: Request) -> tuple[Served, Body]:

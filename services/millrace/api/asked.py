@@ -1,0 +1,94 @@
+"""What a request may ask a recommender: parameters of a path and bodies, read with their limits."""
+
+from typing import Any
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from millrace.api.bodies import parse
+from millrace.errors import BadInput, TooLarge
+from millrace.records.numbers import shown
+from millrace.records.types import ID_LIMIT
+
+MOST = 100  # items of an answer
+HISTORY = 1000  # items of a posted history, and of a history that is shown
+USERS = 1000  # users of one request
+EITHER = [
+    {"required": ["history"], "properties": {"history": {"type": "array"}}},
+    {"required": ["users"], "properties": {"users": {"type": "array"}}},
+]
+FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+class Wanted(BaseModel):
+    """A question: the history of somebody without an id, or many users at once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    history: list[str] | None = Field(None, max_length=HISTORY, description="Item ids, oldest first.")
+    users: list[str] | None = Field(None, max_length=USERS, description="User ids; an answer for each, in this order.")
+    n: int | None = Field(None, ge=1, le=MOST)
+    keep_known: bool = Field(False, description="Whether items of the history may be answered too.")
+
+
+def number(request: Request, name: str, default: int, most: int) -> int:
+    """A whole number of the query. Raises BadInput that names it and its limits."""
+    given = request.query_params.get(name)
+    if given is None:
+        return default
+    return whole(given if not given.isdecimal() or len(given) > 9 else int(given), name, most)
+
+
+def whole(value: Any, name: str, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        allowed = f"a whole number from 1 to {most}"
+        raise BadInput(f"{name}: {shown(value)} is not usable; allowed: {allowed}.", field=name, allowed=allowed)
+    return value
+
+
+def flag(request: Request, name: str) -> bool:
+    given = request.query_params.get(name, "false")
+    if given.lower() not in FLAGS:
+        raise BadInput(f"{name}: {shown(given)} is not usable; allowed: true, false.", field=name, allowed="true, false")
+    return FLAGS[given.lower()]
+
+
+def identifier(request: Request, name: str) -> str:
+    """An id of the path. Raises BadInput where it is too long to be one."""
+    return text(request.path_params[name], name)
+
+
+def text(value: Any, name: str) -> str:
+    value = str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**50 else value
+    if not isinstance(value, str) or not 1 <= len(value) <= ID_LIMIT:
+        allowed = f"an id of 1 to {ID_LIMIT} characters"
+        raise BadInput(f"{name}: {shown(value)} is not usable; allowed: {allowed}.", field=name, allowed=allowed)
+    return value
+
+
+def body(content: bytes, default: int) -> Wanted:
+    """A posted question. Ids may be whole numbers. Raises BadInput or TooLarge."""
+    given = parse(content)
+    fields = ", ".join(Wanted.model_fields)
+    if not isinstance(given, dict) or set(given) - set(Wanted.model_fields):
+        allowed = f"a JSON object with {fields}"
+        raise BadInput(f"body: {shown(given)} is not usable; allowed: {allowed}.", field="body", allowed=allowed)
+    if (given.get("history") is None) == (given.get("users") is None):
+        allowed = "either history or users"
+        raise BadInput(f"body: has both or neither; allowed: {allowed}.", field="body", allowed=allowed)
+    name, limit = ("users", USERS) if given.get("history") is None else ("history", HISTORY)
+    ids = given[name]
+    if not isinstance(ids, list):
+        raise BadInput(f"{name}: {shown(ids)} is not usable; allowed: a list of ids.", field=name, allowed="a list of ids")
+    if len(ids) > limit:
+        allowed = f"{limit} ids"
+        raise TooLarge(f"{name}: {len(ids)} ids are too many; allowed: {allowed}.", field=name, allowed=allowed)
+    n = given.get("n")
+    keep = given.get("keep_known", False)
+    if not isinstance(keep, bool):
+        sentence = f"keep_known: {shown(keep)} is not usable; allowed: true, false."
+        raise BadInput(sentence, field="keep_known", allowed="true, false")
+    found = {name: [text(one, f"{name}[{place}]") for place, one in enumerate(ids)]}
+    return Wanted.model_construct(
+        **({"history": None, "users": None} | found), n=default if n is None else whole(n, "n", MOST), keep_known=keep
+    )

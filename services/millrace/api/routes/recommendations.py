@@ -1,0 +1,130 @@
+"""`/v1/<workload>/recommendations` and what goes with it, for every recommender that a workload declares."""
+
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from millrace.api import asked
+from millrace.api.champions import Champions
+from millrace.api.documented import Declared, errors, json, query, request_body
+from millrace.api.metrics import metrics
+from millrace.api.recommended import Recommended
+from millrace.errors import NotFound
+from millrace.records.numbers import shown
+from millrace.workloads import workloads
+from millrace.workloads.base import RecommenderModel, Workload
+
+MANY = 20  # users from which on a list is answered beside the event loop
+
+
+class Item(BaseModel):
+    id: str
+    name: str
+
+
+class ScoredItem(Item):
+    score: float = Field(description="What the history says for the item; 0 where popularity filled the answer up.")
+    because: list[Item] = Field(description="The items of the history that weighed most, the heaviest first.")
+
+
+class Recommendations(BaseModel):
+    items: list[ScoredItem]
+    fallback: str | None = Field(description="`popularity` where nothing is known of whom it is for, else null.")
+    model: str
+    version: str
+
+
+class UserRecommendations(Recommendations):
+    user_id: str
+
+
+class History(BaseModel):
+    user_id: str
+    items: list[Item] = Field(description="The newest ones, oldest first; an item as often as it was taken.")
+    total: int
+    model: str
+    version: str
+
+
+def declare(declared: Declared, champions: Champions) -> None:
+    for workload in workloads().values():
+        for model in workload.recommenders:
+            Family(champions, workload, model).declare(declared)
+
+
+class Family:
+    """The paths of one recommender."""
+
+    def __init__(self, champions: Champions, workload: Workload, model: RecommenderModel):
+        self.champions, self.workload, self.declared_model = champions, workload, model
+        self.answered = metrics().rows.labels(f"{workload.name}/{model.name}")
+
+    def served(self) -> Recommended:
+        return self.champions.get(self.workload.name, self.declared_model.name)
+
+    def n(self, request: Request) -> int:
+        return asked.number(request, "n", self.declared_model.n, asked.MOST)
+
+    def said(self, found: dict[str, Any]) -> Response:
+        self.answered.inc()
+        return json(found)
+
+    async def for_user(self, request: Request) -> Response:
+        user, n, keep = asked.identifier(request, "user_id"), self.n(request), asked.flag(request, "keep_known")
+        return self.said(self._for(self.served(), user, n, keep))
+
+    def _for(self, served: Recommended, user: str, n: int, keep: bool) -> dict[str, Any]:
+        history = served.user(user)
+        return served.recommend([] if history is None else history, n, keep)
+
+    async def posted(self, request: Request) -> Response:
+        wanted, served = asked.body(await request.body(), self.declared_model.n), self.served()
+        if wanted.history is not None:
+            return self.said(served.recommend(served.items(wanted.history), wanted.n, wanted.keep_known))
+
+        def all_of_them() -> bytes:
+            users = wanted.users or []
+            found = [{"user_id": one, **self._for(served, one, wanted.n, wanted.keep_known)} for one in users]
+            self.answered.inc(len(found))
+            return orjson.dumps(found)
+
+        beside = len(wanted.users or ()) >= MANY
+        content = await run_in_threadpool(all_of_them) if beside else all_of_them()
+        return Response(content, media_type="application/json")
+
+    async def similar(self, request: Request) -> Response:
+        item, n, served = asked.identifier(request, "item_id"), self.n(request), self.served()
+        return self.said(served.recommend([served.item(item)], n, keep_known=False))
+
+    async def popular(self, request: Request) -> Response:
+        return self.said(self.served().popular(self.n(request)))
+
+    async def history(self, request: Request) -> Response:
+        user, n = asked.identifier(request, "user_id"), asked.number(request, "n", 100, asked.HISTORY)
+        served = self.served()
+        items = served.user(user)
+        if items is None:
+            allowed = f"a user in the data of {served.manifest.full_name} {served.manifest.version}"
+            raise NotFound(f"user_id: {shown(user)} has no history; allowed: {allowed}.", field="user_id", allowed=allowed)
+        named = [served.named(item) for item in items[-n:].tolist()]
+        return self.said({"user_id": user, "items": named, "total": len(items), **served.said()})
+
+    def declare(self, declared: Declared) -> None:
+        base, tag = f"/v1/{self.workload.name}", self.workload.name
+        n = query("n", 1, asked.MOST, self.declared_model.n)
+        keep = {"name": "keep_known", "in": "query", "required": False, "schema": {"type": "boolean", "default": False}}
+        wrong, unknown = errors(401, 422, 503), errors(401, 404, 422, 503)
+        path = f"{base}/recommendations"
+        declared.get(f"{path}/{{user_id}}", self.for_user, "Next items for a user", tag, Recommendations, wrong, [n, keep])
+        schema = request_body(asked.Wanted.model_json_schema() | {"oneOf": asked.EITHER})
+        answer = Recommendations | list[UserRecommendations]
+        summary = "Next items after a history, or for many users"
+        declared.post_with(path, self.posted, summary, tag, answer, errors(401, 408, 413, 422, 503), schema)
+        summary = "What goes with an item"
+        declared.get(f"{base}/similar/{{item_id}}", self.similar, summary, tag, Recommendations, unknown, [n])
+        declared.get(f"{base}/popular", self.popular, "What most took lately", tag, Recommendations, wrong, [n])
+        long = query("n", 1, asked.HISTORY, 100)
+        declared.get(f"{base}/history/{{user_id}}", self.history, "What a user took", tag, History, unknown, [long])

@@ -1,0 +1,69 @@
+"""`millrace evaluate`: the table of all recommenders on held-out items."""
+
+from typing import Annotated, Any
+
+import typer
+
+from millrace.cli.output import Json, bar, emit, err, grid, guarded
+from millrace.errors import BadInput
+
+PROTOCOLS = "full: leave one out, rank all items. negatives: among 100 uniform ones. time: one split in time for all."
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        epilog="Examples: `millrace evaluate --sequences beauty.txt`; "
+        "`millrace evaluate --sequences users.jsonl.gz --protocol negatives --model knn --model blend --json`"
+    )(evaluate)
+
+
+@guarded
+def evaluate(
+    sequences: Annotated[
+        str | None, typer.Option(metavar="FILE", help="`user item item ...` a line, or JSON lines; also as .gz.")
+    ] = None,
+    protocol: Annotated[str, typer.Option(help=PROTOCOLS)] = "full",
+    model: Annotated[list[str] | None, typer.Option(help="One model; may be repeated. All where left out.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same table.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare all recommenders on held-out items: HR@10, NDCG@10, MRR, coverage, 95% intervals over users."""
+    from millrace.evaluation import table
+    from millrace.ingest.remote import fetched
+    from millrace.recommend import files
+
+    if sequences is None:
+        raise BadInput("--sequences FILE is needed: a file of sequences.", field="sequences")
+    if protocol not in table.PROTOCOLS:
+        allowed = ", ".join(table.PROTOCOLS)
+        raise BadInput(f"--protocol {protocol!r} is unknown; allowed: {allowed}.", field="protocol", allowed=allowed)
+    with fetched(sequences) as local, bar("reading", "bytes") as progress:
+        found = files.read(local, progress)
+    err.print(f"{len(found)} users, {found.item_count} items, {len(found.items)} interactions")
+    result = table.evaluate(
+        found,
+        protocol,
+        models=model or (),
+        seed=table.SEED if seed is None else seed,
+        say=lambda sentence: err.print(sentence),
+    )
+    emit(result, as_json, lambda: result_table(result))
+
+
+def result_table(result: dict[str, Any]):
+    rows = [
+        [
+            entry["model"],
+            *(interval(entry, name) for name in ("hr@10", "ndcg@10", "mrr")),
+            f"{entry['coverage']:.1%}",
+            f"{entry['fit_seconds']:.1f}",
+        ]
+        for entry in result["models"]
+    ]
+    title = f"protocol {result['protocol']}, {result['users']} users, {result['items']} items, 95% intervals"
+    return grid(title, "model", "HR@10", "NDCG@10", "MRR", "coverage", "fit CPU s", rows=rows)
+
+
+def interval(entry: dict[str, Any], name: str) -> str:
+    low, high = entry["ci95"][name]
+    return f"{entry[name]:.4f} ({low:.4f} to {high:.4f})"

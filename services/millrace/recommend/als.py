@@ -1,0 +1,120 @@
+"""Implicit alternating least squares: Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback" (2008).
+
+Only the item factors are kept. A user's factors are solved from the history at the time of the question, so that a
+user needs no training and no memory; the same solution splits a score exactly into what each item of the history
+gave (their section 5), which is `because`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from millrace.errors import BadInput
+from millrace.recommend.answer import REASONS, Answer, best, cleaned
+from millrace.recommend.counts import seen
+from millrace.recommend.links import by_age
+from millrace.recommend.popularity import fill_order
+from millrace.recommend.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class Als:
+    """`factors`: (items, f) float32; `gram`: (f, f) float64, the factors' products and the penalty on the diagonal.
+
+    `by_age`: (depth,) float32, confidence of a history's items above that of the rest, newest first. A dense product
+    with all items answers: 4 * f bytes an item are read for each question.
+    """
+
+    factors: np.ndarray
+    gram: np.ndarray
+    by_age: np.ndarray
+    popular: np.ndarray
+    algorithm: str = "als"
+
+    @property
+    def items(self) -> int:
+        return len(self.factors)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {name: getattr(self, name) for name in ("factors", "gram", "by_age", "popular")}
+
+    @cached_property
+    def _unknown(self) -> np.ndarray:
+        """Items that no fit has seen: their factors are noise of the start."""
+        known = np.zeros(self.items, dtype=bool)
+        known[self.popular] = True
+        return np.flatnonzero(~known)
+
+    def _solved(self, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(recent, f): what each of the newest items adds to the user's factors; and those items."""
+        recent = history[: -len(self.by_age) - 1 : -1]
+        own = self.factors[recent].astype(np.float64)
+        above = self.by_age[: len(recent), None].astype(np.float64)
+        system = self.gram + own.T @ (above * own)
+        return np.linalg.solve(system, ((1 + above) * own).T).T, recent
+
+    def _scored(self, user: np.ndarray) -> np.ndarray:
+        scores = self.factors @ user.astype(np.float32)
+        scores[self._unknown] = -np.inf
+        return scores
+
+    def scores(self, history: np.ndarray) -> np.ndarray:
+        return self._scored(self._solved(cleaned(history, self.items))[0].sum(axis=0))
+
+    def batch(self, histories: Sequences) -> np.ndarray:
+        users = [self._solved(histories[user].astype(np.int64))[0].sum(axis=0) for user in range(len(histories))]
+        scores = np.array(users, dtype=np.float32).reshape(-1, self.factors.shape[1]) @ self.factors.T
+        scores[:, self._unknown] = -np.inf
+        return scores
+
+    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:
+        known = cleaned(history, self.items)
+        parts, recent = self._solved(known)
+        scores = self._scored(parts.sum(axis=0))
+        if not keep_known:
+            scores[known] = -np.inf
+        n = min(n, int(np.count_nonzero(scores > -np.inf)))
+        chosen = best(scores, np.arange(self.items), n)
+        reasons = []
+        if because:
+            shares = self.factors[chosen] @ parts.T
+            order = np.argsort(-shares, axis=1, kind="stable")[:, :REASONS]
+            heavy = np.take_along_axis(shares, order, axis=1) > 0
+            reasons = [recent[line[good]].tolist() for line, good in zip(order, heavy, strict=True)]
+        return Answer(chosen, scores[chosen].astype(np.float64), reasons)
+
+
+def fit(
+    sequences: Sequences,
+    *,
+    factors: int = 64,
+    penalty: float = 0.01,
+    alpha: float = 5.0,
+    power: float = 0.5,
+    iterations: int = 15,
+    seed: int = 20261121,
+) -> Als:
+    """Fitted by the library `implicit`. Raises BadInput where it is not installed. The same seed, the same factors."""
+    try:
+        from implicit.cpu.als import AlternatingLeastSquares
+    except ImportError:
+        raise BadInput("als needs the library implicit: pip install 'millrace[recommend]'.", field="model") from None
+    from threadpoolctl import threadpool_limits
+
+    model = AlternatingLeastSquares(
+        factors=factors,
+        regularization=penalty,
+        alpha=1.0 + alpha,
+        iterations=iterations,
+        num_threads=1,
+        random_state=seed,
+        use_cg=True,
+    )
+    # Its own threads and those of BLAS would wait for each other; and one thread adds in the same order every time.
+    with threadpool_limits(1, "blas"):
+        model.fit(seen(sequences), show_progress=False)
+    found = np.ascontiguousarray(model.item_factors, dtype=np.float32)
+    exact = found.astype(np.float64)
+    gram = exact.T @ exact + penalty * np.eye(factors)
+    return Als(found, gram, by_age(power) * np.float32(alpha), fill_order(sequences))

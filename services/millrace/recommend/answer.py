@@ -1,0 +1,85 @@
+"""A top-n answer: which items, how high, and because of what."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from millrace.recommend.sequences import Sequences
+
+REASONS = 3  # items of the history named for each answered one
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`items`: (n,) int64, best first, equal scores by the lower number; `scores`: (n,) float64.
+
+    `because[k]` are the items of the history that weighed most for item k, at most REASONS, the heaviest first. The
+    last `filled` items come from popularity, because the history says nothing about more: their scores are 0 and
+    their reasons empty. Fewer than n items come back only where the model knows no more.
+    """
+
+    items: np.ndarray
+    scores: np.ndarray
+    because: list[list[int]] = field(default_factory=list)
+    filled: int = 0
+
+
+class Recommender(Protocol):
+    """What every model does. An item is a number from 0; a history is item numbers, oldest first."""
+
+    algorithm: str
+    popular: np.ndarray
+    """(known,) int32: the items that took part in the fit, the most popular first. No others are ever answered."""
+
+    @property
+    def items(self) -> int: ...
+
+    def arrays(self) -> dict[str, np.ndarray]: ...
+
+    def scores(self, history: np.ndarray) -> np.ndarray:
+        """(items,) scores after the history; the history's own items included."""
+        ...
+
+    def batch(self, histories: Sequences) -> np.ndarray:
+        """(users, items) float32 scores: row by row what `scores` gives."""
+        ...
+
+    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:
+        """The n best items; those of the history are left out, unless `keep_known`."""
+        ...
+
+
+def cleaned(history, items: int) -> np.ndarray:
+    """A history as int64 numbers: without unknown ones and padding, and each item once, where it came last."""
+    found = np.asarray(history, dtype=np.int64)
+    found = found[(found >= 0) & (found < items)]
+    if len(set(found.tolist())) < len(found):
+        _, last = np.unique(found[::-1], return_index=True)
+        found = found[np.sort(len(found) - 1 - last)]
+    return found
+
+
+def best(scores: np.ndarray, candidates: np.ndarray, n: int) -> np.ndarray:
+    """The n candidates with the highest scores, best first, equal ones by the lower number.
+
+    `scores` belong to all items, `candidates` are distinct item numbers in rising order.
+    """
+    if n <= 0:
+        return candidates[:0]
+    values = scores[candidates]
+    if len(candidates) > n:
+        border = np.partition(values, len(values) - n)[len(values) - n]
+        good = values >= border
+        candidates, values = candidates[good], values[good]
+    return candidates[np.argsort(-values, kind="stable")[:n]]
+
+
+def filled(chosen: np.ndarray, popular: np.ndarray, left_out: np.ndarray, n: int) -> np.ndarray:
+    """The most popular items that bring `chosen` up to n, without those and without `left_out`."""
+    missing = n - len(chosen)
+    if missing <= 0:
+        return popular[:0].astype(np.int64)
+    taken = np.concatenate([chosen, left_out])
+    candidates = popular[: missing + len(taken)]
+    return candidates[~np.isin(candidates, taken)][:missing].astype(np.int64)

@@ -1,0 +1,104 @@
+"""A blend of links: shares and the decay of the history chosen by NDCG@10 on validation items, never on a test item."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from millrace.evaluation.metrics import per_user
+from millrace.evaluation.ranks import blocks, uniform_negatives, unknown_scores
+from millrace.evaluation.split import Fold
+from millrace.recommend.answer import Recommender
+from millrace.recommend.linked import Linked
+from millrace.recommend.links import Links, by_age, merged
+
+SHORTLIST = 50  # items of each model that a blend may bring to the top
+FACTORS = (0.0, 0.25, 0.5, 0.7, 1.4, 2.0, 4.0)
+ROUNDS = 4
+USERS = 10_000
+POWERS = (0.5, 0.7, 1.0, 1.4, 2.0)
+
+
+class Shortlist:
+    """Per user, the scores of every model for the best items of each; trying shares on it takes milliseconds.
+
+    With (users, m) `negatives` those are the items instead.
+    """
+
+    def __init__(self, models: Sequence[Recommender], fold: Fold, negatives: np.ndarray | None = None):
+        self.scores: list[np.ndarray] = []
+        self.targets: list[np.ndarray] = []
+        for part, block in blocks(fold):
+            # NaN marks the history, below 0 is what no link speaks for.
+            all_scores = [np.maximum(np.nan_to_num(unknown_scores(model, block), nan=-1), 0) for model in models]
+            found = _best_of_each(all_scores) if negatives is None else np.sort(negatives[part], axis=1)
+            invalid = found == block.targets[:, None]
+            invalid[:, 1:] |= found[:, 1:] == found[:, :-1]
+            each = np.stack([np.take_along_axis(one, found, axis=1) for one in all_scores], axis=2)
+            each[invalid] = -1
+            self.scores.append(each.astype(np.float32))
+            rows = np.arange(len(block))
+            self.targets.append(np.column_stack([one[rows, block.targets] for one in all_scores]).astype(np.float32))
+
+    def scale(self) -> np.ndarray:
+        """(models,) mean best score of each, so that shares of different models can be compared."""
+        best = np.concatenate([part.max(axis=1) for part in self.scores])
+        return np.maximum(best.mean(axis=0), 1e-9)
+
+    def ndcg(self, shares: np.ndarray) -> float:
+        """NDCG@10 of the blend; a target of which no model says anything is a miss."""
+        total, users = 0.0, 0
+        shares = shares.astype(np.float32)
+        for scores, targets in zip(self.scores, self.targets, strict=True):
+            others, own = scores @ shares, (targets @ shares)[:, None]
+            found = per_user((others > own).sum(axis=1), (others == own).sum(axis=1) + 1)[:, 1]
+            total += float(found[own[:, 0] > 0].sum())
+            users += len(own)
+        return total / max(users, 1)
+
+
+def _best_of_each(scores: list[np.ndarray]) -> np.ndarray:
+    size = min(SHORTLIST, scores[0].shape[1])
+    return np.sort(np.hstack([np.argpartition(-one, size - 1, axis=1)[:, :size] for one in scores]), axis=1)
+
+
+def shares(shortlist: Shortlist) -> tuple[np.ndarray, float]:
+    """(models,) shares, found by changing one at a time for as long as that helps, and the NDCG@10 reached."""
+    scale = shortlist.scale()
+    found, reached = np.ones(len(scale)), shortlist.ndcg(1 / scale)
+    for _ in range(ROUNDS):
+        before = reached
+        for place in range(len(scale)):
+            tries = [np.where(np.arange(len(scale)) == place, found * factor, found) for factor in FACTORS]
+            tries = [one for one in tries if one.any()]
+            values = [shortlist.ndcg(one / scale) for one in tries]
+            if values and max(values) > reached:
+                reached, found = max(values), tries[int(np.argmax(values))]
+        if reached - before < 1e-5:
+            break
+    return found / scale, reached
+
+
+def choose(
+    layers: Sequence[Links],
+    popular: np.ndarray,
+    validation: Fold,
+    seed: int,
+    negatives: bool = False,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> tuple[np.ndarray, float]:
+    """(layers,) shares and the power of the decay with the best NDCG@10 on the validation items."""
+    fold = validation.sample(USERS, seed)
+    sampled = uniform_negatives(fold, seed) if negatives else None
+    best: tuple[float, np.ndarray, float] | None = None
+    for power in POWERS:
+        models = [Linked(layer.with_ages(by_age(power)), popular) for layer in layers]
+        found, reached = shares(Shortlist(models, fold, sampled))
+        say(f"blend power {power:g}: {reached:.4f} on the validation")
+        if best is None or reached > best[0]:
+            best = reached, found, power
+    assert best is not None
+    return best[1], best[2]
+
+
+def blended(layers: Sequence[Links], found: Sequence[float], power: float, popular: np.ndarray) -> Linked:
+    return Linked(merged(layers, found, power), popular)

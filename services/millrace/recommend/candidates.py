@@ -1,0 +1,106 @@
+"""The models that are compared, and the options that each may choose from on the validation items."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from millrace.evaluation.metrics import per_user
+from millrace.evaluation.ranks import ranks, uniform_negatives
+from millrace.evaluation.split import Fold
+from millrace.recommend import als, knn, linear, markov
+from millrace.recommend.answer import Recommender
+from millrace.recommend.blend import POWERS
+from millrace.recommend.linked import Linked
+from millrace.recommend.links import Links, by_age
+from millrace.recommend.popularity import Popularity, fill_order
+from millrace.recommend.sequences import Sequences
+
+DAY = 86_400.0
+USERS = 5_000  # validation users that decide on options
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """`fit(sequences, **option)` gives links or a model; the options are tried in order."""
+
+    name: str
+    fit: Callable[..., Any]
+    options: tuple[dict[str, Any], ...] = ({},)
+    limit: int | None = None
+    """The most items for which it is fitted; None is no limit."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model with the option it was fitted with, the process seconds of that one fit, and its links, if it has any."""
+
+    name: str
+    model: Recommender
+    option: dict[str, Any]
+    seconds: float
+    links: Links | None = field(default=None, repr=False)
+
+
+CANDIDATES = (
+    Candidate("popularity", Popularity.fit, tuple({"window": days and days * DAY} for days in (None, 7, 30, 90))),
+    Candidate("knn", knn.fit, tuple({"alpha": alpha, "k1": k1} for alpha in (0.5, 1.0) for k1 in (0.5, 1.2))),
+    Candidate("markov", markov.fit, tuple({"norm": norm} for norm in (0.0, 0.5, 1.0))),
+    Candidate("ease", linear.ease, tuple({"penalty": penalty} for penalty in (30.0, 100.0, 300.0)), linear.LIMIT),
+    Candidate("ridge", linear.ridge, tuple({"penalty": penalty} for penalty in (20.0, 60.0)), linear.LIMIT),
+    Candidate("als", als.fit, ({"power": 0.5}, {"power": 1.0})),
+)
+
+
+def fitted(candidate: Candidate, sequences: Sequences, option: dict[str, Any]) -> Fitted:
+    """One fit. `power` is the option of all models: how fast a history's older items lose their say."""
+    started = time.process_time()
+    made = candidate.fit(sequences, **option)
+    seconds = time.process_time() - started
+    if isinstance(made, Links):
+        return Fitted(candidate.name, Linked(made, fill_order(sequences)), option, seconds, made)
+    return Fitted(candidate.name, made, option, seconds)
+
+
+def ndcg(model: Recommender, fold: Fold, negatives: np.ndarray | None = None) -> float:
+    found = ranks(model, fold, negatives)
+    return float(per_user(found.greater, found.tied)[:, 1].mean())
+
+
+def choose(
+    candidate: Candidate,
+    validation: Fold,
+    seed: int,
+    negatives: bool = False,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> Fitted:
+    """The option with the best NDCG@10 on the validation items, and for links also how the history decays."""
+    sample = validation.sample(USERS, seed)
+    sampled = uniform_negatives(sample, seed) if negatives else None
+    best, reached = None, -1.0
+    for option in candidate.options:
+        if option.get("window") and validation.fit.times is None:
+            continue  # a window needs times
+        one = fitted(candidate, validation.fit, option)
+        for power in POWERS if one.links is not None else (None,):
+            tried = one if power is None else _decayed(one, power, validation.fit)
+            value = ndcg(tried.model, sample, sampled)
+            say(f"{candidate.name} {tried.option}: {value:.4f} on the validation")
+            if value > reached:
+                best, reached = tried, value
+    assert best is not None
+    return best
+
+
+def _decayed(one: Fitted, power: float, sequences: Sequences) -> Fitted:
+    assert one.links is not None
+    links = one.links.with_ages(by_age(power))
+    return Fitted(one.name, Linked(links, one.model.popular), one.option | {"power": power}, one.seconds, links)
+
+
+def again(one: Fitted, candidates: Sequence[Candidate], sequences: Sequences) -> Fitted:
+    """The same model with the same option on other sequences."""
+    candidate = next(candidate for candidate in candidates if candidate.name == one.name)
+    return fitted(candidate, sequences, one.option)

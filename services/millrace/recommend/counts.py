@@ -1,0 +1,46 @@
+"""Sparse matrices of interactions, for fitting; needs SciPy (the extra `recommend`)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from millrace.errors import BadInput
+from millrace.recommend.sequences import Sequences
+
+try:
+    from scipy import sparse
+except ImportError:  # said in one sentence by whoever asks for a fit
+    sparse = None
+
+BLOCK = 512  # rows of an item-to-item product at a time
+
+
+def scipy_sparse():
+    """SciPy's sparse matrices. Raises BadInput that names the extra."""
+    if sparse is None:
+        raise BadInput("Fitting and evaluating recommenders needs SciPy: pip install 'millrace[recommend]'.")
+    return sparse
+
+
+def weighted(sequences: Sequences, weights: np.ndarray):
+    """(users, items) CSR with the (n,) float32 weight of each interaction; repeated ones add up."""
+    # Copies: sum_duplicates sorts each row in place, and the order of the sequences would be gone.
+    made = scipy_sparse().csr_matrix(
+        (weights.astype(np.float32), sequences.items.copy(), sequences.starts.copy()),
+        shape=(len(sequences), sequences.item_count),
+    )
+    made.sum_duplicates()
+    return made
+
+
+def seen(sequences: Sequences):
+    """(users, items) CSR of ones."""
+    made = weighted(sequences, np.ones(len(sequences.items), dtype=np.float32))
+    made.data[:] = 1
+    return made
+
+
+def products(left, right) -> Iterator:
+    """left @ right in blocks of rows."""
+    for start in range(0, left.shape[0], BLOCK):
+        yield left[start : start + BLOCK] @ right

@@ -1,0 +1,101 @@
+"""Item-to-item links as a model: kNN, Markov, EASE, ridge, and every blend of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from millrace.recommend.answer import REASONS, Answer, best, cleaned, filled
+from millrace.recommend.links import Links
+from millrace.recommend.sequences import Sequences
+
+NAMES = ("starts", "neighbours", "weights", "by_age")
+
+
+@dataclass(frozen=True)
+class Linked:
+    """Scores add up over the items of a history, so the reasons are exact: nothing else went into the score."""
+
+    links: Links
+    popular: np.ndarray
+    algorithm: str = "linked"
+
+    @classmethod
+    def load(cls, arrays: Mapping[str, np.ndarray]) -> "Linked":
+        return cls(Links(*(arrays[name] for name in NAMES)), arrays["popular"])
+
+    @property
+    def items(self) -> int:
+        return self.links.items
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {name: getattr(self.links, name) for name in NAMES} | {"popular": self.popular}
+
+    @cached_property
+    def _prior(self) -> np.ndarray:
+        """(items,) float32 below 0: where no link speaks, the more popular is better, as a filled answer has it."""
+        prior = np.full(self.items, -np.inf, dtype=np.float32)
+        prior[self.popular] = -(np.arange(len(self.popular)) + 1.0) / max(self.items, 1)
+        return prior
+
+    def _said(self, recent: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[int]]:
+        """Target and weight of every link of the newest items, newest first, and the number of links of each."""
+        links = self.links
+        spans = [slice(links.starts[item], links.starts[item + 1]) for item in recent.tolist()]
+        if not spans:
+            return links.neighbours[:0], links.weights[:0], []
+        # Slices one after the other: rows are long and few, so this beats one indexed read of all of them.
+        targets = np.concatenate([links.neighbours[span] for span in spans])
+        values = np.concatenate(
+            [links.weights[span] * age for span, age in zip(spans, links.by_age.tolist(), strict=False)]
+        )
+        return targets, values, [int(span.stop - span.start) for span in spans]
+
+    def _recent(self, history: np.ndarray) -> np.ndarray:
+        return history[: -len(self.links.by_age) - 1 : -1]
+
+    def scores(self, history: np.ndarray) -> np.ndarray:
+        targets, values, _ = self._said(self._recent(cleaned(history, self.items)))
+        scores = np.bincount(targets, values, minlength=self.items)
+        return np.where(scores > 0, scores, self._prior)
+
+    def batch(self, histories: Sequences) -> np.ndarray:
+        from scipy import sparse
+
+        recent = histories.where(histories.ages < len(self.links.by_age))
+        ages = self.links.by_age[recent.ages]
+        said = sparse.csr_matrix((ages, recent.items, recent.starts), shape=(len(recent), self.items))
+        scores = (said @ self.links.matrix()).toarray()
+        return np.where(scores > 0, scores, self._prior)
+
+    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:
+        known = cleaned(history, self.items)
+        recent = self._recent(known)
+        targets, values, lengths = self._said(recent)
+        scores = np.bincount(targets, values, minlength=self.items)
+        left_out = known[:0] if keep_known else known
+        scores[left_out] = 0
+        chosen = best(scores, np.flatnonzero(scores > 0), n)  # of booleans: ten times as fast as of floats
+        answered = scores[chosen]
+        reasons = self._reasons(chosen, targets, values, lengths, recent) if because else []
+        more = filled(chosen, self.popular, left_out, n)
+        if not len(more):
+            return Answer(chosen, answered, reasons)
+        answered = np.concatenate([answered, np.zeros(len(more))])
+        return Answer(np.concatenate([chosen, more]), answered, reasons + [[] for _ in more if because], len(more))
+
+    def _reasons(self, chosen, targets, values, lengths, recent) -> list[list[int]]:
+        """For each chosen item the history's heaviest; of equal weight the newer comes first."""
+        if not len(chosen):
+            return []
+        place = np.zeros(self.items, dtype=np.int8 if len(chosen) < 127 else np.int64)
+        place[chosen] = np.arange(1, len(chosen) + 1)
+        places = place[targets]
+        found = np.flatnonzero(places)
+        rows = np.searchsorted(np.cumsum(lengths), found, side="right")
+        cells = (places[found].astype(np.int64) - 1) * len(recent) + rows
+        shares = np.bincount(cells, values[found], minlength=len(chosen) * len(recent)).reshape(len(chosen), -1)
+        order = np.argsort(-shares, axis=1, kind="stable")[:, :REASONS]
+        heavy = np.count_nonzero(shares > 0, axis=1).tolist()
+        return [line[:count] for line, count in zip(recent[order].tolist(), heavy, strict=True)]

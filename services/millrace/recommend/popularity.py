@@ -1,0 +1,67 @@
+"""What most users took, lately: the answer for those without a history, and the measure of all other models."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from millrace.recommend.answer import Answer, best, cleaned
+from millrace.recommend.sequences import Sequences
+
+
+def counts(sequences: Sequences, window: float | None = None, now: float | None = None) -> np.ndarray:
+    """(items,) float32: interactions of the last `window` seconds before `now`, the newest one where left out.
+
+    Without a window, or where the sequences have no times, all of them count.
+    """
+    items = sequences.items
+    if window is not None and sequences.times is not None and len(items):
+        now = float(sequences.times.max()) if now is None else now
+        items = items[(sequences.times > now - window) & (sequences.times <= now)]
+    return np.bincount(items, minlength=sequences.item_count).astype(np.float32)
+
+
+def order(numbers: np.ndarray) -> np.ndarray:
+    """(known,) int32: items with a count above 0, the highest first, equal ones by the lower number."""
+    found = np.argsort(-numbers, kind="stable")
+    return found[: int(np.count_nonzero(numbers))].astype(np.int32)
+
+
+def fill_order(sequences: Sequences, window: float | None = None) -> np.ndarray:
+    """`order` by the window's counts, then by those of all time, so that every item that was seen has a place."""
+    whole, lately = counts(sequences), counts(sequences, window)
+    found = np.lexsort((-whole, -lately))
+    return found[: int(np.count_nonzero(whole))].astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """`counts`: (items,) float32; `popular`: (known,) int32. The same for everybody, but for what one has already."""
+
+    counts: np.ndarray
+    popular: np.ndarray
+    algorithm: str = "popularity"
+
+    @classmethod
+    def fit(cls, sequences: Sequences, window: float | None = None) -> "Popularity":
+        return cls(counts(sequences, window), fill_order(sequences, window))
+
+    @property
+    def items(self) -> int:
+        return len(self.counts)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"counts": self.counts, "popular": self.popular}
+
+    def scores(self, history: np.ndarray) -> np.ndarray:
+        return self.counts
+
+    def batch(self, histories: Sequences) -> np.ndarray:
+        return np.tile(self.counts, (len(histories), 1))
+
+    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:
+        known = cleaned(history, self.items)
+        candidates = self.popular[: n + len(known)]
+        if not keep_known:
+            candidates = candidates[~np.isin(candidates, known)]
+        chosen = best(self.counts, np.sort(candidates[:n]).astype(np.int64), n)
+        return Answer(chosen, self.counts[chosen].astype(np.float64), [[] for _ in chosen] if because else [])

@@ -1,0 +1,58 @@
+"""Time-weighted versions: an event counts 2 ** -(age / half-life), so that what happened lately says more."""
+
+import numpy as np
+
+from millrace.errors import BadInput
+from millrace.recommend.counts import products, scipy_sparse
+from millrace.recommend.links import Links, strongest
+from millrace.recommend.markov import AHEAD
+from millrace.recommend.sequences import Sequences
+
+
+def gains(sequences: Sequences, half_life: float, now: float | None = None) -> np.ndarray:
+    """(n,) float64 in 0 ... 1; `half_life` and `now`, the newest time where left out, in seconds."""
+    if sequences.times is None:
+        raise BadInput("Time-weighted versions need times, and this source has only an order.", field="half_life")
+    now = float(np.nanmax(sequences.times)) if now is None else now
+    times = np.where(np.isnan(sequences.times), np.nanmin(sequences.times), sequences.times)
+    return np.exp(-np.maximum(now - times, 0) * np.log(2) / half_life)
+
+
+def once(sequences: Sequences, weights: np.ndarray):
+    """(users, items) CSR: the largest of a user's weights for each item."""
+    order = np.lexsort((-weights, sequences.items, sequences.users))
+    users, items = sequences.users[order], sequences.items[order]
+    first = np.concatenate([[True], (np.diff(users) != 0) | (np.diff(items) != 0)])[: len(order)]
+    shape = (len(sequences), sequences.item_count)
+    return scipy_sparse().csr_matrix((weights[order][first], (users[first], items[first])), shape=shape)
+
+
+def knn(
+    sequences: Sequences, half_life: float, *, k1: float = 1.2, b: float = 0.75, alpha: float = 1.0,
+    power: float = 1.0, keep: int | None = None, now: float | None = None,
+) -> Links:
+    """As knn.fit, each weight times the gain of the user's latest event with the item."""
+    found = once(sequences, gains(sequences, half_life, now))
+    lengths = np.diff(found.indptr)
+    bm25 = (k1 + 1) / (1 + k1 * (1 - b + b * lengths / max(lengths.mean(), 1e-9)))
+    found.data *= np.repeat(bm25, lengths)
+    norms = np.sqrt(np.asarray(found.multiply(found).sum(axis=0)).ravel())
+    scaled = (found @ scipy_sparse().diags(np.maximum(norms, 1e-30) ** -alpha)).tocsr()
+    return strongest(products(scaled.T.tocsr(), scaled), sequences.item_count, power, keep)
+
+
+def markov(
+    sequences: Sequences, half_life: float, *, norm: float = 0.5, power: float = 1.0, ahead: int = AHEAD,
+    keep: int | None = None, now: float | None = None,
+) -> Links:
+    """As markov.fit, each transition times the gain of the later event."""
+    users, items, size = sequences.users, sequences.items, sequences.item_count
+    gain = gains(sequences, half_life, now)
+    total = scipy_sparse().csr_matrix((size, size))
+    for distance in range(1, ahead + 1):
+        same = users[:-distance] == users[distance:]
+        places = items[:-distance][same], items[distance:][same]
+        total = total + scipy_sparse().csr_matrix((gain[distance:][same] / distance, places), shape=(size, size))
+    sums = np.asarray(total.sum(axis=1)).ravel()
+    scaled = scipy_sparse().diags(np.maximum(sums, 1e-30) ** -norm) @ total
+    return strongest([scaled.tocsr()], size, power, keep)

@@ -1,0 +1,96 @@
+"""Choosing a recipe: all of them side by side on the validation items, the chosen ones measured once on the test."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from millrace.errors import BadInput
+from millrace.evaluation.split import Fold
+from millrace.evaluation.table import measured
+from millrace.recommend import blend
+from millrace.recommend.answer import Recommender
+from millrace.recommend.blend import POWERS
+from millrace.recommend.candidates import Fitted, ndcg
+from millrace.recommend.sequences import Sequences
+from millrace.training.events import EARLY, LAST, NEXT
+from millrace.training.recipes import Recipe, Source, mixed
+
+USERS = 5_000  # users that are asked, the same ones for the same users
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What users had and took next: `validation` before NEXT ended, `test` from LAST on; they hold no fit."""
+
+    validation: Fold
+    test: Fold
+
+
+def asked(sequences: DataFrame, items: int) -> Asked:
+    """Questions from the known users with a new item in a part. Raises BadInput where nobody can be asked."""
+    later = sequences.where(F.col("known") & F.exists("part", lambda part: part > EARLY) & (F.size("items") > 1))
+    chosen = later.orderBy(F.xxhash64("user"), "user").limit(4 * USERS).select("items", "part").toArrow()
+    rows = [
+        (np.array(own, dtype=np.int64), np.array(part))
+        for own, part in zip(chosen.column("items").to_pylist(), chosen.column("part").to_pylist(), strict=True)
+    ]
+    found = [_questions(rows, items, part) for part in (NEXT, LAST)]
+    for name, fold in zip(("validation", "test"), found, strict=True):
+        if not len(fold):
+            raise BadInput(
+                f"No user has a new item in the {name}; allowed: at least one with items before and after the split. "
+                "Ingest more events of returning users.",
+                code="too_few_rows",
+                field="rows",
+            )
+    return Asked(*found)
+
+
+def _questions(rows: list[tuple[np.ndarray, np.ndarray]], items: int, part: int) -> Fold:
+    histories, targets = [], []
+    for own, parts in rows:
+        before = own[parts < part]
+        new = [item for item in own[parts == part].tolist() if item not in set(before.tolist())]
+        if len(before) and new and len(targets) < USERS:
+            _, last = np.unique(before[::-1], return_index=True)
+            histories.append(before[np.sort(len(before) - 1 - last)])
+            targets.append(new[0])
+    starts = np.concatenate([[0], np.cumsum([len(one) for one in histories], dtype=np.int64)]).astype(np.int64)
+    flat = np.concatenate(histories) if histories else np.empty(0)
+    held = Sequences(flat.astype(np.int32), starts, items)
+    nothing = Sequences(np.empty(0, dtype=np.int32), np.zeros(1, dtype=np.int64), items)
+    return Fold(nothing, held, np.array(targets, dtype=np.int64))
+
+
+def tried(source: Source, fold: Fold, seed: int, say: Say) -> list[tuple[Recipe, float, Recommender]]:
+    """Every recipe that the source allows, its NDCG@10 on the fold, and the model."""
+    found: list[tuple[Recipe, float, Recommender]] = []
+
+    def add(recipe: Recipe, model: Recommender) -> None:
+        found.append((recipe, ndcg(model, fold), model))
+        say(f"{recipe['model']}, {recipe['version']}: NDCG@10 {found[-1][1]:.4f} on the validation")
+
+    for version in source.versions:
+        add({"model": "popularity", "version": version}, source.popularity(version))
+        links = source.links(version, source.layers)
+        for name, layer in links.items():
+            recipes = [{"model": name, "version": version, "power": p, "shares": {name: 1.0}} for p in POWERS]
+            best = max(recipes, key=lambda one: ndcg(mixed({name: layer}, one, source.popular), fold))
+            add(best, mixed({name: layer}, best, source.popular))
+        shares, power = blend.choose(list(links.values()), source.popular, fold, seed)
+        named = {name: float(share) for name, share in zip(links, shares, strict=True)}
+        recipe = {"model": "blend", "version": version, "power": power, "shares": named}
+        add(recipe, mixed(links, recipe, source.popular))
+    return found
+
+
+def tested(recipe: Recipe, model: Recommender, fold: Fold, seed: int) -> dict[str, Any]:
+    """HR@10, NDCG@10 and MRR with 95% intervals over the users of the fold."""
+    entry = measured(Fitted(recipe["model"], model, {}, 0.0), fold, None, seed, lambda done, total: None)
+    kept = ("model", "hr@10", "ndcg@10", "mrr", "coverage", "ci95")
+    return {"version": recipe["version"]} | {name: entry[name] for name in kept}

@@ -1,0 +1,124 @@
+"""Events of a snapshot for a recommender: each once, numbered, in order, and split into what fits may see."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from millrace.errors import BadInput
+from millrace.training.offsets import Ranges
+from millrace.workloads.base import RecommenderModel, Workload
+
+ARRIVAL = ("kafka_timestamp", "kafka_partition", "kafka_offset")
+ANONYMOUS = "\x01"  # before a session's id; an id holds no control character
+SHARE = 0.9  # of the events lie before the point in time
+EARLY, NEXT, LAST = 0, 1, 2
+"""`part` of an event: what every fit may see, what options are chosen on, what is only measured."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """`rows`: user, known, item (a number from 0), since (seconds, or null), part, and ARRIVAL; cached.
+
+    `item_ids[number]` is the item, sorted; `labels[number]` what its records call it. `newest` is the latest time, or
+    None where no event has one; `points` are the times that begin the parts NEXT and LAST, or None where the parts are
+    the last two events of each user of three and more.
+    """
+
+    rows: DataFrame
+    item_ids: list[str]
+    labels: list[str]
+    oldest: float | None
+    newest: float | None
+    points: tuple[float, float] | None
+    kept: int
+    repeated: int
+
+    @property
+    def protocol(self) -> str:
+        return "time" if self.points else "leave-one-out"
+
+
+def events(spark: SparkSession, rows: DataFrame, workload: Workload, model: RecommenderModel) -> Events:
+    """Each event once, where it came first, in the order of its user.
+
+    An event without a time stands behind the one that came before it from the same user. Where the user is unknown,
+    the events of a session belong together. Raises BadInput where there is nothing to learn from.
+    """
+    arrival = F.struct(*ARRIVAL)
+    once = rows.groupBy(*workload.identity).agg(F.min(arrival).alias("arrival"))
+    user = F.col(model.user)
+    if model.session:
+        user = F.coalesce(user, F.concat(F.lit(ANONYMOUS), F.col(model.session)))
+    plain = once.select(
+        user.alias("user"),
+        F.col(model.user).isNotNull().alias("known"),
+        F.col(model.item).alias("item_id"),
+        (F.unix_micros(model.time) / 1e6).alias("at"),
+        "arrival",
+    )
+    own = Window.partitionBy("user").orderBy("arrival")
+    placed = plain.withColumn("since", F.last("at", ignorenulls=True).over(own)).cache()
+    item_ids, labels = _items(rows, model)
+    total = rows.count()
+    told = placed.agg(F.count("*"), F.count("at"), F.min("at"), F.max("at")).first()
+    if not told or not told[0]:
+        raise BadInput(f"The window holds no event of {workload.name}. Ingest more.", code="too_few_rows", field="rows")
+    points = _points(placed) if told[1] > told[0] / 2 else None
+    numbers = spark.createDataFrame(pa.table({"item_id": item_ids, "item": np.arange(len(item_ids), dtype=np.int32)}))
+    numbered = placed.join(F.broadcast(numbers), "item_id")
+    parted = numbered.withColumn("part", _part(points))
+    found = parted.select("user", "known", "item", "since", "part", "arrival", *(f"arrival.{name}" for name in ARRIVAL))
+    found = found.cache()
+    found.count()
+    placed.unpersist()
+    return Events(found, item_ids, labels, told[2], told[3], points, told[0], total - told[0])
+
+
+def _items(rows: DataFrame, model: RecommenderModel) -> tuple[list[str], list[str]]:
+    """Ids, sorted as bytes, and labels: of each label field what an event last said and did not leave blank."""
+    latest = [
+        F.max_by(label, F.when(F.col(label) != "", F.struct(*ARRIVAL))).alias(f"label{number}")
+        for number, label in enumerate(model.labels)
+    ]
+    found = rows.groupBy(F.col(model.item).alias("item_id")).agg(F.count("*").alias("n"), *latest).toArrow()
+    columns = [found.column(f"label{number}").to_pylist() for number in range(len(latest))]
+    said = [" ".join(filter(None, words)) for words in zip(*columns, strict=True)] or [""] * found.num_rows
+    both = sorted(zip(found.column("item_id").to_pylist(), said, strict=True), key=lambda pair: pair[0].encode())
+    return [item for item, _ in both], [label for _, label in both]
+
+
+def _points(placed: DataFrame) -> tuple[float, float]:
+    last = placed.agg(F.percentile_approx("at", SHARE, 100_000)).first()[0]
+    before = placed.where(F.col("at") < last).agg(F.percentile_approx("at", SHARE, 100_000)).first()[0]
+    return (last if before is None else before), last
+
+
+def _part(points: tuple[float, float] | None) -> Column:
+    if points:
+        first, second = points
+        late = F.when(F.col("since") >= second, LAST).when(F.col("since") >= first, NEXT)
+        return late.otherwise(EARLY)
+    own = Window.partitionBy("user")
+    back = F.row_number().over(own.orderBy(F.desc_nulls_last("since"), F.desc("arrival")))
+    size = F.count("*").over(own)
+    return F.when((size >= 3) & (back == 1), LAST).when((size >= 3) & (back == 2), NEXT).otherwise(EARLY)
+
+
+def bounded(found: Events, bounds: Ranges) -> DataFrame:
+    """The events whose offsets lie in the bounds."""
+    from millrace.training.dataset import within
+
+    return found.rows.where(within(bounds))
+
+
+def sequences(rows: DataFrame) -> DataFrame:
+    """user, known, and arrays in the user's order: items, since, part."""
+    inner = F.sort_array(F.collect_list(F.struct("since", "arrival", "item", "part")))
+    grouped = rows.groupBy("user").agg(F.first("known").alias("known"), inner.alias("events"))
+    return grouped.select(
+        "user", "known", F.col("events.item").alias("items"), F.col("events.since").alias("since"),
+        F.col("events.part").alias("part"),
+    )

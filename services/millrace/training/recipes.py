@@ -1,0 +1,91 @@
+"""Recipes: which counts make a model, fitted by Spark on some sequences, as the recommenders of millrace.recommend."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from pyspark.sql import DataFrame
+
+from millrace.recommend import blend, linear
+from millrace.recommend.answer import Recommender
+from millrace.recommend.linked import Linked
+from millrace.recommend.links import Links, by_age
+from millrace.recommend.popularity import Popularity
+from millrace.training import counting
+from millrace.training.counting import Decay
+
+LAYERS = ("knn", "markov", "ease")
+ALPHA, NORM, PENALTY = 1.0, 0.5, 100.0
+Recipe = dict[str, Any]
+"""{"model", "version": "count" or "time-weighted", "power", "shares": {layer: share}}: JSON, kept in the manifest."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Sequences (see events.sequences) of so many items, and when they end; `window` in seconds, for popularity."""
+
+    sequences: DataFrame
+    items: int
+    now: float | None
+    oldest: float | None
+    window: float
+    half_life: float | None
+
+    def decay(self, version: str) -> Decay | None:
+        if version == "count":
+            return None
+        assert self.half_life and self.now is not None and self.oldest is not None
+        return Decay(self.now, self.half_life, self.oldest)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        return ("count", "time-weighted") if self.half_life and self.now is not None else ("count",)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return LAYERS if self.items <= linear.LIMIT else LAYERS[:2]
+
+    def popularity(self, version: str) -> Popularity:
+        """Popularity of the last `window` seconds; the order of `popular` is that, then of all time."""
+        since = self.now - self.window if self.now is not None else None
+        lately, whole = counting.popularity(self.sequences, self.items, since, self.decay(version))
+        order = np.lexsort((-whole, -lately))[: int(np.count_nonzero(whole))].astype(np.int32)
+        return Popularity(lately, order)
+
+    @cached_property
+    def popular(self) -> np.ndarray:
+        """What fills up answers and is given to the unknown: windowed popularity, each event counted once."""
+        return self.popularity("count").popular
+
+    def links(self, version: str, layers: tuple[str, ...]) -> dict[str, Links]:
+        """The links of each layer. Pairs are counted once for both that need them."""
+        decay, found = self.decay(version), {}
+        if {"knn", "ease"} & set(layers):
+            pairs = counting.pairs(self.sequences, decay)
+            if "knn" in layers:
+                found["knn"] = counting.knn(pairs, self.items, ALPHA)
+            if "ease" in layers:
+                found["ease"] = linear.ease_of(counting.gram(pairs, self.items), penalty=PENALTY)
+            pairs.unpersist()
+        if "markov" in layers:
+            moves = counting.transitions(self.sequences, decay)
+            found["markov"] = counting.markov(moves, self.items, NORM)
+            moves.unpersist()
+        return {name: found[name] for name in layers}
+
+
+def fit(source: Source, recipe: Recipe) -> Recommender:
+    """The model of a recipe. The same sequences give the same model."""
+    if recipe["model"] == "popularity":
+        return source.popularity(recipe["version"])
+    layers = tuple(name for name in source.layers if recipe["shares"].get(name, 0) > 0)
+    return mixed(source.links(recipe["version"], layers), recipe, source.popular)
+
+
+def mixed(links: dict[str, Links], recipe: Recipe, popular: np.ndarray) -> Linked:
+    """A single layer as it is, or the sum of several by their shares."""
+    named = {name: share for name, share in recipe["shares"].items() if share > 0 and name in links}
+    if len(named) == 1:
+        return Linked(links[next(iter(named))].with_ages(by_age(recipe["power"])), popular)
+    return blend.blended([links[name] for name in named], list(named.values()), recipe["power"], popular)

@@ -1,0 +1,173 @@
+"""Training a recommender: count, choose, judge against the champion, fit on everything, publish with the histories."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from millrace.lake import CATALOG, table_name
+from millrace.records.contract import schema_hash
+from millrace.registry.manifest import DataSpec, Draft, Manifest
+from millrace.settings import settings
+from millrace.training import choosing, events, offsets
+from millrace.training.counting import DAY
+from millrace.training.events import LAST, NEXT, Events
+from millrace.training.recipes import Source, fit
+from millrace.workloads.base import RecommenderModel
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """NDCG@10 of both recipes on the same users' next items, each fitted on its own data before the split."""
+
+    passed: bool
+    sentence: str
+
+
+def source(found: Events, rows: DataFrame, model: RecommenderModel, now: float | None) -> Source:
+    """The sequences of some of the events; `now` is when they end."""
+    half_life = model.half_life * DAY if model.half_life and found.points else None
+    kept = events.sequences(rows).cache()
+    return Source(kept, len(found.item_ids), now, found.oldest, model.window * DAY, half_life)
+
+
+def early(found: Events, rows: DataFrame, model: RecommenderModel, part: int) -> Source:
+    """What a fit may see that is asked for items of `part`. Leaving items out, no fit sees either of the two."""
+    if found.points is None:
+        return source(found, rows.where(F.col("part") < NEXT), model, found.newest)
+    return source(found, rows.where(F.col("part") < part), model, found.points[part - 1])
+
+
+def judge(training: Any, found: Events, model: RecommenderModel, ndcg: float, test, champion: Manifest | None):
+    """The candidate against the champion's recipe on the champion's own data, as far as it lies before the split."""
+    users, margin = len(test), settings().gate_margin
+    if champion is None:
+        return Verdict(True, f"passed: the first version, NDCG@10 {ndcg:.4f} for {users} held-out users")
+    theirs = early(found, events.bounded(found, champion.data.offsets), model, LAST)
+    other = choosing.ndcg(fit(theirs, champion.parameters["recipe"]), test)
+    theirs.sequences.unpersist()
+    passed = ndcg >= other - margin
+    return Verdict(
+        passed,
+        f"{'passed' if passed else 'refused'}: NDCG@10 {ndcg:.4f} against {other:.4f} of {champion.version} for the "
+        f"same {users} held-out users, margin {margin:g}",
+    )
+
+
+def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.Ranges, found: Events) -> dict[str, Any]:
+    """Train on the events within the bounds; `training` is training.train.Training."""
+    started, workload = time.monotonic(), training.workload
+    rows = events.bounded(found, bounds)
+    whole = events.sequences(found.rows).cache()
+    asked = choosing.asked(whole, len(found.item_ids))
+    whole.unpersist()
+    validation = early(found, rows, model, NEXT)
+    tried = choosing.tried(validation, asked.validation, model.seed, training.say)
+    recipe, reached, _ = max(tried, key=lambda one: one[1])
+    # The best of each version is measured, side by side, and windowed popularity always.
+    best = {one[0]["version"]: one for one in sorted(tried, key=lambda one: one[1])}
+    measured = [one for one in (*best.values(), tried[0]) if one[0]["model"] != "popularity"] + [tried[0]]
+    measured = list({id(one[0]): one for one in measured}.values())
+    test = validation if found.points is None else early(found, rows, model, LAST)
+    table = [
+        choosing.tested(one, fitted if test is validation else fit(test, one), asked.test, model.seed)
+        | {"validation_ndcg@10": round(value, 5), "served": one is recipe}
+        for one, value, fitted in measured
+    ]
+    ours = next(line for line in table if line["served"])
+    champion = training.registry.champion(workload.name, model.name)
+    before = training.registry.manifest(workload.name, model.name, champion.version) if champion else None
+    verdict = judge(training, found, model, ours["ndcg@10"], asked.test, before)
+    for one in {id(validation): validation, id(test): test}.values():
+        one.sequences.unpersist()
+    full = source(found, rows, model, found.newest)
+    fitted = fit(full, recipe)
+    arrays = fitted.arrays() | {"popular": full.popular} | histories(full.sequences) | named(training, found, model)
+    kept = rows.count()
+    draft = Draft(
+        workload=workload.name,
+        model=model.name,
+        algorithm=fitted.algorithm,
+        features=[],
+        names={},
+        schema_hash=schema_hash(workload.record),
+        parameters={
+            "recipe": recipe,
+            "protocol": found.protocol,
+            "compared": table,
+            "tried": [{**one, "ndcg@10": round(value, 5)} for one, value, _ in tried],
+            "window_days": model.window,
+            "half_life_days": model.half_life,
+            "users_asked": {"validation": len(asked.validation), "test": len(asked.test)},
+            "gate": verdict.sentence,
+            "offset_gaps": training.audit.gaps[:100],
+        },
+        metrics={"ndcg@10": ours["ndcg@10"], "hr@10": ours["hr@10"], "mrr": ours["mrr"], "validation_ndcg@10": reached},
+        data=DataSpec(
+            table=table_name(workload.name),
+            snapshot_id=training.snapshot_id,
+            window=window,
+            rows=kept,
+            fitted=kept,
+            held_out=0,
+            without_features=0,
+            repeated=found.repeated if kept == found.kept else 0,
+            offsets=bounds,
+        ),
+        code_version=training.code_version,
+    )
+    full.sequences.unpersist()
+    manifest = training.registry.publish(draft, arrays)
+    promoted, reason = training.promote(model.name, manifest.version, champion, verdict.passed, verdict.sentence)
+    training.say(f"{manifest.full_name} {window}: {recipe['model']}, {recipe['version']}, {reason}")
+    return {
+        "workload": workload.name,
+        "model": model.name,
+        "window": window,
+        "version": manifest.version,
+        "recipe": f"{recipe['model']}, {recipe['version']}",
+        "ndcg@10": ours["ndcg@10"],
+        "rows": kept,
+        "snapshot_id": training.snapshot_id,
+        "promoted": promoted,
+        "gate": reason,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def histories(sequences: DataFrame) -> dict[str, np.ndarray]:
+    """`users`: (u,) bytes, sorted; `history_starts`: (u + 1,) int64; `history_items`: (n,) int32, oldest first."""
+    table = sequences.where("known").select("user", "items").toArrow().combine_chunks()
+    users = texts(table.column("user").to_pylist())
+    order = np.argsort(users, kind="stable")
+    lists = table.column("items").combine_chunks().take(order)
+    offsets_, flat = lists.offsets.to_numpy(), lists.flatten().to_numpy()
+    return {
+        "users": users[order],
+        "history_starts": (offsets_ - offsets_[0]).astype(np.int64),
+        "history_items": flat.astype(np.int32),
+    }
+
+
+def texts(values: list[str]) -> np.ndarray:
+    """Text as UTF-8 in an array of bytes, so that it can be mapped and searched without being read."""
+    return np.array([value.encode() for value in values] or [b""], dtype=np.bytes_)[: len(values)]
+
+
+def named(training: Any, found: Events, model: RecommenderModel) -> dict[str, np.ndarray]:
+    """`item_ids` and `item_names`, both (items,) bytes; an item without a name has its id for one."""
+    names = dict(zip(found.item_ids, found.labels, strict=True))
+    if model.names:
+        catalogue, key, name = model.names
+        rows = training.spark.table(f"{CATALOG}.{table_name(catalogue)}")
+        position = F.struct("kafka_timestamp", "kafka_partition", "kafka_offset")
+        latest = rows.groupBy(key).agg(F.max_by(name, position).alias("name")).toArrow()
+        names |= dict(zip(latest.column(key).to_pylist(), latest.column("name").to_pylist(), strict=True))
+    return {
+        "item_ids": texts(found.item_ids),
+        "item_names": texts([names.get(item) or item for item in found.item_ids]),
+    }
+
