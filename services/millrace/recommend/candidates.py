@@ -31,6 +31,8 @@ class Candidate:
     options: tuple[dict[str, Any], ...] = ({},)
     limit: int | None = None
     """The most items for which it is fitted; None is no limit."""
+    linked: bool = False
+    """Whether it gives links, which a blend can be made of."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,12 @@ class Fitted:
 
 CANDIDATES = (
     Candidate("popularity", Popularity.fit, tuple({"window": days and days * DAY} for days in (None, 7, 30, 90))),
-    Candidate("knn", knn.fit, tuple({"alpha": alpha, "k1": k1} for alpha in (0.5, 1.0) for k1 in (0.5, 1.2))),
-    Candidate("markov", markov.fit, tuple({"norm": norm} for norm in (0.0, 0.5, 1.0))),
-    Candidate("ease", linear.ease, tuple({"penalty": penalty} for penalty in (30.0, 100.0, 300.0)), linear.LIMIT),
-    Candidate("ridge", linear.ridge, tuple({"penalty": penalty} for penalty in (20.0, 60.0)), linear.LIMIT),
+    Candidate(
+        "knn", knn.fit, tuple({"alpha": alpha, "k1": k1} for alpha in (0.5, 1.0) for k1 in (0.5, 1.2)), linked=True
+    ),
+    Candidate("markov", markov.fit, tuple({"norm": norm} for norm in (0.0, 0.5, 1.0)), linked=True),
+    Candidate("ease", linear.ease, tuple({"penalty": each} for each in (30.0, 100.0, 300.0)), linear.LIMIT, True),
+    Candidate("ridge", linear.ridge, tuple({"penalty": each} for each in (20.0, 60.0)), linear.LIMIT, True),
     Candidate("als", als.fit, ({"power": 0.5}, {"power": 1.0})),
 )
 
