@@ -1,6 +1,5 @@
 """The table of all models on one file of sequences: fitted, chosen on the validation, measured once on the test."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +9,7 @@ from millrace.evaluation.measured import line, measured
 from millrace.evaluation.ranks import uniform_negatives
 from millrace.evaluation.split import Split, by_time, leave_one_out
 from millrace.recommend import blend
-from millrace.recommend.candidates import CANDIDATES, Candidate, Fitted, again, choose
+from millrace.recommend.candidates import CANDIDATES, NEURAL, Candidate, Fitted, again, choose, seconds
 from millrace.recommend.sequences import Sequences
 
 PROTOCOLS = ("full", "negatives", "time")
@@ -46,6 +45,8 @@ def evaluate(
     Raises BadInput for an unknown protocol or model, and for sequences that are too short, too few or without times.
     """
     found = split(sequences, protocol)
+    given = [one.name for one in candidates]
+    candidates = [*candidates, *(one for one in NEURAL if one.name in models and one.name not in given)]
     sampled = protocol == "negatives"
     keep = sequences.item_count if sampled and sequences.item_count**2 <= WHOLE else None
     if keep:
@@ -53,9 +54,9 @@ def evaluate(
     negatives = uniform_negatives(found.test, seed) if sampled else None
     chosen, entries = [], []
     for candidate in possible(candidates, sequences.item_count, models, say):
-        started = time.process_time()
+        started = seconds()
         one = choose(candidate, found.validation, seed, sampled, say)
-        searched = time.process_time() - started
+        searched = seconds() - started
         if found.test.fit is not found.validation.fit:
             one = again(one, candidates, found.test.fit)
         chosen.append(one)
@@ -63,9 +64,9 @@ def evaluate(
         say(line(entries[-1]))
     linked = [one for one in chosen if one.links is not None]
     if linked and (not models or "blend" in models):
-        started = time.process_time()
+        started = seconds()
         mixed = mix(linked, found, candidates, seed, sampled, say, keep)
-        searched = time.process_time() - started
+        searched = seconds() - started
         entries.append(measured(mixed, found.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)})
         say(line(entries[-1]))
     entries.sort(key=lambda entry: -entry["ndcg@10"])
@@ -77,7 +78,7 @@ def evaluate(
 
 def possible(candidates: Sequence[Candidate], items: int, models: Sequence[str], say: Say) -> list[Candidate]:
     """The candidates that are wanted and can be fitted for so many items; a blend wants all of them."""
-    names = [candidate.name for candidate in candidates] + ["blend"]
+    names = [*dict.fromkeys(one.name for one in (*candidates, *NEURAL)), "blend"]
     if unknown := [name for name in models if name not in names]:
         allowed = ", ".join(names)
         raise BadInput(f"--model {unknown[0]!r} is unknown; allowed: {allowed}.", field="model", allowed=allowed)
@@ -114,10 +115,10 @@ def mix(
     shares, power = blend.choose(
         [one.links for one in layers if one.links], linked[0].model.popular, found.validation, seed, sampled, say
     )
-    started = time.process_time()
+    started = seconds()
     model = blend.blended(
         [one.links for one in linked if one.links], shares.tolist(), power, linked[0].model.popular, keep
     )
-    seconds = sum(one.seconds for one in linked) + time.process_time() - started
+    used = sum(one.seconds for one in linked) + seconds() - started
     named = {one.name: float(f"{share:.4g}") for one, share in zip(linked, shares, strict=True)}
-    return Fitted("blend", model, {"shares": named, "power": power}, seconds, model.links)
+    return Fitted("blend", model, {"shares": named, "power": power}, used, model.links)

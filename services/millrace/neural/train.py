@@ -1,12 +1,12 @@
 """Training in one torch.distributed group: the backend is gloo, every process takes its share of each epoch."""
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -46,12 +46,16 @@ class Plan:
     seed: int = 20261121
 
 
+def said(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
 def fit(
-    sequences: Sequences, validation: Fold | None = None, plan: Plan | None = None, say: Callable[[str], None] = print
-) -> tuple[Attention, dict[str, Any]]:
+    sequences: Sequences, validation: Fold | None = None, plan: Plan | None = None, say: Callable[[str], None] = said
+) -> tuple[Attention, int]:
     """The model of the epoch with the best NDCG@10 on the validation items, and which epoch that was.
 
-    Without a validation it is that of the last epoch. The same seed and number of processes give the same batches.
+    Without a validation it is that of the last epoch. The same seed and number of processes give the same model.
     """
     plan = plan or Plan()
     with tempfile.TemporaryDirectory(prefix="millrace-neural-") as folder:
@@ -59,11 +63,11 @@ def fit(
         if plan.processes == 1:
             _process(0, *given)
         else:
-            torch.multiprocessing.start_processes(_process, given, plan.processes, start_method="fork")
+            torch.multiprocessing.start_processes(_process, given, plan.processes, start_method="spawn")
         with np.load(Path(folder) / "best.npz") as found:
             kept = {name: found[name] for name in found.files}
-    reached = {name: kept.pop(name).item() for name in ("epoch", "ndcg")}
-    return Attention(kept, fill_order(sequences)), reached
+    epoch = int(kept.pop("epoch"))
+    return Attention(kept, fill_order(sequences)), epoch
 
 
 def _process(
@@ -101,15 +105,15 @@ def _train(rank: int, plan: Plan, sequences: Sequences, validation: Fold | None,
             continue
         reached, used = _judged(rank, network, plan, sequences, validation), time.process_time() - began
         # One decision for all: a process that stopped alone would leave the others waiting.
-        said = torch.tensor([reached if rank == 0 else 0.0, used], dtype=torch.float64)
-        distributed.all_reduce(said)
+        shown = torch.tensor([reached if rank == 0 else 0.0, used], dtype=torch.float64)
+        distributed.all_reduce(shown)
         if rank == 0:
-            say(f"epoch {epoch}: loss {np.mean(losses):.4f}, {said[0]:.4f} on the validation, {said[1]:.0f} CPU s")
-        if float(said[0]) > best or validation is None:
-            best, found_at = float(said[0]), epoch
+            say(f"epoch {epoch}: loss {np.mean(losses):.4f}, {shown[0]:.4f} on the validation, {shown[1]:.0f} CPU s")
+        if float(shown[0]) > best or validation is None:
+            best, found_at = float(shown[0]), epoch
             if rank == 0:
-                _save(folder, network, plan, epoch, best)
-        if float(said[1]) > plan.seconds or epoch - found_at >= plan.patience:
+                _save(folder, network, plan, epoch)
+        if float(shown[1]) > plan.seconds or epoch - found_at >= plan.patience:
             break
     distributed.barrier()
 
@@ -122,8 +126,8 @@ def _judged(rank: int, network: SasRec, plan: Plan, sequences: Sequences, valida
     return float(per_user(found.greater, found.tied)[:, 1].mean())
 
 
-def _save(folder: Path, network: SasRec, plan: Plan, epoch: int, ndcg: float) -> None:
+def _save(folder: Path, network: SasRec, plan: Plan, epoch: int) -> None:
     """As one file under another name first: a reader never sees half of it."""
     part = folder / "part.npz"
-    np.savez(part, **arrays(network), heads=np.array([plan.heads]), epoch=epoch, ndcg=ndcg)
+    np.savez(part, **arrays(network), heads=np.array([plan.heads]), epoch=epoch)
     os.replace(part, folder / "best.npz")
