@@ -81,6 +81,7 @@ COMPILE := uv pip compile -q --universal --generate-hashes --no-header --python-
 locks: .venv/dev  ## write the lock files anew (needs uv and Maven)
 	$(COMPILE) --extra dev pyproject.toml -o requirements/dev.lock
 	$(COMPILE) --extra local pyproject.toml -c requirements/dev.lock -o requirements/run.lock
+	$(COMPILE) --extra local --extra neural pyproject.toml -c requirements/dev.lock -o requirements/neural.lock
 	$(COMPILE) --extra api pyproject.toml -c requirements/dev.lock -o requirements/api.lock
 	$(COMPILE) --extra ingest --extra lake --extra cluster pyproject.toml -c requirements/dev.lock -o requirements/ingest.lock
 	$(COMPILE) --extra spark --extra ingest --extra lake --extra cluster pyproject.toml -c requirements/dev.lock \

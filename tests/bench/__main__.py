@@ -1,34 +1,45 @@
-"""`python -m tests.bench [--out FILE] [--only answers|lake|records ...]`: measure, print the table, write the JSON."""
+"""`python -m tests.bench [--out FILE] [--only PART ...]`: measure, print the table, write the JSON."""
 
 import argparse
 import json
 import os
 from pathlib import Path
+from typing import Any
 
-from tests.bench import answers, house, lake, machine, records, table
+from tests.bench import answers, house, lake, machine, recommenders, records, table
 
 # Ingesting comes last: what it has published keeps the sink busy for a while.
 PARTS = {"answers": answers.measure, "lake": lake.measure, "records": records.measure}
+ALL = [*PARTS, "recommenders"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("`: ")[2])
     parser.add_argument("--out", type=Path, help="JSON file to write")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="some of the parts")
+    parser.add_argument("--only", nargs="+", choices=ALL, default=ALL, help="some of the parts")
     given = parser.parse_args()
     found = machine.described()
     lines: list[table.Line] = []
+    if "recommenders" in given.only:
+        house.say("measuring recommenders")
+        lines += recommenders.measure()  # in process: before the stack takes its share of the machine
+    if not set(given.only) & set(PARTS):
+        return finish(given.out, found, lines)
     with house.house() as home:
         house.champions()
         for name, measure in PARTS.items():
             if name in given.only:
                 house.say(f"measuring {name}")
                 lines += measure(home, dict(os.environ))
+    finish(given.out, found, lines)
+
+
+def finish(out: Path | None, found: dict[str, Any], lines: list[table.Line]) -> None:
     found["load_after"] = [round(value, 2) for value in os.getloadavg()]
     table.show(lines, machine.line(found))
-    if given.out:
+    if out:
         result = {"machine": found, "lines": [line.as_dict() for line in lines]}
-        given.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -40,13 +40,15 @@ def evaluate(
     with fetched(sequences) as local, bar("reading", "bytes") as progress:
         found = files.read(local, progress)
     err.print(f"{len(found)} users, {found.item_count} items, {len(found.items)} interactions")
-    result = table.evaluate(
-        found,
-        protocol,
-        models=model or (),
-        seed=table.SEED if seed is None else seed,
-        say=lambda sentence: err.print(sentence),
-    )
+    with bar("ranking", "users") as progress:
+        result = table.evaluate(
+            found,
+            protocol,
+            models=model or (),
+            seed=table.SEED if seed is None else seed,
+            say=lambda sentence: err.print(sentence),
+            progress=progress,
+        )
     emit(result, as_json, lambda: result_table(result))
 
 

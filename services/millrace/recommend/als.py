@@ -102,17 +102,17 @@ def fit(
         raise BadInput("als needs the library implicit: pip install 'millrace[recommend]'.", field="model") from None
     from threadpoolctl import threadpool_limits
 
-    model = AlternatingLeastSquares(
-        factors=factors,
-        regularization=penalty,
-        alpha=1.0 + alpha,
-        iterations=iterations,
-        num_threads=1,
-        random_state=seed,
-        use_cg=True,
-    )
     # Its own threads and those of BLAS would wait for each other; and one thread adds in the same order every time.
     with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(
+            factors=factors,
+            regularization=penalty,
+            alpha=1.0 + alpha,
+            iterations=iterations,
+            num_threads=1,
+            random_state=seed,
+            use_cg=True,
+        )
         model.fit(seen(sequences), show_progress=False)
     found = np.ascontiguousarray(model.item_factors, dtype=np.float32)
     exact = found.astype(np.float64)

@@ -100,5 +100,8 @@ def choose(
     return best[1], best[2]
 
 
-def blended(layers: Sequence[Links], found: Sequence[float], power: float, popular: np.ndarray) -> Linked:
-    return Linked(merged(layers, found, power), popular)
+def blended(
+    layers: Sequence[Links], found: Sequence[float], power: float, popular: np.ndarray, keep: int | None = None
+) -> Linked:
+    """One model of the layers' links; `keep` strongest an item, or as many as `links.kept` allows."""
+    return Linked(merged(layers, found, power, keep), popular)

@@ -1,12 +1,13 @@
 """The models that are compared, and the options that each may choose from on the validation items."""
 
-import time
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from millrace.errors import BadInput
 from millrace.evaluation.metrics import per_user
 from millrace.evaluation.ranks import ranks, uniform_negatives
 from millrace.evaluation.split import Fold
@@ -31,6 +32,10 @@ class Candidate:
     options: tuple[dict[str, Any], ...] = ({},)
     limit: int | None = None
     """The most items for which it is fitted; None is no limit."""
+    linked: bool = False
+    """Whether it gives links, which a blend can be made of."""
+    validated: bool = False
+    """Whether the fit itself watches the validation items, to know when to stop; it gives the model and the epoch."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +51,42 @@ class Fitted:
 
 CANDIDATES = (
     Candidate("popularity", Popularity.fit, tuple({"window": days and days * DAY} for days in (None, 7, 30, 90))),
-    Candidate("knn", knn.fit, tuple({"alpha": alpha, "k1": k1} for alpha in (0.5, 1.0) for k1 in (0.5, 1.2))),
-    Candidate("markov", markov.fit, tuple({"norm": norm} for norm in (0.0, 0.5, 1.0))),
-    Candidate("ease", linear.ease, tuple({"penalty": penalty} for penalty in (30.0, 100.0, 300.0)), linear.LIMIT),
-    Candidate("ridge", linear.ridge, tuple({"penalty": penalty} for penalty in (20.0, 60.0)), linear.LIMIT),
+    Candidate(
+        "knn", knn.fit, tuple({"alpha": alpha, "k1": k1} for alpha in (0.5, 1.0) for k1 in (0.5, 1.2)), linked=True
+    ),
+    Candidate("markov", markov.fit, tuple({"norm": norm} for norm in (0.0, 0.5, 1.0)), linked=True),
+    Candidate("ease", linear.ease, tuple({"penalty": each} for each in (30.0, 100.0, 300.0)), linear.LIMIT, True),
+    Candidate("ridge", linear.ridge, tuple({"penalty": each} for each in (20.0, 60.0)), linear.LIMIT, True),
     Candidate("als", als.fit, ({"power": 0.5}, {"power": 1.0})),
 )
 
 
+def sasrec(sequences: Sequences, validation: Fold | None = None, **options: Any) -> tuple[Recommender, int]:
+    """SASRec and the epoch it was taken from. Raises BadInput where PyTorch is not installed."""
+    try:
+        from millrace.neural.train import Plan, fit
+    except ImportError:
+        raise BadInput("sasrec needs PyTorch: pip install 'millrace[neural]'.", field="model") from None
+    return fit(sequences, validation, Plan(**options))
+
+
+# Only where it is asked for by name: it takes minutes.
+NEURAL = (Candidate("sasrec", sasrec, validated=True),)
+
+
+def seconds() -> float:
+    """Processor time of this process and of those it waited for."""
+    return sum(os.times()[:4])
+
+
 def fitted(candidate: Candidate, sequences: Sequences, option: dict[str, Any]) -> Fitted:
     """One fit. `power` is the option of all models: how fast a history's older items lose their say."""
-    started = time.process_time()
+    started = seconds()
     made = candidate.fit(sequences, **option)
-    seconds = time.process_time() - started
+    used = seconds() - started
     if isinstance(made, Links):
-        return Fitted(candidate.name, Linked(made, fill_order(sequences)), option, seconds, made)
-    return Fitted(candidate.name, made, option, seconds)
+        return Fitted(candidate.name, Linked(made, fill_order(sequences)), option, used, made)
+    return Fitted(candidate.name, made[0] if candidate.validated else made, option, used)
 
 
 def ndcg(model: Recommender, fold: Fold, negatives: np.ndarray | None = None) -> float:
@@ -83,6 +108,10 @@ def choose(
     for option in candidate.options:
         if option.get("window") and validation.fit.times is None:
             continue  # a window needs times
+        if candidate.validated:
+            started = seconds()
+            model, epochs = candidate.fit(validation.fit, validation=sample, **option)
+            return Fitted(candidate.name, model, option | {"epochs": epochs}, seconds() - started)
         one = fitted(candidate, validation.fit, option)
         for power in POWERS if one.links is not None else (None,):
             tried = one if power is None else _decayed(one, power, validation.fit)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 import orjson
 
 from millrace.errors import BadInput
-from millrace.records.lines import LongLine, Source, opened
 from millrace.recommend.sequences import Sequences, numbered
+from millrace.records.lines import LongLine, Source, opened
 
 USER = ("user_id", "user", "id")
 ITEMS = ("items", "course_order", "sequence")
@@ -28,7 +29,7 @@ def read(path: str, progress: Progress = lambda done, total: None) -> Sequences:
         for number, user, items, when in _lines(source):
             if user in users:
                 raise _bad(source, number, f"user {user!r} was there before; allowed: all items of a user in one line")
-            if times and (when is None) != (len(times) < len(histories)) or (histories and not times and when):
+            if histories and (when is None) == bool(times):
                 raise _bad(source, number, "some lines have times and some have none; allowed: all or none")
             users.add(user)
             histories.append(items)
@@ -53,6 +54,8 @@ def _lines(source: Source) -> Iterator[tuple[int, str, list[str], list[float] | 
         if text.startswith("{"):
             yield number, *_from_json(source, number, text)
             continue
+        if not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text):
+            raise _bad(source, number, "it is not UTF-8")
         user, *items = text.split()
         yield number, user, items, None
 
@@ -62,10 +65,10 @@ def _from_json(source: Source, number: int, text: str) -> tuple[str, list[str], 
         values: dict[str, Any] = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
         raise _bad(source, number, f"not JSON: {error}") from None
-    user, items, when = (next((values[name] for name in names if name in values), None) for names in (USER, ITEMS, TIMES))
-    if not isinstance(user, str | int) or not isinstance(items, list):
+    user, items, when = (_first(values, names) for names in (USER, ITEMS, TIMES))
+    if not _is_id(user) or not isinstance(items, list):
         raise _bad(source, number, f"allowed: one of {', '.join(USER)} and a list in one of {', '.join(ITEMS)}")
-    if not all(isinstance(item, str | int) for item in items):
+    if not all(_is_id(item) for item in items):
         raise _bad(source, number, "an item is neither text nor a whole number")
     if when is None:
         return str(user), [str(item) for item in items], None
@@ -74,12 +77,20 @@ def _from_json(source: Source, number: int, text: str) -> tuple[str, list[str], 
     return str(user), [str(item) for item in items], [_seconds(source, number, one) for one in when]
 
 
+def _first(values: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((values[name] for name in names if name in values), None)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
 def _seconds(source: Source, number: int, value: Any) -> float:
     """Seconds since 1970-01-01 UTC, of a number or of an ISO 8601 text; one without a zone is UTC."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
     try:
+        if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+            return float(value)
         found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _bad(source, number, f"{value!r} is not a time; allowed: seconds or ISO 8601") from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -39,6 +39,12 @@ class Linked:
         prior[self.popular] = -(np.arange(len(self.popular)) + 1.0) / max(self.items, 1)
         return prior
 
+    @cached_property
+    def _matrix(self):
+        """The links for `batch`: dense where one in eight is there, which is then several times as fast."""
+        found = self.links.matrix()
+        return found.toarray() if found.nnz > self.items**2 / 8 else found
+
     def _said(self, recent: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[int]]:
         """Target and weight of every link of the newest items, newest first, and the number of links of each."""
         links = self.links
@@ -66,7 +72,8 @@ class Linked:
         recent = histories.where(histories.ages < len(self.links.by_age))
         ages = self.links.by_age[recent.ages]
         said = sparse.csr_matrix((ages, recent.items, recent.starts), shape=(len(recent), self.items))
-        scores = (said @ self.links.matrix()).toarray()
+        scores = said @ self._matrix
+        scores = scores if isinstance(scores, np.ndarray) else scores.toarray()
         return np.where(scores > 0, scores, self._prior)
 
     def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:

@@ -50,8 +50,8 @@ class Links:
 def strongest(blocks, items: int, power: float = 1.0, keep: int | None = None) -> Links:
     """Links from blocks of rows, (rows, items) SciPy sparse or dense each, in order: the `keep` largest above 0 a row.
 
-    One block at a time is in memory, so that a product of two sparse matrices never has to exist as a whole. Of equal
-    weights at the border the lower item number stays.
+    Blocks are CSR or dense. One at a time is in memory, so that a product of two sparse matrices never has to exist as
+    a whole. Of equal weights at the border the lower item number stays.
     """
     keep = kept(items) if keep is None else keep
     lengths, neighbours, weights = [], [], []
@@ -60,13 +60,15 @@ def strongest(blocks, items: int, power: float = 1.0, keep: int | None = None) -
         rows, columns, values = _entries(block, keep + 1)
         good = (values > 0) & (columns != rows + first)
         rows, columns, values = rows[good], columns[good], values[good]
-        order = np.lexsort((columns, -values, rows))
         counts = np.bincount(rows, minlength=block.shape[0])
-        place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-        order = order[place < keep]
+        if len(counts) and counts.max() > keep:
+            order = np.lexsort((columns, -values, rows))
+            place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+            order = order[place < keep]
+            columns, values = columns[order], values[order]
         lengths.append(np.minimum(counts, keep))
-        neighbours.append(columns[order].astype(np.int32))
-        weights.append(values[order].astype(np.float32))
+        neighbours.append(columns.astype(np.int32))
+        weights.append(values.astype(np.float32))
         first += block.shape[0]
     starts = np.concatenate([[0], np.cumsum(np.concatenate(lengths or [np.zeros(0, int)]))]).astype(np.int64)
     empty = [np.empty(0, dtype=np.int32)]
@@ -75,13 +77,13 @@ def strongest(blocks, items: int, power: float = 1.0, keep: int | None = None) -
     )
 
 
-def merged(layers: Sequence[Links], shares: Sequence[float], power: float) -> Links:
+def merged(layers: Sequence[Links], shares: Sequence[float], power: float, keep: int | None = None) -> Links:
     """One model out of several over the same items: scores are sums, so the sum of the links gives the sum of scores.
 
     All layers then share one decay of the history; that costs little, and an answer costs no more than that of one.
     """
     total = sum(float(share) * layer.matrix() for layer, share in zip(layers, shares, strict=True) if share > 0)
-    return strongest([total.tocsr()], layers[0].items, power)
+    return strongest([total.tocsr()], layers[0].items, power, keep)
 
 
 def _entries(block, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

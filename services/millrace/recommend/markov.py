@@ -14,12 +14,18 @@ from millrace.recommend.sequences import Sequences
 AHEAD = 10
 
 
-def counted(sequences: Sequences, ahead: int = AHEAD):
-    """(items, items) CSR of decayed transition counts. Counts only add: those of new events can be added later."""
+def counted(sequences: Sequences, ahead: int = AHEAD, new: np.ndarray | None = None):
+    """(items, items) CSR of decayed transition counts.
+
+    With the (n,) mask `new` only pairs whose later item is new: what these add to the counts of before, exactly. The
+    last `ahead` items of each user before the new ones are enough for that.
+    """
     users, items, size = sequences.users, sequences.items, sequences.item_count
     total = scipy_sparse().csr_matrix((size, size), dtype=np.float32)
     for distance in range(1, ahead + 1):
         same = users[:-distance] == users[distance:]
+        if new is not None:
+            same &= new[distance:]
         before, after = items[:-distance][same], items[distance:][same]
         share = np.full(len(before), 1 / distance, dtype=np.float32)
         total = total + scipy_sparse().csr_matrix((share, (before, after)), shape=(size, size))

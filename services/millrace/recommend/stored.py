@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from millrace.errors import Corrupt
+from millrace.recommend import attention
 from millrace.recommend.als import Als
 from millrace.recommend.answer import Recommender
 from millrace.recommend.linked import Linked
@@ -14,6 +15,7 @@ NEEDED = {
     "linked": ("starts", "neighbours", "weights", "by_age", "popular"),
     "als": ("factors", "gram", "by_age", "popular"),
     "popularity": ("counts", "popular"),
+    "attention": (*attention.NAMES, "popular"),
 }
 
 
@@ -32,6 +34,8 @@ def load(algorithm: str, arrays: Mapping[str, np.ndarray]) -> Recommender:
         if factors.ndim != 2 or gram.shape != (factors.shape[1],) * 2:
             raise Corrupt(f"factors {list(factors.shape)} and gram {list(gram.shape)} do not fit.", field="gram")
         return Als(factors, gram, arrays["by_age"], arrays["popular"])
+    if algorithm == "attention":
+        return _attention(arrays)
     if algorithm == "popularity":
         return Popularity(arrays["counts"], arrays["popular"])
     starts, neighbours = arrays["starts"], arrays["neighbours"]
@@ -48,9 +52,21 @@ def _items(algorithm: str, arrays: Mapping[str, np.ndarray]) -> int:
         if len(arrays["starts"]) < 1:
             raise Corrupt("starts.npy is empty.", field="starts")
         return len(arrays["starts"]) - 1
-    return len(arrays["factors" if algorithm == "als" else "counts"])
+    return len(arrays["counts" if algorithm == "popularity" else "factors"])
+
+
+def _attention(arrays: Mapping[str, np.ndarray]) -> attention.Attention:
+    width, layers, heads = arrays["factors"].shape[-1], len(arrays["qkv_weight"]), arrays["heads"]
+    if heads.shape != (1,) or heads[0] < 1 or width % heads[0]:
+        raise Corrupt(f"heads.npy holds {heads.tolist()}; allowed: one divisor of the width {width}.", field="heads")
+    for name in ("qkv", "out", "up", "down"):
+        shape = {"qkv": (3 * width, width), "out": (width, width), "up": (4 * width, width), "down": (width, 4 * width)}
+        if arrays[f"{name}_weight"].shape != (layers, *shape[name]):
+            found = list(arrays[f"{name}_weight"].shape)
+            raise Corrupt(f"{name}_weight.npy {found} does not fit the width {width}.", field=f"{name}_weight")
+    return attention.Attention({name: arrays[name] for name in attention.NAMES}, arrays["popular"])
 
 
 def _inside(numbers: np.ndarray, items: int, name: str) -> None:
-    if len(numbers) and not (0 <= int(numbers.min()) and int(numbers.max()) < items):
+    if len(numbers) and (int(numbers.min()) < 0 or int(numbers.max()) >= items):
         raise Corrupt(f"{name}.npy names an item outside 0 ... {items - 1}.", field=name)

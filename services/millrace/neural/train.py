@@ -1,0 +1,133 @@
+"""Training in one torch.distributed group: the backend is gloo, every process takes its share of each epoch."""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
+
+from millrace.evaluation.metrics import per_user
+from millrace.evaluation.ranks import ranks
+from millrace.evaluation.split import Fold
+from millrace.neural.batches import batches
+from millrace.neural.network import SasRec, arrays
+from millrace.recommend.attention import Attention
+from millrace.recommend.popularity import fill_order
+from millrace.recommend.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`size` is that of a batch over all processes; `seconds` a limit of processor time over all of them.
+
+    `negatives` are drawn uniformly for each batch; 0 takes all items, at a cost in proportion.
+    """
+
+    width: int = 64
+    heads: int = 2
+    layers: int = 2
+    depth: int = 50
+    dropout: float = 0.5
+    rate: float = 2e-3
+    size: int = 256
+    negatives: int = 1024
+    epochs: int = 200
+    every: int = 3
+    patience: int = 12
+    seconds: float = 1800.0
+    processes: int = 2
+    seed: int = 20261121
+
+
+def said(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def fit(
+    sequences: Sequences, validation: Fold | None = None, plan: Plan | None = None, say: Callable[[str], None] = said
+) -> tuple[Attention, int]:
+    """The model of the epoch with the best NDCG@10 on the validation items, and which epoch that was.
+
+    Without a validation it is that of the last epoch. The same seed and number of processes give the same model.
+    """
+    plan = plan or Plan()
+    with tempfile.TemporaryDirectory(prefix="millrace-neural-") as folder:
+        given = (plan, sequences, validation, folder, say)
+        if plan.processes == 1:
+            _process(0, *given)
+        else:
+            torch.multiprocessing.start_processes(_process, given, plan.processes, start_method="spawn")
+        with np.load(Path(folder) / "best.npz") as found:
+            kept = {name: found[name] for name in found.files}
+    epoch = int(kept.pop("epoch"))
+    return Attention(kept, fill_order(sequences)), epoch
+
+
+def _process(
+    rank: int, plan: Plan, sequences: Sequences, validation: Fold | None, folder: str, say: Callable[[str], None]
+) -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(plan.seed)
+    store = f"file://{folder}/group"
+    distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=plan.processes)
+    try:
+        _train(rank, plan, sequences, validation, Path(folder), say)
+    finally:
+        distributed.destroy_process_group()
+
+
+def _train(rank: int, plan: Plan, sequences: Sequences, validation: Fold | None, folder: Path, say) -> None:
+    sizes = {name: getattr(plan, name) for name in ("width", "heads", "layers", "depth", "dropout")}
+    network = SasRec(sequences.item_count, **sizes)
+    torch.manual_seed(plan.seed + rank)  # dropout differs between processes, the first weights do not
+    shared = DistributedDataParallel(network)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=0.01)
+    share = {"depth": plan.depth, "size": max(plan.size // plan.processes, 1)}
+    best, found_at, began = -1.0, 0, time.process_time()
+    for epoch in range(1, plan.epochs + 1):
+        network.train()
+        losses = []
+        for inputs, targets in batches(sequences, **share, seed=plan.seed + epoch, rank=rank, processes=plan.processes):
+            drawn = torch.randint(sequences.item_count, (plan.negatives,)) if plan.negatives else None
+            loss = shared(torch.from_numpy(inputs), torch.from_numpy(targets), drawn)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+        if epoch % plan.every and epoch < plan.epochs:
+            continue
+        reached, used = _judged(rank, network, plan, sequences, validation), time.process_time() - began
+        # One decision for all: a process that stopped alone would leave the others waiting.
+        shown = torch.tensor([reached if rank == 0 else 0.0, used], dtype=torch.float64)
+        distributed.all_reduce(shown)
+        if rank == 0:
+            say(f"epoch {epoch}: loss {np.mean(losses):.4f}, {shown[0]:.4f} on the validation, {shown[1]:.0f} CPU s")
+        if float(shown[0]) > best or validation is None:
+            best, found_at = float(shown[0]), epoch
+            if rank == 0:
+                _save(folder, network, plan, epoch)
+        if float(shown[1]) > plan.seconds or epoch - found_at >= plan.patience:
+            break
+    distributed.barrier()
+
+
+def _judged(rank: int, network: SasRec, plan: Plan, sequences: Sequences, validation: Fold | None) -> float:
+    if rank or validation is None:
+        return 0.0
+    model = Attention(arrays(network) | {"heads": np.array([plan.heads])}, fill_order(sequences))
+    found = ranks(model, validation)
+    return float(per_user(found.greater, found.tied)[:, 1].mean())
+
+
+def _save(folder: Path, network: SasRec, plan: Plan, epoch: int) -> None:
+    """As one file under another name first: a reader never sees half of it."""
+    part = folder / "part.npz"
+    np.savez(part, **arrays(network), heads=np.array([plan.heads]), epoch=epoch)
+    os.replace(part, folder / "best.npz")

@@ -1,0 +1,81 @@
+"""What is held out is held out: nothing of it reaches a fit, a choice of options or the shares of a blend."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from millrace.errors import BadInput
+from millrace.evaluation.split import by_time, leave_one_out
+from millrace.evaluation.table import evaluate
+from millrace.recommend.sequences import Sequences, numbered
+from tests.recommend.made import sequences
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def with_other_tests(found: Sequences) -> Sequences:
+    """The same sequences, in which everybody who is asked took another item last."""
+    items = found.items.copy()
+    for user in np.flatnonzero(found.lengths >= 3):
+        new = np.setdiff1d(np.arange(found.item_count), found[user])
+        items[found.starts[user + 1] - 1] = new[user % len(new)]
+    return Sequences(items, found.starts, found.item_count, found.times, found.item_ids)
+
+
+@given(SEEDS)
+def test_leaving_one_out_leaves_out_the_last_two_of_each_user_and_asks_for_them(seed):
+    found = sequences(seed)
+    split = leave_one_out(found)
+    asked = [user for user in range(len(found)) if len(found[user]) >= 3]
+    assert len(split.validation) == len(split.test) == len(asked)
+    for user in range(len(found)):
+        whole = found[user]
+        assert split.test.fit[user].tolist() == (whole[:-2] if len(whole) >= 3 else whole).tolist()
+    for place, user in enumerate(asked):
+        whole = found[user].tolist()
+        assert split.validation.histories[place].tolist() == whole[:-2]
+        assert split.test.histories[place].tolist() == whole[:-1]
+        assert [split.validation.targets[place], split.test.targets[place]] == whole[-2:]
+    assert split.validation.fit is split.test.fit
+
+
+@given(SEEDS)
+def test_a_split_in_time_learns_only_from_before_what_it_asks(seed):
+    found = sequences(seed, timed=True)
+    split = by_time(found)
+    for fold in (split.validation, split.test):
+        last_learnt = fold.fit.times.max()
+        for user in range(len(fold)):
+            assert fold.targets[user] not in fold.histories[user]
+        assert (fold.histories.times <= last_learnt).all()
+    assert split.validation.fit.times.max() < split.test.fit.times.max()
+    later = np.flatnonzero(found.times > split.test.fit.times.max())
+    assert set(split.test.targets) <= set(found.items[later])
+
+
+@settings(max_examples=3, deadline=None)
+@given(st.integers(0, 1000))
+def test_no_choice_hears_of_a_test_item(seed):
+    """Options and shares stay the same when everybody's test item becomes another one."""
+    found = sequences(seed, users=60, items=14)
+    one, other = evaluate(found, seed=1), evaluate(with_other_tests(found), seed=1)
+    assert {entry["model"]: entry["options"] for entry in one["models"]} == {
+        entry["model"]: entry["options"] for entry in other["models"]
+    }
+    assert [entry["ndcg@10"] for entry in one["models"]] != [entry["ndcg@10"] for entry in other["models"]]
+
+
+def test_times_are_needed_for_a_split_in_time():
+    with pytest.raises(BadInput, match="--protocol time needs times, and this source has only an order"):
+        by_time(sequences(1))
+
+
+def test_users_of_fewer_than_three_items_cannot_be_asked():
+    with pytest.raises(BadInput, match="No user has the 3 items that leaving two out needs"):
+        leave_one_out(numbered([["a", "b"], ["c"]]))
+
+
+def test_all_users_on_one_side_of_the_time_are_refused():
+    with pytest.raises(BadInput, match="No user has items on both sides of the split in time"):
+        by_time(numbered([["a"], ["b"], ["c"]], [[1.0], [2.0], [3.0]]))

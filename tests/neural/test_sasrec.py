@@ -1,0 +1,92 @@
+"""SASRec in PyTorch: what NumPy serves is what it computes, and a group of two processes learns."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
+
+from millrace.evaluation.metrics import per_user  # noqa: E402
+from millrace.evaluation.ranks import ranks  # noqa: E402
+from millrace.evaluation.split import leave_one_out  # noqa: E402
+from millrace.evaluation.table import evaluate  # noqa: E402
+from millrace.neural.batches import batches, padded  # noqa: E402
+from millrace.neural.network import SasRec, arrays  # noqa: E402
+from millrace.neural.train import Plan, fit  # noqa: E402
+from millrace.recommend.attention import Attention  # noqa: E402
+from millrace.recommend.candidates import Candidate, sasrec  # noqa: E402
+from millrace.recommend.popularity import Popularity  # noqa: E402
+from tests.recommend.made import sequences  # noqa: E402
+
+FOUND = sequences(8, users=300, items=30)
+SMALL = {"width": 16, "epochs": 30, "every": 5, "size": 64, "negatives": 0, "dropout": 0.1, "rate": 5e-3}
+
+
+def made(**options) -> SasRec:
+    torch.manual_seed(1)
+    network = SasRec(30, **({"width": 16, "heads": 2, "layers": 2, "depth": 6, "dropout": 0.2} | options)).eval()
+    for parameter in network.parameters():  # biases and norms begin at 0 and 1, where a mistake would not show
+        torch.nn.init.normal_(parameter, std=0.3)
+    return network
+
+
+@pytest.mark.parametrize("length", [1, 2, 6])
+@pytest.mark.parametrize("heads", [1, 4])
+def test_the_forward_pass_in_numpy_is_that_of_torch(length, heads):
+    network = made(heads=heads)
+    histories = np.random.default_rng(2).integers(0, 30, (5, length))
+    model = Attention(arrays(network) | {"heads": np.array([heads])}, np.arange(30, dtype=np.int32))
+    with torch.no_grad():
+        expected = network.scores(torch.from_numpy(histories)).numpy()
+    assert model.states(histories) @ model.weights["factors"].T == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_what_comes_later_and_the_padding_change_nothing_before():
+    network = made()
+    inputs, _ = padded([np.array([1, 2, 3, 4, 5]), np.array([7, 8, 9])])
+    alone = network.states(torch.tensor([[7, 8]])).detach().numpy()
+    assert inputs[1].tolist() == [7, 8, 0, 0]
+    assert network.states(torch.from_numpy(inputs))[1, :2].detach().numpy() == pytest.approx(alone[0], abs=1e-5)
+
+
+def test_the_loss_is_the_cross_entropy_over_all_items_and_drawn_ones_estimate_it():
+    network = made()
+    inputs, targets = padded([np.array([1, 2, 3]), np.array([4, 5, 6, 7])])
+    with torch.no_grad():
+        scores = (network.states(torch.from_numpy(inputs)) @ network.items.weight.T).numpy()
+        whole = network(torch.from_numpy(inputs), torch.from_numpy(targets)).item()
+        drawn = network(torch.from_numpy(inputs), torch.from_numpy(targets), torch.randint(30, (20_000,))).item()
+    own = [(row, place) for row, place in np.argwhere(targets >= 0)]
+    expected = [np.log(np.exp(scores[cell]).sum()) - scores[cell][targets[cell]] for cell in own]
+    assert whole == pytest.approx(np.mean(expected), rel=1e-4)
+    assert drawn == pytest.approx(whole, rel=0.02)
+
+
+def test_the_processes_share_an_epoch_without_overlap_and_take_the_newest_items():
+    shares = [list(batches(FOUND, depth=4, size=16, seed=3, rank=rank, processes=2)) for rank in range(2)]
+    assert len(shares[0]) == len(shares[1])
+    rows = [tuple(row) for share in shares for _, targets in share for row in targets]
+    ends = [tuple(int(item) for item in FOUND[user][1:][-4:]) for user in range(len(FOUND)) if len(FOUND[user]) >= 2]
+    seen = sorted(tuple(int(item) for item in row if item >= 0) for row in rows)
+    assert len(seen) >= len(ends) - 2 * 16
+    for end in seen:
+        ends.remove(end)  # each user at most once
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_group_learns_what_follows_and_the_same_seed_gives_the_same_model(processes):
+    split = leave_one_out(FOUND)
+    plan = Plan(**SMALL, processes=processes)
+    model, epoch = fit(split.test.fit, split.validation, plan, say=str)
+    assert 1 <= epoch <= 30
+    found, chance = (ranks(one, split.test) for one in (model, Popularity.fit(split.test.fit)))
+    ndcg, least = (per_user(one.greater, one.tied)[:, 1].mean() for one in (found, chance))
+    assert ndcg > 2 * least
+    again, _ = fit(split.test.fit, split.validation, plan, say=str)
+    assert all((again.weights[name] == array).all() for name, array in model.weights.items())
+
+
+def test_the_evaluation_takes_it_beside_the_others_and_notes_the_epoch():
+    candidate = Candidate("sasrec", sasrec, (SMALL | {"processes": 1},), validated=True)
+    (entry,) = evaluate(FOUND, models=["sasrec"], candidates=[candidate])["models"]
+    assert 1 <= entry["options"]["epochs"] <= 30
+    assert entry["ndcg@10"] > 0.2

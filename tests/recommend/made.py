@@ -1,0 +1,52 @@
+"""Small sequences of a seed, and every model fitted on them."""
+
+import numpy as np
+
+from millrace.evaluation.split import Fold
+from millrace.recommend import als, blend, knn, linear, markov
+from millrace.recommend.answer import Recommender
+from millrace.recommend.linked import Linked
+from millrace.recommend.popularity import Popularity, fill_order
+from millrace.recommend.sequences import Sequences, numbered
+
+MODELS = ("popularity", "knn", "markov", "ease", "ridge", "als", "blend")
+
+
+def histories(seed: int, users: int = 40, items: int = 25, longest: int = 9) -> list[list[str]]:
+    """Walks along a ring of items, so that there is something to learn; some jump, some are of one item."""
+    random = np.random.default_rng(seed)
+    found = []
+    for _ in range(users):
+        place, walk = int(random.integers(items)), []
+        for _ in range(int(random.integers(1, longest + 1))):
+            walk.append(f"i{place}")
+            place = (
+                int(random.integers(items)) if random.random() < 0.3 else (place + int(random.integers(1, 3))) % items
+            )
+        found.append(walk)
+    return found
+
+
+def sequences(seed: int, users: int = 40, items: int = 25, longest: int = 9, timed: bool = False) -> Sequences:
+    walks = histories(seed, users, items, longest)
+    random = np.random.default_rng(seed + 1)
+    times = [np.sort(random.uniform(0, 1e7, len(walk))).tolist() for walk in walks] if timed else None
+    return numbered(walks, times).distinct()
+
+
+def fitted(name: str, found: Sequences) -> Recommender:
+    if name == "popularity":
+        return Popularity.fit(found)
+    if name == "als":
+        return als.fit(found, factors=8, iterations=3)
+    makers = {"knn": knn.fit, "markov": markov.fit, "ease": linear.ease, "ridge": linear.ridge}
+    if name in makers:
+        return Linked(makers[name](found), fill_order(found))
+    layers = [maker(found) for maker in makers.values()]
+    return blend.blended(layers, [1.0, 0.5, 2.0, 0.0], 1.4, fill_order(found))
+
+
+def every_user(found: Sequences) -> Fold:
+    """All users asked for an item that they do not have."""
+    targets = [next(item for item in range(found.item_count) if item not in found[user]) for user in range(len(found))]
+    return Fold(found, found, np.array(targets))

@@ -1,0 +1,81 @@
+"""SASRec as arrays, without PyTorch: its answers, and arrays that do not fit."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millrace.errors import Corrupt
+from millrace.recommend.attention import Attention
+from millrace.recommend.stored import load
+from tests.recommend.made import sequences
+
+ITEMS, WIDTH, LAYERS, DEPTH = 20, 8, 2, 5
+
+
+def made() -> Attention:
+    random = np.random.default_rng(4)
+    shapes = {"qkv": (3 * WIDTH, WIDTH), "out": (WIDTH, WIDTH), "up": (4 * WIDTH, WIDTH), "down": (WIDTH, 4 * WIDTH)}
+    weights = {"factors": random.normal(size=(ITEMS, WIDTH)), "places": random.normal(size=(DEPTH, WIDTH))}
+    weights |= {f"{name}_weight": random.normal(size=(LAYERS, *shape)) for name, shape in shapes.items()}
+    weights |= {f"{name}_bias": random.normal(size=(LAYERS, shape[0])) for name, shape in shapes.items()}
+    for name in ("norm1", "norm2"):
+        weights |= {f"{name}_{part}": random.normal(size=(LAYERS, WIDTH)) for part in ("scale", "shift")}
+    weights |= {f"norm_{part}": random.normal(size=WIDTH) for part in ("scale", "shift")}
+    arrays = {name: array.astype(np.float32) for name, array in weights.items()} | {"heads": np.array([2])}
+    return Attention(arrays, np.delete(random.permutation(ITEMS), 3).astype(np.int32))
+
+
+MODEL = made()
+HISTORIES = st.lists(st.integers(-2, 25), max_size=12)
+
+
+@given(HISTORIES, st.integers(0, 30), st.booleans())
+def test_an_answer_holds_the_best_known_to_the_fit_and_none_of_the_history(history, n, keep_known):
+    answer = MODEL.top(np.array(history, dtype=np.int64), n, keep_known=keep_known)
+    allowed = set(MODEL.popular.tolist()) - (set() if keep_known else set(history))
+    scores = MODEL.scores(np.array(history, dtype=np.int64))
+    assert answer.items.tolist() == sorted(allowed, key=lambda item: (-scores[item], item))[:n]
+    assert answer.because == [[] for _ in answer.items]
+
+
+def test_many_at_once_score_as_one_by_one():
+    found = sequences(3, items=ITEMS).where(np.random.default_rng(1).random(len(sequences(3, items=ITEMS).items)) < 0.7)
+    assert (found.lengths == 0).any()
+    assert (found.lengths > DEPTH).any()
+    scores = MODEL.batch(found)
+    for user in range(len(found)):
+        assert scores[user] == pytest.approx(MODEL.scores(found[user]), rel=1e-3, abs=1e-4)
+
+
+def test_the_order_of_a_history_counts_and_what_is_older_than_the_depth_does_not():
+    assert MODEL.scores(np.array([1, 2])) != pytest.approx(MODEL.scores(np.array([2, 1])))
+    assert MODEL.scores(np.array([9, 1, 2, 4, 5, 6])) == pytest.approx(MODEL.scores(np.array([1, 2, 4, 5, 6])))
+
+
+def test_stored_arrays_give_the_same_model():
+    again = load("attention", MODEL.arrays())
+    assert again.scores(np.array([1, 2])) == pytest.approx(MODEL.scores(np.array([1, 2])))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"heads": np.array([3])}, "heads.npy holds [3]; allowed: one divisor of the width 8"),
+        ({"up_weight": np.ones((2, 8, 8), dtype=np.float32)}, "up_weight.npy [2, 8, 8] does not fit the width 8"),
+        ({"places": np.full((5, 8), np.inf, dtype=np.float32)}, "places.npy holds a value that is not finite"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(change, said):
+    with pytest.raises(Corrupt) as refused:
+        load("attention", MODEL.arrays() | change)
+    assert said in refused.value.message
+
+
+def test_serving_needs_neither_torch_nor_scipy():
+    code = "import sys, millrace.recommend.stored; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"torch", "scipy", "implicit"}

@@ -1,0 +1,94 @@
+"""Files of sequences: what they may look like, and which line is wrong where one is."""
+
+import gzip
+
+import pytest
+
+from millrace.errors import BadInput, NotFound
+from millrace.recommend.files import read
+
+
+def written(tmp_path, text: str) -> str:
+    file = tmp_path / "sequences.txt"
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return str(file)
+
+
+def shown(found) -> list[list[str]]:
+    return [found.item_ids[found[user]].tolist() for user in range(len(found))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 a b c\n\n2 c\ta\n",
+        "\ufeff1 a b c\r\n2 c a",
+        '{"user_id": 1, "items": ["a", "b", "c"]}\n{"user_id": "2", "items": ["c", "a"]}\n',
+        '{"id": "1", "course_order": ["a", "b", "c"], "name": "x"}\n{"id": "2", "course_order": ["c", "a"]}\n',
+        '{"user": "1", "sequence": ["b", "a", "c"], "times": [2, 1, 3]}\n'
+        '{"user": "2", "sequence": ["a", "c"], "times": [1.5, -1]}\n',
+        '{"id": 1, "items": ["b", "a", "c"], "enroll_time": ["2020-01-02", "2020-01-01T09:00+01:00", "2020-02-01"]}\n'
+        '{"id": 2, "items": ["a", "c"], "enroll_time": ["2020-01-01 00:00:01", "2020-01-01T00:00:00Z"]}\n',
+    ],
+    ids=["plain", "bom and crlf", "json", "mooc", "seconds", "texts"],
+)
+def test_every_form_gives_the_same_sequences_in_order_of_time(tmp_path, text):
+    assert shown(read(written(tmp_path, text))) == [["a", "b", "c"], ["c", "a"]]
+
+
+def test_ids_stay_text_however_long_their_digits_are(tmp_path):
+    found = read(written(tmp_path, '{"id": 1, "items": [1515966223509088567, "007", 7]}\n'))
+    assert shown(found) == [["1515966223509088567", "007", "7"]]
+
+
+def test_a_repeated_item_counts_where_it_came_first(tmp_path):
+    found = read(written(tmp_path, '{"id": 1, "items": ["a", "b", "a", "c"], "times": [1, 2, 3, 4]}\n'))
+    assert (shown(found), found.times.tolist()) == ([["a", "b", "c"]], [1, 2, 4])
+
+
+def test_a_packed_file_is_unpacked_and_progress_ends_at_its_size(tmp_path):
+    file = tmp_path / "s.gz"
+    file.write_bytes(gzip.compress(b"1 a b\n2 c\n"))
+    seen = []
+    assert shown(read(str(file), lambda done, total: seen.append((done, total)))) == [["a", "b"], ["c"]]
+    assert seen[-1] == (file.stat().st_size,) * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no sequence"),
+        ("1 a\n2 b\n1 c\n", "line 3: user '1' was there before"),
+        ("1 a\n{nonsense\n", "line 2: not JSON"),
+        ('1 a\n{"user_id": 2}\n', "line 2: allowed: one of user_id, user, id and a list in one of items"),
+        ('{"id": true, "items": ["a"]}', "line 1: allowed: one of user_id"),
+        ('{"id": 1, "items": "abc"}', "line 1: allowed: one of user_id"),
+        ('{"id": 1, "items": ["a", 1.5]}', "line 1: an item is neither text nor a whole number"),
+        ('{"id": 1, "items": ["a", true]}', "line 1: an item is neither text nor a whole number"),
+        ('{"id": 1, "items": ["a", "b"], "times": [1]}', "line 1: there must be one time for each item"),
+        ('{"id": 1, "items": ["a"], "times": 5}', "line 1: there must be one time for each item"),
+        ('{"id": 1, "items": ["a"], "times": ["soon"]}', "line 1: 'soon' is not a time; allowed: seconds or ISO 8601"),
+        ('{"id": 1, "items": ["a"], "times": [null]}', "line 1: None is not a time"),
+        ('{"id": 1, "items": ["a"], "times": [true]}', "line 1: True is not a time"),
+        ('{"id": 1, "items": ["a"], "times": [1]}\n2 b\n', "line 2: some lines have times and some have none"),
+        ('1 a\n{"id": 2, "items": ["a"], "times": [1]}\n', "line 2: some lines have times and some have none"),
+        ('1 a\n{"id": 2, "items": [], "times": []}\n', "line 2: some lines have times and some have none"),
+        ("1 a\n2 b\udcff\n", "line 2: it is not UTF-8"),
+        ('{"id": 1, "items": ["\udcff"]}\n', "line 1: not JSON"),
+        ("1 " + "a " * 600_000, "line 1: the line is too long to be a sequence"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, text, said):
+    with pytest.raises(BadInput) as refused:
+        read(written(tmp_path, text))
+    assert said in refused.value.message
+    assert refused.value.code == "bad_sequence"
+
+
+def test_a_file_that_is_not_there_and_one_that_is_damaged_are_named(tmp_path):
+    with pytest.raises(NotFound, match=r"none\.txt can't be read"):
+        read(str(tmp_path / "none.txt"))
+    file = tmp_path / "s.gz"
+    file.write_bytes(gzip.compress(b"1 a b\n" * 50)[:-12])
+    with pytest.raises(BadInput, match="is a damaged gz file"):
+        read(str(file))

@@ -1,0 +1,75 @@
+"""What every model's answer holds, whatever the history, and what it says the reasons are."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millrace.recommend.answer import REASONS, best, cleaned
+from tests.recommend.made import MODELS, fitted, sequences
+
+FOUND = sequences(11, users=60, items=30)
+FITTED = {name: fitted(name, FOUND.where(FOUND.items != 7)) for name in MODELS}  # nobody took item 7
+HISTORIES = st.lists(st.integers(-3, 40), max_size=45)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@given(HISTORIES, st.integers(0, 40), st.booleans())
+def test_an_answer_never_holds_a_known_an_unknown_or_a_repeated_item(name, history, n, keep_known):
+    model = FITTED[name]
+    answer = model.top(np.array(history, dtype=np.int64), n, keep_known=keep_known)
+    items = answer.items.tolist()
+    allowed = set(model.popular.tolist()) - (set() if keep_known else set(history))
+    assert len(set(items)) == len(items) == min(n, len(allowed))
+    assert set(items) <= allowed
+    assert 7 not in items
+    assert len(answer.scores) == len(answer.because) == len(items)
+    assert (np.diff(answer.scores) <= 0).all()
+    assert not answer.scores[len(items) - answer.filled :].any()
+    for reasons in answer.because:
+        assert len(set(reasons)) == len(reasons) <= REASONS
+        assert set(reasons) <= {item for item in history if 0 <= item < 30}
+
+
+@pytest.mark.parametrize("name", MODELS)
+@given(HISTORIES, st.integers(1, 40))
+def test_an_answer_is_the_best_of_the_scores(name, history, n):
+    model = FITTED[name]
+    answer, scores = model.top(np.array(history, dtype=np.int64), n), model.scores(np.array(history, dtype=np.int64))
+    others = [item for item in model.popular.tolist() if item not in history]
+    expected = sorted(others, key=lambda item: (-scores[item], item))[:n]
+    assert scores[answer.items] == pytest.approx(scores[expected], rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_many_at_once_score_as_one_by_one(name):
+    model = FITTED[name]
+    scores = model.batch(FOUND)
+    for user in range(len(FOUND)):
+        assert scores[user] == pytest.approx(model.scores(FOUND[user]), rel=1e-4, abs=1e-5)
+
+
+@given(HISTORIES)
+def test_a_history_counts_each_known_item_once_where_it_came_last(history):
+    last = {item: place for place, item in enumerate(history) if 0 <= item < 30}
+    assert cleaned(history, 30).tolist() == sorted(last, key=last.__getitem__)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(0, 30))
+def test_equal_scores_come_by_the_lower_number(scores, n):
+    expected = sorted(range(len(scores)), key=lambda item: (-scores[item], item))[:n]
+    assert best(np.array(scores, dtype=float), np.arange(len(scores)), n).tolist() == expected
+
+
+@pytest.mark.parametrize("name", ["knn", "markov", "ease", "ridge", "blend"])
+def test_the_reasons_are_what_weighed_most_in_the_sum(name):
+    model = FITTED[name]
+    matrix, by_age = model.links.matrix().toarray(), model.links.by_age
+    for user in range(len(FOUND)):
+        history = FOUND[user][::-1]  # newest first
+        answer = model.top(FOUND[user], 5)
+        for item, score, reasons in zip(answer.items, answer.scores, answer.because, strict=True):
+            shares = matrix[history, item] * by_age[: len(history)]
+            assert score == pytest.approx(shares.sum(), rel=1e-5)
+            expected = [int(history[place]) for place in np.argsort(-shares, kind="stable") if shares[place] > 0]
+            assert reasons == expected[:REASONS]
