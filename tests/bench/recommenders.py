@@ -25,7 +25,7 @@ from tests.bench.table import Line
 from tests.bench.walks import walks
 
 SIZES = {3_321: 20_000, 54_542: 60_000}  # users of the generated sequences by items
-USERS = 10_000  # that are ranked
+USERS = 5_000  # that are ranked
 QUESTIONS = 2_000
 BESIDE = {"knn": "implicit BM25", "als": "implicit ALS", "ease": "Cornac EASE", "blend": "implicit ALS"}
 
