@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared/data"
@@ -15,6 +16,9 @@ os.environ["MILLRACE_WORKLOAD_MODULES"] = "tests.sixth"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 os.environ.setdefault("MILLRACE_COMMIT_INTERVAL", "2")
 os.environ.setdefault("MILLRACE_API_POLL_INTERVAL", "0.3")
+# How long an example takes says nothing of what it holds, on a machine that does other things besides.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -24,9 +24,9 @@ from tests.bench.peers.recommending import PEERS
 from tests.bench.table import Line
 from tests.bench.walks import walks
 
-SIZES = {3_321: 20_000, 54_542: 60_000}  # users of the generated sequences by items
-USERS = 10_000  # that are ranked
-QUESTIONS = 2_000
+SIZES = {3_321: 20_000, 54_542: 30_000}  # users of the generated sequences by items
+USERS, CELLS = 5_000, 60_000_000  # that are ranked; scores a model
+QUESTIONS = 1_000
 BESIDE = {"knn": "implicit BM25", "als": "implicit ALS", "ease": "Cornac EASE", "blend": "implicit ALS"}
 
 
@@ -58,7 +58,7 @@ def timed(top: Callable[[Any], Any], questions: list[Any]) -> tuple[float, float
 
 def compared(sequences: Sequences, say: Callable[[str], None] = lambda sentence: None) -> Iterator[Found]:
     test = leave_one_out(sequences).test
-    asked = test.sample(USERS, 1)
+    asked = test.sample(min(USERS, CELLS // sequences.item_count), 1)
     count = min(QUESTIONS, len(asked))
     for name, fit in ours(sequences.item_count).items():
         say(name)

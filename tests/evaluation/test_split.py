@@ -54,7 +54,7 @@ def test_a_split_in_time_learns_only_from_before_what_it_asks(seed):
     assert set(split.test.targets) <= set(found.items[later])
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(st.integers(0, 1000))
 def test_no_choice_hears_of_a_test_item(seed):
     """Options and shares stay the same when everybody's test item becomes another one."""

@@ -18,7 +18,7 @@ from millrace.recommend.popularity import Popularity  # noqa: E402
 from tests.recommend.made import sequences  # noqa: E402
 
 FOUND = sequences(8, users=300, items=30)
-SMALL = {"width": 16, "epochs": 30, "every": 5, "size": 64, "negatives": 0, "dropout": 0.1, "rate": 5e-3}
+SMALL = {"width": 16, "epochs": 12, "every": 4, "size": 64, "negatives": 0, "dropout": 0.1, "rate": 5e-3}
 
 
 def made(**options) -> SasRec:
@@ -73,20 +73,24 @@ def test_the_processes_share_an_epoch_without_overlap_and_take_the_newest_items(
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_group_learns_what_follows_and_the_same_seed_gives_the_same_model(processes):
+def test_a_group_learns_what_follows(processes):
     split = leave_one_out(FOUND)
     plan = Plan(**SMALL, processes=processes)
     model, epoch = fit(split.test.fit, split.validation, plan, say=str)
-    assert 1 <= epoch <= 30
+    assert 1 <= epoch <= 12
     found, chance = (ranks(one, split.test) for one in (model, Popularity.fit(split.test.fit)))
     ndcg, least = (per_user(one.greater, one.tied)[:, 1].mean() for one in (found, chance))
     assert ndcg > 2 * least
-    again, _ = fit(split.test.fit, split.validation, plan, say=str)
-    assert all((again.weights[name] == array).all() for name, array in model.weights.items())
+
+
+def test_the_same_seed_gives_the_same_model_in_a_group():
+    plan = Plan(**SMALL | {"epochs": 2}, processes=2)
+    one, other = (fit(FOUND, None, plan, say=str)[0] for _ in range(2))
+    assert all((other.weights[name] == array).all() for name, array in one.weights.items())
 
 
 def test_the_evaluation_takes_it_beside_the_others_and_notes_the_epoch():
     candidate = Candidate("sasrec", sasrec, (SMALL | {"processes": 1},), validated=True)
     (entry,) = evaluate(FOUND, models=["sasrec"], candidates=[candidate])["models"]
-    assert 1 <= entry["options"]["epochs"] <= 30
+    assert 1 <= entry["options"]["epochs"] <= 12
     assert entry["ndcg@10"] > 0.2

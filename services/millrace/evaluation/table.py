@@ -60,6 +60,8 @@ def evaluate(
         if found.test.fit is not found.validation.fit:
             one = again(one, candidates, found.test.fit)
         chosen.append(one)
+        if models and one.name not in models:
+            continue  # only a layer of the blend
         entries.append(measured(one, found.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)})
         say(line(entries[-1]))
     linked = [one for one in chosen if one.links is not None]
@@ -72,7 +74,7 @@ def evaluate(
     entries.sort(key=lambda entry: -entry["ndcg@10"])
     return {"protocol": protocol, "users": len(found.test), "items": sequences.item_count, "seed": seed} | {
         "interactions": len(sequences.items),
-        "models": [entry for entry in entries if not models or entry["model"] in models],
+        "models": entries,
     }
 
 
