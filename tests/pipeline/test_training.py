@@ -53,6 +53,8 @@ def test_for_every_record_of_the_training_set_the_api_answers_the_cluster_that_t
     champions_served({name: result["version"] for name, result in trained.items()})
     for name, result in trained.items():
         found = workload(result["workload"])
+        if found.model(result["model"]) in found.recommenders:
+            continue
         model = found.model(result["model"])
         fields = [feature.field for feature in model.features]
         rows = dataset.snapshot(spark, found, result["snapshot_id"])

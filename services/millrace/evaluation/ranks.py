@@ -75,9 +75,7 @@ def uniform_negatives(fold: Fold, seed: int, count: int = 100) -> np.ndarray:
             allowed="full",
         )
     random = np.random.default_rng(seed)
-    taken = np.concatenate(
-        [fold.histories.users * size + fold.histories.items, np.arange(users) * size + fold.targets]
-    )
+    taken = np.concatenate([fold.histories.users * size + fold.histories.items, np.arange(users) * size + fold.targets])
     drawn = random.integers(0, size, (users, count))
     rows = np.arange(users)[:, None]
     while True:

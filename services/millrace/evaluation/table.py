@@ -58,14 +58,13 @@ def evaluate(
         chosen.append(one)
         entries.append(measured(one, found.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)})
         say(line(entries[-1]))
-    if linked := [one for one in chosen if one.links is not None]:
-        if not models or "blend" in models:
-            started = time.process_time()
-            mixed = mix(linked, found, candidates, seed, sampled, say)
-            searched = time.process_time() - started
-            entry = measured(mixed, found.test, negatives, seed, progress)
-            entries.append(entry | {"choose_seconds": round(searched, 2)})
-            say(line(entries[-1]))
+    if (linked := [one for one in chosen if one.links is not None]) and (not models or "blend" in models):
+        started = time.process_time()
+        mixed = mix(linked, found, candidates, seed, sampled, say)
+        searched = time.process_time() - started
+        entry = measured(mixed, found.test, negatives, seed, progress)
+        entries.append(entry | {"choose_seconds": round(searched, 2)})
+        say(line(entries[-1]))
     entries.sort(key=lambda entry: -entry["ndcg@10"])
     return {"protocol": protocol, "users": len(found.test), "items": sequences.item_count, "seed": seed} | {
         "interactions": len(sequences.items),

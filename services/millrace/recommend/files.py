@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from millrace.errors import BadInput
-from millrace.records.lines import LongLine, Source, opened
 from millrace.recommend.sequences import Sequences, numbered
+from millrace.records.lines import LongLine, Source, opened
 
 USER = ("user_id", "user", "id")
 ITEMS = ("items", "course_order", "sequence")
@@ -28,7 +28,7 @@ def read(path: str, progress: Progress = lambda done, total: None) -> Sequences:
         for number, user, items, when in _lines(source):
             if user in users:
                 raise _bad(source, number, f"user {user!r} was there before; allowed: all items of a user in one line")
-            if times and (when is None) != (len(times) < len(histories)) or (histories and not times and when):
+            if (times and (when is None) != (len(times) < len(histories))) or (histories and not times and when):
                 raise _bad(source, number, "some lines have times and some have none; allowed: all or none")
             users.add(user)
             histories.append(items)
@@ -62,7 +62,9 @@ def _from_json(source: Source, number: int, text: str) -> tuple[str, list[str], 
         values: dict[str, Any] = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
         raise _bad(source, number, f"not JSON: {error}") from None
-    user, items, when = (next((values[name] for name in names if name in values), None) for names in (USER, ITEMS, TIMES))
+    user, items, when = (
+        next((values[name] for name in names if name in values), None) for names in (USER, ITEMS, TIMES)
+    )
     if not isinstance(user, str | int) or not isinstance(items, list):
         raise _bad(source, number, f"allowed: one of {', '.join(USER)} and a list in one of {', '.join(ITEMS)}")
     if not all(isinstance(item, str | int) for item in items):

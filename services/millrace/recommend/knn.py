@@ -13,7 +13,13 @@ from millrace.recommend.sequences import Sequences
 
 
 def fit(
-    sequences: Sequences, *, k1: float = 1.2, b: float = 0.75, alpha: float = 1.0, power: float = 1.0, keep: int | None = None
+    sequences: Sequences,
+    *,
+    k1: float = 1.2,
+    b: float = 0.75,
+    alpha: float = 1.0,
+    power: float = 1.0,
+    keep: int | None = None,
 ) -> Links:
     """Cost: the sum over users of their squared length; memory: one block of rows and `keep` links an item."""
     ones = seen(sequences)

@@ -52,5 +52,5 @@ def _items(algorithm: str, arrays: Mapping[str, np.ndarray]) -> int:
 
 
 def _inside(numbers: np.ndarray, items: int, name: str) -> None:
-    if len(numbers) and not (0 <= int(numbers.min()) and int(numbers.max()) < items):
+    if len(numbers) and not (int(numbers.min()) >= 0 and int(numbers.max()) < items):
         raise Corrupt(f"{name}.npy names an item outside 0 ... {items - 1}.", field=name)

@@ -170,4 +170,3 @@ def named(training: Any, found: Events, model: RecommenderModel) -> dict[str, np
         "item_ids": texts(found.item_ids),
         "item_names": texts([names.get(item) or item for item in found.item_ids]),
     }
-
