@@ -148,4 +148,4 @@ def test_an_unknown_model_is_answered_with_those_there_are(api):
     answer = api.get("/v1/models/courses/luck")
     assert answer.status_code == 404
     assert "difficulty, popularity, price, trend" in answer.json()["error"]["message"]
-    assert "allowed: courses, mooc" in api.get("/v1/models/lakes/luck").json()["error"]["message"]
+    assert "allowed: catalogue, courses" in api.get("/v1/models/lakes/luck").json()["error"]["message"]

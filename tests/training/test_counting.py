@@ -71,7 +71,8 @@ def test_histories_are_in_order_of_time_and_every_accepted_event_takes_part(coun
     told, _, memory = counted
     assert len(memory.items) == told.kept
     times = np.where(np.isnan(memory.times), -np.inf, memory.times)
-    assert all((np.diff(times[a:b][times[a:b] > -np.inf]) >= 0).all() for a, b in zip(memory.starts, memory.starts[1:]))
+    spans = zip(memory.starts, memory.starts[1:], strict=False)
+    assert all((np.diff(times[a:b][times[a:b] > -np.inf]) >= 0).all() for a, b in spans)
 
 
 def test_neighbours_are_those_of_memory(counted):

@@ -16,7 +16,7 @@ def test_a_workload_in_another_module_is_found():
 
 
 def test_a_name_that_is_none_is_refused_with_those_there_are():
-    with pytest.raises(NotFound, match=r"no workload 'course'; allowed: courses, mooc") as refused:
+    with pytest.raises(NotFound, match=r"no workload 'course'; allowed: catalogue, courses") as refused:
         workload("course")
     assert refused.value.field == "workload"
 

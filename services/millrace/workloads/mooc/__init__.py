@@ -67,7 +67,7 @@ WORKLOAD = Workload(
             user="user_id",
             item="course_id",
             time="enrolled_at",
-            names=("mooc_courses", "id", "name"),
+            names=("catalogue", "id", "name"),
         ),
     ),
 )
