@@ -110,7 +110,7 @@ def test_a_second_version_is_judged_against_the_first_on_the_same_users(trained,
     again = next(iter(train(spark, found, list(found.models), ["all"], trained["mooc/recommendations"]["snapshot_id"])))
     assert again["promoted"]
     assert f"of {trained['mooc/recommendations']['version']} for the same" in again["gate"]
-    assert again["ndcg@10"] == trained["mooc/recommendations"]["ndcg@10"]
+    assert again["ndcg@10"] == pytest.approx(trained["mooc/recommendations"]["ndcg@10"], abs=0.02)
 
 
 def test_the_lake_holds_exactly_what_was_published(trained, spark):

@@ -7,18 +7,15 @@ import numpy as np
 from millrace.errors import BadInput
 from millrace.recommend.sequences import Sequences
 
-try:
-    from scipy import sparse
-except ImportError:  # said in one sentence by whoever asks for a fit
-    sparse = None
-
 BLOCK = 512  # rows of an item-to-item product at a time
 
 
 def scipy_sparse():
     """SciPy's sparse matrices. Raises BadInput that names the extra."""
-    if sparse is None:
-        raise BadInput("Fitting and evaluating recommenders needs SciPy: pip install 'millrace[recommend]'.")
+    try:
+        from scipy import sparse  # here, so that the API, which fits nothing, starts without it
+    except ImportError:
+        raise BadInput("Fitting and evaluating recommenders needs SciPy: pip install 'millrace[recommend]'.") from None
     return sparse
 
 
