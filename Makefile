@@ -84,7 +84,7 @@ locks: .venv/dev  ## write the lock files anew (needs uv and Maven)
 	$(COMPILE) --extra local --extra neural pyproject.toml -c requirements/dev.lock -o requirements/neural.lock
 	$(COMPILE) --extra api pyproject.toml -c requirements/dev.lock -o requirements/api.lock
 	$(COMPILE) --extra ingest --extra lake --extra cluster pyproject.toml -c requirements/dev.lock -o requirements/ingest.lock
-	$(COMPILE) --extra spark --extra recommend --extra ingest --extra lake --extra cluster pyproject.toml -c requirements/dev.lock \
+	$(COMPILE) --extra spark --extra ingest --extra lake --extra cluster pyproject.toml -c requirements/dev.lock \
 	  -o requirements/spark.lock
 	echo 'setuptools>=80' | $(COMPILE) --no-annotate - -o requirements/build.lock
 	$(BIN)/python tools/lock_jars.py

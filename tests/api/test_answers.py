@@ -13,7 +13,7 @@ from millrace.workloads import workloads
 from tests.registry.made import clean_rows
 from tests.registry.servers import settings_of
 
-ALL = [(workload.name, model.name) for workload in workloads().values() for model in workload.models]
+ALL = [(workload.name, model.name) for workload in workloads().values() for model in workload.clusterings]
 KEPT = [(workload.name, endpoint) for workload in workloads().values() for endpoint in workload.endpoints]
 KEPT_NAMES = [endpoint.path for _, endpoint in KEPT]
 
@@ -125,7 +125,9 @@ def test_a_content_type_that_curl_sends_by_default_is_accepted(api):
 
 def test_all_workloads_and_champions_are_listed(api):
     assert [one["workload"] for one in api.get("/v1/workloads").json()] == list(workloads())
-    assert [one["model"] for one in api.get("/v1/models").json()] == sorted(f"{w}/{m}" for w, m in ALL)
+    assert [one["model"] for one in api.get("/v1/models").json()] == sorted(
+        f"{workload.name}/{model.name}" for workload in workloads().values() for model in workload.models
+    )
 
 
 @pytest.mark.parametrize(("workload", "model"), ALL)
@@ -146,4 +148,4 @@ def test_an_unknown_model_is_answered_with_those_there_are(api):
     answer = api.get("/v1/models/courses/luck")
     assert answer.status_code == 404
     assert "difficulty, popularity, price, trend" in answer.json()["error"]["message"]
-    assert "allowed: courses, products" in api.get("/v1/models/lakes/luck").json()["error"]["message"]
+    assert "allowed: catalogue, courses" in api.get("/v1/models/lakes/luck").json()["error"]["message"]

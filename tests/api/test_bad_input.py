@@ -13,15 +13,12 @@ from millrace.workloads import workloads
 from tests.registry.made import clean_rows
 
 MANY, ONE = "/api/cluster_products_by_price_rating", "/course_popularity"
-MODELS = [(workload.name, model.name) for workload in workloads().values() for model in workload.models]
+MODELS = [(workload.name, model.name) for workload in workloads().values() for model in workload.clusterings]
 PATHS = [
     *(endpoint.path for workload in workloads().values() for endpoint in workload.endpoints),
-    *(f"/v1/{workload.name}/{model.name}/predict" for workload in workloads().values() for model in workload.models),
-    *(
-        f"/v2/models/{workload.name}.{model.name}/infer"
-        for workload in workloads().values()
-        for model in workload.models
-    ),
+    *(f"/v1/{workload}/{model}/predict" for workload, model in MODELS),
+    *(f"/v1/{workload.name}/recommendations" for workload in workloads().values() if workload.recommenders),
+    *(f"/v2/models/{workload}.{model}/infer" for workload, model in MODELS),
 ]
 GOOD = {"num_subscribers": 5, "num_reviews": 1, "num_lectures": 40, "content_duration": 4.5}
 CASES = settings(

@@ -54,7 +54,7 @@ def test_a_pod_meets_the_restricted_standard_and_holds_no_token():
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert container(api())["securityContext"]["readOnlyRootFilesystem"] is True
     assert container(api())["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert spec["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}]
+    assert spec["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}]
 
 
 def test_a_pod_knows_the_registry_and_neither_kafka_nor_the_catalog():

@@ -17,7 +17,9 @@ def courses(values=None):
 
 
 def test_every_workload_has_an_application_of_its_own():
-    assert of_kind(training(), APPLICATION).keys() == {"millrace-train-courses", "millrace-train-products"}
+    assert of_kind(training(), APPLICATION).keys() == {
+        f"millrace-train-{name}" for name in ("courses", "mooc", "products", "shop")
+    }
     chosen = render({"workloads": ["products"]}, only="training")
     assert of_kind(chosen, APPLICATION).keys() == {"millrace-train-products"}
 
@@ -160,7 +162,7 @@ def test_compaction_runs_at_night_for_all_workloads():
     spec = one(training(), SCHEDULED, "millrace-compact")["spec"]
     assert spec["schedule"] == "30 3 * * *"
     assert spec["template"]["mainApplicationFile"].endswith("/compact.py")
-    assert spec["template"]["arguments"] == ["courses", "products", "--keep-days", "7"]
+    assert spec["template"]["arguments"] == ["catalogue", "courses", "mooc", "products", "shop", "--keep-days", "7"]
     assert spec["template"]["driver"] == courses()["driver"]
 
 
@@ -196,7 +198,7 @@ def test_a_long_release_s_applications_have_names_that_still_take_the_operator_s
         if item["kind"] in (APPLICATION, SCHEDULED)
     }
     assert {len(name) <= 43 for name in applications} == {True}
-    assert {name.rsplit("-", 1)[1] for name in applications} == {"courses", "products", "compact"}
+    assert {name.rsplit("-", 1)[1] for name in applications} == {"courses", "mooc", "products", "shop", "compact"}
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ def test_a_long_release_s_applications_have_names_that_still_take_the_operator_s
         ({"dynamicAllocation": {"minExecutors": 5}}, ["minExecutors is 5", "maxExecutors is 4"]),
         ({"dynamicAllocation": {"initialExecutors": 9}}, ["initialExecutors is 9", "1 and 4"]),
         ({"follow": "10m", "schedule": "@daily"}, ['follow is "10m"', 'schedule is "@daily"']),
-        ({"workloads": {"boats": {}}}, ['"boats"', "courses, products"]),
+        ({"workloads": {"boats": {}}}, ['"boats"', "catalogue, courses, mooc, products, shop"]),
         ({"models": ["price"]}, ['"price"', "products has [price_rating"]),
         ({"follow": "soon"}, ["follow"]),
         ({"schedule": "at night"}, ["schedule"]),

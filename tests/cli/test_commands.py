@@ -33,7 +33,7 @@ def test_every_command_explains_itself_with_an_example(command):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["validate", "cources", "x.csv"], 2, "There is no workload 'cources'; allowed: courses, products"),
+        (["validate", "cources", "x.csv"], 2, "There is no workload 'cources'; allowed: catalogue, courses"),
         (["validate", "courses", "/no/such/file.csv"], 2, "/no/such/file.csv can't be read: No such file"),
         (["validate", "courses", "/tmp"], 2, "can't be read: Is a directory"),
         (["ingest", "courses", "x.csv", "--rate", "fast"], 2, "--rate 'fast' is not a rate; allowed: rows per time"),

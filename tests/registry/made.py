@@ -1,14 +1,16 @@
 """Models made by hand from a workload's own declarations and generator, so that no training is needed."""
 
 from random import Random
+from typing import Any
 
 import numpy as np
 
+from millrace.recommend.links import strongest
 from millrace.records.contract import schema_hash
 from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
 from millrace.scoring.features import matrix
 from millrace.workloads import workload as find
-from millrace.workloads.base import Row
+from millrace.workloads.base import RecommenderModel, Row
 
 
 def clean_rows(workload: str, count: int, seed: int = 1) -> list[Row]:
@@ -32,6 +34,8 @@ def made(workload: str, model: str, seed: int = 1, k: int | None = None) -> tupl
     declared = find(workload)
     spec = declared.model(model)
     assert spec is not None
+    if isinstance(spec, RecommenderModel):
+        return draft(workload, model, "linked", {}), recommender(seed)
     k = k or spec.k[len(spec.k) // 2]
     features = [FeatureSpec(field=f.field, transform=f.transform, default=f.default) for f in spec.features]
     records = [declared.record.model_validate(row).__dict__ for row in clean_rows(workload, 300, seed)]
@@ -39,15 +43,20 @@ def made(workload: str, model: str, seed: int = 1, k: int | None = None) -> tupl
     values = matrix([f.model_dump() for f in features], columns)
     mean, scale = values.mean(axis=0), values.std(axis=0)
     chosen = np.random.default_rng(seed).choice(np.unique(values, axis=0), k, replace=False)
-    draft = Draft(
+    found = draft(workload, model, "kmeans", {"k": k, "seed": seed}, features=features, names=spec.names(k))
+    return found, {"mean": mean, "scale": scale, "centres": (chosen - mean) / scale}
+
+
+def draft(workload: str, model: str, algorithm: str, parameters: dict[str, Any], features=(), names=None) -> Draft:
+    return Draft(
         workload=workload,
         model=model,
-        algorithm="kmeans",
-        features=features,
-        names=spec.names(k),
-        schema_hash=schema_hash(declared.record),
-        parameters={"k": k, "seed": seed},
-        metrics={"silhouette": 0.5},
+        algorithm=algorithm,
+        features=list(features),
+        names=names or {},
+        schema_hash=schema_hash(find(workload).record),
+        parameters=parameters,
+        metrics={"silhouette": 0.5} if algorithm == "kmeans" else {"ndcg@10": 0.1},
         data=DataSpec(
             table=f"millrace.{workload}",
             snapshot_id="8236482374234872343",
@@ -60,4 +69,24 @@ def made(workload: str, model: str, seed: int = 1, k: int | None = None) -> tupl
         ),
         code_version="test",
     )
-    return draft, {"mean": mean, "scale": scale, "centres": (chosen - mean) / scale}
+
+
+def recommender(seed: int = 1, items: int = 60, users: int = 40) -> dict[str, np.ndarray]:
+    """Random links between `items`, the last of which nobody knows, and histories with repeated items in them."""
+    random = np.random.default_rng(seed)
+    dense = random.random((items, items)) * (random.random((items, items)) < 0.2)
+    dense[:, -1] = dense[-1] = 0
+    links = strongest([dense], items)
+    lengths = random.integers(1, 12, users)
+    return {
+        "starts": links.starts,
+        "neighbours": links.neighbours,
+        "weights": links.weights,
+        "by_age": links.by_age,
+        "popular": random.permutation(items - 1).astype(np.int32),
+        "users": np.array(sorted(f"U{user}".encode() for user in range(users))),
+        "history_starts": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        "history_items": random.integers(0, items - 1, lengths.sum()).astype(np.int32),
+        "item_ids": np.array([f"I{item:03}".encode() for item in range(items)]),
+        "item_names": np.array([f"Món {item}".encode() for item in range(items)]),
+    }

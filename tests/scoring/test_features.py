@@ -73,6 +73,6 @@ def test_a_transform_or_a_column_that_is_not_there_is_a_key_error(spec):
 
 @pytest.mark.parametrize("found", workloads().values(), ids=workloads())
 def test_every_declared_feature_has_its_field_and_transform(found):
-    for model in found.models:
+    for model in found.clusterings:
         assert set(model.axis) <= {feature.field for feature in model.features} <= set(found.fields)
         assert {feature.transform for feature in model.features} <= set(TRANSFORMS)

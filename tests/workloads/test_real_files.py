@@ -38,6 +38,7 @@ def test_every_course_ends_in_one_place(courses):
         "accepted": 3667,
         "rejected": {"swallowed_record": 5},
         "duplicates": 6,
+        "repaired": 0,
         "conflicts": 0,
     }
 
@@ -57,6 +58,7 @@ def test_every_product_is_accepted_and_its_conflicts_are_counted(products):
         "accepted": 1465,
         "rejected": {},
         "duplicates": 0,
+        "repaired": 0,
         "conflicts": 33,
     }
 

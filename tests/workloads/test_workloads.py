@@ -20,7 +20,7 @@ def test_a_workload_in_another_module_is_found():
 
 
 def test_a_name_that_is_none_is_refused_with_those_there_are():
-    with pytest.raises(NotFound, match=r"no workload 'course'; allowed: courses, products") as refused:
+    with pytest.raises(NotFound, match=r"no workload 'course'; allowed: catalogue, courses") as refused:
         workload("course")
     assert refused.value.field == "workload"
 
@@ -55,8 +55,18 @@ def test_identity_watched_fields_and_models_are_those_of_the_record(found):
 
 
 @pytest.mark.parametrize("found", workloads().values(), ids=workloads())
+def test_a_recommender_learns_from_events_whose_identity_holds_what_it_reads(found):
+    for model in found.recommenders:
+        assert found.events
+        assert {model.user, model.item, model.time} <= set(found.identity)
+        assert model.session is None or model.session in found.identity
+        assert set(model.labels) <= set(found.fields)
+        assert model.names is None or model.names[1:] == tuple(workload(model.names[0]).fields[:2])
+
+
+@pytest.mark.parametrize("found", workloads().values(), ids=workloads())
 def test_every_number_of_clusters_to_try_has_as_many_different_names(found):
-    for model in found.models:
+    for model in found.clusterings:
         for k in model.k:
             assert all(len(set(names)) == len(names) == k for names in model.names(k).values())
 

@@ -169,7 +169,7 @@ class Api(Area):
     resources: Resources
     """What a pod asks for and may use; without a CPU request it can't be scaled on CPU."""
     tmpSize: Quantity
-    """The largest size of /tmp, where metrics are kept."""
+    """The largest size of /tmp, where metrics and the mapped arrays of recommenders are kept."""
     scheduling: Scheduling
     """Where pods run."""
     service: Service

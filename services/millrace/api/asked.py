@@ -49,7 +49,9 @@ def whole(value: Any, name: str, most: int) -> int:
 def flag(request: Request, name: str) -> bool:
     given = request.query_params.get(name, "false")
     if given.lower() not in FLAGS:
-        raise BadInput(f"{name}: {shown(given)} is not usable; allowed: true, false.", field=name, allowed="true, false")
+        raise BadInput(
+            f"{name}: {shown(given)} is not usable; allowed: true, false.", field=name, allowed="true, false"
+        )
     return FLAGS[given.lower()]
 
 
@@ -79,7 +81,9 @@ def body(content: bytes, default: int) -> Wanted:
     name, limit = ("users", USERS) if given.get("history") is None else ("history", HISTORY)
     ids = given[name]
     if not isinstance(ids, list):
-        raise BadInput(f"{name}: {shown(ids)} is not usable; allowed: a list of ids.", field=name, allowed="a list of ids")
+        raise BadInput(
+            f"{name}: {shown(ids)} is not usable; allowed: a list of ids.", field=name, allowed="a list of ids"
+        )
     if len(ids) > limit:
         allowed = f"{limit} ids"
         raise TooLarge(f"{name}: {len(ids)} ids are too many; allowed: {allowed}.", field=name, allowed=allowed)

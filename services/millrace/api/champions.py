@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 import threading
 import time
 from collections import OrderedDict
@@ -14,7 +15,7 @@ from millrace.errors import Corrupt, MillraceError, NotFound, Unavailable
 from millrace.records.numbers import shown
 from millrace.registry.champion import Champion
 from millrace.registry.checks import RECOMMENDERS
-from millrace.registry.registry import Registry
+from millrace.registry.registry import Registry, folder
 from millrace.settings import settings
 from millrace.workloads import workloads
 
@@ -105,6 +106,9 @@ class Champions:
             self._champions[key] = champion
             self._served = {**self._served, key: loaded}
             name = "/".join(key)
+            if before and settings().api_arrays:
+                # What is mapped stays readable; another worker that still wants the files fetches them again.
+                shutil.rmtree(settings().api_arrays / folder(*key, before.manifest.version), ignore_errors=True)
             metrics().swapped(name, before.manifest.version if before else None, champion.version)
             log.info("%s serves %s", name, champion.version)
         self._champions[key] = champion

@@ -78,7 +78,7 @@ class Recommended:
 
 def found(ids: np.ndarray, text: str) -> int | None:
     """The place of a text in a sorted array of bytes, or None."""
-    wanted = text.encode("utf-8", "surrogateescape")
+    wanted = text.encode("utf-8", "surrogatepass")
     if not wanted or len(wanted) > ids.dtype.itemsize or wanted.endswith(b"\0"):
         return None
     place = int(np.searchsorted(ids, np.bytes_(wanted)))

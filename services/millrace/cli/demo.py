@@ -1,6 +1,5 @@
 """`millrace demo`: from a file to a served answer, for every workload, and a table of what happened."""
 
-import itertools
 import random
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ import httpx
 import typer
 
 from millrace.cli.data import counts_table
-from millrace.cli.models import results_table, run_training
+from millrace.cli.models import quality, results_table, run_training
 from millrace.cli.output import Json, bar, emit, err, grid, guarded, out
 from millrace.cli.platform import start_stack
 from millrace.errors import NotFound, Unavailable
@@ -46,10 +45,10 @@ def demo(
     landed = {workload.name: land(workload) for workload in wanted}
     due = [workload for workload in wanted if needs_training(workload)]
     trained = []
-    if due:
-        arguments = [workload.name for workload in due] + [f"--window={window}" for window in WINDOWS]
-        trained = list(run_training(arguments))
-    else:
+    for windows in (WINDOWS, WINDOWS[-1:]):
+        if names := [workload.name for workload in due if windows_of(workload) == windows]:
+            trained += list(run_training(names + [f"--window={window}" for window in windows]))
+    if not due:
         err.print("every model was trained on these snapshots before; nothing is trained again")
     champions = served()
     answers = [answer for workload in wanted for answer in ask(workload, files[workload.name])]
@@ -104,6 +103,11 @@ def land(workload: Workload) -> dict[str, Any]:
     return {"rows": rows, "snapshot_id": str(snapshot.snapshot_id) if snapshot else None}
 
 
+def windows_of(workload: Workload) -> tuple[str, ...]:
+    """Clusters are shown as they change with the stream; a recommender is trained on all of it, once."""
+    return WINDOWS if workload.clusterings else WINDOWS[-1:]
+
+
 def needs_training(workload: Workload) -> bool:
     """Whether a model or window has no version on the current snapshot and contract."""
     from millrace.lake.tables import load
@@ -120,7 +124,7 @@ def needs_training(workload: Workload) -> bool:
             if manifest.data.snapshot_id == str(snapshot.snapshot_id)
             and manifest.schema_hash == schema_hash(workload.record)
         }
-        if not found.issuperset(WINDOWS):
+        if not found.issuperset(windows_of(workload)):
             return True
     return False
 
@@ -149,18 +153,27 @@ def served() -> list[dict[str, Any]]:
 
 
 def ask(workload: Workload, file: Path) -> list[dict[str, Any]]:
-    """One question for each kept path, made of the first accepted row of the source."""
+    """One question for each kept path and recommender, made of the first accepted row of the source."""
     from millrace.api.bodies import request_model
     from millrace.records.check import Accepted, Checker
-    from millrace.records.readers import opened, rows
+    from millrace.records.readers import RawRow, opened, rows
 
     with opened(str(file)) as opened_source:
         checker = Checker(workload)
-        raw = (row for row in rows(opened_source, ()) if isinstance(checker.outcome(row), Accepted))
-        first = next(itertools.islice(raw, 1), None)
+        first = None
+        for row in rows(opened_source, ()):
+            inner = workload.expand(row.values) if row.values and not workload.fault(row.values) else None
+            first = RawRow(row.number, row.raw, next(iter(inner))) if inner else row
+            if isinstance(checker.outcome(first), Accepted):
+                break
     if first is None or first.values is None:
         return []
     answers = []
+    for recommender in workload.recommenders:
+        path = f"/v1/{workload.name}/recommendations/{first.values[recommender.user] or 'nobody'}"
+        response = httpx.get(f"{api()}{path}", headers=key(), timeout=10)
+        response.raise_for_status()
+        answers.append({"path": path, "question": None, "answer": response.json()})
     for endpoint in workload.endpoints:
         model = workload.model(endpoint.model)
         fields = request_model(workload, model, endpoint.optional).model_fields if model else {}
@@ -193,12 +206,16 @@ def report(result: dict[str, Any]) -> None:
     out.print(grid("lake", "workload", "rows", "snapshot", rows=rows), "")
     if result["trained"]:
         out.print(results_table(result["trained"]), "")
-    rows = [[one["model"], one["version"], f"{one['metrics']['silhouette']:.3f}"] for one in result["champions"]]
-    out.print(grid("served", "model", "version", "silhouette", rows=rows), "")
+    rows = [[one["model"], one["version"], quality(one["metrics"])] for one in result["champions"]]
+    out.print(grid("served", "model", "version", "quality", rows=rows), "")
     rows = []
     for one in result["answers"]:
         answer = one["answer"][0] if isinstance(one["answer"], list) else one["answer"]
+        if "items" in answer:
+            names = ", ".join(item["name"] for item in answer["items"][:3])
+            rows.append([f"GET {one['path']}", answer["fallback"], names, f"{answer['items'][0]['score']:.3f}"])
+            continue
         rows.append([f"POST {one['path']}", answer["cluster"], answer["label"], f"{answer['distance']:.3f}"])
-    out.print(grid("answers", "path", "cluster", "label", "distance", rows=rows), "")
+    out.print(grid("answers", "path", "cluster", "answer", "distance or score", rows=rows), "")
     out.print(grid(None, "where", "URL", rows=[[*item] for item in result["urls"].items()]), "")
     out.print(f"{result['seconds']} s; `make stop` ends it.")

@@ -2,23 +2,30 @@
 
 from typing import Annotated, Any
 
+import orjson
 import typer
 
 from millrace.cli.output import Json, bar, emit, err, grid, guarded
 from millrace.errors import BadInput
+from millrace.workloads import workload
+from millrace.workloads.base import Workload
 
 PROTOCOLS = "full: leave one out, rank all items. negatives: among 100 uniform ones. time: one split in time for all."
 
 
 def register(app: typer.Typer) -> None:
     app.command(
-        epilog="Examples: `millrace evaluate --sequences beauty.txt`; "
+        epilog="Examples: `millrace evaluate mooc`; `millrace evaluate shop --protocol time`; "
+        "`millrace evaluate --sequences beauty.txt`; "
         "`millrace evaluate --sequences users.jsonl.gz --protocol negatives --model knn --model blend --json`"
     )(evaluate)
 
 
 @guarded
 def evaluate(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[WORKLOAD]", help="A workload with a recommender, from the lake.")
+    ] = None,
     sequences: Annotated[
         str | None, typer.Option(metavar="FILE", help="`user item item ...` a line, or JSON lines; also as .gz.")
     ] = None,
@@ -32,13 +39,18 @@ def evaluate(
     from millrace.ingest.remote import fetched
     from millrace.recommend import files
 
-    if sequences is None:
-        raise BadInput("--sequences FILE is needed: a file of sequences.", field="sequences")
+    if (sequences is None) == (name is None):
+        raise BadInput("Either a workload or --sequences FILE is needed: what to read.", field="sequences")
     if protocol not in table.PROTOCOLS:
         allowed = ", ".join(table.PROTOCOLS)
         raise BadInput(f"--protocol {protocol!r} is unknown; allowed: {allowed}.", field="protocol", allowed=allowed)
-    with fetched(sequences) as local, bar("reading", "bytes") as progress:
-        found = files.read(local, progress)
+    if name is not None:
+        from millrace.evaluation import snapshot
+
+        snapshot_id, found = snapshot.read(workload(name))
+    elif sequences is not None:
+        with fetched(sequences) as local, bar("reading", "bytes") as progress:
+            found = files.read(local, progress)
     err.print(f"{len(found)} users, {found.item_count} items, {len(found.items)} interactions")
     with bar("ranking", "users") as progress:
         result = table.evaluate(
@@ -49,7 +61,21 @@ def evaluate(
             say=lambda sentence: err.print(sentence),
             progress=progress,
         )
+    if name is not None:
+        result |= {"workload": name, "snapshot_id": snapshot_id, "saved": saved(workload(name), result)}
     emit(result, as_json, lambda: result_table(result))
+
+
+def saved(found: Workload, result: dict[str, Any]) -> list[str]:
+    """Keep the table beside the version that is served; returns the keys in the bucket of the registry."""
+    from millrace.registry.registry import Registry, folder
+
+    registry, keys = Registry(), []
+    for model in found.recommenders:
+        if champion := registry.champion(found.name, model.name):
+            keys.append(f"{folder(found.name, model.name, champion.version)}/evaluation_{result['protocol']}.json")
+            registry.store.put(keys[-1], orjson.dumps(result, option=orjson.OPT_INDENT_2))
+    return keys
 
 
 def result_table(result: dict[str, Any]):

@@ -71,14 +71,19 @@ def results_table(results: list[dict[str, Any]]):
             f"{r['workload']}/{r['model']}",
             r["window"],
             r["version"],
-            r["k"],
-            f"{r['silhouette']:.3f}",
+            f"k={r['k']}" if "k" in r else r["recipe"],
+            f"{r['silhouette']:.3f}" if "silhouette" in r else f"{r['ndcg@10']:.4f}",
             r["rows"],
             "champion" if r["promoted"] else f"kept back: {r['gate']}",
         ]
         for r in results
     ]
-    return grid(None, "model", "window", "version", "k", "silhouette", "rows", "gate", rows=rows)
+    return grid(None, "model", "window", "version", "what", "quality", "rows", "gate", rows=rows)
+
+
+def quality(metrics: dict[str, float]) -> str:
+    """What the gate compares: the silhouette of clusters, NDCG@10 of recommendations."""
+    return f"{metrics['ndcg@10']:.4f}" if "ndcg@10" in metrics else f"{metrics.get('silhouette', 0):.3f}"
 
 
 @guarded
@@ -164,11 +169,11 @@ def list_models(name: Annotated[str, typer.Argument(metavar="WORKLOAD")], as_jso
             r["window"],
             r["rows"],
             r["k"],
-            f"{r['metrics'].get('silhouette', 0):.3f}",
+            quality(r["metrics"]),
         ]
         for r in result
     ]
-    emit(result, as_json, lambda: grid(None, "model", "version", "", "window", "rows", "k", "silhouette", rows=rows))
+    emit(result, as_json, lambda: grid(None, "model", "version", "", "window", "rows", "k", "quality", rows=rows))
 
 
 @models_app.command("show", epilog="Example: `millrace models show courses/popularity champion --json`")

@@ -28,8 +28,15 @@ def once(sequences: Sequences, weights: np.ndarray):
 
 
 def knn(
-    sequences: Sequences, half_life: float, *, k1: float = 1.2, b: float = 0.75, alpha: float = 1.0,
-    power: float = 1.0, keep: int | None = None, now: float | None = None,
+    sequences: Sequences,
+    half_life: float,
+    *,
+    k1: float = 1.2,
+    b: float = 0.75,
+    alpha: float = 1.0,
+    power: float = 1.0,
+    keep: int | None = None,
+    now: float | None = None,
 ) -> Links:
     """As knn.fit, each weight times the gain of the user's latest event with the item."""
     found = once(sequences, gains(sequences, half_life, now))
@@ -42,8 +49,14 @@ def knn(
 
 
 def markov(
-    sequences: Sequences, half_life: float, *, norm: float = 0.5, power: float = 1.0, ahead: int = AHEAD,
-    keep: int | None = None, now: float | None = None,
+    sequences: Sequences,
+    half_life: float,
+    *,
+    norm: float = 0.5,
+    power: float = 1.0,
+    ahead: int = AHEAD,
+    keep: int | None = None,
+    now: float | None = None,
 ) -> Links:
     """As markov.fit, each transition times the gain of the later event."""
     users, items, size = sequences.users, sequences.items, sequences.item_count

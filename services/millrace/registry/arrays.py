@@ -42,7 +42,7 @@ def unpack(spec: ArraySpec, content: bytes, where: str) -> np.ndarray:
 
 
 def mapped(file: Path, content: bytes) -> np.ndarray:
-    """Write checked bytes to a file, whole or not at all, and map them. An empty array can't be mapped, so it is read."""
+    """Write checked bytes to a file, whole or not at all, and map them."""
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f"{file.name}.{os.getpid()}")
     unfinished.write_bytes(content)

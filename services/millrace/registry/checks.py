@@ -57,8 +57,15 @@ def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse
     if lacking := sorted(set(SERVED) - set(arrays)):
         raise refuse("arrays", f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays))}.")
     starts, flat = arrays["history_starts"], arrays["history_items"]
-    if len(starts) != len(arrays["users"]) + 1 or starts[0] != 0 or starts[-1] != len(flat) or (np.diff(starts) < 0).any():
-        raise refuse("history_starts", "history_starts.npy must rise from 0 to the number of history_items, one a user.")
+    if (
+        len(starts) != len(arrays["users"]) + 1
+        or starts[0] != 0
+        or starts[-1] != len(flat)
+        or (np.diff(starts) < 0).any()
+    ):
+        raise refuse(
+            "history_starts", "history_starts.npy must rise from 0 to the number of history_items, one a user."
+        )
     if len(flat) and not 0 <= int(flat.min()) <= int(flat.max()) < items:
         raise refuse("history_items", f"history_items.npy names an item outside 0 ... {items - 1}.")
     for name in ("item_ids", "item_names"):

@@ -86,7 +86,9 @@ def transitions(sequences: DataFrame, decay: Decay | None = None, ahead: int = A
     later = F.posexplode(F.expr(f"slice(all, place + 2, {int(ahead)})")).alias("distance", "b")
     both = first.select("a", later)
     share = gain(decay, F.col("b.since")) / (F.col("distance") + 1)
-    return both.groupBy(F.col("a.items").alias("i"), F.col("b.items").alias("j")).agg(F.sum(share).alias("value")).cache()
+    return (
+        both.groupBy(F.col("a.items").alias("i"), F.col("b.items").alias("j")).agg(F.sum(share).alias("value")).cache()
+    )
 
 
 def markov(found: DataFrame, items: int, norm: float = 0.5, power: float = 1.0, keep: int | None = None) -> Links:

@@ -119,6 +119,9 @@ def sequences(rows: DataFrame) -> DataFrame:
     inner = F.sort_array(F.collect_list(F.struct("since", "arrival", "item", "part")))
     grouped = rows.groupBy("user").agg(F.first("known").alias("known"), inner.alias("events"))
     return grouped.select(
-        "user", "known", F.col("events.item").alias("items"), F.col("events.since").alias("since"),
+        "user",
+        "known",
+        F.col("events.item").alias("items"),
+        F.col("events.since").alias("since"),
         F.col("events.part").alias("part"),
     )

@@ -35,7 +35,9 @@ class Source:
     def decay(self, version: str) -> Decay | None:
         if version == "count":
             return None
-        assert self.half_life and self.now is not None and self.oldest is not None
+        assert self.half_life
+        assert self.now is not None
+        assert self.oldest is not None
         return Decay(self.now, self.half_life, self.oldest)
 
     @property

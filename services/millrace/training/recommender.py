@@ -162,12 +162,18 @@ def named(training: Any, found: Events, model: RecommenderModel) -> dict[str, np
     names = dict(zip(found.item_ids, found.labels, strict=True))
     if model.names:
         catalogue, key, name = model.names
-        rows = training.spark.table(f"{CATALOG}.{table_name(catalogue)}")
+        table = f"{CATALOG}.{table_name(catalogue)}"
+        if not training.spark.catalog.tableExists(table):
+            return served_names(found, names)
+        rows = training.spark.table(table)
         position = F.struct("kafka_timestamp", "kafka_partition", "kafka_offset")
         latest = rows.groupBy(key).agg(F.max_by(name, position).alias("name")).toArrow()
         names |= dict(zip(latest.column(key).to_pylist(), latest.column("name").to_pylist(), strict=True))
+    return served_names(found, names)
+
+
+def served_names(found: Events, names: dict[str, str]) -> dict[str, np.ndarray]:
     return {
         "item_ids": texts(found.item_ids),
         "item_names": texts([names.get(item) or item for item in found.item_ids]),
     }
-

@@ -24,7 +24,9 @@ def declare(declared: Declared, champions: Champions) -> None:
     for workload in workloads().values():
         for endpoint in workload.endpoints:
             model = workload.model(endpoint.model)
-            assert isinstance(model, ClusterModel), f"{workload.name} declares {endpoint.path} for the unknown {endpoint.model}"
+            assert isinstance(model, ClusterModel), (
+                f"{workload.name} declares {endpoint.path} for the unknown {endpoint.model}"
+            )
             body = Body(workload, model, endpoint.optional)
             make = many_of if endpoint.many else one_of
             declared.post(

@@ -10,8 +10,8 @@ from millrace.api.bodies import Body
 from millrace.api.champions import Champions
 from millrace.api.documented import Declared, body_schema, errors, json
 from millrace.api.fast import Answer
-from millrace.api.routes.kept import many_of, one_of
 from millrace.api.recommended import Recommended
+from millrace.api.routes.kept import many_of, one_of
 from millrace.api.served import Served
 from millrace.errors import NotFound
 from millrace.registry.champion import Champion

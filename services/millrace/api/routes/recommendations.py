@@ -108,7 +108,9 @@ class Family:
         items = served.user(user)
         if items is None:
             allowed = f"a user in the data of {served.manifest.full_name} {served.manifest.version}"
-            raise NotFound(f"user_id: {shown(user)} has no history; allowed: {allowed}.", field="user_id", allowed=allowed)
+            raise NotFound(
+                f"user_id: {shown(user)} has no history; allowed: {allowed}.", field="user_id", allowed=allowed
+            )
         named = [served.named(item) for item in items[-n:].tolist()]
         return self.said({"user_id": user, "items": named, "total": len(items), **served.said()})
 
@@ -118,7 +120,9 @@ class Family:
         keep = {"name": "keep_known", "in": "query", "required": False, "schema": {"type": "boolean", "default": False}}
         wrong, unknown = errors(401, 422, 503), errors(401, 404, 422, 503)
         path = f"{base}/recommendations"
-        declared.get(f"{path}/{{user_id}}", self.for_user, "Next items for a user", tag, Recommendations, wrong, [n, keep])
+        declared.get(
+            f"{path}/{{user_id}}", self.for_user, "Next items for a user", tag, Recommendations, wrong, [n, keep]
+        )
         schema = request_body(asked.Wanted.model_json_schema() | {"oneOf": asked.EITHER})
         answer = Recommendations | list[UserRecommendations]
         summary = "Next items after a history, or for many users"

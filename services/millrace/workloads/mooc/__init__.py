@@ -46,8 +46,7 @@ def expand(row: Row) -> list[Row] | None:
     times = first(row, TIMES) or [None] * len(courses)
     user = first(row, USER)
     return [
-        {"user_id": user, "course_id": course, "enrolled_at": time}
-        for course, time in zip(courses, times, strict=True)
+        {"user_id": user, "course_id": course, "enrolled_at": time} for course, time in zip(courses, times, strict=True)
     ]
 
 
@@ -68,7 +67,7 @@ WORKLOAD = Workload(
             user="user_id",
             item="course_id",
             time="enrolled_at",
-            names=("mooc_courses", "id", "name"),
+            names=("catalogue", "id", "name"),
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""`mooc_courses`: the catalogue that names the courses of `mooc`; it has no model of its own."""
+"""`catalogue`: the list that names the courses of `mooc`; it has no model of its own."""
 
 from collections.abc import Iterator
 from random import Random
@@ -46,8 +46,8 @@ def generate(random: Random, rows: int) -> Iterator[Row]:
 
 
 WORKLOAD = Workload(
-    name="mooc_courses",
-    description="the catalogue of the courses of mooc",
+    name="catalogue",
+    description="the names of the courses of mooc",
     record=CatalogueCourse,
     identity=("id",),
     generate=generate,

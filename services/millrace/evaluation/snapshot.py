@@ -1,0 +1,71 @@
+"""A recommender's events in a snapshot of the lake as sequences, read without Spark: 40 bytes an event in memory."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from millrace.errors import BadInput
+from millrace.recommend.sequences import Sequences
+from millrace.workloads.base import RecommenderModel, Workload
+
+ARRIVAL = ("kafka_timestamp", "kafka_partition", "kafka_offset")
+ANONYMOUS = "\x01"  # before a session's id, as in millrace.training.events
+
+
+def read(workload: Workload, snapshot_id: str | None = None) -> tuple[str, Sequences]:
+    """The snapshot's id, the newest by default, and each user's events, each item once, in the order of training.
+
+    Raises BadInput for a workload without a recommender, or where the lake is empty.
+    """
+    from millrace.lake import tables
+
+    if not workload.recommenders:
+        raise BadInput(f"{workload.name} has no recommender to evaluate.", field="workload")
+    table = tables.load(workload.name)
+    snapshot = table.snapshot_by_id(int(snapshot_id)) if snapshot_id else table.current_snapshot()
+    if snapshot is None:
+        raise BadInput(f"The lake holds no such snapshot of {workload.name}. Ingest some records.", field="snapshot")
+    fields = tuple(dict.fromkeys((*workload.identity, *ARRIVAL)))
+    rows = table.scan(selected_fields=fields, snapshot_id=snapshot.snapshot_id).to_arrow()
+    return str(snapshot.snapshot_id), sequences(rows, workload, workload.recommenders[0])
+
+
+def sequences(rows: pa.Table, workload: Workload, model: RecommenderModel) -> Sequences:
+    """What millrace.training.events makes of the same rows, in memory."""
+    ordered = rows.sort_by([(name, "ascending") for name in ARRIVAL])
+    ordered = ordered.append_column("row", pa.array(np.arange(len(ordered))))
+    first = ordered.group_by(list(workload.identity)).aggregate([("row", "min")]).column("row_min")
+    once = ordered.take(first.take(pc.sort_indices(first)))
+    user = once.column(model.user)
+    if model.session:
+        session = once.column(model.session).cast(pa.string())
+        user = pc.coalesce(user, pc.binary_join_element_wise(pa.scalar(ANONYMOUS), session, ""))
+    users = _codes(user)[0]
+    items, ids = _codes(once.column(model.item))
+    at = once.column(model.time).cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False) / 1e6
+    since = carried(users, at.astype(np.float64))
+    order = np.lexsort((np.arange(len(users)), np.where(np.isnan(since), -np.inf, since), users))
+    starts = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=users.max(initial=-1) + 1))]).astype(np.int64)
+    times = None
+    if np.isfinite(at).sum() > len(at) / 2:
+        times = np.where(np.isnan(since), np.nanmin(at), since)[order]
+    return Sequences(items[order].astype(np.int32), starts, len(ids), times, ids).distinct()
+
+
+def carried(users: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """(n,) times in order of arrival, each that is NaN replaced by the last known one of the same user before it."""
+    order = np.lexsort((np.arange(len(users)), users))
+    place = np.arange(len(order))
+    known = np.where(np.isfinite(at[order]), place, -1)
+    begins = np.concatenate([[True], np.diff(users[order]) != 0])[: len(order)]
+    first = np.maximum.accumulate(np.where(begins, place, 0))
+    latest = np.maximum.accumulate(known)
+    found = np.full(len(at), np.nan)
+    found[order] = np.where(latest >= first, at[order][np.maximum(latest, 0)], np.nan)
+    return found
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers from 0 in the order of the sorted values, and the values."""
+    values, codes = np.unique(column.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
+    return codes, values

@@ -1,0 +1,119 @@
+"""What Spark counts is what millrace.recommend computes in memory, on generated events of both workloads."""
+
+import random
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from pyspark.sql import functions as F
+
+from millrace.recommend import knn, linear, markov, timed
+from millrace.recommend.links import Links
+from millrace.recommend.popularity import counts
+from millrace.recommend.sequences import Sequences
+from millrace.records.check import Accepted, Checker
+from millrace.records.readers import RawRow
+from millrace.training import counting, events
+from millrace.training.counting import DAY, Decay
+from millrace.workloads import workload
+
+pytestmark = pytest.mark.stack
+HALF_LIFE = 60 * DAY
+
+
+@pytest.fixture(scope="module", params=["shop", "mooc"])
+def counted(request, spark):
+    """(events, sequences in Spark, the same in memory) of 600 generated rows, some of them twice."""
+    found = workload(request.param)
+    checker, rows = Checker(found), []
+    for number, row in enumerate(found.generate(random.Random(5), 600)):
+        if isinstance(checker.outcome(RawRow(number, str(row), row)), Accepted):
+            record = found.record(**found.mend(row) or row).model_dump()
+            stamp = datetime.fromtimestamp(1_700_000_000 + number, UTC)
+            rows += [record | {"kafka_timestamp": stamp, "kafka_partition": 0, "kafka_offset": number}] * (
+                2 if number % 50 == 0 else 1
+            )
+    schema = ", ".join(
+        f"{name} {kind}"
+        for name, kind in [
+            *((one, {"price": "double", found.models[0].time: "timestamp"}.get(one, "string")) for one in found.fields),
+            ("kafka_timestamp", "timestamp"),
+            ("kafka_partition", "int"),
+            ("kafka_offset", "long"),
+        ]
+    )
+    names = [part.split()[0] for part in schema.split(", ")]
+    frame = spark.createDataFrame([[row[name] for name in names] for row in rows], schema)
+    told = events.events(spark, frame, found, found.models[0])
+    assert told.kept == checker.counts.accepted
+    assert told.repeated == len(rows) - told.kept
+    sequences = events.sequences(told.rows).cache()
+    return told, sequences, in_memory(sequences, len(told.item_ids))
+
+
+def in_memory(sequences, items: int) -> Sequences:
+    rows = sequences.select("items", "since").collect()
+    starts = np.concatenate([[0], np.cumsum([len(row["items"]) for row in rows])]).astype(np.int64)
+    flat = np.concatenate([row["items"] for row in rows]).astype(np.int32)
+    times = np.concatenate([np.array(row["since"], dtype=np.float64) for row in rows])
+    return Sequences(flat, starts, items, times)
+
+
+def same(found: Links, expected: Links) -> bool:
+    return np.allclose(found.matrix().toarray(), expected.matrix().toarray(), rtol=1e-4, atol=1e-7)
+
+
+def decay(told) -> Decay:
+    return Decay(told.newest, HALF_LIFE, told.oldest)
+
+
+def test_histories_are_in_order_of_time_and_every_accepted_event_takes_part(counted):
+    told, _, memory = counted
+    assert len(memory.items) == told.kept
+    times = np.where(np.isnan(memory.times), -np.inf, memory.times)
+    spans = zip(memory.starts, memory.starts[1:], strict=False)
+    assert all((np.diff(times[a:b][times[a:b] > -np.inf]) >= 0).all() for a, b in spans)
+
+
+def test_neighbours_are_those_of_memory(counted):
+    told, sequences, memory = counted
+    size = len(told.item_ids)
+    pairs = counting.pairs(sequences)
+    assert same(counting.knn(pairs, size), knn.fit(memory, alpha=1.0))
+    assert same(counting.knn(pairs, size, 0.5), knn.fit(memory, alpha=0.5))
+    assert same(linear.ease_of(counting.gram(pairs, size)), linear.ease(memory))
+    weighted = counting.pairs(sequences, decay(told))
+    assert same(counting.knn(weighted, size), timed.knn(memory, HALF_LIFE))
+
+
+def test_transitions_are_those_of_memory(counted):
+    told, sequences, memory = counted
+    size = len(told.item_ids)
+    assert same(counting.markov(counting.transitions(sequences), size), markov.fit(memory))
+    assert same(counting.markov(counting.transitions(sequences, decay(told)), size), timed.markov(memory, HALF_LIFE))
+
+
+def test_only_the_strongest_links_of_an_item_leave_spark(counted):
+    told, sequences, memory = counted
+    found = counting.knn(counting.pairs(sequences), len(told.item_ids), keep=3)
+    assert np.diff(found.starts).max() <= 3
+    lowest = knn.fit(memory, keep=3)
+    assert np.allclose(found.weights, lowest.weights, rtol=1e-4)
+
+
+def test_popularity_is_that_of_memory(counted):
+    told, sequences, memory = counted
+    since = told.newest - 30 * DAY
+    lately, whole = counting.popularity(sequences, len(told.item_ids), since)
+    assert (whole == counts(memory)).all()
+    assert (lately == counts(memory, 30 * DAY)).all()
+
+
+def test_the_parts_of_a_split_follow_each_other(counted):
+    told, _, _ = counted
+    first, second = told.points
+    assert first < second
+    bounds = told.rows.groupBy("part").agg(F.min("since").alias("low"), F.max("since").alias("high")).collect()
+    by_part = {row["part"]: row for row in bounds}
+    assert by_part[events.EARLY]["high"] < first <= by_part[events.NEXT]["low"]
+    assert by_part[events.NEXT]["high"] < second <= by_part[events.LAST]["low"]

@@ -1,0 +1,117 @@
+"""Events: shifted purchases are put right, lists become enrolments, repeats fall away and repeated purchases stay."""
+
+import gzip
+from collections import Counter
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millrace.records.check import Accepted, Checker
+from millrace.records.contract import Rejection
+from millrace.records.readers import RawRow, opened, rows
+from millrace.workloads import workload
+from tests.conftest import real_file
+
+SHOP, MOOC = workload("shop"), workload("mooc")
+HEADER = ",".join(SHOP.fields)
+WHOLE = "2020-04-24 11:50:39 UTC,2294359932054536986,1515966223509089906,2268,audio,ava,162.01,15159156254419"
+SHORT = "2020-06-17 05:50:52 UTC,2333316740945019026,1515966223510174586,,57.85,1515915625492017993"
+
+
+def outcomes(found, text: str, folder, name: str = "it.csv"):
+    (folder / name).write_text(text)
+    with opened(str(folder / name)) as source:
+        checker = Checker(found, name)
+        needed = tuple(field for field, info in found.record.model_fields.items() if info.is_required())
+        return list(checker.check(rows(source, needed))), checker.counts
+
+
+def records(told) -> list[dict]:
+    return [orjson.loads(one.value) for one in told if isinstance(one, Accepted)]
+
+
+def test_a_shifted_row_is_put_right_and_counted(tmp_path):
+    told, counts = outcomes(SHOP, f"{HEADER}\n{WHOLE}\n{SHORT}\n", tmp_path)
+    assert (counts.read, counts.accepted, counts.repaired) == (2, 2, 1)
+    short = records(told)[1]
+    assert (short["price"], short["user_id"], short["brand"]) == (57.85, "1515915625492017993", "")
+    assert short["category_id"] is None
+
+
+@pytest.mark.parametrize("row", [SHORT.replace("57.85", "a lot"), SHORT + "x", SHORT.rpartition(",")[0]])
+def test_a_short_row_that_is_not_certain_is_rejected_as_it_stood(tmp_path, row):
+    told, counts = outcomes(SHOP, f"{HEADER}\n{row}\n", tmp_path)
+    assert isinstance(told[0], Rejection)
+    assert (told[0].code, told[0].raw.strip(), counts.repaired) == ("wrong_field_count", row, 0)
+
+
+def test_a_repeat_falls_away_and_another_order_of_the_same_product_stays(tmp_path):
+    again = WHOLE.replace("2294359932054536986", "2294359932054536987")
+    told, counts = outcomes(SHOP, f"{HEADER}\n{WHOLE}\n{again}\n{WHOLE}\n", tmp_path)
+    assert (counts.accepted, counts.duplicates) == (2, 1)
+    assert [one["order_id"][-1] for one in records(told)] == ["6", "7"]
+
+
+def test_1970_and_a_blank_customer_are_unknown_and_a_price_of_zero_is_one(tmp_path):
+    row = WHOLE.replace("2020-04-24 11:50:39", "1970-01-01 00:33:40").replace("162.01,15159156254419", "0,")
+    (one,) = records(outcomes(SHOP, f"{HEADER}\n{row}\n", tmp_path)[0])
+    assert (one["event_time"], one["user_id"], one["price"]) == (None, None, 0)
+
+
+@given(st.lists(st.integers(0, 10**19), min_size=1, max_size=9, unique=True), st.booleans())
+def test_a_line_of_courses_is_an_enrolment_each_in_its_order(courses, timed):
+    line = {"id": "U_1", "course_order": courses}
+    if timed:
+        line["enroll_time"] = [f"2020-01-0{place + 1} 10:00:00" for place in range(len(courses))]
+    checker = Checker(MOOC)
+    told = records(checker.check([RawRow(1, "raw", line)]))
+    assert [one["course_id"] for one in told] == [str(course) for course in courses]
+    assert checker.counts.read == checker.counts.accepted == len(courses)
+    assert all((one["enrolled_at"] is not None) == timed for one in told)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ({"id": "U_1", "course_order": []}, "no_courses"),
+        ({"id": "U_1", "course_order": "C_1"}, "no_courses"),
+        ({"id": "U_1", "course_order": ["C_1"], "enroll_time": []}, "times_differ"),
+        ({"course_order": ["C_1"]}, "bad_id"),
+        ({"id": "U_1", "course_order": [None]}, "bad_id"),
+    ],
+)
+def test_a_line_of_which_it_is_not_certain_what_belongs_to_what_is_rejected(line, code):
+    checker = Checker(MOOC)
+    told = list(checker.check([RawRow(1, "raw", line)]))
+    assert [one.code for one in told] == [code]
+    assert checker.counts.read == 1
+
+
+def test_an_enrolment_a_line_is_read_from_csv_and_json(tmp_path):
+    text = "user_id,course_id,enrolled_at\nU_1,C_1,2020-01-01 10:00:00\nU_1,C_2,\n"
+    assert [one["course_id"] for one in records(outcomes(MOOC, text, tmp_path)[0])] == ["C_1", "C_2"]
+    line = '{"user_id": "U_1", "course_id": "C_1"}\n'
+    assert outcomes(MOOC, line, tmp_path, "it.jsonl")[1].accepted == 1
+
+
+@pytest.mark.real_data
+def test_every_row_of_the_real_purchases_is_accepted_and_the_shifted_ones_are_counted():
+    with opened(str(real_file("kz_sample.csv.gz"))) as source:
+        checker = Checker(SHOP)
+        told = records(checker.check(rows(source, ())))
+    counts = checker.counts
+    assert (counts.read, counts.accepted, counts.repaired, counts.duplicates) == (50_570, 50_570, 8_462, 0)
+    unknown = Counter(name for one in told for name in ("event_time", "user_id") if one[name] is None)
+    assert unknown == {"event_time": 504, "user_id": 38_912}
+
+
+@pytest.mark.real_data
+def test_every_real_list_of_courses_is_whole():
+    file = real_file("mooc_users.jsonl.gz")
+    with gzip.open(file, "rt") as lines:
+        few = [orjson.loads(line) for _, line in zip(range(2000), lines, strict=False)]
+    checker = Checker(MOOC)
+    list(checker.check(RawRow(number, "raw", line) for number, line in enumerate(few)))
+    assert checker.counts.accepted == sum(len(line["course_order"]) for line in few)
