@@ -69,8 +69,7 @@ def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.R
     recipe, reached, _ = max(tried, key=lambda one: one[1])
     # The best of each version is measured, side by side, and windowed popularity always.
     best = {one[0]["version"]: one for one in sorted(tried, key=lambda one: one[1])}
-    measured = [one for one in (*best.values(), tried[0]) if one[0]["model"] != "popularity"] + [tried[0]]
-    measured = list({id(one[0]): one for one in measured}.values())
+    measured = list({id(one[0]): one for one in (*best.values(), tried[0])}.values())
     test = validation if found.points is None else early(found, rows, model, LAST)
     table = [
         choosing.tested(one, fitted if test is validation else fit(test, one), asked.test, model.seed)
