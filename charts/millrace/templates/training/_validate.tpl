@@ -12,7 +12,7 @@
 {{- fail (printf "training.follow is %q and training.schedule is %q for %s: a training that never ends can't be started by a clock. Choose one." $of.follow $of.schedule $name) -}}
 {{- end -}}
 {{- range $model := $of.models -}}
-{{- if not (has $model $workload.models) -}}
+{{- if and $workload.models (not (has $model $workload.models)) -}}
 {{- fail (printf "training.models names %q and %s has [%s]: put models below training.workloads.%s." $model $name (join ", " $workload.models) $name) -}}
 {{- end -}}
 {{- end -}}
