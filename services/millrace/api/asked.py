@@ -25,8 +25,8 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    history: list[str] | None = Field(None, max_length=HISTORY, description="Item ids, oldest first.")
-    users: list[str] | None = Field(None, max_length=USERS, description="User ids; an answer for each, in this order.")
+    history: list[str | int] | None = Field(None, max_length=HISTORY, description="Item ids, oldest first.")
+    users: list[str | int] | None = Field(None, max_length=USERS, description="User ids, answered in this order.")
     n: int | None = Field(None, ge=1, le=MOST)
     keep_known: bool = Field(False, description="Whether items of the history may be answered too.")
 

@@ -68,7 +68,9 @@ def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.R
     tried = choosing.tried(validation, asked.validation, model.seed, training.say)
     recipe, reached, _ = max(tried, key=lambda one: one[1])
     # The best of each version is measured, side by side, and windowed popularity always.
-    best = {one[0]["version"]: one for one in sorted(tried, key=lambda one: one[1])}
+    best: dict[str, Any] = {}
+    for one in sorted(tried, key=lambda one: -one[1]):  # of equal ones the first, as `max` has it
+        best.setdefault(one[0]["version"], one)
     measured = list({id(one[0]): one for one in (*best.values(), tried[0])}.values())
     test = validation if found.points is None else early(found, rows, model, LAST)
     table = [
