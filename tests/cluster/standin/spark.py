@@ -133,10 +133,12 @@ class Applications:
         name = application["metadata"]["name"]
         driver = self._kube.get("Pod", f"{name}-driver")
         if driver is None:
-            job = self._kube.get("Job", status["submissionID"]) or {}
-            if state == "RUNNING":
+            submitted = (self._kube.get("Job", status["submissionID"]) or {}).get("status") or {}
+            # A submission that has just ended made a pod, which may have come after the look above.
+            lost = submitted.get("succeeded") and not self._kube.get("Pod", f"{name}-driver")
+            if state == "RUNNING" or lost:
                 self._ended(application, of, status, "the driver's pod is gone")
-            elif (job.get("status") or {}).get("failed"):
+            elif submitted.get("failed"):
                 self._submission_failed(application, of, status)
             return
         phase = driver["status"]["phase"]
