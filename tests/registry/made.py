@@ -10,7 +10,7 @@ from millrace.records.contract import schema_hash
 from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
 from millrace.scoring.features import matrix
 from millrace.workloads import workload as find
-from millrace.workloads.base import RecommenderModel, Row
+from millrace.workloads.base import RecommenderModel, Row, SalesModel
 
 
 def clean_rows(workload: str, count: int, seed: int = 1) -> list[Row]:
@@ -36,6 +36,8 @@ def made(workload: str, model: str, seed: int = 1, k: int | None = None) -> tupl
     assert spec is not None
     if isinstance(spec, RecommenderModel):
         return draft(workload, model, "linked", {}), recommender(seed)
+    if isinstance(spec, SalesModel):
+        return draft(workload, model, "sales", {"by": dict(spec.by)}), sales(tuple(spec.by), seed)
     k = k or spec.k[len(spec.k) // 2]
     features = [FeatureSpec(field=f.field, transform=f.transform, default=f.default) for f in spec.features]
     records = [declared.record.model_validate(row).__dict__ for row in clean_rows(workload, 300, seed)]
@@ -90,3 +92,22 @@ def recommender(seed: int = 1, items: int = 60, users: int = 40) -> dict[str, np
         "item_ids": np.array([f"I{item:03}".encode() for item in range(items)]),
         "item_names": np.array([f"Món {item}".encode() for item in range(items)]),
     }
+
+
+def sales(by: tuple[str, ...], seed: int = 1, days: int = 400) -> dict[str, np.ndarray]:
+    """Random sums of `days` days, the first of them without a time."""
+    random = np.random.default_rng(seed)
+    day = np.concatenate([[-1], 18_262 + np.arange(days - 1)]).astype(np.int32)
+    found = {"customer_ids": np.array(sorted(f"C{one}".encode() for one in range(30)))}
+
+    def sums(rows: int, prefix: str, *more: str) -> dict[str, np.ndarray]:
+        return {f"{prefix}_{one}": random.integers(1, 10_000, rows) for one in ("revenue", "orders", "items", *more)}
+
+    found |= {"day": day} | sums(days, "day")
+    found |= {"customer_day": np.repeat(day, 2), "customer": random.integers(0, 30, 2 * days).astype(np.int32)}
+    found |= sums(2 * days, "customer")
+    for name in by:
+        found[f"{name}_values"] = np.array(sorted([b"", *(f"{name} {one}".encode() for one in range(15))]))
+        found |= {f"{name}_day": np.repeat(day, 3), name: random.integers(0, 16, 3 * days).astype(np.int32)}
+        found |= sums(3 * days, name, "lowest", "highest")
+    return found

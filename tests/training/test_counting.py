@@ -1,8 +1,5 @@
 """What Spark counts is what millrace.recommend computes in memory, on generated events of both workloads."""
 
-import random
-from datetime import UTC, datetime
-
 import numpy as np
 import pytest
 from pyspark.sql import functions as F
@@ -11,11 +8,10 @@ from millrace.recommend import knn, linear, markov, timed
 from millrace.recommend.links import Links
 from millrace.recommend.popularity import counts
 from millrace.recommend.sequences import Sequences
-from millrace.records.check import Accepted, Checker
-from millrace.records.readers import RawRow
-from millrace.training import counting, events
+from millrace.training import counting, events, factors
 from millrace.training.counting import DAY, Decay
 from millrace.workloads import workload
+from tests.training.landed import landed
 
 pytestmark = pytest.mark.stack
 HALF_LIFE = 60 * DAY
@@ -25,27 +21,9 @@ HALF_LIFE = 60 * DAY
 def counted(request, spark):
     """(events, sequences in Spark, the same in memory) of 600 generated rows, some of them twice."""
     found = workload(request.param)
-    checker, rows = Checker(found), []
-    for number, row in enumerate(found.generate(random.Random(5), 600)):
-        if isinstance(checker.outcome(RawRow(number, str(row), row)), Accepted):
-            record = found.record(**found.mend(row) or row).model_dump()
-            stamp = datetime.fromtimestamp(1_700_000_000 + number, UTC)
-            rows += [record | {"kafka_timestamp": stamp, "kafka_partition": 0, "kafka_offset": number}] * (
-                2 if number % 50 == 0 else 1
-            )
-    schema = ", ".join(
-        f"{name} {kind}"
-        for name, kind in [
-            *((one, {"price": "double", found.models[0].time: "timestamp"}.get(one, "string")) for one in found.fields),
-            ("kafka_timestamp", "timestamp"),
-            ("kafka_partition", "int"),
-            ("kafka_offset", "long"),
-        ]
-    )
-    names = [part.split()[0] for part in schema.split(", ")]
-    frame = spark.createDataFrame([[row[name] for name in names] for row in rows], schema)
+    frame, rows, accepted = landed(spark, found, 600)
     told = events.events(spark, frame, found, found.models[0])
-    assert told.kept == checker.counts.accepted
+    assert told.kept == accepted
     assert told.repeated == len(rows) - told.kept
     sequences = events.sequences(told.rows).cache()
     return told, sequences, in_memory(sequences, len(told.item_ids))
@@ -117,3 +95,30 @@ def test_the_parts_of_a_split_follow_each_other(counted):
     by_part = {row["part"]: row for row in bounds}
     assert by_part[events.EARLY]["high"] < first <= by_part[events.NEXT]["low"]
     assert by_part[events.NEXT]["high"] < second <= by_part[events.LAST]["low"]
+
+
+def test_the_factors_of_spark_recommend_what_those_of_the_library_do(counted):
+    """Two solvers of one problem: not the same numbers, but the same items are near each other."""
+    told, sequences, memory = counted
+    size = len(told.item_ids)
+    popular = np.argsort(-counts(memory), kind="stable").astype(np.int32)
+    found = factors.als(sequences, size, popular, seed=3)
+    assert found.factors.shape == (size, factors.FACTORS)
+    again = factors.als(sequences, size, popular, seed=3)
+    assert again.factors == pytest.approx(found.factors, rel=1e-2, abs=1e-4)
+    asked = [one for one in range(len(memory)) if len(set(memory[one].tolist())) >= 4]
+    hits = 0
+    for user in asked:
+        known = np.unique(memory[user])
+        others = np.setdiff1d(np.arange(size), known)
+        scores = found.scores(memory[user].astype(np.int64))
+        hits += scores[known].mean() > np.quantile(scores[others], 0.9)
+    # What a user took is scored above nine in ten of all else.
+    assert len(asked) > 5
+    assert hits / len(asked) > 0.9
+
+
+def test_users_are_numbered_without_gaps(counted):
+    _, sequences, memory = counted
+    numbers = factors.numbered(sequences.repartition(5)).select("number").toArrow().column("number").to_pylist()
+    assert sorted(numbers) == list(range(len(memory)))

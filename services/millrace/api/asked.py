@@ -1,15 +1,20 @@
 """What a request may ask a recommender: parameters of a path and bodies, read with their limits."""
 
+import re
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from millrace.analytics.sales import Days
 from millrace.api.bodies import parse
 from millrace.errors import BadInput, TooLarge
 from millrace.records.numbers import shown
 from millrace.records.types import ID_LIMIT
 
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 MOST = 100  # items of an answer
 HISTORY = 1000  # items of a posted history, and of a history that is shown
 USERS = 1000  # users of one request
@@ -53,6 +58,39 @@ def flag(request: Request, name: str) -> bool:
             f"{name}: {shown(given)} is not usable; allowed: true, false.", field=name, allowed="true, false"
         )
     return FLAGS[given.lower()]
+
+
+def choice(request: Request, name: str, allowed: Sequence[str]) -> str:
+    """One of several words of the query, the first where none is given."""
+    given = request.query_params.get(name, allowed[0])
+    if given not in allowed:
+        words = ", ".join(allowed)
+        raise BadInput(f"{name}: {shown(given)} is not usable; allowed: {words}.", field=name, allowed=words)
+    return given
+
+
+def days(request: Request) -> Days:
+    """The days of `from` and `to`, both included. Raises BadInput for what is no date, or ends before it begins."""
+    first, last = (day(request, name) for name in ("from", "to"))
+    if first and last and last < first:
+        allowed = f"a date from {first} on"
+        raise BadInput(f"to: {shown(str(last))} is before from; allowed: {allowed}.", field="to", allowed=allowed)
+    return Days(first, last)
+
+
+def day(request: Request, name: str) -> date | None:
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    try:
+        if not DAY.fullmatch(given):
+            raise ValueError
+        return date.fromisoformat(given)
+    except ValueError:
+        allowed = "a date such as 2020-04-24"
+        raise BadInput(
+            f"{name}: {shown(given)} is not usable; allowed: {allowed}.", field=name, allowed=allowed
+        ) from None
 
 
 def identifier(request: Request, name: str) -> str:

@@ -8,9 +8,11 @@ import time
 from collections import OrderedDict
 from typing import Any
 
+from millrace.analytics import sales
 from millrace.api.metrics import metrics
 from millrace.api.recommended import Recommended
 from millrace.api.served import Served
+from millrace.api.sold import Sold
 from millrace.errors import Corrupt, MillraceError, NotFound, Unavailable
 from millrace.records.numbers import shown
 from millrace.registry.champion import Champion
@@ -115,7 +117,8 @@ class Champions:
 
     def _load(self, workload: str, model: str, version: str) -> Any:
         manifest, arrays = self._registry.load(workload, model, version, mapped=settings().api_arrays)
-        return (Recommended if manifest.algorithm in RECOMMENDERS else Served)(manifest, arrays)
+        kinds = {sales.ALGORITHM: Sold} | dict.fromkeys(RECOMMENDERS, Recommended)
+        return kinds.get(manifest.algorithm, Served)(manifest, arrays)
 
     def all(self) -> dict[Key, Any]:
         return self._served

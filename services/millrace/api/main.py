@@ -14,7 +14,7 @@ from millrace.api.fast import FastPaths
 from millrace.api.keys import KeyMiddleware
 from millrace.api.limits import BodyLimitMiddleware
 from millrace.api.metrics import MetricsMiddleware
-from millrace.api.routes import health, kept, models, open_inference, recommendations
+from millrace.api.routes import health, kept, models, open_inference, recommendations, sales
 from millrace.settings import settings
 
 
@@ -40,7 +40,7 @@ def create_app() -> FastAPI:
     )
     errors.install(app)
     declared = Declared(app)
-    for family in (health, kept, models, open_inference, recommendations):
+    for family in (health, kept, models, open_inference, recommendations, sales):
         family.declare(declared, champions)
     openapi.install(app, keys=bool(keys))
     # The last one added is the first to see a request: what a browser may ask, counting, keys, size, answers.

@@ -67,14 +67,20 @@ def evaluate(
 
 
 def saved(found: Workload, result: dict[str, Any]) -> list[str]:
-    """Keep the table beside the version that is served; returns the keys in the bucket of the registry."""
+    """Keep the table beside every version that was trained on this snapshot, and beside the one that is served.
+
+    Returns the keys in the bucket of the registry.
+    """
     from millrace.registry.registry import Registry, folder
 
     registry, keys = Registry(), []
     for model in found.recommenders:
-        if champion := registry.champion(found.name, model.name):
-            keys.append(f"{folder(found.name, model.name, champion.version)}/evaluation_{result['protocol']}.json")
-            registry.store.put(keys[-1], orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        champion = registry.champion(found.name, model.name)
+        for manifest in registry.manifests(found.name, model.name):
+            served = champion is not None and champion.version == manifest.version
+            if served or manifest.data.snapshot_id == result["snapshot_id"]:
+                keys.append(f"{folder(found.name, model.name, manifest.version)}/evaluation_{result['protocol']}.json")
+                registry.store.put(keys[-1], orjson.dumps(result, option=orjson.OPT_INDENT_2))
     return keys
 
 

@@ -5,7 +5,7 @@ user needs no training and no memory; the same solution splits a score exactly i
 gave (their section 5), which is `because`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -38,6 +38,10 @@ class Als:
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {name: getattr(self, name) for name in ("factors", "gram", "by_age", "popular")}
+
+    def with_power(self, power: float) -> "Als":
+        """The same factors, with a history's items weighed by another power of their age."""
+        return replace(self, by_age=by_age(power) * self.by_age[0])
 
     @cached_property
     def _unknown(self) -> np.ndarray:

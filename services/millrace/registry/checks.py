@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from millrace.analytics import sales
 from millrace.errors import Corrupt
 from millrace.recommend import stored
 from millrace.records.contract import schema_hash
@@ -11,7 +12,9 @@ from millrace.scoring.kmeans import KMeans
 from millrace.workloads import workloads
 
 RECOMMENDERS = tuple(stored.NEEDED)
-ALGORITHMS = ("kmeans", *RECOMMENDERS)
+MAPPED = (*RECOMMENDERS, sales.ALGORITHM)
+"""Algorithms whose arrays may be mapped from files: large, and read here and there."""
+ALGORITHMS = ("kmeans", *MAPPED)
 SERVED = ("users", "history_starts", "history_items", "item_ids", "item_names")
 """The arrays of a recommender besides the model's own."""
 
@@ -24,8 +27,8 @@ def check_model(manifest: Manifest, arrays: dict[str, np.ndarray], where: str) -
 
     if manifest.algorithm not in ALGORITHMS:
         raise refuse("algorithm", f"algorithm {manifest.algorithm!r} is not known; allowed: {', '.join(ALGORITHMS)}.")
-    if manifest.algorithm in RECOMMENDERS:
-        _check_recommender(manifest, arrays, refuse)
+    if manifest.algorithm in MAPPED:
+        (_check_recommender if manifest.algorithm in RECOMMENDERS else _check_sales)(manifest, arrays, refuse)
         _check_contract(manifest, refuse)
         return
     if lacking := sorted({"mean", "scale", "centres"} - set(arrays)):
@@ -74,6 +77,16 @@ def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse
     for name in ("users", "item_ids"):
         if (arrays[name][1:] <= arrays[name][:-1]).any():
             raise refuse(name, f"{name}.npy must be sorted, each id once.")
+
+
+def _check_sales(manifest: Manifest, arrays: dict[str, np.ndarray], refuse) -> None:
+    by = manifest.parameters.get("by")
+    if not isinstance(by, dict):
+        raise refuse("parameters", f"parameters.by is {by!r}; allowed: an object of what statistics can be asked by.")
+    try:
+        sales.check(arrays, tuple(by))
+    except Corrupt as error:
+        raise refuse(error.field or "arrays", error.message) from None
 
 
 def _check_features(manifest: Manifest, refuse) -> None:

@@ -16,7 +16,7 @@ from millrace.errors import Conflict, Corrupt, NotFound
 from millrace.registry import arrays as packing
 from millrace.registry.champion import Champion
 from millrace.registry.champion import read as read_champion
-from millrace.registry.checks import RECOMMENDERS, check_model, scorer
+from millrace.registry.checks import MAPPED, check_model, scorer
 from millrace.registry.manifest import Draft, Manifest, parse
 from millrace.registry.moves import champion_key, lost, move
 from millrace.registry.store import ObjectStore
@@ -84,7 +84,7 @@ class Registry:
         arrays = {}
         for name, spec in manifest.arrays.items():
             key = f"{place}/{spec.file}"
-            file = mapped / key if mapped and manifest.algorithm in RECOMMENDERS else None
+            file = mapped / key if mapped and manifest.algorithm in MAPPED else None
             if file and file.is_file():
                 arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
                 continue

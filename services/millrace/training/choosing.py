@@ -17,7 +17,7 @@ from millrace.recommend.blend import POWERS
 from millrace.recommend.candidates import Fitted, ndcg
 from millrace.recommend.sequences import Sequences
 from millrace.training.events import EARLY, LAST, NEXT
-from millrace.training.recipes import Recipe, Source, mixed
+from millrace.training.recipes import POWERS_OF_ALS, Recipe, Source, mixed
 
 USERS = 5_000  # users that are asked, the same ones for the same users
 Say = Callable[[str], None]
@@ -82,6 +82,10 @@ def tried(source: Source, fold: Fold, seed: int, say: Say) -> list[tuple[Recipe,
             recipes = [{"model": name, "version": version, "power": p, "shares": {name: 1.0}} for p in POWERS]
             best = max(recipes, key=lambda one: ndcg(mixed({name: layer}, one, source.popular), fold))
             add(best, mixed({name: layer}, best, source.popular))
+        factors = source.als(version)
+        of_als = [{"model": "als", "version": version, "power": power} for power in POWERS_OF_ALS]
+        best = max(of_als, key=lambda one: ndcg(factors.with_power(one["power"]), fold))
+        add(best, factors.with_power(best["power"]))
         shares, power = blend.choose(list(links.values()), source.popular, fold, seed)
         named = {name: float(share) for name, share in zip(links, shares, strict=True)}
         recipe = {"model": "blend", "version": version, "power": power, "shares": named}

@@ -125,3 +125,8 @@ def sequences(rows: DataFrame) -> DataFrame:
         F.col("events.since").alias("since"),
         F.col("events.part").alias("part"),
     )
+
+
+def texts(values: list[str]) -> np.ndarray:
+    """Text as UTF-8 in an array of bytes, so that it can be mapped and searched without being read."""
+    return np.array([value.encode() for value in values] or [b""], dtype=np.bytes_)[: len(values)]

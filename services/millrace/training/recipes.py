@@ -8,14 +8,16 @@ import numpy as np
 from pyspark.sql import DataFrame
 
 from millrace.recommend import blend, linear
+from millrace.recommend.als import Als
 from millrace.recommend.answer import Recommender
 from millrace.recommend.linked import Linked
 from millrace.recommend.links import Links, by_age
 from millrace.recommend.popularity import Popularity
-from millrace.training import counting
+from millrace.training import counting, factors
 from millrace.training.counting import Decay
 
 LAYERS = ("knn", "markov", "ease")
+POWERS_OF_ALS = (0.5, 1.0)
 ALPHA, NORM, PENALTY = 1.0, 0.5, 100.0
 Recipe = dict[str, Any]
 """{"model", "version": "count" or "time-weighted", "power", "shares": {layer: share}}: JSON, kept in the manifest."""
@@ -31,6 +33,7 @@ class Source:
     oldest: float | None
     window: float
     half_life: float | None
+    seed: int = 0
 
     def decay(self, version: str) -> Decay | None:
         if version == "count":
@@ -54,6 +57,9 @@ class Source:
         lately, whole = counting.popularity(self.sequences, self.items, since, self.decay(version))
         order = np.lexsort((-whole, -lately))[: int(np.count_nonzero(whole))].astype(np.int32)
         return Popularity(lately, order)
+
+    def als(self, version: str) -> Als:
+        return factors.als(self.sequences, self.items, self.popular, self.decay(version), self.seed)
 
     @cached_property
     def popular(self) -> np.ndarray:
@@ -81,6 +87,8 @@ def fit(source: Source, recipe: Recipe) -> Recommender:
     """The model of a recipe. The same sequences give the same model."""
     if recipe["model"] == "popularity":
         return source.popularity(recipe["version"])
+    if recipe["model"] == "als":
+        return source.als(recipe["version"]).with_power(recipe["power"])
     layers = tuple(name for name in source.layers if recipe["shares"].get(name, 0) > 0)
     return mixed(source.links(recipe["version"], layers), recipe, source.popular)
 

@@ -14,7 +14,7 @@ from millrace.registry.manifest import DataSpec, Draft, Manifest
 from millrace.settings import settings
 from millrace.training import choosing, events, offsets
 from millrace.training.counting import DAY
-from millrace.training.events import LAST, NEXT, Events
+from millrace.training.events import LAST, NEXT, Events, texts
 from millrace.training.recipes import Source, fit
 from millrace.workloads.base import RecommenderModel
 
@@ -31,7 +31,7 @@ def source(found: Events, rows: DataFrame, model: RecommenderModel, now: float |
     """The sequences of some of the events; `now` is when they end."""
     half_life = model.half_life * DAY if model.half_life and found.points else None
     kept = events.sequences(rows).cache()
-    return Source(kept, len(found.item_ids), now, found.oldest, model.window * DAY, half_life)
+    return Source(kept, len(found.item_ids), now, found.oldest, model.window * DAY, half_life, model.seed)
 
 
 def early(found: Events, rows: DataFrame, model: RecommenderModel, part: int) -> Source:
@@ -151,11 +151,6 @@ def histories(sequences: DataFrame) -> dict[str, np.ndarray]:
         "history_starts": (offsets_ - offsets_[0]).astype(np.int64),
         "history_items": flat.astype(np.int32),
     }
-
-
-def texts(values: list[str]) -> np.ndarray:
-    """Text as UTF-8 in an array of bytes, so that it can be mapped and searched without being read."""
-    return np.array([value.encode() for value in values] or [b""], dtype=np.bytes_)[: len(values)]
 
 
 def named(training: Any, found: Events, model: RecommenderModel) -> dict[str, np.ndarray]:

@@ -16,9 +16,9 @@ from millrace.registry.champion import Champion
 from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
 from millrace.registry.registry import NONE_YET, Registry
 from millrace.settings import REPOSITORY, settings
-from millrace.training import dataset, events, gate, kmeans, offsets, recommender
+from millrace.training import dataset, events, gate, kmeans, offsets, recommender, sales
 from millrace.training.maintenance import tag_snapshot
-from millrace.workloads.base import ClusterModel, RecommenderModel, Workload
+from millrace.workloads.base import ClusterModel, Model, RecommenderModel, SalesModel, Workload
 
 WINDOWS = ("1/3", "2/3", "all")
 GATE_RECORDS = 50_000  # held-out records on which the gate judges; more would not change two digits
@@ -82,7 +82,7 @@ class Training:
 
         return dead_letter_places(self.workload)
 
-    def run(self, models: list[ClusterModel | RecommenderModel], windows: list[str]) -> Iterator[dict[str, Any]]:
+    def run(self, models: list[Model], windows: list[str]) -> Iterator[dict[str, Any]]:
         """Train every model on every window, oldest window first, and yield what became of each."""
         if clusterings := [model for model in models if isinstance(model, ClusterModel)]:
             yield from self._cluster(clusterings, windows)
@@ -94,6 +94,9 @@ class Training:
                     bounds = offsets.window_bounds(self.audit.ranges, window)
                     yield recommender.train(self, model, window, bounds, found)
                 found.rows.unpersist()
+            elif isinstance(model, SalesModel):
+                for window in windows:
+                    yield sales.train(self, model, window, offsets.window_bounds(self.audit.ranges, window))
 
     def _cluster(self, models: list[ClusterModel], windows: list[str]) -> Iterator[dict[str, Any]]:
         whole = dataset.records(self.rows, self.workload, self.audit.ranges)
@@ -208,7 +211,7 @@ class Training:
 def train(
     spark: SparkSession,
     workload: Workload,
-    models: list[ClusterModel | RecommenderModel],
+    models: list[Model],
     windows: list[str],
     snapshot_id: str | None = None,
     say: Say = lambda sentence: None,

@@ -66,6 +66,27 @@ class RecommenderModel:
 
 
 @dataclass(frozen=True)
+class SalesModel:
+    """Sums of a workload's order lines by day: nothing is guessed, so that every training serves.
+
+    Fields of the record: `time` and `customer` may be unknown in a line. `by` is what statistics can be asked for, and
+    the field that says it; `labels` name the value of `item`, in order.
+    """
+
+    name: str
+    time: str
+    order: str
+    customer: str
+    item: str
+    price: str
+    by: Mapping[str, str]
+    labels: tuple[str, ...] = ()
+
+
+Model = ClusterModel | RecommenderModel | SalesModel
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """A path that callers of the prototype know."""
 
@@ -88,7 +109,7 @@ class Workload:
     are `events`, a later one of the same identity is the same event once more."""
     generate: Callable[[Random, int], Iterator[Row]]
     """Rows of the same shape and dirt as the real source, as text, seeded by the Random."""
-    models: tuple[ClusterModel | RecommenderModel, ...] = ()
+    models: tuple[Model, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     greeting: Mapping[str, str] | None = None
     """What `GET /` answers, where a caller of the prototype relies on it."""
@@ -114,7 +135,7 @@ class Workload:
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", self.identity[0])
 
-    def model(self, name: str) -> ClusterModel | RecommenderModel | None:
+    def model(self, name: str) -> Model | None:
         return next((model for model in self.models if model.name == name), None)
 
     @property
@@ -124,6 +145,10 @@ class Workload:
     @property
     def recommenders(self) -> tuple[RecommenderModel, ...]:
         return tuple(model for model in self.models if isinstance(model, RecommenderModel))
+
+    @property
+    def sales(self) -> tuple[SalesModel, ...]:
+        return tuple(model for model in self.models if isinstance(model, SalesModel))
 
     @property
     def fields(self) -> Sequence[str]:

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 from millrace.records.contract import Record
 from millrace.records.numbers import money
 from millrace.records.types import Blank, Id, Money, Text, Timestamp, timestamp
-from millrace.workloads.base import RecommenderModel, Row, Workload
+from millrace.workloads.base import RecommenderModel, Row, SalesModel, Workload
 from millrace.workloads.shop.generator import generate
 
 UNSET = "1970-01-01"
@@ -51,7 +51,7 @@ def mend(row: Row) -> Row | None:
 
 WORKLOAD = Workload(
     name="shop",
-    description="purchases, with the next products for a customer",
+    description="purchases, with sales and the next products for a customer",
     record=Purchase,
     # The key is the order: most customers are unknown, and all of them as one key would fill one partition.
     identity=("order_id", "product_id", "event_time", "price", "user_id"),
@@ -69,6 +69,16 @@ WORKLOAD = Workload(
             labels=("brand", "category_code"),
             n=3,
             half_life=60.0,
+        ),
+        SalesModel(
+            "sales",
+            time="event_time",
+            order="order_id",
+            customer="user_id",
+            item="product_id",
+            price="price",
+            by={"product": "product_id", "brand": "brand", "category": "category_code"},
+            labels=("brand", "category_code"),
         ),
     ),
 )

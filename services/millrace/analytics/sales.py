@@ -1,0 +1,181 @@
+"""The sums of a shop by day as arrays, and the questions that they answer.
+
+An order's day is that of its first line with a time, in UTC; it counts once on that day. Money is in hundredths
+(int64), so sums are exact. Rows are sorted by day: a range of days is a slice of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from millrace.errors import Corrupt
+
+ALGORITHM = "sales"
+UNDATED = -1
+"""The day of orders without a time: before all others, and in no range."""
+SUMS = ("revenue", "orders", "items")
+EPOCH = date(1970, 1, 1)
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Days:
+    """The first and the last day asked for, or None where there is no limit: then orders without a time count too."""
+
+    first: date | None = None
+    last: date | None = None
+
+    def slice(self, days: np.ndarray) -> slice:
+        """Where these days stand in a sorted array of days since 1970."""
+        first = None if self.first is None else (self.first - EPOCH).days
+        if first is None and self.last is not None:
+            first = UNDATED + 1
+        start = 0 if first is None else int(np.searchsorted(days, first))
+        end = len(days) if self.last is None else int(np.searchsorted(days, (self.last - EPOCH).days, "right"))
+        return slice(start, max(start, end))
+
+
+def check(arrays: Arrays, by: tuple[str, ...]) -> None:
+    """Raises Corrupt that names the array which lacks, has another length or is not in order."""
+    wanted = {"day": [f"day_{name}" for name in SUMS]}
+    wanted["customer_day"] = ["customer", *(f"customer_{name}" for name in SUMS)]
+    for name in by:
+        wanted[f"{name}_day"] = [name, *(f"{name}_{one}" for one in (*SUMS, "lowest", "highest"))]
+    texts = {"customer": "customer_ids"} | {name: f"{name}_values" for name in by}
+    every = {one for day, rest in wanted.items() for one in (day, *rest)} | set(texts.values())
+    if lacking := sorted(every - set(arrays)):
+        raise Corrupt(f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays))}.", field="arrays")
+    for day, rest in wanted.items():
+        if (np.diff(arrays[day]) < 0).any():
+            raise Corrupt(f"{day}.npy must be sorted.", field=day)
+        for one in rest:
+            if arrays[one].shape != arrays[day].shape:
+                sentence = (
+                    f"{one}.npy has the shape {list(arrays[one].shape)}; {day}.npy has {list(arrays[day].shape)}."
+                )
+                raise Corrupt(sentence, field=one)
+    for numbers, name in texts.items():
+        found = arrays[numbers]
+        if len(found) and not 0 <= int(found.min()) <= int(found.max()) < len(arrays[name]):
+            raise Corrupt(
+                f"{numbers}.npy names a row outside 0 ... {len(arrays[name]) - 1} of {name}.npy.", field=numbers
+            )
+
+
+@dataclass(frozen=True)
+class Sales:
+    """One training's sums.
+
+    By day: `day` (d,) int32, `day_revenue`, `day_orders`, `day_items` (d,) int64. By customer and day: `customer_day`,
+    `customer` (a row of `customer_ids`), and the sums. By each of `by`, likewise: `<by>_day`, `<by>` (a row of
+    `<by>_values`, UTF-8), the sums, and `<by>_lowest` and `<by>_highest`, hundredths.
+    """
+
+    arrays: Arrays
+
+    def months(self, days: Days) -> list[dict[str, Any]]:
+        """Revenue, orders, items and buyers (distinct known customers) of each month that has orders, in order."""
+        part = days.slice(self.arrays["day"])
+        part = slice(max(part.start, int(np.searchsorted(self.arrays["day"], UNDATED, "right"))), part.stop)
+        months = month_of(self.arrays["day"][part])
+        buyers = self._buyers(days)
+        found = []
+        for month in np.unique(months):
+            here = months == month
+            sums = {name: int(self.arrays[f"day_{name}"][part][here].sum()) for name in SUMS}
+            found.append({"month": str(month), **told(sums), "buyers": buyers.get(str(month), 0)})
+        return found
+
+    def _buyers(self, days: Days) -> dict[str, int]:
+        part = days.slice(self.arrays["customer_day"])
+        months = month_of(self.arrays["customer_day"][part]).astype(np.int64)
+        pairs = np.unique(np.stack([months, self.arrays["customer"][part]]), axis=1)
+        each, counts = np.unique(pairs[0], return_counts=True)
+        return dict(zip(each.astype("datetime64[M]").astype(str).tolist(), counts.tolist(), strict=True))
+
+    def total(self, days: Days) -> dict[str, Any]:
+        """The same of the whole range; without limits, orders without a time are in it."""
+        part = days.slice(self.arrays["day"])
+        sums = {name: int(self.arrays[f"day_{name}"][part].sum()) for name in SUMS}
+        customers = self.arrays["customer"][days.slice(self.arrays["customer_day"])]
+        return {**told(sums), "buyers": len(np.unique(customers))}
+
+    def undated(self) -> dict[str, Any]:
+        """The orders without a time."""
+        end = int(np.searchsorted(self.arrays["day"], UNDATED, "right"))
+        return told({name: int(self.arrays[f"day_{name}"][:end].sum()) for name in SUMS})
+
+    def customers(self, days: Days, n: int) -> list[dict[str, Any]]:
+        """The n customers who spent most; of equal ones the first by id."""
+        rows, sums = self._summed("customer", "customer_ids", days)
+        best = np.lexsort((rows, -sums["revenue"]))[:n]
+        ids = self.arrays["customer_ids"]
+        return [{"user_id": ids[rows[at]].decode(), **told(at_of(sums, at))} for at in best]
+
+    def statistics(self, by: str, days: Days, n: int, order: str) -> list[dict[str, Any]]:
+        """The n values of `by` with most of `order` (one of SUMS), with their lowest, mean and highest price.
+
+        The value is null where the lines did not say it.
+        """
+        part, values = days.slice(self.arrays[f"{by}_day"]), self.arrays[f"{by}_values"]
+        rows, sums = self._summed(by, f"{by}_values", days)
+        which = np.searchsorted(rows, self.arrays[by][part])
+        lowest = np.full(len(rows), np.iinfo(np.int64).max)
+        highest = np.zeros(len(rows), dtype=np.int64)
+        np.minimum.at(lowest, which, self.arrays[f"{by}_lowest"][part])
+        np.maximum.at(highest, which, self.arrays[f"{by}_highest"][part])
+        best = np.lexsort((rows, -sums[order]))[:n]
+        return [
+            {
+                "value": values[rows[at]].decode() or None,
+                **self._named(by, int(rows[at])),
+                **told(at_of(sums, at)),
+                "lowest_price": money(lowest[at]),
+                "mean_price": money(sums["revenue"][at] / sums["items"][at]),
+                "highest_price": money(highest[at]),
+            }
+            for at in best
+        ]
+
+    def _named(self, by: str, row: int) -> dict[str, str]:
+        names = self.arrays.get(f"{by}_names")
+        return {} if names is None else {"name": names[row].decode()}
+
+    def _summed(self, numbers: str, texts: str, days: Days) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The rows of `texts` that occur in the days, and their sums."""
+        part = days.slice(self.arrays[f"{numbers}_day"])
+        which, size = self.arrays[numbers][part], len(self.arrays[texts])
+        rows = np.flatnonzero(np.bincount(which, minlength=size))
+        sums = {}
+        for name in SUMS:
+            whole = np.zeros(size, dtype=np.int64)
+            np.add.at(whole, which, self.arrays[f"{numbers}_{name}"][part])
+            sums[name] = whole[rows]
+        return rows, sums
+
+
+def month_of(days: np.ndarray) -> np.ndarray:
+    return np.asarray(days, dtype=np.int64).astype("datetime64[D]").astype("datetime64[M]")
+
+
+def at_of(sums: dict[str, np.ndarray], at: int) -> dict[str, int]:
+    return {name: int(values[at]) for name, values in sums.items()}
+
+
+def told(sums: dict[str, int]) -> dict[str, Any]:
+    """Sums as answered, with the size of an order: money and items; both null where there is no order."""
+    orders = sums["orders"]
+    return {
+        "revenue": money(sums["revenue"]),
+        "orders": orders,
+        "items": sums["items"],
+        "order_value": money(sums["revenue"] / orders) if orders else None,
+        "items_per_order": round(sums["items"] / orders, 2) if orders else None,
+    }
+
+
+def money(hundredths: float) -> float:
+    return round(float(hundredths) / 100, 2)

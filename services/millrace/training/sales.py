@@ -1,0 +1,183 @@
+"""Sales by Spark: order lines of a snapshot summed by day, kept in the lake and published for the API.
+
+Cost: two shuffles of the lines (each once; each order its day), one a table, of sums that arose where the lines lie.
+What leaves Spark are sums: a row a day, a row a customer and day, a row a product, brand or category and day.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from millrace.analytics.sales import ALGORITHM, SUMS, UNDATED
+from millrace.errors import BadInput
+from millrace.lake import CATALOG, table_name
+from millrace.records.contract import schema_hash
+from millrace.registry.manifest import DataSpec, Draft
+from millrace.training import offsets
+from millrace.training.dataset import within
+from millrace.training.events import ARRIVAL, texts
+from millrace.workloads.base import SalesModel, Workload
+
+MICROS = 86_400_000_000
+
+
+def lines(rows: DataFrame, workload: Workload, model: SalesModel) -> DataFrame:
+    """Each order line once: day, order_id, customer, item, hundredths, and what `model.by` says; cached.
+
+    A day is a whole number since 1970 in UTC, that of the order's first line with a time, else UNDATED.
+    """
+    said = dict.fromkeys([*model.by.values(), *model.labels])
+    first = [
+        F.min_by(field, F.struct(*ARRIVAL)).alias(f"said_{field}") for field in said if field not in workload.identity
+    ]
+    once = rows.groupBy(*workload.identity).agg(F.min(F.struct(*ARRIVAL)).alias("arrival"), *first)
+    named = {field: F.col(field if field in workload.identity else f"said_{field}") for field in said}
+    began = F.min(model.time).over(Window.partitionBy(model.order))
+    days = F.floor(F.unix_micros(began) / MICROS).cast("int")
+    return once.select(
+        F.coalesce(days, F.lit(UNDATED)).alias("day"),
+        F.col(model.order).alias("order_id"),
+        F.col(model.customer).alias("customer"),
+        F.col(model.item).alias("item"),
+        F.round(F.col(model.price) * 100).cast("long").alias("hundredths"),
+        "arrival",
+        *(F.coalesce(named[field], F.lit("")).alias(name) for name, field in model.by.items()),
+        *(F.coalesce(named[field], F.lit("")).alias(f"label_{field}") for field in model.labels),
+    ).cache()
+
+
+def sums() -> list[Column]:
+    orders = F.countDistinct("order_id").cast("long").alias("orders")
+    return [F.sum("hundredths").alias("revenue"), orders, F.count("*").alias("items")]
+
+
+def summed(found: DataFrame, model: SalesModel) -> dict[str, DataFrame]:
+    """The tables of the lake by what they end on."""
+    customers = found.where("customer IS NOT NULL")
+    prices = [F.min("hundredths").alias("lowest"), F.max("hundredths").alias("highest")]
+    tables = {
+        "sales": found.groupBy("day").agg(*sums()),
+        "customers": customers.groupBy("day", "customer").agg(*sums()),
+    }
+    for name in model.by:
+        tables[f"by_{name}"] = found.groupBy("day", F.col(name).alias("value")).agg(*sums(), *prices)
+    return {name: table.cache() for name, table in tables.items()}
+
+
+def months(found: DataFrame) -> DataFrame:
+    """month (its first day), revenue, orders, items, buyers."""
+    month = F.trunc(F.date_add(F.lit("1970-01-01").cast("date"), F.col("day")), "month").alias("month")
+    buyers = F.countDistinct("customer").alias("buyers")
+    return found.where(F.col("day") != UNDATED).groupBy(month).agg(*sums(), buyers)
+
+
+def keep(tables: dict[str, DataFrame], monthly: DataFrame, workload: str, version: str) -> None:
+    """Write the tables `<workload>_sales_monthly` and `<workload>_<what>_daily`, each replaced as a whole.
+
+    Money stands in them as decimals, days as dates; orders without a time have no date.
+    """
+    day = F.when(F.col("day") != UNDATED, F.date_add(F.lit("1970-01-01").cast("date"), F.col("day"))).alias("day")
+
+    def money(name: str) -> Column:
+        return (F.col(name).cast("decimal(18,2)") / 100).cast("decimal(18,2)").alias(name)
+
+    written = {f"{name}_daily": (day, table) for name, table in tables.items()}
+    written["sales_monthly"] = (F.col("month"), monthly)
+    for name, (first, table) in written.items():
+        rest = [column for column in table.columns if column not in ("day", "month")]
+        columns = [money(one) if one in ("revenue", "lowest", "highest") else F.col(one) for one in rest]
+        target = table.select(first, *columns).writeTo(f"{CATALOG}.{table_name(f'{workload}_{name}')}")
+        target.using("iceberg").tableProperty("millrace.version", version).createOrReplace()
+
+
+def arrays(tables: dict[str, DataFrame], found: DataFrame, model: SalesModel) -> dict[str, np.ndarray]:
+    """The arrays of millrace.analytics.sales."""
+    daily = tables["sales"].orderBy("day").toArrow()
+    result = {"day": daily.column("day").to_numpy().astype(np.int32)}
+    result |= {f"day_{name}": daily.column(name).to_numpy().astype(np.int64) for name in SUMS}
+    result |= _numbered(tables["customers"], "customer", "customer", "customer_ids", SUMS)
+    for name in model.by:
+        result |= _numbered(tables[f"by_{name}"], "value", name, f"{name}_values", (*SUMS, "lowest", "highest"))
+        if model.by[name] == model.item and model.labels:
+            result[f"{name}_names"] = _names(found, model, result[f"{name}_values"])
+    return result
+
+
+def _numbered(table: DataFrame, text: str, name: str, values: str, columns: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """A table by day whose texts are replaced with their places in a sorted array of them."""
+    rows = table.orderBy("day").toArrow()
+    ids, places = np.unique(texts(rows.column(text).to_pylist()), return_inverse=True)
+    found = {f"{name}_day": rows.column("day").to_numpy().astype(np.int32), name: places.astype(np.int32), values: ids}
+    return found | {f"{name}_{one}": rows.column(one).to_numpy().astype(np.int64) for one in columns}
+
+
+def _names(found: DataFrame, model: SalesModel, items: np.ndarray) -> np.ndarray:
+    """What the lines of each item last said of it, else its id."""
+    latest = [
+        F.max_by(f"label_{field}", F.when(F.col(f"label_{field}") != "", F.col("arrival"))).alias(field)
+        for field in model.labels
+    ]
+    rows = found.groupBy("item").agg(*latest).toArrow().to_pylist()
+    said = {row["item"]: " ".join(row[field] for field in model.labels if row[field]) for row in rows}
+    ids = [one.decode() for one in items]
+    return texts([said[one] or one for one in ids])
+
+
+def train(training: Any, model: SalesModel, window: str, bounds: offsets.Ranges) -> dict[str, Any]:
+    """Sum the lines within the bounds; `training` is training.train.Training."""
+    started, workload = time.monotonic(), training.workload
+    rows = training.rows.where(within(bounds))
+    found = lines(rows, workload, model)
+    kept, total = found.count(), rows.count()
+    if not kept:
+        raise BadInput(f"The window holds no order of {workload.name}. Ingest more.", code="too_few_rows", field="rows")
+    tables = summed(found, model)
+    champion = training.registry.champion(workload.name, model.name)
+    whole = tables["sales"].agg(*(F.sum(name).alias(name) for name in SUMS)).first()
+    draft = Draft(
+        workload=workload.name,
+        model=model.name,
+        algorithm=ALGORITHM,
+        features=[],
+        names={},
+        schema_hash=schema_hash(workload.record),
+        parameters={"by": dict(model.by), "gate": (sentence := "passed: sums, nothing is guessed")},
+        metrics={"revenue": whole["revenue"] / 100, "orders": whole["orders"], "items": whole["items"]},
+        data=DataSpec(
+            table=table_name(workload.name),
+            snapshot_id=training.snapshot_id,
+            window=window,
+            rows=kept,
+            fitted=kept,
+            held_out=0,
+            without_features=0,
+            repeated=total - kept,
+            offsets=bounds,
+        ),
+        code_version=training.code_version,
+    )
+    manifest = training.registry.publish(draft, arrays(tables, found, model))
+    if window == "all":
+        keep(tables, months(found), workload.name, manifest.version)
+    promoted, reason = training.promote(model.name, manifest.version, champion, True, sentence)
+    for frame in (*tables.values(), found):
+        frame.unpersist()
+    training.say(
+        f"{manifest.full_name} {window}: {whole['orders']} orders, revenue {whole['revenue'] / 100:.2f}, {reason}"
+    )
+    return {
+        "workload": workload.name,
+        "model": model.name,
+        "window": window,
+        "version": manifest.version,
+        "orders": whole["orders"],
+        "revenue": whole["revenue"] / 100,
+        "rows": kept,
+        "snapshot_id": training.snapshot_id,
+        "promoted": promoted,
+        "gate": reason,
+        "seconds": round(time.monotonic() - started, 1),
+    }
