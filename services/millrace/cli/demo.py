@@ -153,7 +153,7 @@ def served() -> list[dict[str, Any]]:
 
 
 def ask(workload: Workload, file: Path) -> list[dict[str, Any]]:
-    """One question for each kept path and recommender, made of the first accepted row of the source."""
+    """One question for each kept path, recommender and sales, made of the first accepted row of the source."""
     from millrace.api.bodies import request_model
     from millrace.records.check import Accepted, Checker
     from millrace.records.readers import RawRow, opened, rows
@@ -169,8 +169,8 @@ def ask(workload: Workload, file: Path) -> list[dict[str, Any]]:
     if first is None or first.values is None:
         return []
     answers = []
-    for recommender in workload.recommenders:
-        path = f"/v1/{workload.name}/recommendations/{first.values[recommender.user] or 'nobody'}"
+    paths = [f"recommendations/{first.values[one.user] or 'nobody'}" for one in workload.recommenders]
+    for path in [f"/v1/{workload.name}/{path}" for path in (*paths, *("sales" for _ in workload.sales))]:
         response = httpx.get(f"{api()}{path}", headers=key(), timeout=10)
         response.raise_for_status()
         answers.append({"path": path, "question": None, "answer": response.json()})
@@ -214,6 +214,11 @@ def report(result: dict[str, Any]) -> None:
         if "items" in answer:
             names = ", ".join(item["name"] for item in answer["items"][:3])
             rows.append([f"GET {one['path']}", answer["fallback"], names, f"{answer['items'][0]['score']:.3f}"])
+            continue
+        if "months" in answer:
+            whole = answer["total"]
+            said = f"{len(answer['months'])} months, {whole['orders']} orders, revenue {whole['revenue']:,.2f}"
+            rows.append([f"GET {one['path']}", None, said, None])
             continue
         rows.append([f"POST {one['path']}", answer["cluster"], answer["label"], f"{answer['distance']:.3f}"])
     out.print(grid("answers", "path", "cluster", "answer", "distance or score", rows=rows), "")

@@ -71,8 +71,8 @@ def results_table(results: list[dict[str, Any]]):
             f"{r['workload']}/{r['model']}",
             r["window"],
             r["version"],
-            f"k={r['k']}" if "k" in r else r["recipe"],
-            f"{r['silhouette']:.3f}" if "silhouette" in r else f"{r['ndcg@10']:.4f}",
+            what(r),
+            quality(r),
             r["rows"],
             "champion" if r["promoted"] else f"kept back: {r['gate']}",
         ]
@@ -81,9 +81,18 @@ def results_table(results: list[dict[str, Any]]):
     return grid(None, "model", "window", "version", "what", "quality", "rows", "gate", rows=rows)
 
 
-def quality(metrics: dict[str, float]) -> str:
-    """What the gate compares: the silhouette of clusters, NDCG@10 of recommendations."""
-    return f"{metrics['ndcg@10']:.4f}" if "ndcg@10" in metrics else f"{metrics.get('silhouette', 0):.3f}"
+def what(result: dict[str, Any]) -> str:
+    """What a training came to, in a word or two."""
+    if "orders" in result:
+        return f"{result['orders']} orders"
+    return f"k={result['k']}" if "k" in result else result["recipe"]
+
+
+def quality(metrics: dict[str, Any]) -> str:
+    """What the gate compares: the silhouette of clusters, NDCG@10 of recommendations. Sums have none."""
+    if "ndcg@10" in metrics:
+        return f"{metrics['ndcg@10']:.4f}"
+    return f"{metrics['silhouette']:.3f}" if "silhouette" in metrics else "-"
 
 
 @guarded
