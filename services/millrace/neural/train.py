@@ -17,8 +17,9 @@ from millrace.evaluation.metrics import per_user
 from millrace.evaluation.ranks import ranks
 from millrace.evaluation.split import Fold
 from millrace.neural.batches import batches
-from millrace.neural.network import SasRec, arrays
-from millrace.recommend.attention import Attention
+from millrace.neural.network import NETWORKS
+from millrace.recommend import stored
+from millrace.recommend.answer import Recommender
 from millrace.recommend.popularity import fill_order
 from millrace.recommend.sequences import Sequences
 
@@ -27,9 +28,11 @@ from millrace.recommend.sequences import Sequences
 class Plan:
     """`size` is that of a batch over all processes; `seconds` a limit of processor time over all of them.
 
-    `negatives` are drawn uniformly for each batch; 0 takes all items, at a cost in proportion.
+    `negatives` are drawn uniformly for each batch; 0 takes all items, at a cost in proportion. `network` is one of
+    millrace.neural.network.NETWORKS.
     """
 
+    network: str = "sasrec"
     width: int = 64
     heads: int = 2
     layers: int = 2
@@ -52,7 +55,7 @@ def said(sentence: str) -> None:
 
 def fit(
     sequences: Sequences, validation: Fold | None = None, plan: Plan | None = None, say: Callable[[str], None] = said
-) -> tuple[Attention, int]:
+) -> tuple[Recommender, int]:
     """The model of the epoch with the best NDCG@10 on the validation items, and which epoch that was.
 
     Without a validation it is that of the last epoch. The same seed and number of processes give the same model.
@@ -66,8 +69,8 @@ def fit(
             torch.multiprocessing.start_processes(_process, given, plan.processes, start_method="spawn")
         with np.load(Path(folder) / "best.npz") as found:
             kept = {name: found[name] for name in found.files}
-    epoch = int(kept.pop("epoch"))
-    return Attention(kept, fill_order(sequences)), epoch
+    epoch, algorithm = int(kept.pop("epoch")), str(kept.pop("algorithm"))
+    return stored.load(algorithm, kept), epoch
 
 
 def _process(
@@ -85,7 +88,7 @@ def _process(
 
 def _train(rank: int, plan: Plan, sequences: Sequences, validation: Fold | None, folder: Path, say) -> None:
     sizes = {name: getattr(plan, name) for name in ("width", "heads", "layers", "depth", "dropout")}
-    network = SasRec(sequences.item_count, **sizes)
+    network, popular = NETWORKS[plan.network](sequences.item_count, **sizes), fill_order(sequences)
     torch.manual_seed(plan.seed + rank)  # dropout differs between processes, the first weights do not
     shared = DistributedDataParallel(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=0.01)
@@ -103,7 +106,8 @@ def _train(rank: int, plan: Plan, sequences: Sequences, validation: Fold | None,
             losses.append(loss.item())
         if epoch % plan.every and epoch < plan.epochs:
             continue
-        reached, used = _judged(rank, network, plan, sequences, validation), time.process_time() - began
+        model = network.model(popular)
+        reached, used = _judged(rank, model, validation), time.process_time() - began
         # One decision for all: a process that stopped alone would leave the others waiting.
         shown = torch.tensor([reached if rank == 0 else 0.0, used], dtype=torch.float64)
         distributed.all_reduce(shown)
@@ -112,22 +116,21 @@ def _train(rank: int, plan: Plan, sequences: Sequences, validation: Fold | None,
         if float(shown[0]) > best or validation is None:
             best, found_at = float(shown[0]), epoch
             if rank == 0:
-                _save(folder, network, plan, epoch)
+                _save(folder, model, epoch)
         if float(shown[1]) > plan.seconds or epoch - found_at >= plan.patience:
             break
     distributed.barrier()
 
 
-def _judged(rank: int, network: SasRec, plan: Plan, sequences: Sequences, validation: Fold | None) -> float:
+def _judged(rank: int, model: Recommender, validation: Fold | None) -> float:
     if rank or validation is None:
         return 0.0
-    model = Attention(arrays(network) | {"heads": np.array([plan.heads])}, fill_order(sequences))
     found = ranks(model, validation)
     return float(per_user(found.greater, found.tied)[:, 1].mean())
 
 
-def _save(folder: Path, network: SasRec, plan: Plan, epoch: int) -> None:
+def _save(folder: Path, model: Recommender, epoch: int) -> None:
     """As one file under another name first: a reader never sees half of it."""
     part = folder / "part.npz"
-    np.savez(part, **arrays(network), heads=np.array([plan.heads]), epoch=epoch)
+    np.savez(part, **model.arrays(), algorithm=np.array(model.algorithm), epoch=np.array(epoch))
     os.replace(part, folder / "best.npz")

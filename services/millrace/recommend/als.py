@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.recommend.answer import REASONS, Answer, best, cleaned
+from millrace.recommend.answer import Answer, best, cleaned, heaviest
 from millrace.recommend.counts import seen
 from millrace.recommend.links import by_age
 from millrace.recommend.popularity import fill_order
@@ -80,12 +80,7 @@ class Als:
             scores[known] = -np.inf
         n = min(n, int(np.count_nonzero(scores > -np.inf)))
         chosen = best(scores, np.arange(self.items), n)
-        reasons = []
-        if because:
-            shares = self.factors[chosen] @ parts.T
-            order = np.argsort(-shares, axis=1, kind="stable")[:, :REASONS]
-            heavy = np.take_along_axis(shares, order, axis=1) > 0
-            reasons = [recent[line[good]].tolist() for line, good in zip(order, heavy, strict=True)]
+        reasons = heaviest(self.factors[chosen] @ parts.T, recent) if because else []
         return Answer(chosen, scores[chosen].astype(np.float64), reasons)
 
 

@@ -75,6 +75,13 @@ def best(scores: np.ndarray, candidates: np.ndarray, n: int) -> np.ndarray:
     return candidates[np.argsort(-values, kind="stable")[:n]]
 
 
+def heaviest(shares: np.ndarray, history: np.ndarray) -> list[list[int]]:
+    """For each row of (n, h) shares, the at most REASONS items of the (h,) history that gave most above 0."""
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :REASONS]
+    above = np.take_along_axis(shares, order, axis=1) > 0
+    return [history[line[good]].tolist() for line, good in zip(order, above, strict=True)]
+
+
 def filled(chosen: np.ndarray, popular: np.ndarray, left_out: np.ndarray, n: int) -> np.ndarray:
     """The most popular items that bring `chosen` up to n, without those and without `left_out`."""
     missing = n - len(chosen)

@@ -1,4 +1,7 @@
-"""SASRec as arrays: the forward pass in NumPy. Kang and McAuley, "Self-Attentive Sequential Recommendation" (2018).
+"""Self-attention as arrays, its forward pass in NumPy: SASRec and BERT4Rec.
+
+Kang and McAuley, "Self-Attentive Sequential Recommendation" (2018); Sun et al., "BERT4Rec: Sequential Recommendation
+with Bidirectional Encoder Representations from Transformer" (2019).
 
 Trained by millrace.neural. A score is no sum over the history, so an answer names no reasons.
 """
@@ -30,19 +33,27 @@ def normed(state: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarra
 class Attention:
     """`weights`: `factors` (items, d), `places` (depth, d), the last norm (d,), `heads` (1,), and LAYER, all float32.
 
-    A layer's arrays are stacked: (layers, ...), linear ones (layers, out, in). The newest `depth` items take part.
+    A layer's arrays are stacked: (layers, ...), linear ones (layers, out, in). The newest `depth` items take part. With
+    `mask` (d,), every place looks at all others, as in BERT4Rec, and the mask stands where the next item is asked for.
     """
 
     weights: Mapping[str, np.ndarray]
     popular: np.ndarray
-    algorithm: str = "attention"
+
+    @property
+    def algorithm(self) -> str:
+        return "masked_attention" if "mask" in self.weights else "attention"
+
+    @property
+    def depth(self) -> int:
+        return len(self.weights["places"]) - ("mask" in self.weights)
 
     @property
     def items(self) -> int:
         return len(self.weights["factors"])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {name: self.weights[name] for name in NAMES} | {"popular": self.popular}
+        return {**self.weights, "popular": self.popular}
 
     @cached_property
     def _unknown(self) -> np.ndarray:
@@ -59,8 +70,12 @@ class Attention:
         """(users, d) states after (users, l) histories of one length, 1 to `depth`, oldest first."""
         weights, (users, length) = self.weights, histories.shape
         heads, width = int(weights["heads"][0]), weights["factors"].shape[1]
-        state = weights["factors"][histories] * np.float32(width**0.5) + weights["places"][:length]
-        later = np.triu(np.full((length, length), -np.inf, dtype=np.float32), 1)
+        state = weights["factors"][histories]
+        if "mask" in weights:
+            length += 1
+            state = np.concatenate([state, np.broadcast_to(weights["mask"], (users, 1, width))], axis=1)
+        state = state * np.float32(width**0.5) + weights["places"][:length]
+        later = 0.0 if "mask" in weights else np.triu(np.full((length, length), -np.inf, dtype=np.float32), 1)
         for layer in range(len(weights["qkv_weight"])):
             part = {name: weights[name][layer] for name in LAYER}
             qkv = normed(state, part["norm1_scale"], part["norm1_shift"]) @ part["qkv_weight"].T + part["qkv_bias"]
@@ -75,7 +90,7 @@ class Attention:
         return normed(state[:, -1], weights["norm_scale"], weights["norm_shift"])
 
     def scores(self, history: np.ndarray) -> np.ndarray:
-        recent = cleaned(history, self.items)[-len(self.weights["places"]) :]
+        recent = cleaned(history, self.items)[-self.depth :]
         if not len(recent):
             return self._prior.copy()
         scores = self.weights["factors"] @ self.states(recent[None])[0]
@@ -83,8 +98,7 @@ class Attention:
         return scores
 
     def batch(self, histories: Sequences) -> np.ndarray:
-        depth = len(self.weights["places"])
-        lengths = np.minimum(histories.lengths, depth)
+        lengths = np.minimum(histories.lengths, self.depth)
         scores = np.tile(self._prior, (len(histories), 1))
         for length in np.unique(lengths[lengths > 0]):
             users = np.flatnonzero(lengths == length)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,17 +62,19 @@ CANDIDATES = (
 )
 
 
-def sasrec(sequences: Sequences, validation: Fold | None = None, **options: Any) -> tuple[Recommender, int]:
-    """SASRec and the epoch it was taken from. Raises BadInput where PyTorch is not installed."""
+def neural(
+    network: str, sequences: Sequences, validation: Fold | None = None, **options: Any
+) -> tuple[Recommender, int]:
+    """A network and the epoch it was taken from. Raises BadInput where PyTorch is not installed."""
     try:
         from millrace.neural.train import Plan, fit
     except ImportError:
-        raise BadInput("sasrec needs PyTorch: pip install 'millrace[neural]'.", field="model") from None
-    return fit(sequences, validation, Plan(**options))
+        raise BadInput(f"{network} needs PyTorch: pip install 'millrace[neural]'.", field="model") from None
+    return fit(sequences, validation, Plan(network=network, **options))
 
 
 # Only where it is asked for by name: it takes minutes.
-NEURAL = (Candidate("sasrec", sasrec, validated=True),)
+NEURAL = tuple(Candidate(name, partial(neural, name), validated=True) for name in ("sasrec", "bert4rec", "fm"))
 
 
 def seconds() -> float:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from millrace.errors import Corrupt
-from millrace.recommend import attention
+from millrace.recommend import attention, machine
 from millrace.recommend.als import Als
 from millrace.recommend.answer import Recommender
 from millrace.recommend.linked import Linked
@@ -16,6 +16,8 @@ NEEDED = {
     "als": ("factors", "gram", "by_age", "popular"),
     "popularity": ("counts", "popular"),
     "attention": (*attention.NAMES, "popular"),
+    "masked_attention": (*attention.NAMES, "mask", "popular"),
+    "machine": (*machine.NAMES, "popular"),
 }
 
 
@@ -34,8 +36,10 @@ def load(algorithm: str, arrays: Mapping[str, np.ndarray]) -> Recommender:
         if factors.ndim != 2 or gram.shape != (factors.shape[1],) * 2:
             raise Corrupt(f"factors {list(factors.shape)} and gram {list(gram.shape)} do not fit.", field="gram")
         return Als(factors, gram, arrays["by_age"], arrays["popular"])
-    if algorithm == "attention":
-        return _attention(arrays)
+    if algorithm.endswith("attention"):
+        return _attention(arrays, NEEDED[algorithm])
+    if algorithm == "machine":
+        return _machine(arrays)
     if algorithm == "popularity":
         return Popularity(arrays["counts"], arrays["popular"])
     starts, neighbours = arrays["starts"], arrays["neighbours"]
@@ -55,7 +59,16 @@ def _items(algorithm: str, arrays: Mapping[str, np.ndarray]) -> int:
     return len(arrays["counts" if algorithm == "popularity" else "factors"])
 
 
-def _attention(arrays: Mapping[str, np.ndarray]) -> attention.Attention:
+def _machine(arrays: Mapping[str, np.ndarray]) -> machine.Machine:
+    factors = arrays["factors"]
+    for name, shape in {"before": factors.shape, "bias": factors.shape[:1]}.items():
+        if factors.ndim != 2 or arrays[name].shape != shape:
+            found = list(arrays[name].shape)
+            raise Corrupt(f"{name}.npy {found} does not fit factors {list(factors.shape)}.", field=name)
+    return machine.Machine({name: arrays[name] for name in machine.NAMES}, arrays["popular"])
+
+
+def _attention(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> attention.Attention:
     width, layers, heads = arrays["factors"].shape[-1], len(arrays["qkv_weight"]), arrays["heads"]
     if heads.shape != (1,) or heads[0] < 1 or width % heads[0]:
         raise Corrupt(f"heads.npy holds {heads.tolist()}; allowed: one divisor of the width {width}.", field="heads")
@@ -64,7 +77,9 @@ def _attention(arrays: Mapping[str, np.ndarray]) -> attention.Attention:
         if arrays[f"{name}_weight"].shape != (layers, *shape[name]):
             found = list(arrays[f"{name}_weight"].shape)
             raise Corrupt(f"{name}_weight.npy {found} does not fit the width {width}.", field=f"{name}_weight")
-    return attention.Attention({name: arrays[name] for name in attention.NAMES}, arrays["popular"])
+    if "mask" in names and arrays["mask"].shape != (width,):
+        raise Corrupt(f"mask.npy {list(arrays['mask'].shape)} does not fit the width {width}.", field="mask")
+    return attention.Attention({name: arrays[name] for name in names if name != "popular"}, arrays["popular"])
 
 
 def _inside(numbers: np.ndarray, items: int, name: str) -> None:
