@@ -119,8 +119,8 @@ def filled(release: Release) -> dict[str, dict]:
 
 @pytest.fixture(scope="package")
 def upgraded(release: Release, filled: dict[str, dict]) -> tuple[dict, dict]:
-    """What the release held with its previous chart, trained and served, and what it holds with the chart of now."""
-    release.train()
+    """What the release held with its previous chart, courses trained, and what it holds with the chart of now."""
+    release.train("courses")
     release.serves()
     before = release.holds()
     release.chart = CHART

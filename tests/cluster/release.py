@@ -16,7 +16,6 @@ CHART = ROOT / "charts/millrace"
 PREVIOUS = Path(__file__).parent / "previous/millrace-0.1.0.tgz"
 VALUES = [CHART / "values-kind.yaml", Path(__file__).with_name("values.yaml")]
 WORKLOADS = ("courses", "products")
-MODELS = ("courses/popularity", "products/discount")
 QUESTION = {"num_subscribers": "10,000", "num_reviews": 310, "num_lectures": 42, "content_duration": "4.5 hours"}
 # Runs in the toolbox: rows of the lake, and whether every place in Kafka is there once.
 AUDIT = """
@@ -67,7 +66,7 @@ class Release(Space):
         """What must outlive an upgrade, a rollback and an uninstall: rows, champions, passwords, Kafka's id."""
         return {
             "rows": {workload: self.audit(workload)["rows"] for workload in WORKLOADS},
-            "champions": {model: self.champion(model) for model in MODELS},
+            "champions": self.champions(),
             "passwords": {name: self.get("secret", name)["data"] for name in ("millrace-catalog", "millrace-s3")},
             "kafka": self.get("kafka", "millrace")["status"]["clusterId"],
         }
@@ -123,11 +122,13 @@ class Release(Space):
 
         return wait(f"{rows} rows of {workload} in the lake", seconds, probe, 2)
 
-    def train(self) -> None:
-        """Run all trainings anew, and wait until they have completed."""
+    def train(self, *workloads: str) -> None:
+        """Run trainings anew, those of all workloads where none is named, and wait until they have completed."""
         self.kubectl("delete", "sparkapplication", "--all")
-        self.deploy("--set", "training.suspend=false")
-        for workload in WORKLOADS:
+        waiting = [name for name in WORKLOADS if workloads and name not in workloads]
+        settings = ["training.suspend=false", *(f"training.workloads.{name}.suspend=true" for name in waiting)]
+        self.deploy("--set", ",".join(settings))
+        for workload in workloads or WORKLOADS:
             self.trained(f"millrace-train-{workload}")
 
     def trained(self, application: str = "millrace-train-courses", seconds: float = 600) -> None:
@@ -158,10 +159,14 @@ class Release(Space):
     def ask(self, path: str = "/course_popularity", body: Any = QUESTION) -> httpx.Response:
         return httpx.post(self.address() + path, json=body, timeout=10)
 
-    def champion(self, model: str = "courses/popularity") -> str:
-        """The version that the API serves."""
+    def champions(self) -> dict[str, str]:
+        """The versions that the API serves, by model."""
         answer = httpx.get(self.address() + "/v1/models", timeout=10)
-        return next(one["version"] for one in answer.json() if one["model"] == model)
+        return {one["model"]: one["version"] for one in answer.json()}
+
+    def champion(self) -> str:
+        """The version of courses/popularity that the API serves."""
+        return self.champions()["courses/popularity"]
 
     def close(self) -> None:
         if self._forward is not None:

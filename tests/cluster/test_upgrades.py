@@ -12,6 +12,7 @@ def test_an_upgrade_from_the_previous_chart_keeps_data_and_models(upgraded: tupl
     before, after = upgraded
     assert after == before
     assert all(rows > 1000 for rows in before["rows"].values())
+    assert set(before["champions"]) == {"courses/popularity"}
     charts = [revision["chart"] for revision in json.loads(served.helm("history", "-o", "json"))]
     assert "millrace-0.1.0" in charts
     assert charts[-1] != "millrace-0.1.0"
