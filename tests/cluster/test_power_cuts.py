@@ -43,32 +43,27 @@ def test_a_killed_pod_on_the_way_to_the_lake_loses_no_row_and_doubles_none(serve
     assert found["rows"] == found["places"] == found["wanted"]
 
 
-def test_a_killed_executor_fails_no_training(served: Release):
-    training(served)
+def test_a_killed_driver_is_run_again_and_a_killed_executor_fails_no_training(served: Release):
+    served.kubectl("delete", "sparkapplication", APPLICATION)
+    wait("the end of the former pods", 120, lambda: not served.all("pod", TRAINING))
+    served.deploy("--set", "training.suspend=false")
+    # Only a driver that the operator has seen run counts as an attempt.
+    wait("the driver", 300, lambda: state(served) == "RUNNING", 0.5)
+    served.kill(f"spark-role=driver,{TRAINING}")
+    wait("the second attempt", 300, lambda: attempts(served) == 2, 0.5)
     executor = f"spark-role=executor,{TRAINING}"
     wait("an executor", 300, lambda: running(served, executor), 0.5)
     served.kill(executor)
     served.trained()
-
-
-def test_a_killed_driver_is_run_again(served: Release):
-    training(served)
-    # Only a driver that the operator has seen run counts as an attempt.
-    wait("the driver", 300, lambda: state(served) == "RUNNING", 0.5)
-    served.kill(f"spark-role=driver,{TRAINING}")
-    served.trained()
-    assert served.get("sparkapplication", APPLICATION)["status"]["executionAttempts"] == 2
-
-
-def training(release: Release) -> None:
-    """A training of `courses` begins, and none of its former pods is left."""
-    release.kubectl("delete", "sparkapplication", APPLICATION)
-    wait("the end of the former pods", 120, lambda: not release.all("pod", TRAINING))
-    release.deploy("--set", "training.suspend=false")
+    assert attempts(served) == 2
 
 
 def state(release: Release) -> str:
     return release.get("sparkapplication", APPLICATION)["status"]["applicationState"]["state"]
+
+
+def attempts(release: Release) -> int:
+    return release.get("sparkapplication", APPLICATION)["status"]["executionAttempts"]
 
 
 def least(release: Release, pods: int) -> None:
