@@ -1,4 +1,4 @@
-"""SASRec as arrays, without PyTorch: its answers, and arrays that do not fit."""
+"""SASRec and BERT4Rec as arrays, without PyTorch: its answers, and arrays that do not fit."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from tests.recommend.made import sequences
 ITEMS, WIDTH, LAYERS, DEPTH = 20, 8, 2, 5
 
 
-def made() -> Attention:
+def made(mask: bool = False) -> Attention:
     random = np.random.default_rng(4)
     shapes = {"qkv": (3 * WIDTH, WIDTH), "out": (WIDTH, WIDTH), "up": (4 * WIDTH, WIDTH), "down": (WIDTH, 4 * WIDTH)}
     weights = {"factors": random.normal(size=(ITEMS, WIDTH)), "places": random.normal(size=(DEPTH, WIDTH))}
@@ -25,11 +25,13 @@ def made() -> Attention:
     for name in ("norm1", "norm2"):
         weights |= {f"{name}_{part}": random.normal(size=(LAYERS, WIDTH)) for part in ("scale", "shift")}
     weights |= {f"norm_{part}": random.normal(size=WIDTH) for part in ("scale", "shift")}
+    weights |= {"mask": random.normal(size=WIDTH), "places": random.normal(size=(DEPTH + 1, WIDTH))} if mask else {}
     arrays = {name: array.astype(np.float32) for name, array in weights.items()} | {"heads": np.array([2])}
     return Attention(arrays, np.delete(random.permutation(ITEMS), 3).astype(np.int32))
 
 
-MODEL = made()
+MODEL, MASKED = made(), made(mask=True)
+BOTH = pytest.mark.parametrize("model", [MODEL, MASKED], ids=["sasrec", "bert4rec"])
 HISTORIES = st.lists(st.integers(-2, 25), max_size=12)
 
 
@@ -42,23 +44,31 @@ def test_an_answer_holds_the_best_known_to_the_fit_and_none_of_the_history(histo
     assert answer.because == [[] for _ in answer.items]
 
 
-def test_many_at_once_score_as_one_by_one():
+@BOTH
+def test_many_at_once_score_as_one_by_one(model):
     found = sequences(3, items=ITEMS).where(np.random.default_rng(1).random(len(sequences(3, items=ITEMS).items)) < 0.7)
     assert (found.lengths == 0).any()
     assert (found.lengths > DEPTH).any()
-    scores = MODEL.batch(found)
+    scores = model.batch(found)
     for user in range(len(found)):
-        assert scores[user] == pytest.approx(MODEL.scores(found[user]), rel=1e-3, abs=1e-4)
+        assert scores[user] == pytest.approx(model.scores(found[user]), rel=1e-3, abs=1e-4)
 
 
-def test_the_order_of_a_history_counts_and_what_is_older_than_the_depth_does_not():
-    assert MODEL.scores(np.array([1, 2])) != pytest.approx(MODEL.scores(np.array([2, 1])))
-    assert MODEL.scores(np.array([9, 1, 2, 4, 5, 6])) == pytest.approx(MODEL.scores(np.array([1, 2, 4, 5, 6])))
+@BOTH
+def test_the_order_of_a_history_counts_and_what_is_older_than_the_depth_does_not(model):
+    assert model.scores(np.array([1, 2])) != pytest.approx(model.scores(np.array([2, 1])))
+    assert model.scores(np.array([9, 1, 2, 4, 5, 6])) == pytest.approx(model.scores(np.array([1, 2, 4, 5, 6])))
 
 
-def test_stored_arrays_give_the_same_model():
-    again = load("attention", MODEL.arrays())
-    assert again.scores(np.array([1, 2])) == pytest.approx(MODEL.scores(np.array([1, 2])))
+@BOTH
+def test_stored_arrays_give_the_same_model(model):
+    again = load(model.algorithm, model.arrays())
+    assert again.scores(np.array([1, 2])) == pytest.approx(model.scores(np.array([1, 2])))
+
+
+def test_a_mask_that_does_not_fit_is_refused():
+    with pytest.raises(Corrupt, match=r"mask.npy \[3\] does not fit the width 8"):
+        load("masked_attention", MASKED.arrays() | {"mask": np.ones(3, dtype=np.float32)})
 
 
 @pytest.mark.parametrize(
