@@ -1,6 +1,6 @@
-"""Callers that ask the API without a pause from a process of their own, and count what went wrong.
+"""Callers that ask the API from a process of their own, with so many seconds between questions, and count faults.
 
-    python -m tests.cluster.load URL CALLERS [PATIENT]
+    python -m tests.cluster.load URL CALLERS PAUSE [PATIENT]
 
 Each request has a connection of its own, so that a rollout has nothing to hide behind. A PATIENT caller does what a
 client does whose connection broke: it asks again, up to 5 times. Ends with its standard input and prints
@@ -17,8 +17,8 @@ BODY = b'{"num_subscribers": 10000, "num_reviews": 310, "num_lectures": 42, "con
 
 
 class Callers:
-    def __init__(self, url: str, patient: bool):
-        place = urlsplit(url)
+    def __init__(self, url: str, pause: float, patient: bool):
+        place, self._pause = urlsplit(url), pause
         self._host, self._port, self._tries = place.hostname, place.port, 6 if patient else 1
         self._request = (
             f"POST /course_popularity HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Type: application/json\r\n"
@@ -53,10 +53,11 @@ class Callers:
                     await asyncio.sleep(0.2 * 2**attempt)
             else:
                 self.failed.append(f"{time.strftime('%H:%M:%S')} {said}")
+            await asyncio.sleep(self._pause)
 
 
-async def main(url: str, callers: int, patient: bool) -> None:
-    load, begin = Callers(url, patient), time.monotonic()
+async def main(url: str, callers: int, pause: float, patient: bool) -> None:
+    load, begin = Callers(url, pause, patient), time.monotonic()
     tasks = [asyncio.create_task(load.keep_asking()) for _ in range(callers)]
     await asyncio.to_thread(sys.stdin.read)
     load.stopped = True
@@ -66,4 +67,4 @@ async def main(url: str, callers: int, patient: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), "PATIENT" in sys.argv[3:]))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), "PATIENT" in sys.argv[4:]))

@@ -11,9 +11,10 @@ from tests.cluster.release import ROOT
 
 
 @contextmanager
-def asked(url: str, callers: int, *, patient: bool = False) -> Iterator[dict[str, Any]]:
-    """The dictionary is filled with what load.py counted when the block ends."""
-    command = [sys.executable, "-m", "tests.cluster.load", url, str(callers), *(["PATIENT"] if patient else [])]
+def asked(url: str, callers: int, *, pause: float = 0.0, patient: bool = False) -> Iterator[dict[str, Any]]:
+    """The dictionary is filled with what load.py counted when the block ends; `pause` in seconds, of each caller."""
+    command = [sys.executable, "-m", "tests.cluster.load", url, str(callers), str(pause)]
+    command += ["PATIENT"] if patient else []
     counted: dict[str, Any] = {}
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
