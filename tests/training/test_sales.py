@@ -112,6 +112,8 @@ def test_the_lake_keeps_the_same_sums(summed, spark):
     brands = spark.table("iceberg.millrace.test_by_brand_daily").toArrow().to_pylist()
     assert {row["value"] for row in brands} == {line["brand"] for line in lines}
     assert min(row["lowest"] for row in brands) == Decimal(min(map(cents, lines))) / 100
+    written = {row["tableName"] for row in spark.sql("SHOW TABLES IN iceberg.millrace LIKE 'test_*'").collect()}
+    assert written >= {name.replace("millrace.shop", "test") for name in sales.kept_tables(SHOP)}
 
 
 def test_arrays_that_do_not_fit_together_are_refused(summed):

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from millrace.errors import MillraceError
 from millrace.lake import CATALOG, assignments_name, table_name
+from millrace.training import sales
 from millrace.workloads import workload
 from millrace.workloads.base import Workload
 
@@ -32,7 +33,8 @@ def maintain(spark: SparkSession, found: Workload, keep_days: float) -> list[dic
     """
     before = (datetime.now(UTC) - timedelta(days=keep_days)).strftime("%Y-%m-%d %H:%M:%S.%f")
     results = []
-    for name in (table_name(found.name), assignments_name(found.name)):
+    kept = [name for name in sales.kept_tables(found) if spark.catalog.tableExists(f"{CATALOG}.{name}")]
+    for name in (table_name(found.name), assignments_name(found.name), *kept):
         rewritten = spark.sql(
             f"CALL {CATALOG}.system.rewrite_data_files(table => '{name}', "
             "options => map('min-input-files', '2', 'partial-progress.enabled', 'true'))"

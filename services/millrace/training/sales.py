@@ -74,6 +74,13 @@ def months(found: DataFrame) -> DataFrame:
     return found.where(F.col("day") != UNDATED).groupBy(month).agg(*sums(), buyers)
 
 
+def kept_tables(workload: Workload) -> list[str]:
+    """The names in the lake of what `keep` writes."""
+    names = ["sales_monthly", "sales_daily", "customers_daily"]
+    found = [[*names, *(f"by_{name}_daily" for name in model.by)] for model in workload.sales]
+    return [table_name(f"{workload.name}_{name}") for each in found for name in each]
+
+
 def keep(tables: dict[str, DataFrame], monthly: DataFrame, workload: str, version: str) -> None:
     """Write the tables `<workload>_sales_monthly` and `<workload>_<what>_daily`, each replaced as a whole.
 
