@@ -55,7 +55,7 @@ def test_for_every_record_of_the_training_set_the_api_answers_the_cluster_that_t
     champions_served({name: result["version"] for name, result in trained.items()})
     for name, result in trained.items():
         found = workload(result["workload"])
-        if found.model(result["model"]) in found.recommenders:
+        if found.model(result["model"]) not in found.clusterings:
             continue
         model = found.model(result["model"])
         fields = [feature.field for feature in model.features]
@@ -103,6 +103,21 @@ def test_every_accepted_event_takes_part_and_the_api_answers_what_training_gave(
         ]
         assert not set(expected.items.tolist()) & set(history.tolist())
         assert answer["version"] == result["version"]
+
+
+def test_the_api_answers_the_sales_of_the_lake(trained, spark):
+    result = trained["shop/sales"]
+    champions_served({"shop/sales": result["version"]})
+    rows = dataset.snapshot(spark, workload("shop"), result["snapshot_id"])
+    lines = rows.dropDuplicates(list(workload("shop").identity)).select("order_id", "price", "user_id").toArrow()
+    answer = httpx.get(f"http://127.0.0.1:{settings().api_port}/v1/shop/sales").raise_for_status().json()
+    assert answer["version"] == result["version"]
+    assert answer["total"]["items"] == result["rows"] == lines.num_rows
+    assert answer["total"]["orders"] == len(set(lines.column("order_id").to_pylist()))
+    assert answer["total"]["buyers"] == len({user for user in lines.column("user_id").to_pylist() if user})
+    assert answer["total"]["revenue"] == pytest.approx(sum(lines.column("price").to_pylist()), abs=0.01)
+    kept = spark.table("iceberg.millrace.shop_sales_daily").toArrow().column("revenue").to_pylist()
+    assert float(sum(kept)) == answer["total"]["revenue"]
 
 
 def test_a_second_version_is_judged_against_the_first_on_the_same_users(trained, spark):
