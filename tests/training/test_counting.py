@@ -75,8 +75,11 @@ def test_only_the_strongest_links_of_an_item_leave_spark(counted):
     told, sequences, memory = counted
     found = counting.knn(counting.pairs(sequences), len(told.item_ids), keep=3)
     assert np.diff(found.starts).max() <= 3
-    lowest = knn.fit(memory, keep=3)
-    assert np.allclose(found.weights, lowest.weights, rtol=1e-4)
+    expected = knn.fit(memory, keep=3)
+    assert (found.starts == expected.starts).all()
+    # Of links that are equal but for rounding another one may stay, so the weights of a row are compared.
+    for start, end in zip(found.starts, found.starts[1:], strict=False):
+        assert np.allclose(np.sort(found.weights[start:end]), np.sort(expected.weights[start:end]), rtol=1e-4)
 
 
 def test_popularity_is_that_of_memory(counted):
@@ -84,7 +87,7 @@ def test_popularity_is_that_of_memory(counted):
     since = told.newest - 30 * DAY
     lately, whole = counting.popularity(sequences, len(told.item_ids), since)
     assert (whole == counts(memory)).all()
-    assert (lately == counts(memory, 30 * DAY)).all()
+    assert (lately == counts(memory, 30 * DAY, told.newest)).all()
 
 
 def test_the_parts_of_a_split_follow_each_other(counted):
