@@ -144,6 +144,14 @@ def test_a_model_shows_its_centres_in_the_fields_own_units(api, workload, model)
             assert answer["cluster"] == one["cluster"]
 
 
+@pytest.mark.parametrize("full_name", [f"{w.name}/{m.name}" for w in workloads().values() for m in w.models])
+def test_every_champion_is_shown_in_full(api, full_name):
+    found = api.get(f"/v1/models/{full_name}").raise_for_status().json()
+    assert found["model"] == full_name
+    assert found["data"]["offsets"]
+    assert bool(found["clusters"]) == (found["algorithm"] == "kmeans")
+
+
 def test_an_unknown_model_is_answered_with_those_there_are(api):
     answer = api.get("/v1/models/courses/luck")
     assert answer.status_code == 404

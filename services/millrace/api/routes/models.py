@@ -10,7 +10,6 @@ from millrace.api.bodies import Body
 from millrace.api.champions import Champions
 from millrace.api.documented import Declared, body_schema, errors, json
 from millrace.api.fast import Answer
-from millrace.api.recommended import Recommended
 from millrace.api.routes.kept import many_of, one_of
 from millrace.api.served import Served
 from millrace.errors import NotFound
@@ -22,7 +21,7 @@ from millrace.workloads import workloads
 DETAIL = {"created_at", "algorithm", "parameters", "data", "schema_hash", "code_version", "features"}
 
 
-def summary(served: Served | Recommended, champion: Champion) -> dict[str, Any]:
+def summary(served: Any, champion: Champion) -> dict[str, Any]:
     manifest = served.manifest
     return {
         "model": manifest.full_name,
@@ -32,11 +31,11 @@ def summary(served: Served | Recommended, champion: Champion) -> dict[str, Any]:
     }
 
 
-def detail(served: Served | Recommended, champion: Champion) -> dict[str, Any]:
+def detail(served: Any, champion: Champion) -> dict[str, Any]:
     """A champion for people: its manifest and its centres in the fields' own units."""
     found = served.manifest.model_dump(mode="json", include=DETAIL)
     head = {**summary(served, champion), "previous": champion.previous, **found}
-    if isinstance(served, Recommended):
+    if not isinstance(served, Served):
         return head | {"clusters": []}
     kmeans = served.kmeans
     raw = kmeans.centres * kmeans.scale + kmeans.mean
