@@ -41,18 +41,23 @@ class Events:
         return "time" if self.points else "leave-one-out"
 
 
+def once(rows: DataFrame, workload: Workload, *said: str) -> DataFrame:
+    """Each event once: its identity, `arrival` (where it came first), and what it said there in the fields `said`."""
+    arrival = F.struct(*ARRIVAL)
+    first = [F.min_by(field, arrival).alias(field) for field in said if field not in workload.identity]
+    return rows.groupBy(*workload.identity).agg(F.min(arrival).alias("arrival"), *first)
+
+
 def events(spark: SparkSession, rows: DataFrame, workload: Workload, model: RecommenderModel) -> Events:
     """Each event once, where it came first, in the order of its user.
 
     An event without a time stands behind the one that came before it from the same user. Where the user is unknown,
     the events of a session belong together. Raises BadInput where there is nothing to learn from.
     """
-    arrival = F.struct(*ARRIVAL)
-    once = rows.groupBy(*workload.identity).agg(F.min(arrival).alias("arrival"))
     user = F.col(model.user)
     if model.session:
         user = F.coalesce(user, F.concat(F.lit(ANONYMOUS), F.col(model.session)))
-    plain = once.select(
+    plain = once(rows, workload).select(
         user.alias("user"),
         F.col(model.user).isNotNull().alias("known"),
         F.col(model.item).alias("item_id"),

@@ -9,8 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from millrace.lake import CATALOG, table_name
-from millrace.records.contract import schema_hash
-from millrace.registry.manifest import DataSpec, Draft, Manifest
+from millrace.registry.manifest import Manifest
 from millrace.settings import settings
 from millrace.training import choosing, events, offsets
 from millrace.training.counting import DAY
@@ -88,14 +87,10 @@ def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.R
     fitted = fit(full, recipe)
     arrays = fitted.arrays() | {"popular": full.popular} | histories(full.sequences) | named(training, found, model)
     kept = rows.count()
-    draft = Draft(
-        workload=workload.name,
-        model=model.name,
-        algorithm=fitted.algorithm,
-        features=[],
-        names={},
-        schema_hash=schema_hash(workload.record),
-        parameters={
+    draft = training.draft(
+        model.name,
+        fitted.algorithm,
+        {
             "recipe": recipe,
             "protocol": found.protocol,
             "compared": table,
@@ -104,21 +99,13 @@ def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.R
             "half_life_days": model.half_life,
             "users_asked": {"validation": len(asked.validation), "test": len(asked.test)},
             "gate": verdict.sentence,
-            "offset_gaps": training.audit.gaps[:100],
         },
-        metrics={"ndcg@10": ours["ndcg@10"], "hr@10": ours["hr@10"], "mrr": ours["mrr"], "validation_ndcg@10": reached},
-        data=DataSpec(
-            table=table_name(workload.name),
-            snapshot_id=training.snapshot_id,
-            window=window,
-            rows=kept,
-            fitted=kept,
-            held_out=0,
-            without_features=0,
-            repeated=found.repeated if kept == found.kept else 0,
-            offsets=bounds,
-        ),
-        code_version=training.code_version,
+        {"ndcg@10": ours["ndcg@10"], "hr@10": ours["hr@10"], "mrr": ours["mrr"], "validation_ndcg@10": reached},
+        window=window,
+        offsets=bounds,
+        rows=kept,
+        fitted=kept,
+        repeated=found.repeated if kept == found.kept else 0,
     )
     full.sequences.unpersist()
     manifest = training.registry.publish(draft, arrays)

@@ -14,11 +14,9 @@ from pyspark.sql import functions as F
 from millrace.analytics.sales import ALGORITHM, SUMS, UNDATED
 from millrace.errors import BadInput
 from millrace.lake import CATALOG, table_name
-from millrace.records.contract import schema_hash
-from millrace.registry.manifest import DataSpec, Draft
 from millrace.training import offsets
 from millrace.training.dataset import within
-from millrace.training.events import ARRIVAL, texts
+from millrace.training.events import once, texts
 from millrace.workloads.base import SalesModel, Workload
 
 MICROS = 86_400_000_000
@@ -29,24 +27,23 @@ def lines(rows: DataFrame, workload: Workload, model: SalesModel) -> DataFrame:
 
     A day is a whole number since 1970 in UTC, that of the order's first line with a time, else UNDATED.
     """
-    said = dict.fromkeys([*model.by.values(), *model.labels])
-    first = [
-        F.min_by(field, F.struct(*ARRIVAL)).alias(f"said_{field}") for field in said if field not in workload.identity
-    ]
-    once = rows.groupBy(*workload.identity).agg(F.min(F.struct(*ARRIVAL)).alias("arrival"), *first)
-    named = {field: F.col(field if field in workload.identity else f"said_{field}") for field in said}
     began = F.min(model.time).over(Window.partitionBy(model.order))
     days = F.floor(F.unix_micros(began) / MICROS).cast("int")
-    return once.select(
-        F.coalesce(days, F.lit(UNDATED)).alias("day"),
-        F.col(model.order).alias("order_id"),
-        F.col(model.customer).alias("customer"),
-        F.col(model.item).alias("item"),
-        F.round(F.col(model.price) * 100).cast("long").alias("hundredths"),
-        "arrival",
-        *(F.coalesce(named[field], F.lit("")).alias(name) for name, field in model.by.items()),
-        *(F.coalesce(named[field], F.lit("")).alias(f"label_{field}") for field in model.labels),
-    ).cache()
+    said = dict.fromkeys([*model.by.values(), *model.labels])
+    return (
+        once(rows, workload, *said)
+        .select(
+            F.coalesce(days, F.lit(UNDATED)).alias("day"),
+            F.col(model.order).alias("order_id"),
+            F.col(model.customer).alias("customer"),
+            F.col(model.item).alias("item"),
+            F.round(F.col(model.price) * 100).cast("long").alias("hundredths"),
+            "arrival",
+            *(F.coalesce(field, F.lit("")).alias(name) for name, field in model.by.items()),
+            *(F.coalesce(field, F.lit("")).alias(f"label_{field}") for field in model.labels),
+        )
+        .cache()
+    )
 
 
 def sums() -> list[Column]:
@@ -144,27 +141,17 @@ def train(training: Any, model: SalesModel, window: str, bounds: offsets.Ranges)
     tables = summed(found, model)
     champion = training.registry.champion(workload.name, model.name)
     whole = tables["sales"].agg(*(F.sum(name).alias(name) for name in SUMS)).first()
-    draft = Draft(
-        workload=workload.name,
-        model=model.name,
-        algorithm=ALGORITHM,
-        features=[],
-        names={},
-        schema_hash=schema_hash(workload.record),
-        parameters={"by": dict(model.by), "gate": (sentence := "passed: sums, nothing is guessed")},
-        metrics={"revenue": whole["revenue"] / 100, "orders": whole["orders"], "items": whole["items"]},
-        data=DataSpec(
-            table=table_name(workload.name),
-            snapshot_id=training.snapshot_id,
-            window=window,
-            rows=kept,
-            fitted=kept,
-            held_out=0,
-            without_features=0,
-            repeated=total - kept,
-            offsets=bounds,
-        ),
-        code_version=training.code_version,
+    sentence, revenue = "passed: sums, nothing is guessed", whole["revenue"] / 100
+    draft = training.draft(
+        model.name,
+        ALGORITHM,
+        {"by": dict(model.by), "gate": sentence},
+        {"revenue": revenue, "orders": whole["orders"], "items": whole["items"]},
+        window=window,
+        offsets=bounds,
+        rows=kept,
+        fitted=kept,
+        repeated=total - kept,
     )
     manifest = training.registry.publish(draft, arrays(tables, found, model))
     if window == "all":
@@ -172,16 +159,14 @@ def train(training: Any, model: SalesModel, window: str, bounds: offsets.Ranges)
     promoted, reason = training.promote(model.name, manifest.version, champion, True, sentence)
     for frame in (*tables.values(), found):
         frame.unpersist()
-    training.say(
-        f"{manifest.full_name} {window}: {whole['orders']} orders, revenue {whole['revenue'] / 100:.2f}, {reason}"
-    )
+    training.say(f"{manifest.full_name} {window}: {whole['orders']} orders, revenue {revenue:.2f}, {reason}")
     return {
         "workload": workload.name,
         "model": model.name,
         "window": window,
         "version": manifest.version,
         "orders": whole["orders"],
-        "revenue": whole["revenue"] / 100,
+        "revenue": revenue,
         "rows": kept,
         "snapshot_id": training.snapshot_id,
         "promoted": promoted,

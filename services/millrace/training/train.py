@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -126,39 +126,33 @@ class Training:
         verdict = gate.judge(fit.scorer, features, self.judged_on, before)
         sizes = {row.cluster: row["count"] for row in fit.assigned.groupBy("cluster").count().collect()}
         usable = sum(sizes.values())
-        draft = Draft(
-            workload=workload.name,
-            model=model.name,
-            algorithm="kmeans",
+        parameters = {
+            "k": fit.k,
+            "seed": model.seed,
+            "silhouette_by_k": {str(k): round(value, 6) for k, value in sorted(fit.silhouettes.items())},
+            "sizes": [sizes.get(number, 0) for number in range(fit.k)],
+            "gate": verdict.sentence,
+        }
+        metrics = {
+            "silhouette": fit.silhouettes[fit.k],
+            "held_out_silhouette": verdict.candidate,
+            "inertia_per_row": fit.inertia / fit.fitted,
+        }
+        draft = self.draft(
+            model.name,
+            "kmeans",
+            parameters,
+            metrics,
             features=features,
             names=model.names(fit.k),
-            schema_hash=schema_hash(workload.record),
-            parameters={
-                "k": fit.k,
-                "seed": model.seed,
-                "silhouette_by_k": {str(k): round(value, 6) for k, value in sorted(fit.silhouettes.items())},
-                "sizes": [sizes.get(number, 0) for number in range(fit.k)],
-                "gate": verdict.sentence,
-                "offset_gaps": self.audit.gaps[:100],
-            },
-            metrics={
-                "silhouette": fit.silhouettes[fit.k],
-                "held_out_silhouette": verdict.candidate,
-                "inertia_per_row": fit.inertia / fit.fitted,
-            },
-            data=DataSpec(
-                table=table_name(workload.name),
-                snapshot_id=self.snapshot_id,
-                window=window,
-                rows=found.kept,
-                fitted=fit.fitted,
-                held_out=usable - fit.fitted,
-                without_features=found.kept - usable,
-                repeated=found.repeated,
-                superseded=found.superseded,
-                offsets=bounds,
-            ),
-            code_version=self.code_version,
+            window=window,
+            offsets=bounds,
+            rows=found.kept,
+            fitted=fit.fitted,
+            held_out=usable - fit.fitted,
+            without_features=found.kept - usable,
+            repeated=found.repeated,
+            superseded=found.superseded,
         )
         manifest = self.registry.publish(draft, fit.scorer.arrays())
         self._keep_assignments(fit.assigned, model.name, manifest.version)
@@ -180,6 +174,39 @@ class Training:
             "gate": reason,
             "seconds": seconds,
         }
+
+    def draft(
+        self,
+        model: str,
+        algorithm: str,
+        parameters: dict[str, Any],
+        metrics: dict[str, float],
+        *,
+        features: Sequence[FeatureSpec] = (),
+        names: dict[str, list[str]] | None = None,
+        held_out: int = 0,
+        without_features: int = 0,
+        **data: Any,
+    ) -> Draft:
+        """What every version says alike: contract, snapshot, code, gaps; `data` are the other fields of DataSpec."""
+        return Draft(
+            workload=self.workload.name,
+            model=model,
+            algorithm=algorithm,
+            features=list(features),
+            names=names or {},
+            schema_hash=schema_hash(self.workload.record),
+            parameters=parameters | {"offset_gaps": self.audit.gaps[:100]},
+            metrics=metrics,
+            data=DataSpec(
+                table=table_name(self.workload.name),
+                snapshot_id=self.snapshot_id,
+                held_out=held_out,
+                without_features=without_features,
+                **data,
+            ),
+            code_version=self.code_version,
+        )
 
     def promote(
         self, model: str, version: str, champion: Champion | None, passed: bool, sentence: str
