@@ -78,16 +78,21 @@ class Sales:
 
     def months(self, days: Days) -> list[dict[str, Any]]:
         """Revenue, orders, items and buyers (distinct known customers) of each month that has orders, in order."""
-        part = days.slice(self.arrays["day"])
-        part = slice(max(part.start, int(np.searchsorted(self.arrays["day"], UNDATED, "right"))), part.stop)
-        months = month_of(self.arrays["day"][part])
-        buyers = self._buyers(days)
-        found = []
-        for month in np.unique(months):
-            here = months == month
-            sums = {name: int(self.arrays[f"day_{name}"][part][here].sum()) for name in SUMS}
-            found.append({"month": str(month), **told(sums), "buyers": buyers.get(str(month), 0)})
-        return found
+        part, buyers = days.slice(self.arrays["day"]), self._buyers(days)
+        start = max(part.start, self._dated())
+        months = month_of(self.arrays["day"][start : part.stop])
+        return [
+            {"month": str(month), **told(self._sums(start + np.flatnonzero(months == month)))}
+            | {"buyers": buyers.get(str(month), 0)}
+            for month in np.unique(months)
+        ]
+
+    def _dated(self) -> int:
+        """The row of `day` with which orders with a time begin."""
+        return int(np.searchsorted(self.arrays["day"], UNDATED, "right"))
+
+    def _sums(self, rows: slice | np.ndarray) -> dict[str, int]:
+        return {name: int(self.arrays[f"day_{name}"][rows].sum()) for name in SUMS}
 
     def _buyers(self, days: Days) -> dict[str, int]:
         part = days.slice(self.arrays["customer_day"])
@@ -98,15 +103,13 @@ class Sales:
 
     def total(self, days: Days) -> dict[str, Any]:
         """The same of the whole range; without limits, orders without a time are in it."""
-        part = days.slice(self.arrays["day"])
-        sums = {name: int(self.arrays[f"day_{name}"][part].sum()) for name in SUMS}
+        sums = self._sums(days.slice(self.arrays["day"]))
         customers = self.arrays["customer"][days.slice(self.arrays["customer_day"])]
         return {**told(sums), "buyers": len(np.unique(customers))}
 
     def undated(self) -> dict[str, Any]:
         """The orders without a time."""
-        end = int(np.searchsorted(self.arrays["day"], UNDATED, "right"))
-        return told({name: int(self.arrays[f"day_{name}"][:end].sum()) for name in SUMS})
+        return told(self._sums(slice(self._dated())))
 
     def customers(self, days: Days, n: int) -> list[dict[str, Any]]:
         """The n customers who spent most; of equal ones the first by id."""

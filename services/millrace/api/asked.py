@@ -1,4 +1,4 @@
-"""What a request may ask a recommender: parameters of a path and bodies, read with their limits."""
+"""What a request may ask of recommenders and sales: parameters and bodies, read with their limits."""
 
 import re
 from collections.abc import Sequence
@@ -36,6 +36,10 @@ class Wanted(BaseModel):
     keep_known: bool = Field(False, description="Whether items of the history may be answered too.")
 
 
+def unusable(name: str, value: Any, allowed: str) -> BadInput:
+    return BadInput(f"{name}: {shown(value)} is not usable; allowed: {allowed}.", field=name, allowed=allowed)
+
+
 def number(request: Request, name: str, default: int, most: int) -> int:
     """A whole number of the query. Raises BadInput that names it and its limits."""
     given = request.query_params.get(name)
@@ -46,17 +50,14 @@ def number(request: Request, name: str, default: int, most: int) -> int:
 
 def whole(value: Any, name: str, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        allowed = f"a whole number from 1 to {most}"
-        raise BadInput(f"{name}: {shown(value)} is not usable; allowed: {allowed}.", field=name, allowed=allowed)
+        raise unusable(name, value, f"a whole number from 1 to {most}")
     return value
 
 
 def flag(request: Request, name: str) -> bool:
     given = request.query_params.get(name, "false")
     if given.lower() not in FLAGS:
-        raise BadInput(
-            f"{name}: {shown(given)} is not usable; allowed: true, false.", field=name, allowed="true, false"
-        )
+        raise unusable(name, given, "true, false")
     return FLAGS[given.lower()]
 
 
@@ -64,8 +65,7 @@ def choice(request: Request, name: str, allowed: Sequence[str]) -> str:
     """One of several words of the query, the first where none is given."""
     given = request.query_params.get(name, allowed[0])
     if given not in allowed:
-        words = ", ".join(allowed)
-        raise BadInput(f"{name}: {shown(given)} is not usable; allowed: {words}.", field=name, allowed=words)
+        raise unusable(name, given, ", ".join(allowed))
     return given
 
 
@@ -87,10 +87,7 @@ def day(request: Request, name: str) -> date | None:
             raise ValueError
         return date.fromisoformat(given)
     except ValueError:
-        allowed = "a date such as 2020-04-24"
-        raise BadInput(
-            f"{name}: {shown(given)} is not usable; allowed: {allowed}.", field=name, allowed=allowed
-        ) from None
+        raise unusable(name, given, "a date such as 2020-04-24") from None
 
 
 def identifier(request: Request, name: str) -> str:
@@ -101,8 +98,7 @@ def identifier(request: Request, name: str) -> str:
 def text(value: Any, name: str) -> str:
     value = str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**50 else value
     if not isinstance(value, str) or not 1 <= len(value) <= ID_LIMIT:
-        allowed = f"an id of 1 to {ID_LIMIT} characters"
-        raise BadInput(f"{name}: {shown(value)} is not usable; allowed: {allowed}.", field=name, allowed=allowed)
+        raise unusable(name, value, f"an id of 1 to {ID_LIMIT} characters")
     return value
 
 
@@ -111,25 +107,21 @@ def body(content: bytes, default: int) -> Wanted:
     given = parse(content)
     fields = ", ".join(Wanted.model_fields)
     if not isinstance(given, dict) or set(given) - set(Wanted.model_fields):
-        allowed = f"a JSON object with {fields}"
-        raise BadInput(f"body: {shown(given)} is not usable; allowed: {allowed}.", field="body", allowed=allowed)
+        raise unusable("body", given, f"a JSON object with {fields}")
     if (given.get("history") is None) == (given.get("users") is None):
         allowed = "either history or users"
         raise BadInput(f"body: has both or neither; allowed: {allowed}.", field="body", allowed=allowed)
     name, limit = ("users", USERS) if given.get("history") is None else ("history", HISTORY)
     ids = given[name]
     if not isinstance(ids, list):
-        raise BadInput(
-            f"{name}: {shown(ids)} is not usable; allowed: a list of ids.", field=name, allowed="a list of ids"
-        )
+        raise unusable(name, ids, "a list of ids")
     if len(ids) > limit:
         allowed = f"{limit} ids"
         raise TooLarge(f"{name}: {len(ids)} ids are too many; allowed: {allowed}.", field=name, allowed=allowed)
     n = given.get("n")
     keep = given.get("keep_known", False)
     if not isinstance(keep, bool):
-        sentence = f"keep_known: {shown(keep)} is not usable; allowed: true, false."
-        raise BadInput(sentence, field="keep_known", allowed="true, false")
+        raise unusable("keep_known", keep, "true, false")
     found = {name: [text(one, f"{name}[{place}]") for place, one in enumerate(ids)]}
     return Wanted.model_construct(
         **({"history": None, "users": None} | found), n=default if n is None else whole(n, "n", MOST), keep_known=keep

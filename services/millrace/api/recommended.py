@@ -67,10 +67,7 @@ class Recommended:
             {**self.named(item), "score": score, "because": [self.named(one) for one in reasons]}
             for item, score, reasons in zip(answer.items.tolist(), answer.scores.tolist(), answer.because, strict=True)
         ]
-        return {"items": items, "fallback": None, **self.said()}
-
-    def said(self) -> dict[str, str]:
-        return {"model": self.manifest.full_name, "version": self.manifest.version}
+        return {"items": items, "fallback": None, **self.manifest.said}
 
     def named(self, item: int) -> dict[str, str]:
         return {"id": self.arrays["item_ids"][item].decode(), "name": self.arrays["item_names"][item].decode()}

@@ -34,7 +34,7 @@ class Served:
         labels = [{column: names[i] for column, names in manifest.names.items()} for i in range(k)]
         # An answer is `head of its cluster` distance `tail`: only the distance differs from row to row.
         heads = [orjson.dumps({"cluster": i, **label})[:-1] + b',"distance":' for i, label in enumerate(labels)]
-        tail = b"," + orjson.dumps({"model": manifest.full_name, "version": manifest.version})[1:]
+        tail = b"," + orjson.dumps(manifest.said)[1:]
         made = {"kmeans": scorer(self.arrays), "features": features, "labels": labels, "_heads": heads, "_tail": tail}
         for name, value in made.items():
             object.__setattr__(self, name, value)

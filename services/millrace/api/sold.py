@@ -18,6 +18,3 @@ class Sold:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sales", Sales(self.arrays))
-
-    def said(self) -> dict[str, str]:
-        return {"model": self.manifest.full_name, "version": self.manifest.version}

@@ -170,7 +170,8 @@ def ask(workload: Workload, file: Path) -> list[dict[str, Any]]:
         return []
     answers = []
     paths = [f"recommendations/{first.values[one.user] or 'nobody'}" for one in workload.recommenders]
-    for path in [f"/v1/{workload.name}/{path}" for path in (*paths, *("sales" for _ in workload.sales))]:
+    for path in paths + ["sales" for _ in workload.sales]:
+        path = f"/v1/{workload.name}/{path}"
         response = httpx.get(f"{api()}{path}", headers=key(), timeout=10)
         response.raise_for_status()
         answers.append({"path": path, "question": None, "answer": response.json()})

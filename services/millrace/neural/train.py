@@ -106,8 +106,8 @@ def _train(rank: int, plan: Plan, sequences: Sequences, validation: Fold | None,
             losses.append(loss.item())
         if epoch % plan.every and epoch < plan.epochs:
             continue
-        model = network.model(popular)
-        reached, used = _judged(rank, model, validation), time.process_time() - began
+        model = None if rank else network.model(popular)
+        reached, used = _judged(model, validation), time.process_time() - began
         # One decision for all: a process that stopped alone would leave the others waiting.
         shown = torch.tensor([reached if rank == 0 else 0.0, used], dtype=torch.float64)
         distributed.all_reduce(shown)
@@ -115,15 +115,16 @@ def _train(rank: int, plan: Plan, sequences: Sequences, validation: Fold | None,
             say(f"epoch {epoch}: loss {np.mean(losses):.4f}, {shown[0]:.4f} on the validation, {shown[1]:.0f} CPU s")
         if float(shown[0]) > best or validation is None:
             best, found_at = float(shown[0]), epoch
-            if rank == 0:
+            if model:
                 _save(folder, model, epoch)
         if float(shown[1]) > plan.seconds or epoch - found_at >= plan.patience:
             break
     distributed.barrier()
 
 
-def _judged(rank: int, model: Recommender, validation: Fold | None) -> float:
-    if rank or validation is None:
+def _judged(model: Recommender | None, validation: Fold | None) -> float:
+    """NDCG@10; 0 in the processes that only train, which have no model."""
+    if model is None or validation is None:
         return 0.0
     found = ranks(model, validation)
     return float(per_user(found.greater, found.tied)[:, 1].mean())

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.recommend.answer import Answer, best, cleaned, heaviest
+from millrace.recommend.answer import Answer, cleaned, heaviest, ranked, unseen
 from millrace.recommend.counts import seen
 from millrace.recommend.links import by_age
 from millrace.recommend.popularity import fill_order
@@ -45,10 +45,7 @@ class Als:
 
     @cached_property
     def _unknown(self) -> np.ndarray:
-        """Items that no fit has seen: their factors are noise of the start."""
-        known = np.zeros(self.items, dtype=bool)
-        known[self.popular] = True
-        return np.flatnonzero(~known)
+        return unseen(self.popular, self.items)
 
     def _solved(self, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(recent, f): what each of the newest items adds to the user's factors; and those items."""
@@ -76,10 +73,7 @@ class Als:
         known = cleaned(history, self.items)
         parts, recent = self._solved(known)
         scores = self._scored(parts.sum(axis=0))
-        if not keep_known:
-            scores[known] = -np.inf
-        n = min(n, int(np.count_nonzero(scores > -np.inf)))
-        chosen = best(scores, np.arange(self.items), n)
+        chosen = ranked(scores, known[:0] if keep_known else known, n)
         reasons = heaviest(self.factors[chosen] @ parts.T, recent) if because else []
         return Answer(chosen, scores[chosen].astype(np.float64), reasons)
 

@@ -75,6 +75,17 @@ def best(scores: np.ndarray, candidates: np.ndarray, n: int) -> np.ndarray:
     return candidates[np.argsort(-values, kind="stable")[:n]]
 
 
+def unseen(popular: np.ndarray, items: int) -> np.ndarray:
+    """The items that no fit has seen: whatever a model computes for them is noise of its start."""
+    return np.setdiff1d(np.arange(items), popular)
+
+
+def ranked(scores: np.ndarray, left_out: np.ndarray, n: int) -> np.ndarray:
+    """The at most n best by (items,) scores, which are changed; what is -inf or among `left_out` is no answer."""
+    scores[left_out] = -np.inf
+    return best(scores, np.arange(len(scores)), min(n, int(np.count_nonzero(scores > -np.inf))))
+
+
 def heaviest(shares: np.ndarray, history: np.ndarray) -> list[list[int]]:
     """For each row of (n, h) shares, the at most REASONS items of the (h,) history that gave most above 0."""
     order = np.argsort(-shares, axis=1, kind="stable")[:, :REASONS]

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from millrace.recommend.answer import Answer, best, cleaned
+from millrace.recommend.answer import Answer, cleaned, ranked, unseen
 from millrace.recommend.sequences import Sequences
 
 LAYER = (
@@ -57,7 +57,7 @@ class Attention:
 
     @cached_property
     def _unknown(self) -> np.ndarray:
-        return np.setdiff1d(np.arange(self.items), self.popular)
+        return unseen(self.popular, self.items)
 
     @cached_property
     def _prior(self) -> np.ndarray:
@@ -109,7 +109,5 @@ class Attention:
 
     def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:
         known, scores = cleaned(history, self.items), self.scores(history)
-        if not keep_known:
-            scores[known] = -np.inf
-        chosen = best(scores, np.arange(self.items), min(n, int(np.count_nonzero(scores > -np.inf))))
+        chosen = ranked(scores, known[:0] if keep_known else known, n)
         return Answer(chosen, scores[chosen].astype(np.float64), [[] for _ in chosen] if because else [])

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from millrace.recommend.answer import Answer, best, cleaned, heaviest
+from millrace.recommend.answer import Answer, cleaned, heaviest, ranked, unseen
 from millrace.recommend.sequences import Sequences
 
 NAMES = ("factors", "before", "bias", "by_age")
@@ -36,7 +36,7 @@ class Machine:
 
     @cached_property
     def _unknown(self) -> np.ndarray:
-        return np.setdiff1d(np.arange(self.items), self.popular)
+        return unseen(self.popular, self.items)
 
     def _parts(self, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(recent, d): what each of the newest items says; and those items, newest first."""
@@ -59,8 +59,6 @@ class Machine:
         known = cleaned(history, self.items)
         parts, recent = self._parts(known)
         scores = self._scored(parts.sum(axis=0))
-        if not keep_known:
-            scores[known] = -np.inf
-        chosen = best(scores, np.arange(self.items), min(n, int(np.count_nonzero(scores > -np.inf))))
+        chosen = ranked(scores, known[:0] if keep_known else known, n)
         reasons = heaviest(self.weights["factors"][chosen] @ parts.T, recent) if because else []
         return Answer(chosen, scores[chosen].astype(np.float64), reasons)

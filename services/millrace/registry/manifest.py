@@ -80,6 +80,11 @@ class Manifest(Draft):
     def full_name(self) -> str:
         return f"{self.workload}/{self.model}"
 
+    @property
+    def said(self) -> dict[str, str]:
+        """What every answer says of where it came from."""
+        return {"model": self.full_name, "version": self.version}
+
 
 def parse(content: bytes, where: str) -> Manifest:
     """The manifest in a file. Raises Corrupt that names the file and what is wrong with it."""

@@ -31,10 +31,11 @@ def numbered(sequences: DataFrame) -> DataFrame:
     return split.withColumn("number", (F.col("place").bitwiseAND(LOW) + first).cast("int")).drop("place", "partition")
 
 
-def als(
-    sequences: DataFrame, items: int, popular: np.ndarray, decay: Decay | None = None, seed: int = 0, power: float = 0.5
-) -> Als:
-    """Factors of the items; a user's events of one item add up their gains. Items without events have factors of 0."""
+def als(sequences: DataFrame, items: int, popular: np.ndarray, decay: Decay | None = None, seed: int = 0) -> Als:
+    """Factors of the items; a user's events of one item add up their gains. Items without events have factors of 0.
+
+    How a history decays is not chosen here: see Als.with_power.
+    """
     each = numbered(sequences).select("number", F.explode(F.arrays_zip("items", "since")).alias("e"))
     counts = each.groupBy("number", F.col("e.items").alias("item")).agg(
         F.sum(gain(decay, F.col("e.since"))).cast("float").alias("count")
@@ -56,4 +57,4 @@ def als(
     length = counts.groupBy("number").count().agg(F.avg("count")).first()[0] or 1.0
     exact = factors.astype(np.float64)
     gram = exact.T @ exact + PENALTY * length * np.eye(FACTORS)
-    return Als(factors, gram, by_age(power) * np.float32(ALPHA), popular)
+    return Als(factors, gram, by_age(0.5) * np.float32(ALPHA), popular)

@@ -112,7 +112,7 @@ class Family:
                 f"user_id: {shown(user)} has no history; allowed: {allowed}.", field="user_id", allowed=allowed
             )
         named = [served.named(item) for item in items[-n:].tolist()]
-        return self.said({"user_id": user, "items": named, "total": len(items), **served.said()})
+        return self.said({"user_id": user, "items": named, "total": len(items), **served.manifest.said})
 
     def declare(self, declared: Declared) -> None:
         base, tag = f"/v1/{self.workload.name}", self.workload.name

@@ -88,7 +88,7 @@ class Family:
         found = await run_in_threadpool(compute, served, days)
         self.answered.inc()
         limits = {"from": days.first and days.first.isoformat(), "to": days.last and days.last.isoformat()}
-        return json({**found, **limits, **served.said()})
+        return json({**found, **limits, **served.manifest.said})
 
     async def trend(self, request: Request) -> Response:
         def compute(served: Sold, days: Days) -> dict[str, Any]:
