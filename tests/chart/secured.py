@@ -6,6 +6,7 @@ since rights do not depend on it.
 
 import base64
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -70,9 +71,16 @@ class Secured:
         self._start(self._worker())
 
     def down(self) -> None:
+        """SIGTERM, and SIGKILL for a part that takes too long; its threads are in its log then."""
         for process in reversed(self.running):
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGQUIT)  # a JVM prints its threads
+                time.sleep(1)
+                process.kill()
+                process.wait()
 
     def run(self, user: str, *arguments: str) -> str:
         """What a Python process prints as that user. Raises AssertionError with what it said when it fails."""
