@@ -8,6 +8,8 @@ from millrace.recommend.linked import Linked
 from millrace.recommend.popularity import fill_order
 from millrace.recommend.sequences import Sequences
 
+SHARES = {"knn": 6.4, "markov": 11.4, "ease": 8.9, "ridge": 14.8}
+
 
 def ours(items: int) -> dict[str, Callable[[Sequences], Any]]:
     """What is fitted of ours for so many items."""
@@ -16,7 +18,7 @@ def ours(items: int) -> dict[str, Callable[[Sequences], Any]]:
         layers |= {"ease": lambda s: linear.ease(s, penalty=100.0), "ridge": lambda s: linear.ridge(s, penalty=60.0)}
 
     def mixed(s: Sequences) -> Linked:
-        return blend.blended([fit(s) for fit in layers.values()], [6.4, 11.4, 8.9, 14.8], 1.0, fill_order(s))
+        return blend.blended([fit(s) for fit in layers.values()], [SHARES[name] for name in layers], 1.0, fill_order(s))
 
     single = {name: lambda s, fit=fit: Linked(fit(s), fill_order(s)) for name, fit in layers.items()}
     return single | {"als": lambda s: als.fit(s, power=1.0), "blend": mixed}

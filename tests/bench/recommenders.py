@@ -88,12 +88,7 @@ def quality(model: Any, fold: Fold) -> tuple[float, float]:
 def lines(items: int, found: list[Found]) -> Iterator[Line]:
     """Each of ours beside the peer of its kind, for the table of `make bench`."""
     by_name = {one.name: one for one in found}
-    for name, peer in {
-        "knn": "implicit BM25",
-        "als": "implicit ALS",
-        "ease": "Cornac EASE",
-        "blend": "implicit ALS",
-    }.items():
+    for name, peer in BESIDE.items():
         if name not in by_name or peer not in by_name:
             continue
         own, other = by_name[name], by_name[peer]

@@ -17,7 +17,8 @@ KINDS = {
 }
 FIRST, DAYS = datetime(2020, 1, 5, tzinfo=UTC), 320
 PER_KIND = 30
-BUYS = 5  # purchases of a known customer, on average
+BUYS = 5  # lines of a known customer, on average
+LINES = 1.4  # of an order, on average
 
 
 def product(kind: int, place: int) -> Row:
@@ -35,29 +36,40 @@ def product(kind: int, place: int) -> Row:
 def generate(random: Random, rows: int) -> Iterator[Row]:
     """`rows` rows: one in six short and shifted, one in a hundred of 1970, some repeated, some broken.
 
-    Half of the purchases have no customer. A customer walks from product to product within a kind, and now and then
+    Half of the orders have no customer. A customer walks from product to product within a kind, and now and then
     on to the next kind: what was bought last says most about what is bought next.
     """
     users = max(1, rows // (2 * BUYS))
     places: dict[int, tuple[int, int]] = {}
+    order: Row = {}
+    buyer = 0
     previous: Row | None = None
     for number in range(rows):
-        user = random.randrange(users) if random.random() < 0.5 else None
-        kind, place = places.get(user, (random.randrange(len(KINDS)), int(PER_KIND * random.random() ** 2)))
+        if not order or random.random() < 1 / LINES:
+            # A customer from 0, or an order that nobody signed in for, below 0.
+            places.pop(min(buyer, -1), None)
+            buyer = random.randrange(users) if random.random() < 0.5 else -1 - number
+            order = opened(random, number, rows)
+        kind, place = places.get(buyer, (random.randrange(len(KINDS)), int(PER_KIND * random.random() ** 2)))
         if random.random() < 0.2:
             kind, place = (kind + 1) % len(KINDS), int(PER_KIND * random.random() ** 2)
-        if user is not None:
-            places[user] = (kind, (place + random.choice((1, 1, 1, 2, 3))) % PER_KIND)
-        # Of a few days in no order, as exports of several tills are.
-        moment = FIRST + timedelta(days=DAYS * number / rows + random.random() * 3, seconds=random.randrange(60))
-        row = {
-            "event_time": moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            "order_id": str(2294359932054536986 + number * 1000 + random.randrange(1000)),
-            **product(kind, place),
-            "user_id": "" if user is None else str(1515915625440000000 + user),
-        }
-        previous = row = dirty(random, row, previous)
+        places[buyer] = (kind, (place + random.choice((1, 1, 1, 2, 3))) % PER_KIND)
+        previous = row = dirty(random, {**order, **product(kind, place), "user_id": customer(buyer)}, previous)
         yield row
+
+
+def opened(random: Random, number: int, rows: int) -> Row:
+    """The fields that all lines of an order share."""
+    # Of a few days in no order, as exports of several tills are.
+    moment = FIRST + timedelta(days=DAYS * number / rows + random.random() * 3, seconds=random.randrange(60))
+    return {
+        "event_time": moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "order_id": str(2294359932054536986 + number * 1000 + random.randrange(1000)),
+    }
+
+
+def customer(buyer: int) -> str:
+    return "" if buyer < 0 else str(1515915625440000000 + buyer)
 
 
 def dirty(random: Random, row: Row, previous: Row | None) -> Row:
