@@ -1,7 +1,7 @@
-"""`python -m tests.bench.scaling [--millions 1 4 16] [--memory 2g]`: what Spark's counting costs as events grow.
+"""`python -m tests.bench.scaling [--millions 1 4 16 | --sequences FILE] [--memory 2g]`: what Spark's counting costs.
 
-Generated events stand in Parquet files, as those of the lake do. Spark's heap stays the same for every size, so that
-what does not fit is spilled to disk.
+Generated events, or those of a file, stand in Parquet files, as those of the lake do. Spark's heap stays the same for
+every size, so that what does not fit is spilled to disk. A small run comes first: no fit pays for Spark's start.
 """
 
 import argparse
@@ -11,13 +11,17 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from millrace.recommend import files
 from millrace.training import counting, events, sales, session
 from millrace.workloads import workload
 
@@ -61,6 +65,21 @@ def generated(spark: SparkSession, count: int, file: str) -> DataFrame:
     return spark.read.parquet(file)
 
 
+def read(spark: SparkSession, source: str, file: str) -> tuple[DataFrame, int]:
+    """Events of a file of sequences, and the number of its items; without times the places stand for them."""
+    found = files.read(source)
+    times = found.times if found.times is not None else -found.ages.astype(np.float64)
+    columns = {
+        "user": np.char.mod("%d", found.users),
+        "item": found.items,
+        "since": times,
+        "arrival": np.arange(len(found.items)),
+    }
+    pq.write_table(pa.table(columns), file, row_group_size=100_000)
+    rows = spark.read.parquet(file).withColumns({"known": F.lit(True), "part": F.lit(0)})
+    return rows.repartition(spark.sparkContext.defaultParallelism), found.item_count
+
+
 def order_lines(rows: DataFrame) -> DataFrame:
     """What millrace.training.sales.lines gives."""
     return rows.select(
@@ -75,7 +94,7 @@ def order_lines(rows: DataFrame) -> DataFrame:
     )
 
 
-def steps(rows: DataFrame) -> Iterator[tuple[str, Callable[[], Any]]]:
+def steps(rows: DataFrame, items: int) -> Iterator[tuple[str, Callable[[], Any]]]:
     held: dict[str, DataFrame] = {}
 
     def sequences() -> None:
@@ -83,13 +102,13 @@ def steps(rows: DataFrame) -> Iterator[tuple[str, Callable[[], Any]]]:
         held["sequences"].count()
 
     def knn() -> None:
-        pairs = counting.pairs(held["sequences"])
-        counting.knn(pairs, ITEMS)
+        pairs = counting.pairs(held["sequences"], items)
+        counting.knn(pairs, items)
         pairs.unpersist()
 
     def markov() -> None:
-        moves = counting.transitions(held["sequences"])
-        counting.markov(moves, ITEMS)
+        moves = counting.transitions(held["sequences"], items)
+        counting.markov(moves, items)
         moves.unpersist()
 
     def summed() -> None:
@@ -98,18 +117,18 @@ def steps(rows: DataFrame) -> Iterator[tuple[str, Callable[[], Any]]]:
             table.unpersist()
 
     yield "histories", sequences
-    yield "popularity", lambda: counting.popularity(held["sequences"], ITEMS, None)
+    yield "popularity", lambda: counting.popularity(held["sequences"], items, None)
     yield "markov", markov
     yield "knn", knn
     held["sequences"].unpersist()
-    yield "sales", summed
+    if "order_id" in rows.columns:
+        yield "sales", summed
 
 
-def measured(spark: SparkSession, millions: float, folder: str) -> dict[str, float]:
-    rows = generated(spark, int(millions * 1e6), f"{folder}/events-{millions:g}.parquet")
+def measured(rows: DataFrame, items: int) -> dict[str, float]:
     jvm = [one for one in psutil.Process().children(recursive=True) if "java" in one.name()]
     found: dict[str, float] = {}
-    for name, run in steps(rows):
+    for name, run in steps(rows, items):
         began, used = time.perf_counter(), processor(jvm)
         run()
         found[name], found[f"{name}, CPU"] = time.perf_counter() - began, processor(jvm) - used
@@ -125,24 +144,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.scaling", description=__doc__)
     parser.add_argument("--millions", nargs="+", type=float, default=[1, 4, 16])
     parser.add_argument("--memory", default="2g", help="Spark's heap, the same for every size")
+    parser.add_argument("--sequences", help="a file of sequences in place of generated events")
     given = parser.parse_args()
     say = Console(stderr=True).print
     with tempfile.TemporaryDirectory(prefix="millrace-scaling-") as folder:
         spark = started(folder, given.memory)
-        results = {}
-        for millions in given.millions:
-            results[millions] = measured(spark, millions, folder)
-            say(f"{millions:g} million events: {results[millions]}")
+        measured(generated(spark, 20_000, f"{folder}/first.parquet"), ITEMS)
+        results, items = {}, ITEMS
+        for millions in [] if given.sequences else given.millions:
+            count = int(millions * 1e6)
+            results[f"{millions:g} M"] = measured(generated(spark, count, f"{folder}/events-{count}.parquet"), ITEMS)
+            say(f"{millions:g} million events: {results[f'{millions:g} M']}")
+        if given.sequences:
+            rows, items = read(spark, given.sequences, f"{folder}/read.parquet")
+            results[f"{rows.count():,}"] = measured(rows, items)
         spark.stop()
-        title = f"seconds, CPU seconds in brackets; heap {given.memory}, {ITEMS:,} items, {EVENTS_A_USER} events a user"
+        title = f"seconds, CPU seconds in brackets; heap {given.memory}, {items:,} items"
         table = Table(box=box.SIMPLE, title=title, title_justify="left", title_style="")
         table.add_column("events")
         names = [name for name in next(iter(results.values())) if "," not in name]
         for name in names:
             table.add_column(name, justify="right")
-        for millions, one in results.items():
+        for events_, one in results.items():
             cells = [f"{one[n]:.1f} ({one[f'{n}, CPU']:.0f})" if f"{n}, CPU" in one else f"{one[n]:.1f}" for n in names]
-            table.add_row(f"{millions:g} M", *cells)
+            table.add_row(events_, *cells)
         Console(width=120).print(table)
 
 

@@ -56,24 +56,27 @@ def test_histories_are_in_order_of_time_and_every_accepted_event_takes_part(coun
 def test_neighbours_are_those_of_memory(counted):
     told, sequences, memory = counted
     size = len(told.item_ids)
-    pairs = counting.pairs(sequences)
+    pairs = counting.pairs(sequences, size)
     assert same(counting.knn(pairs, size), knn.fit(memory, alpha=1.0))
     assert same(counting.knn(pairs, size, 0.5), knn.fit(memory, alpha=0.5))
     assert same(linear.ease_of(counting.gram(pairs, size)), linear.ease(memory))
-    weighted = counting.pairs(sequences, decay(told))
+    weighted = counting.pairs(sequences, size, decay(told))
     assert same(counting.knn(weighted, size), timed.knn(memory, HALF_LIFE))
 
 
 def test_transitions_are_those_of_memory(counted):
     told, sequences, memory = counted
     size = len(told.item_ids)
-    assert same(counting.markov(counting.transitions(sequences), size), markov.fit(memory))
-    assert same(counting.markov(counting.transitions(sequences, decay(told)), size), timed.markov(memory, HALF_LIFE))
+    assert same(counting.markov(counting.transitions(sequences, size), size), markov.fit(memory))
+    assert same(
+        counting.markov(counting.transitions(sequences, size, decay(told)), size), timed.markov(memory, HALF_LIFE)
+    )
 
 
 def test_only_the_strongest_links_of_an_item_leave_spark(counted):
     told, sequences, memory = counted
-    found = counting.knn(counting.pairs(sequences), len(told.item_ids), keep=3)
+    size = len(told.item_ids)
+    found = counting.knn(counting.pairs(sequences, size), size, keep=3)
     assert np.diff(found.starts).max() <= 3
     expected = knn.fit(memory, keep=3)
     assert (found.starts == expected.starts).all()

@@ -65,7 +65,7 @@ def strongest(blocks, items: int, power: float = 1.0, keep: int | None = None) -
         stays = np.ones(len(rows), dtype=bool)
         for row in np.flatnonzero(counts > keep):  # a row at a time: far cheaper than sorting the block
             span = slice(ends[row] - counts[row], ends[row])
-            stays[span] = _among(values[span], columns[span], keep)
+            stays[span] = among(values[span], columns[span], keep)
         columns, values = columns[stays], values[stays]
         lengths.append(np.minimum(counts, keep))
         neighbours.append(columns.astype(np.int32))
@@ -78,7 +78,7 @@ def strongest(blocks, items: int, power: float = 1.0, keep: int | None = None) -
     )
 
 
-def _among(values: np.ndarray, columns: np.ndarray, keep: int) -> np.ndarray:
+def among(values: np.ndarray, columns: np.ndarray, keep: int) -> np.ndarray:
     """(n,) mask of the `keep` largest values, at most, of equal ones at the border those of the lower columns."""
     if keep <= 0:
         return np.zeros(len(values), dtype=bool)

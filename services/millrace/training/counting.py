@@ -1,17 +1,20 @@
 """Counting by Spark what millrace.recommend counts in memory: pairs of items, transitions, popularity.
 
-Cost of pairs: the sum over users of their squared number of items, each pair a row that is added up where it arises and
-shuffled once; of transitions: AHEAD rows an event. The driver gets the strongest links of each item and no more.
+Cost of pairs: the sum over users of their squared number of items; of transitions: AHEAD times the events. Both are
+added up where the events are (see millrace.training.sums); the driver gets the strongest links of each item, no more.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from millrace.recommend.links import Links, by_age, kept
+from millrace.recommend.links import Links
 from millrace.recommend.markov import AHEAD
+from millrace.training import sums
+from millrace.training.sums import Users
 
 DAY = 86_400.0
 K1, B = 1.2, 0.75
@@ -29,85 +32,92 @@ class Decay:
         age = F.greatest(F.lit(self.now) - F.coalesce(since, F.lit(self.oldest)), F.lit(0.0))
         return F.exp(-age * float(np.log(2) / self.half_life))
 
+    def gains(self, since: np.ndarray) -> np.ndarray:
+        """(n,) of (n,) seconds, NaN where a time is unknown."""
+        age = np.maximum(self.now - np.where(np.isnan(since), self.oldest, since), 0.0)
+        return np.exp(-age * float(np.log(2) / self.half_life))
+
 
 def gain(decay: Decay | None, since: Column) -> Column:
     return decay.of(since) if decay else F.lit(1.0)
 
 
-def pairs(sequences: DataFrame, decay: Decay | None = None) -> DataFrame:
-    """i, j >= i, `together`: gains multiplied and added up over the users of both; `weighted`: by BM25 too.
+def gains(decay: Decay | None, users: Users) -> np.ndarray:
+    return decay.gains(users.since) if decay else np.ones(len(users.items))
 
-    A user's item counts once, with the gain of its latest event. BM25 as in millrace.recommend.knn. Cached.
+
+def pairs(sequences: DataFrame, items: int, decay: Decay | None = None) -> DataFrame:
+    """Rows of `together`: gains multiplied and added up over the users of both items; `weighted`: by BM25 too. Cached.
+
+    A user's item counts once, with the gain of its latest event. BM25 as in millrace.recommend.knn.
     """
-    each = sequences.select("user", F.explode(F.arrays_zip("items", "since")).alias("e"))
-    best = each.groupBy("user", F.col("e.items").alias("item")).agg(F.max(gain(decay, F.col("e.since"))).alias("gain"))
-    baskets = best.groupBy("user").agg(F.sort_array(F.collect_list(F.struct("item", "gain"))).alias("basket")).cache()
-    size = F.size("basket")
-    mean = baskets.agg(F.avg(size)).first()[0] or 1.0
-    weight = (K1 + 1) / (1 + K1 * (1 - B + B * size / F.lit(float(mean))))
-    first = baskets.select((weight * weight).alias("square"), "basket", F.posexplode("basket").alias("place", "a"))
-    both = first.select("square", "a", F.explode(F.expr("slice(basket, place + 1, size(basket))")).alias("b"))
-    gains = F.col("a.gain") * F.col("b.gain")
-    found = both.groupBy(F.col("a.item").alias("i"), F.col("b.item").alias("j")).agg(
-        F.sum(gains).alias("together"), F.sum(gains * F.col("square")).alias("weighted")
-    )
-    found = found.cache()
-    found.count()
-    baskets.unpersist()
-    return found
+    mean = float(sequences.agg(F.avg(F.size(F.array_distinct("items")))).first()[0] or 1.0)
+
+    def count(users: Users) -> list[Any]:
+        from scipy import sparse
+
+        owners, gain_ = users.numbers, gains(decay, users)
+        order = np.lexsort((gain_, users.items, owners))
+        owners, own, best = owners[order], users.items[order], gain_[order]
+        last = np.append((np.diff(owners) != 0) | (np.diff(own) != 0), True)[: len(own)]
+        owners, own, best = owners[last], own[last], best[last]
+        shape = (len(users.starts) - 1, items)
+        taken = sparse.csr_matrix((best, (owners, own)), shape=shape)
+        sizes = np.diff(taken.indptr)
+        weight = (K1 + 1) / (1 + K1 * (1 - B + B * sizes / mean))
+        heavy = taken.multiply(weight[:, None]).tocsr()
+        return [(one.T.tocsr() @ one).tocsr() for one in (taken, heavy)]
+
+    return sums.summed(sequences, items, ("together", "weighted"), count)
 
 
 def gram(found: DataFrame, items: int) -> np.ndarray:
     """(items, items) float32, Fortran order: `together` of all pairs. For as many items as EASE takes."""
-    table = found.select("i", "j", "together").toArrow()
-    i, j, value = (table.column(name).to_numpy() for name in ("i", "j", "together"))
     dense = np.zeros((items, items), dtype=np.float32, order="F")
-    dense[i, j] = dense[j, i] = value
+    for batch in found.select("i", "j", "together").toArrow().to_batches():
+        for i, j, values in sums.each(batch):
+            dense[j, i] = values["together"]  # a column: the matrix is symmetric
     return dense
 
 
 def knn(found: DataFrame, items: int, alpha: float = 1.0, power: float = 1.0, keep: int | None = None) -> Links:
     """millrace.recommend.knn's links from `pairs`."""
-    own = found.where("i = j").select("i", F.sqrt("weighted").alias("norm"))
-    other = found.where("i != j")
-    scaled = (
-        other.join(F.broadcast(own.withColumnRenamed("norm", "norm_i")), "i")
-        .join(F.broadcast(own.select(F.col("i").alias("j"), F.col("norm").alias("norm_j"))), "j")
-        .select("i", "j", (F.col("weighted") / F.pow(F.col("norm_i") * F.col("norm_j"), alpha)).alias("value"))
-    )
-    mirrored = scaled.union(scaled.select(F.col("j").alias("i"), F.col("i").alias("j"), "value"))
-    return strongest(mirrored, items, power, keep)
+    squares = np.ones(items)
+    own = found.select("i", F.element_at("weighted", F.array_position("j", F.col("i")).cast("int")).alias("own"))
+    table = own.toArrow()
+    squares[table.column("i").to_numpy()] = table.column("own").to_numpy()
+    norms = np.sqrt(squares)
+
+    def value(i: int, j: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
+        return values["weighted"] / (norms[i] * norms[j]) ** alpha
+
+    return sums.strongest(found.select("i", "j", "weighted"), items, power, keep, value)
 
 
-def transitions(sequences: DataFrame, decay: Decay | None = None, ahead: int = AHEAD) -> DataFrame:
-    """i, j, value: millrace.recommend.markov's decayed counts, each times the gain of the later event. Cached."""
-    zipped = sequences.select(F.arrays_zip("items", "since").alias("all"))
-    first = zipped.select("all", F.posexplode("all").alias("place", "a"))
-    later = F.posexplode(F.expr(f"slice(all, place + 2, {int(ahead)})")).alias("distance", "b")
-    both = first.select("a", later)
-    share = gain(decay, F.col("b.since")) / (F.col("distance") + 1)
-    return (
-        both.groupBy(F.col("a.items").alias("i"), F.col("b.items").alias("j")).agg(F.sum(share).alias("value")).cache()
-    )
+def transitions(sequences: DataFrame, items: int, decay: Decay | None = None, ahead: int = AHEAD) -> DataFrame:
+    """Rows of `value`: millrace.recommend.markov's decayed counts, each times the gain of the later event. Cached."""
+
+    def count(users: Users) -> list[Any]:
+        from scipy import sparse
+
+        owners, gain_ = users.numbers, gains(decay, users)
+        total = sparse.csr_matrix((items, items))
+        for distance in range(1, min(ahead, len(owners) - 1) + 1):
+            same = owners[:-distance] == owners[distance:]
+            before, after = users.items[:-distance][same], users.items[distance:][same]
+            total = total + sparse.csr_matrix((gain_[distance:][same] / distance, (before, after)), total.shape)
+        return [total]
+
+    return sums.summed(sequences, items, ("value",), count)
 
 
 def markov(found: DataFrame, items: int, norm: float = 0.5, power: float = 1.0, keep: int | None = None) -> Links:
     """millrace.recommend.markov's links from `transitions`."""
-    sums = found.groupBy("i").agg(F.sum("value").alias("sum"))
-    scaled = found.join(F.broadcast(sums), "i").where("i != j")
-    return strongest(scaled.select("i", "j", (F.col("value") / F.pow("sum", norm)).alias("value")), items, power, keep)
 
+    def value(i: int, j: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
+        return values["value"] / values["value"].sum() ** norm
 
-def strongest(values: DataFrame, items: int, power: float, keep: int | None = None) -> Links:
-    """The `keep` largest values above 0 of each i, of equal ones the lower j; only these leave Spark."""
-    keep = kept(items) if keep is None else keep
-    order = Window.partitionBy("i").orderBy(F.desc("value"), "j")
-    ranked = values.where("value > 0").withColumn("rank", F.row_number().over(order)).where(F.col("rank") <= keep)
-    table = ranked.select("i", "j", F.col("value").cast("float").alias("value")).toArrow()
-    i, j, value = (table.column(name).to_numpy() for name in ("i", "j", "value"))
-    sort = np.lexsort((j, -value, i))
-    starts = np.concatenate([[0], np.cumsum(np.bincount(i, minlength=items))]).astype(np.int64)
-    return Links(starts, j[sort].astype(np.int32), value[sort].astype(np.float32), by_age(power))
+    return sums.strongest(found, items, power, keep, value)
 
 
 def popularity(sequences: DataFrame, items: int, since: float | None, decay: Decay | None = None) -> np.ndarray:

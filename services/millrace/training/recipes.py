@@ -70,14 +70,14 @@ class Source:
         """The links of each layer. Pairs are counted once for both that need them."""
         decay, found = self.decay(version), {}
         if {"knn", "ease"} & set(layers):
-            pairs = counting.pairs(self.sequences, decay)
+            pairs = counting.pairs(self.sequences, self.items, decay)
             if "knn" in layers:
                 found["knn"] = counting.knn(pairs, self.items, ALPHA)
             if "ease" in layers:
                 found["ease"] = linear.ease_of(counting.gram(pairs, self.items), penalty=PENALTY)
             pairs.unpersist()
         if "markov" in layers:
-            moves = counting.transitions(self.sequences, decay)
+            moves = counting.transitions(self.sequences, self.items, decay)
             found["markov"] = counting.markov(moves, self.items, NORM)
             moves.unpersist()
         return {name: found[name] for name in layers}
