@@ -37,6 +37,7 @@ def started(folder: str, memory: str) -> SparkSession:
         "spark.ui.enabled": "false",
         "spark.local.dir": folder,
         "spark.sql.shuffle.partitions": "16",
+        "spark.sql.execution.arrow.maxBytesPerBatch": str(64 * 2**20),
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.showConsoleProgress": "false",
     }
@@ -126,18 +127,19 @@ def steps(rows: DataFrame, items: int) -> Iterator[tuple[str, Callable[[], Any]]
 
 
 def measured(rows: DataFrame, items: int) -> dict[str, float]:
-    jvm = [one for one in psutil.Process().children(recursive=True) if "java" in one.name()]
     found: dict[str, float] = {}
     for name, run in steps(rows, items):
-        began, used = time.perf_counter(), processor(jvm)
+        began, used = time.perf_counter(), processor()
         run()
-        found[name], found[f"{name}, CPU"] = time.perf_counter() - began, processor(jvm) - used
-    found["resident GB"] = sum(one.memory_info().rss for one in jvm) / 1e9
+        found[name], found[f"{name}, CPU"] = time.perf_counter() - began, processor() - used
+    found["resident GB"] = sum(one.memory_info().rss for one in psutil.Process().children(recursive=True)) / 1e9
     return found
 
 
-def processor(processes: list[psutil.Process]) -> float:
-    return sum(sum(one.cpu_times()[:2]) for one in processes)
+def processor() -> float:
+    """Seconds of this process, of Spark's, and of its Python processes, those that have ended included."""
+    every = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return sum(sum(one.cpu_times()[:4]) for one in every)
 
 
 def main() -> None:

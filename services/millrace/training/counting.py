@@ -82,11 +82,7 @@ def gram(found: DataFrame, items: int) -> np.ndarray:
 
 def knn(found: DataFrame, items: int, alpha: float = 1.0, power: float = 1.0, keep: int | None = None) -> Links:
     """millrace.recommend.knn's links from `pairs`."""
-    squares = np.ones(items)
-    own = found.select("i", F.element_at("weighted", F.array_position("j", F.col("i")).cast("int")).alias("own"))
-    table = own.toArrow()
-    squares[table.column("i").to_numpy()] = table.column("own").to_numpy()
-    norms = np.sqrt(squares)
+    norms = np.sqrt(sums.diagonal(found, items, "weighted"))
 
     def value(i: int, j: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
         return values["weighted"] / (norms[i] * norms[j]) ** alpha

@@ -36,6 +36,8 @@ def spark(name: str) -> SparkSession:
         .config(f"spark.sql.catalog.{CATALOG}.cache-enabled", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
+        # Rows of millrace.training.sums are long: what a Python process holds at once is limited by bytes.
+        .config("spark.sql.execution.arrow.maxBytesPerBatch", str(64 * 2**20))
         .config("spark.ui.showConsoleProgress", "false")
     )
     for key, value in java_properties().items():

@@ -1,8 +1,9 @@
 """Sums of sparse (items, items) matrices over all users, which Spark's partitions add up in memory bit by bit.
 
-A DataFrame of rows holds one row of the matrix in each: `i`; `j`, the columns that are not empty, rising; and for each
-name of a value an array as long as `j`. A partition keeps at most LIMIT entries before it hands over what it has; rows
-are then shuffled once, whole, and those of one `i` are added up. So what is moved are sums, never pairs of events.
+A DataFrame of rows holds one row of the matrix in each: `i`; `j`, the columns that are not empty, rising, as the bytes
+of an int32 array; and for each name of a value the bytes of a float64 array as long (bytes, which Spark moves as they
+are: arrays it would copy number by number). A partition keeps at most LIMIT entries before it hands over what it has;
+rows are then shuffled once, whole, and those of one `i` are added up. So what is moved are sums, never pairs of events.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -65,11 +66,11 @@ def summed(sequences: DataFrame, items: int, names: Sequence[str], count: Callab
         if held is not None:
             yield from added(held, names, items)
 
-    arrays = ", ".join(f"{name} array<double>" for name in names)
-    found = sequences.select("items", "since").mapInArrow(partial, f"i int, at long, j array<int>, {arrays}")
+    columns = ", ".join(f"{name} binary" for name in ("j", *names))
+    found = sequences.select("items", "since").mapInArrow(partial, f"i int, at long, {columns}")
     placed = found.withColumn("from", F.spark_partition_id())
     sorted_ = placed.repartition("i").sortWithinPartitions("i", "from", "at").drop("from", "at")
-    return sorted_.mapInArrow(merged, f"i int, j array<int>, {arrays}").cache()
+    return sorted_.mapInArrow(merged, f"i int, {columns}").cache()
 
 
 def blocks(batch: pa.RecordBatch) -> Iterator[Users]:
@@ -99,15 +100,32 @@ def rows(matrices: Sequence[Any], names: Sequence[str], at: int | None = None) -
             continue
         chosen = filled[low:high]
         begin, end = ends[chosen[0]], ends[chosen[-1] + 1]
-        starts = pa.array(np.append(ends[chosen], end) - begin, pa.int32())
+        starts = np.append(ends[chosen], end) - begin
         columns = {"i": pa.array(chosen)}
         if at is not None:
             columns["at"] = pa.array(np.full(len(chosen), at, dtype=np.int64))
-        columns["j"] = pa.ListArray.from_arrays(starts, pa.array(first.indices[begin:end], pa.int32()))
+        columns["j"] = packed(first.indices[begin:end].astype(np.int32), starts)
         for name, matrix in zip(names, matrices, strict=True):
-            values = pa.array(matrix.data[begin:end], pa.float64())
-            columns[name] = pa.ListArray.from_arrays(starts, values)
+            columns[name] = packed(matrix.data[begin:end].astype(np.float64), starts)
         yield pa.RecordBatch.from_pydict(columns)
+
+
+def packed(flat: np.ndarray, starts: np.ndarray) -> pa.Array:
+    """The bytes of the parts of an array that begin and end at (parts + 1,) `starts`."""
+    offsets = (starts * flat.itemsize).astype(np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(flat))]
+    return pa.Array.from_buffers(pa.binary(), len(starts) - 1, buffers)
+
+
+def flat(column: pa.Array | pa.ChunkedArray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
+    """All numbers of a column of `packed` ones, and (parts + 1,) where each begins."""
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1].astype(np.int64)
+    if data is None or not len(column):
+        return np.empty(0, dtype), np.zeros(len(column) + 1, dtype=np.int64)
+    numbers = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].copy().view(dtype)
+    return numbers, (ends - ends[0]) // numbers.itemsize
 
 
 def added(table: pa.Table, names: Sequence[str], items: int) -> Iterator[pa.RecordBatch]:
@@ -117,16 +135,24 @@ def added(table: pa.Table, names: Sequence[str], items: int) -> Iterator[pa.Reco
     if not table.num_rows:
         return
     i = table.column("i").to_numpy()
-    column = table.column("j").combine_chunks()
-    lengths = np.diff(column.offsets.to_numpy())
-    places, j = np.repeat(i, lengths), column.flatten().to_numpy()
+    j, ends = flat(table.column("j"), np.int32)
+    places = np.repeat(i, np.diff(ends))
     made = []
     for name in names:
-        values = table.column(name).combine_chunks().flatten().to_numpy()
+        values, _ = flat(table.column(name), np.float64)
         matrix = sparse.coo_matrix((values, (places, j)), shape=(int(i[-1]) + 1, items)).tocsr()
         matrix.sum_duplicates()
         made.append(matrix)
     yield from rows(made, names)
+
+
+def each(batch: pa.RecordBatch) -> Iterator[tuple[int, np.ndarray, dict[str, np.ndarray]]]:
+    """Row by row: i, j and the values by name."""
+    j, ends = flat(batch.column("j"), np.int32)
+    values = {name: flat(batch.column(name), np.float64)[0] for name in batch.schema.names if name not in ("i", "j")}
+    for place, i in enumerate(batch.column("i").to_pylist()):
+        span = slice(ends[place], ends[place + 1])
+        yield i, j[span], {name: one[span] for name, one in values.items()}
 
 
 def strongest(
@@ -140,8 +166,8 @@ def strongest(
 
     def chosen(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            taken: list[np.ndarray] = []
-            weights: list[np.ndarray] = []
+            taken = [np.empty(0, np.int32)]
+            weights = [np.empty(0, np.float32)]
             for i, j, values in each(batch):
                 worth = value(i, j, values).astype(np.float32)
                 good = np.flatnonzero((worth > 0) & (j != i))
@@ -149,32 +175,28 @@ def strongest(
                     good = good[among(worth[good], j[good], keep)]
                 taken.append(j[good])
                 weights.append(worth[good])
-            starts = pa.array(np.cumsum([0, *(len(one) for one in taken)]), pa.int32())
-            flat = (
-                pa.array(np.concatenate([*taken, []]), pa.int32()),
-                pa.array(np.concatenate([*weights, []]), pa.float32()),
-            )
-            lists = [pa.ListArray.from_arrays(starts, one) for one in flat]
-            yield pa.RecordBatch.from_arrays([batch.column("i"), *lists], ["i", "j", "value"])
+            starts = np.cumsum([0, *(len(one) for one in taken[1:])])
+            columns = [packed(np.concatenate(one), starts) for one in (taken, weights)]
+            yield pa.RecordBatch.from_arrays([batch.column("i"), *columns], ["i", "j", "value"])
 
-    table = found.mapInArrow(chosen, "i int, j array<int>, value array<float>").toArrow().combine_chunks()
-    order = np.argsort(table.column("i").to_numpy())
-    table = table.take(pa.array(order)).combine_chunks()
-    lists = table.column("j").combine_chunks() if table.num_rows else pa.array([], pa.list_(pa.int32()))
+    table = found.mapInArrow(chosen, "i int, j binary, value binary").toArrow()
+    table = table.take(pa.array(np.argsort(table.column("i").to_numpy())))
+    neighbours, ends = flat(table.column("j"), np.int32)
     lengths = np.zeros(items, dtype=np.int64)
-    lengths[table.column("i").to_numpy()] = np.diff(lists.offsets.to_numpy()) if table.num_rows else 0
+    lengths[table.column("i").to_numpy()] = np.diff(ends)
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    flat = table.column("value").combine_chunks().flatten() if table.num_rows else pa.array([], pa.float32())
-    return Links(starts, lists.flatten().to_numpy().astype(np.int32), flat.to_numpy().astype(np.float32), by_age(power))
+    return Links(starts, neighbours, flat(table.column("value"), np.float32)[0], by_age(power))
 
 
-def each(batch: pa.RecordBatch) -> Iterator[tuple[int, np.ndarray, dict[str, np.ndarray]]]:
-    """Row by row: i, j and the values by name."""
-    names = batch.schema.names[2:]
-    lists = batch.column("j")
-    ends = lists.offsets.to_numpy()
-    j = lists.flatten().to_numpy()
-    values = {name: batch.column(name).flatten().to_numpy() for name in names}
-    for place, i in enumerate(batch.column("i").to_pylist()):
-        span = slice(ends[place] - ends[0], ends[place + 1] - ends[0])
-        yield i, j[span], {name: one[span] for name, one in values.items()}
+def diagonal(found: DataFrame, items: int, name: str) -> np.ndarray:
+    """(items,) float64: the diagonal of the sum; 1 where a row is empty."""
+
+    def own(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            values = [float(values[name][np.searchsorted(j, i)]) for i, j, values in each(batch)]
+            yield pa.RecordBatch.from_arrays([batch.column("i"), pa.array(values, pa.float64())], ["i", "own"])
+
+    table = found.select("i", "j", name).mapInArrow(own, "i int, own double").toArrow()
+    result = np.ones(items)
+    result[table.column("i").to_numpy()] = table.column("own").to_numpy()
+    return result
