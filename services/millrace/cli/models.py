@@ -104,21 +104,30 @@ def train(
     accept_gaps: Annotated[
         bool, typer.Option("--accept-gaps", help="Train although offsets are missing; the manifest names them.")
     ] = False,
+    network: Annotated[
+        list[str] | None, typer.Option(help="For recommenders: try sasrec, bert4rec or fm too; needs PyTorch.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Keep running and train when --every says.")] = False,
     every: Annotated[str, typer.Option(help="With --follow: 1000rows or 10m.")] = "1000rows",
     as_json: Json = False,
 ) -> None:
     """Train on a snapshot of the lake with Spark, publish versions, and promote those that pass the gate."""
+    from millrace.recommend.candidates import NETWORKS
+
     for name in names:
         found = workload(name)
         for wanted in model or ():
             split_model(f"{found.name}/{wanted}")
     if wrong := [one for one in window or () if one not in ("1/3", "2/3", "all")]:
         raise BadInput(f"--window {wrong[0]!r} is not a window; allowed: 1/3, 2/3, all.", field="window")
+    if wrong := [one for one in network or () if one not in NETWORKS]:
+        allowed = ", ".join(NETWORKS)
+        raise BadInput(f"--network {wrong[0]!r} is none; allowed: {allowed}.", field="network", allowed=allowed)
     arguments = [*names, "--every", every]
     arguments += [f"--model={one}" for one in model or ()] + [f"--window={one}" for one in window or ()]
     arguments += [f"--snapshot={snapshot}"] if snapshot else []
     arguments += ["--accept-gaps"] if accept_gaps else []
+    arguments += [f"--network={one}" for one in network or ()]
     if follow:
         for result in run_training([*arguments, "--follow"]):
             sys.stdout.write(orjson.dumps(result).decode() + "\n")

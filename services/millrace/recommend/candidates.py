@@ -62,6 +62,9 @@ CANDIDATES = (
 )
 
 
+NETWORKS = ("sasrec", "bert4rec", "fm")
+
+
 def neural(
     network: str, sequences: Sequences, validation: Fold | None = None, **options: Any
 ) -> tuple[Recommender, int]:
@@ -74,7 +77,7 @@ def neural(
 
 
 # Only where it is asked for by name: it takes minutes.
-NEURAL = tuple(Candidate(name, partial(neural, name), validated=True) for name in ("sasrec", "bert4rec", "fm"))
+NEURAL = tuple(Candidate(name, partial(neural, name), validated=True) for name in NETWORKS)
 
 
 def seconds() -> float:

@@ -11,6 +11,7 @@ import orjson
 from pyspark.errors import PySparkException
 
 from millrace.errors import BadInput, MillraceError
+from millrace.recommend.candidates import NETWORKS
 from millrace.training.session import spark
 from millrace.training.train import WINDOWS, train
 from millrace.workloads import workload
@@ -69,6 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--window", action="append", choices=WINDOWS, help="default: all")
     parser.add_argument("--snapshot", help="an earlier snapshot's id; default: the newest")
     parser.add_argument("--accept-gaps", action="store_true", help="train although offsets are missing")
+    parser.add_argument("--network", action="append", choices=NETWORKS, help="try it too; needs the extra `neural`")
     parser.add_argument("--follow", action="store_true", help="keep running and train when --every says")
     parser.add_argument("--every", default="1000rows", help="1000rows or 10m")
     given = parser.parse_args(arguments)
@@ -89,9 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
             for found, models in plan:
                 if given.follow:
                     follow(session, found, models, given.window or ["all"], *pace)
-                for result in train(
-                    session, found, models, given.window or ["all"], given.snapshot, say, given.accept_gaps
-                ):
+                networks = tuple(given.network or ())
+                windows, snapshot = given.window or ["all"], given.snapshot
+                for result in train(session, found, models, windows, snapshot, say, given.accept_gaps, networks):
                     tell(result)
         finally:
             session.stop()

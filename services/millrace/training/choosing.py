@@ -15,6 +15,7 @@ from millrace.recommend import blend
 from millrace.recommend.answer import Recommender
 from millrace.recommend.blend import POWERS
 from millrace.recommend.candidates import Fitted, ndcg
+from millrace.recommend.candidates import neural as network
 from millrace.recommend.sequences import Sequences
 from millrace.training.events import EARLY, LAST, NEXT
 from millrace.training.recipes import POWERS_OF_ALS, Recipe, Source, mixed
@@ -67,14 +68,23 @@ def _questions(rows: list[tuple[np.ndarray, np.ndarray]], items: int, part: int)
     return Fold(nothing, held, np.array(targets, dtype=np.int64))
 
 
-def tried(source: Source, fold: Fold, seed: int, say: Say) -> list[tuple[Recipe, float, Recommender]]:
-    """Every recipe that the source allows, its NDCG@10 on the fold, and the model."""
+def tried(
+    source: Source, fold: Fold, seed: int, say: Say, networks: tuple[str, ...] = ()
+) -> list[tuple[Recipe, float, Recommender]]:
+    """Every recipe that the source allows, its NDCG@10 on the fold, and the model.
+
+    Of each network the epoch is chosen on the fold too; further fits take as many epochs.
+    """
     found: list[tuple[Recipe, float, Recommender]] = []
 
     def add(recipe: Recipe, model: Recommender) -> None:
         found.append((recipe, ndcg(model, fold), model))
         say(f"{recipe['model']}, {recipe['version']}: NDCG@10 {found[-1][1]:.4f} on the validation")
 
+    for name in networks:
+        say(f"{name}: training in PyTorch")
+        model, epochs = network(name, source.collected(), fold, seed=seed)
+        add({"model": name, "version": "count", "epochs": epochs}, model)
     for version in source.versions:
         add({"model": "popularity", "version": version}, source.popularity(version))
         links = source.links(version, source.layers)

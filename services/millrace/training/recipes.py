@@ -10,9 +10,12 @@ from pyspark.sql import DataFrame
 from millrace.recommend import blend, linear
 from millrace.recommend.als import Als
 from millrace.recommend.answer import Recommender
+from millrace.recommend.candidates import NETWORKS
+from millrace.recommend.candidates import neural as network
 from millrace.recommend.linked import Linked
 from millrace.recommend.links import Links, by_age
 from millrace.recommend.popularity import Popularity
+from millrace.recommend.sequences import Sequences
 from millrace.training import counting, factors
 from millrace.training.counting import Decay
 
@@ -61,6 +64,12 @@ class Source:
     def als(self, version: str) -> Als:
         return factors.als(self.sequences, self.items, self.popular, self.decay(version), self.seed)
 
+    def collected(self) -> Sequences:
+        """The sequences in this process' memory, each item once, where it came first: 4 bytes an event, 8 a user."""
+        lists = self.sequences.select("items").toArrow().column("items").combine_chunks()
+        starts = lists.offsets.to_numpy().astype(np.int64)
+        return Sequences(lists.flatten().to_numpy().astype(np.int32), starts - starts[0], self.items).distinct()
+
     @cached_property
     def popular(self) -> np.ndarray:
         """What fills up answers and is given to the unknown: windowed popularity, each event counted once."""
@@ -87,6 +96,8 @@ def fit(source: Source, recipe: Recipe) -> Recommender:
     """The model of a recipe. The same sequences give the same model."""
     if recipe["model"] == "popularity":
         return source.popularity(recipe["version"])
+    if recipe["model"] in NETWORKS:
+        return network(recipe["model"], source.collected(), epochs=recipe["epochs"], seed=source.seed)[0]
     if recipe["model"] == "als":
         return source.als(recipe["version"]).with_power(recipe["power"])
     layers = tuple(name for name in source.layers if recipe["shares"].get(name, 0) > 0)

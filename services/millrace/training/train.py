@@ -49,12 +49,13 @@ class Training:
         snapshot_id: str | None,
         say: Say,
         accept_gaps: bool = False,
+        networks: tuple[str, ...] = (),
     ):
         self.spark, self.registry, self.workload, self.say = spark, registry, workload, say
         self.snapshot_id = snapshot_id or dataset.current_snapshot(spark, workload)
         self.rows = dataset.snapshot(spark, workload, self.snapshot_id)
         self.audit = offsets.audit(self.rows)
-        self.code_version = code_version()
+        self.code_version, self.networks = code_version(), networks
         if not accept_gaps:
             offsets.check(self.audit, workload.name, self._read_before(), self._dead_letters())
         tag_snapshot(spark, workload, self.snapshot_id)
@@ -243,14 +244,16 @@ def train(
     snapshot_id: str | None = None,
     say: Say = lambda sentence: None,
     accept_gaps: bool = False,
+    networks: tuple[str, ...] = (),
 ) -> Iterator[dict[str, Any]]:
     """Train and yield a result per model and window. Raises MillraceError; what was published before stays.
 
-    `accept_gaps` trains although offsets are missing; the manifest names them.
+    `accept_gaps` trains although offsets are missing; the manifest names them. `networks` are tried for recommenders
+    beside what is counted, and need PyTorch in this process.
     """
     registry = Registry()
     registry.store.ensure_bucket()
-    yield from Training(spark, registry, workload, snapshot_id, say, accept_gaps).run(models, windows)
+    yield from Training(spark, registry, workload, snapshot_id, say, accept_gaps, networks).run(models, windows)
 
 
 __all__ = ["WINDOWS", "MillraceError", "train"]
