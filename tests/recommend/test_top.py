@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.recommend.answer import REASONS, best, cleaned
+from millrace.recommend.linked import Linked
 from tests.recommend.made import MODELS, fitted, sequences
 
 FOUND = sequences(11, users=60, items=30)
@@ -73,3 +74,18 @@ def test_the_reasons_are_what_weighed_most_in_the_sum(name):
             assert score == pytest.approx(shares.sum(), rel=1e-5)
             expected = [int(history[place]) for place in np.argsort(-shares, kind="stable") if shares[place] > 0]
             assert reasons == expected[:REASONS]
+
+
+@pytest.mark.parametrize("name", ["knn", "markov", "blend"])
+@given(HISTORIES)
+def test_whole_rows_and_links_put_together_say_the_same(name, history):
+    whole = FITTED[name]
+    assert whole._dense is not None
+    together = Linked(whole.links, whole.popular)
+    vars(together)["_dense"] = None  # as with many items
+    given_ = np.array(history, dtype=np.int64)
+    assert together.scores(given_) == pytest.approx(whole.scores(given_), rel=1e-5, abs=1e-6)
+    one, other = together.top(given_, 10), whole.top(given_, 10)
+    assert one.scores == pytest.approx(other.scores, rel=1e-5, abs=1e-6)
+    reasons = dict(zip(one.items.tolist(), one.because, strict=True))
+    assert all(reasons.get(item, said) == said for item, said in zip(other.items.tolist(), other.because, strict=True))

@@ -1,16 +1,17 @@
 """Item-to-item links as a model: kNN, Markov, EASE, ridge, and every blend of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from millrace.recommend.answer import REASONS, Answer, best, cleaned, filled
+from millrace.recommend.answer import Answer, best, cleaned, filled, heaviest
 from millrace.recommend.links import Links
 from millrace.recommend.sequences import Sequences
 
 NAMES = ("starts", "neighbours", "weights", "by_age")
+DENSE = 4_000  # items, 64 MB: up to here whole rows of a matrix are read, if one link in eight is there
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class Linked:
 
     @classmethod
     def load(cls, arrays: Mapping[str, np.ndarray]) -> "Linked":
-        return cls(Links(*(arrays[name] for name in NAMES)), arrays["popular"])
+        found = cls(Links(*(arrays[name] for name in NAMES)), arrays["popular"])
+        found._dense  # noqa: B018 - made now, so that the first answer does not wait for it
+        return found
 
     @property
     def items(self) -> int:
@@ -38,6 +41,16 @@ class Linked:
         prior = np.full(self.items, -np.inf, dtype=np.float32)
         prior[self.popular] = -(np.arange(len(self.popular)) + 1.0) / max(self.items, 1)
         return prior
+
+    @cached_property
+    def _dense(self) -> np.ndarray | None:
+        """(items, items) float32 of the links, where reading whole rows costs less than putting links together."""
+        links = self.links
+        if self.items > DENSE or len(links.neighbours) * 8 <= self.items**2:
+            return None
+        dense = np.zeros((self.items, self.items), dtype=np.float32)
+        dense[np.repeat(np.arange(self.items), np.diff(links.starts)), links.neighbours] = links.weights
+        return dense
 
     @cached_property
     def _matrix(self):
@@ -62,9 +75,17 @@ class Linked:
         return history[: -len(self.links.by_age) - 1 : -1]
 
     def scores(self, history: np.ndarray) -> np.ndarray:
-        targets, values, _ = self._said(self._recent(cleaned(history, self.items)))
-        scores = np.bincount(targets, values, minlength=self.items)
+        scores, _ = self._scored(self._recent(cleaned(history, self.items)))
         return np.where(scores > 0, scores, self._prior)
+
+    def _scored(self, recent: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+        """(items,) float64 scores; and what gives, for (n,) items, the (n, recent) shares that each one's score has."""
+        if self._dense is not None:
+            rows, ages = self._dense[recent], self.links.by_age[: len(recent)]
+            return (ages @ rows).astype(np.float64), lambda chosen: rows[:, chosen].T * ages
+        targets, values, lengths = self._said(recent)
+        scores = np.bincount(targets, values, minlength=self.items)
+        return scores, lambda chosen: self._shares(chosen, targets, values, lengths)
 
     def batch(self, histories: Sequences) -> np.ndarray:
         from scipy import sparse
@@ -79,30 +100,24 @@ class Linked:
     def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:
         known = cleaned(history, self.items)
         recent = self._recent(known)
-        targets, values, lengths = self._said(recent)
-        scores = np.bincount(targets, values, minlength=self.items)
+        scores, shares = self._scored(recent)
         left_out = known[:0] if keep_known else known
         scores[left_out] = 0
         chosen = best(scores, np.flatnonzero(scores > 0), n)  # of booleans: ten times as fast as of floats
         answered = scores[chosen]
-        reasons = self._reasons(chosen, targets, values, lengths, recent) if because else []
+        reasons = heaviest(shares(chosen), recent) if because and len(chosen) else []
         more = filled(chosen, self.popular, left_out, n)
         if not len(more):
             return Answer(chosen, answered, reasons)
         answered = np.concatenate([answered, np.zeros(len(more))])
         return Answer(np.concatenate([chosen, more]), answered, reasons + [[] for _ in more if because], len(more))
 
-    def _reasons(self, chosen, targets, values, lengths, recent) -> list[list[int]]:
-        """For each chosen item the history's heaviest; of equal weight the newer comes first."""
-        if not len(chosen):
-            return []
+    def _shares(self, chosen: np.ndarray, targets: np.ndarray, values: np.ndarray, lengths: list[int]) -> np.ndarray:
         place = np.zeros(self.items, dtype=np.int8 if len(chosen) < 127 else np.int64)
         place[chosen] = np.arange(1, len(chosen) + 1)
         places = place[targets]
         found = np.flatnonzero(places)
         rows = np.searchsorted(np.cumsum(lengths), found, side="right")
-        cells = (places[found].astype(np.int64) - 1) * len(recent) + rows
-        shares = np.bincount(cells, values[found], minlength=len(chosen) * len(recent)).reshape(len(chosen), -1)
-        order = np.argsort(-shares, axis=1, kind="stable")[:, :REASONS]
-        heavy = np.count_nonzero(shares > 0, axis=1).tolist()
-        return [line[:count] for line, count in zip(recent[order].tolist(), heavy, strict=True)]
+        cells = (places[found].astype(np.int64) - 1) * len(lengths) + rows
+        shares = np.bincount(cells, values[found], minlength=len(chosen) * len(lengths))
+        return shares.reshape(len(chosen), -1)
