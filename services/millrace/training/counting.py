@@ -97,12 +97,16 @@ def transitions(sequences: DataFrame, items: int, decay: Decay | None = None, ah
         from scipy import sparse
 
         owners, gain_ = users.numbers, gains(decay, users)
-        total = sparse.csr_matrix((items, items))
+        before, after, shares = [], [], []
         for distance in range(1, min(ahead, len(owners) - 1) + 1):
             same = owners[:-distance] == owners[distance:]
-            before, after = users.items[:-distance][same], users.items[distance:][same]
-            total = total + sparse.csr_matrix((gain_[distance:][same] / distance, (before, after)), total.shape)
-        return [total]
+            before.append(users.items[:-distance][same])
+            after.append(users.items[distance:][same])
+            shares.append(gain_[distance:][same] / distance)
+        if not before:
+            return [sparse.csr_matrix((items, items))]
+        places = np.concatenate(before), np.concatenate(after)
+        return [sparse.csr_matrix((np.concatenate(shares), places), shape=(items, items))]
 
     return sums.summed(sequences, items, ("value",), count)
 

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from millrace.recommend.links import Links, among, by_age, kept
 
 LIMIT = 4_000_000  # entries of a partition's sum, some 100 MB; a block of users may go beyond it by BLOCK
-BLOCK = 2_000_000  # pairs that a block of users makes, about
+BLOCK = 6_000_000  # pairs that a block of users makes, about
 SENT = 500_000  # entries in a batch of rows
 
 
@@ -67,7 +67,9 @@ def summed(sequences: DataFrame, items: int, names: Sequence[str], count: Callab
             yield from added(held, names, items)
 
     columns = ", ".join(f"{name} binary" for name in ("j", *names))
-    found = sequences.select("items", "since").mapInArrow(partial, f"i int, at long, {columns}")
+    # Each partition makes a sum of its own: as few as there are cores.
+    few = sequences.select("items", "since").coalesce(sequences.sparkSession.sparkContext.defaultParallelism)
+    found = few.mapInArrow(partial, f"i int, at long, {columns}")
     placed = found.withColumn("from", F.spark_partition_id())
     sorted_ = placed.repartition("i").sortWithinPartitions("i", "from", "at").drop("from", "at")
     return sorted_.mapInArrow(merged, f"i int, {columns}").cache()
