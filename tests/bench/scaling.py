@@ -36,7 +36,8 @@ def started(folder: str, memory: str) -> SparkSession:
     options = {
         "spark.ui.enabled": "false",
         "spark.local.dir": folder,
-        "spark.sql.shuffle.partitions": "16",
+        "spark.driver.extraJavaOptions": session.FAST_START,
+        "spark.sql.shuffle.partitions": "4",
         "spark.sql.execution.arrow.maxBytesPerBatch": str(64 * 2**20),
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.showConsoleProgress": "false",
@@ -103,7 +104,7 @@ def steps(rows: DataFrame, items: int) -> Iterator[tuple[str, Callable[[], Any]]
         held["sequences"].count()
 
     def knn() -> None:
-        pairs = counting.pairs(held["sequences"], items)
+        pairs = counting.pairs(held["sequences"], items, plain=False)
         counting.knn(pairs, items)
         pairs.unpersist()
 

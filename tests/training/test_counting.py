@@ -76,7 +76,7 @@ def test_transitions_are_those_of_memory(counted):
 def test_only_the_strongest_links_of_an_item_leave_spark(counted):
     told, sequences, memory = counted
     size = len(told.item_ids)
-    found = counting.knn(counting.pairs(sequences, size), size, keep=3)
+    found = counting.knn(counting.pairs(sequences, size, plain=False), size, keep=3)
     assert np.diff(found.starts).max() <= 3
     expected = knn.fit(memory, keep=3)
     assert (found.starts == expected.starts).all()

@@ -46,10 +46,11 @@ def gains(decay: Decay | None, users: Users) -> np.ndarray:
     return decay.gains(users.since) if decay else np.ones(len(users.items))
 
 
-def pairs(sequences: DataFrame, items: int, decay: Decay | None = None) -> DataFrame:
-    """Rows of `together`: gains multiplied and added up over the users of both items; `weighted`: by BM25 too. Cached.
+def pairs(sequences: DataFrame, items: int, decay: Decay | None = None, plain: bool = True) -> DataFrame:
+    """Rows of `weighted`: gains, weighted by BM25, multiplied and added up over the users of both items. Cached.
 
-    A user's item counts once, with the gain of its latest event. BM25 as in millrace.recommend.knn.
+    `together` beside it has the plain gains, unless `plain` is False. A user's item counts once, with the gain of its
+    latest event. BM25 as in millrace.recommend.knn.
     """
     mean = float(sequences.agg(F.avg(F.size(F.array_distinct("items")))).first()[0] or 1.0)
 
@@ -66,9 +67,9 @@ def pairs(sequences: DataFrame, items: int, decay: Decay | None = None) -> DataF
         sizes = np.diff(taken.indptr)
         weight = (K1 + 1) / (1 + K1 * (1 - B + B * sizes / mean))
         heavy = taken.multiply(weight[:, None]).tocsr()
-        return [(one.T.tocsr() @ one).tocsr() for one in (taken, heavy)]
+        return [(one.T.tocsr() @ one).tocsr() for one in ((heavy, taken) if plain else (heavy,))]
 
-    return sums.summed(sequences, items, ("together", "weighted"), count)
+    return sums.summed(sequences, items, ("weighted", "together") if plain else ("weighted",), count)
 
 
 def gram(found: DataFrame, items: int) -> np.ndarray:

@@ -79,7 +79,7 @@ class Source:
         """The links of each layer. Pairs are counted once for both that need them."""
         decay, found = self.decay(version), {}
         if {"knn", "ease"} & set(layers):
-            pairs = counting.pairs(self.sequences, self.items, decay)
+            pairs = counting.pairs(self.sequences, self.items, decay, plain="ease" in layers)
             if "knn" in layers:
                 found["knn"] = counting.knn(pairs, self.items, ALPHA)
             if "ease" in layers:
