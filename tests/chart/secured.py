@@ -6,7 +6,6 @@ since rights do not depend on it.
 
 import base64
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -71,14 +70,13 @@ class Secured:
         self._start(self._worker())
 
     def down(self) -> None:
-        """SIGTERM, and SIGKILL for a part that takes too long; its threads are in its log then."""
+        """SIGTERM, then SIGKILL, as the supervisor does: Connect's shutdown now and then waits for ever for the threads
+        of its own REST server (RestServer.stop, QueuedThreadPool.join)."""
         for process in reversed(self.running):
             process.terminate()
             try:
-                process.wait(60)
+                process.wait(20)
             except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGQUIT)  # a JVM prints its threads
-                time.sleep(1)
                 process.kill()
                 process.wait()
 
