@@ -38,7 +38,7 @@ def started(folder: str, memory: str) -> SparkSession:
         "spark.local.dir": folder,
         "spark.driver.extraJavaOptions": session.FAST_START,
         "spark.sql.shuffle.partitions": "4",
-        "spark.sql.execution.arrow.maxBytesPerBatch": str(64 * 2**20),
+        "spark.sql.execution.arrow.maxBytesPerBatch": session.BATCH,
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.showConsoleProgress": "false",
     }

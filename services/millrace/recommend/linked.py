@@ -55,6 +55,8 @@ class Linked:
     @cached_property
     def _matrix(self):
         """The links for `batch`: dense where one in eight is there, which is then several times as fast."""
+        if self._dense is not None:
+            return self._dense
         found = self.links.matrix()
         return found.toarray() if found.nnz > self.items**2 / 8 else found
 

@@ -27,6 +27,19 @@ def once(sequences: Sequences, weights: np.ndarray):
     return scipy_sparse().csr_matrix((weights[order][first], (users[first], items[first])), shape=shape)
 
 
+def transitions(sequences: Sequences, weights: np.ndarray, ahead: int = AHEAD):
+    """(items, items) CSR of markov's decayed counts, each times the weight of the later event."""
+    users, items, size = sequences.users, sequences.items, sequences.item_count
+    before, after, shares = [items[:0]], [items[:0]], [weights[:0]]
+    for distance in range(1, min(ahead, len(items) - 1) + 1):
+        same = users[:-distance] == users[distance:]
+        before.append(items[:-distance][same])
+        after.append(items[distance:][same])
+        shares.append(weights[distance:][same] / distance)
+    places = np.concatenate(before), np.concatenate(after)
+    return scipy_sparse().csr_matrix((np.concatenate(shares), places), shape=(size, size))
+
+
 def knn(
     sequences: Sequences,
     half_life: float,
@@ -59,13 +72,7 @@ def markov(
     now: float | None = None,
 ) -> Links:
     """As markov.fit, each transition times the gain of the later event."""
-    users, items, size = sequences.users, sequences.items, sequences.item_count
-    gain = gains(sequences, half_life, now)
-    total = scipy_sparse().csr_matrix((size, size))
-    for distance in range(1, ahead + 1):
-        same = users[:-distance] == users[distance:]
-        places = items[:-distance][same], items[distance:][same]
-        total = total + scipy_sparse().csr_matrix((gain[distance:][same] / distance, places), shape=(size, size))
+    total = transitions(sequences, gains(sequences, half_life, now), ahead)
     sums = np.asarray(total.sum(axis=1)).ravel()
     scaled = scipy_sparse().diags(np.maximum(sums, 1e-30) ** -norm) @ total
-    return strongest([scaled.tocsr()], size, power, keep)
+    return strongest([scaled.tocsr()], sequences.item_count, power, keep)

@@ -11,10 +11,11 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from millrace.recommend import timed
 from millrace.recommend.links import Links
 from millrace.recommend.markov import AHEAD
+from millrace.recommend.sequences import Sequences
 from millrace.training import sums
-from millrace.training.sums import Users
 
 DAY = 86_400.0
 K1, B = 1.2, 0.75
@@ -42,8 +43,8 @@ def gain(decay: Decay | None, since: Column) -> Column:
     return decay.of(since) if decay else F.lit(1.0)
 
 
-def gains(decay: Decay | None, users: Users) -> np.ndarray:
-    return decay.gains(users.since) if decay else np.ones(len(users.items))
+def gains(decay: Decay | None, users: Sequences) -> np.ndarray:
+    return decay.gains(users.times) if decay else np.ones(len(users.items))
 
 
 def pairs(sequences: DataFrame, items: int, decay: Decay | None = None, plain: bool = True) -> DataFrame:
@@ -54,16 +55,8 @@ def pairs(sequences: DataFrame, items: int, decay: Decay | None = None, plain: b
     """
     mean = float(sequences.agg(F.avg(F.size(F.array_distinct("items")))).first()[0] or 1.0)
 
-    def count(users: Users) -> list[Any]:
-        from scipy import sparse
-
-        owners, gain_ = users.numbers, gains(decay, users)
-        order = np.lexsort((gain_, users.items, owners))
-        owners, own, best = owners[order], users.items[order], gain_[order]
-        last = np.append((np.diff(owners) != 0) | (np.diff(own) != 0), True)[: len(own)]
-        owners, own, best = owners[last], own[last], best[last]
-        shape = (len(users.starts) - 1, items)
-        taken = sparse.csr_matrix((best, (owners, own)), shape=shape)
+    def count(users: Sequences) -> list[Any]:
+        taken = timed.once(users, gains(decay, users))
         sizes = np.diff(taken.indptr)
         weight = (K1 + 1) / (1 + K1 * (1 - B + B * sizes / mean))
         heavy = taken.multiply(weight[:, None]).tocsr()
@@ -94,20 +87,8 @@ def knn(found: DataFrame, items: int, alpha: float = 1.0, power: float = 1.0, ke
 def transitions(sequences: DataFrame, items: int, decay: Decay | None = None, ahead: int = AHEAD) -> DataFrame:
     """Rows of `value`: millrace.recommend.markov's decayed counts, each times the gain of the later event. Cached."""
 
-    def count(users: Users) -> list[Any]:
-        from scipy import sparse
-
-        owners, gain_ = users.numbers, gains(decay, users)
-        before, after, shares = [], [], []
-        for distance in range(1, min(ahead, len(owners) - 1) + 1):
-            same = owners[:-distance] == owners[distance:]
-            before.append(users.items[:-distance][same])
-            after.append(users.items[distance:][same])
-            shares.append(gain_[distance:][same] / distance)
-        if not before:
-            return [sparse.csr_matrix((items, items))]
-        places = np.concatenate(before), np.concatenate(after)
-        return [sparse.csr_matrix((np.concatenate(shares), places), shape=(items, items))]
+    def count(users: Sequences) -> list[Any]:
+        return [timed.transitions(users, gains(decay, users), ahead)]
 
     return sums.summed(sequences, items, ("value",), count)
 

@@ -14,6 +14,8 @@ from millrace.settings import settings
 # A local session lives for a minute or two: the first compiler's code is soon better than the second's is late.
 # That compiler's own default for its code, 48 MB, is full after a few fits, and then everything is interpreted.
 FAST_START = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
+# Bytes that a Python process gets at once: rows of millrace.training.sums are long.
+BATCH = str(64 * 2**20)
 
 
 def environment() -> dict[str, str]:
@@ -36,8 +38,7 @@ def spark(name: str) -> SparkSession:
         .config(f"spark.sql.catalog.{CATALOG}.cache-enabled", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
-        # Rows of millrace.training.sums are long: what a Python process holds at once is limited by bytes.
-        .config("spark.sql.execution.arrow.maxBytesPerBatch", str(64 * 2**20))
+        .config("spark.sql.execution.arrow.maxBytesPerBatch", BATCH)
         .config("spark.ui.showConsoleProgress", "false")
     )
     for key, value in java_properties().items():

@@ -16,25 +16,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from millrace.recommend.links import Links, among, by_age, kept
+from millrace.recommend.sequences import Sequences
 
 LIMIT = 4_000_000  # entries of a partition's sum, some 100 MB; a block of users may go beyond it by BLOCK
 BLOCK = 6_000_000  # pairs that a block of users makes, about
 SENT = 500_000  # entries in a batch of rows
 
 
-class Users:
-    """Some users' events: `items` (n,) int, `since` (n,) seconds or NaN, `starts` (users + 1,)."""
-
-    def __init__(self, items: np.ndarray, since: np.ndarray, starts: np.ndarray):
-        self.items, self.since, self.starts = items, since, starts
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """(n,) the user of each event."""
-        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-
-
-def summed(sequences: DataFrame, items: int, names: Sequence[str], count: Callable[[Users], list[Any]]) -> DataFrame:
+def summed(
+    sequences: DataFrame, items: int, names: Sequence[str], count: Callable[[Sequences], list[Any]]
+) -> DataFrame:
     """The sum over all users of the CSR matrices, one a name, all of one pattern, that `count` makes of some. Cached.
 
     `count` runs in Spark's Python processes. The same partitions give the same sums to the last bit.
@@ -43,7 +34,7 @@ def summed(sequences: DataFrame, items: int, names: Sequence[str], count: Callab
     def partial(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         total: list[Any] = []
         at = 0
-        for users in (part for batch in batches for part in blocks(batch)):
+        for users in (part for batch in batches for part in blocks(batch, items)):
             new = count(users)
             for matrix in new:
                 matrix.sort_indices()
@@ -75,12 +66,12 @@ def summed(sequences: DataFrame, items: int, names: Sequence[str], count: Callab
     return sorted_.mapInArrow(merged, f"i int, {columns}").cache()
 
 
-def blocks(batch: pa.RecordBatch) -> Iterator[Users]:
-    """The users of a batch in blocks that make BLOCK pairs, about."""
+def blocks(batch: pa.RecordBatch, item_count: int) -> Iterator[Sequences]:
+    """The users of a batch in blocks that make BLOCK pairs, about; an unknown time is NaN."""
     lists, times = batch.column("items"), batch.column("since")
     starts = lists.offsets.to_numpy().astype(np.int64)
     begin = int(starts[0]) if len(starts) else 0
-    items = lists.flatten().to_numpy().astype(np.int64)
+    items = lists.flatten().to_numpy()
     since = times.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
     starts = starts - begin
     cost = np.cumsum(np.diff(starts) ** 2) // BLOCK
@@ -88,7 +79,7 @@ def blocks(batch: pa.RecordBatch) -> Iterator[Users]:
     for low, high in pairwise(cuts):
         if high > low:
             span = slice(starts[low], starts[high])
-            yield Users(items[span], since[span], starts[low : high + 1] - starts[low])
+            yield Sequences(items[span], starts[low : high + 1] - starts[low], item_count, since[span])
 
 
 def rows(matrices: Sequence[Any], names: Sequence[str], at: int | None = None) -> Iterator[pa.RecordBatch]:
