@@ -38,7 +38,7 @@ def started(folder: str, memory: str) -> SparkSession:
         "spark.local.dir": folder,
         "spark.driver.extraJavaOptions": session.FAST_START,
         "spark.sql.shuffle.partitions": "4",
-        "spark.sql.execution.arrow.maxBytesPerBatch": session.BATCH,
+        **session.BATCHES,
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.showConsoleProgress": "false",
     }

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from millrace.recommend.answer import REASONS, best, cleaned
 from millrace.recommend.linked import Linked
+from millrace.recommend.links import Links, by_age
 from tests.recommend.made import MODELS, fitted, sequences
 
 FOUND = sequences(11, users=60, items=30)
@@ -89,3 +90,18 @@ def test_whole_rows_and_links_put_together_say_the_same(name, history):
     assert one.scores == pytest.approx(other.scores, rel=1e-5, abs=1e-6)
     reasons = dict(zip(one.items.tolist(), one.because, strict=True))
     assert all(reasons.get(item, said) == said for item, said in zip(other.items.tolist(), other.because, strict=True))
+
+
+def test_among_many_items_the_best_are_those_of_the_whole_ranking():
+    random = np.random.default_rng(3)
+    items, each = 6_000, 12  # few links for so many items; few values, so that many are equal
+    neighbours = np.sort(np.array([random.choice(80, each, replace=False) for _ in range(items)]), axis=1)
+    weights = random.integers(1, 4, items * each).astype(np.float32)
+    starts = np.arange(0, items * each + 1, each)
+    model = Linked(Links(starts, neighbours.astype(np.int32).ravel(), weights, by_age(0.0)), np.arange(items))
+    for length in (1, 2, 7, 30):
+        history = random.choice(items, length, replace=False)
+        scores = model.scores(history)
+        for n in (1, 3, 10, 200):
+            expected = [i for i in np.argsort(-scores, kind="stable").tolist() if i not in history][:n]
+            assert model.top(history, n).items.tolist() == expected

@@ -89,7 +89,7 @@ def ranked(scores: np.ndarray, left_out: np.ndarray, n: int) -> np.ndarray:
 def heaviest(shares: np.ndarray, history: np.ndarray) -> list[list[int]]:
     """For each row of (n, h) shares, the at most REASONS items of the (h,) history that gave most above 0."""
     order = np.argsort(-shares, axis=1, kind="stable")[:, :REASONS]
-    above = np.count_nonzero(shares > 0, axis=1).tolist()
+    above = (shares > 0).sum(axis=1).tolist()
     return [line[:count] for line, count in zip(history[order].tolist(), above, strict=True)]
 
 

@@ -45,7 +45,15 @@ def tell(result: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def follow(session: Any, found: Workload, models: list, windows: list[str], rows: int | None, seconds: float | None):
+def follow(
+    session: Any,
+    found: Workload,
+    models: list,
+    windows: list[str],
+    networks: tuple[str, ...],
+    rows: int | None,
+    seconds: float | None,
+):
     """Train again and again: when `rows` more have landed, or every `seconds`. Ends with the process."""
     from millrace.lake.tables import total_rows
 
@@ -55,7 +63,7 @@ def follow(session: Any, found: Workload, models: list, windows: list[str], rows
         due = landed - trained_rows >= rows if rows else time.monotonic() - trained_at >= (seconds or 0)
         if due and landed > trained_rows:
             trained_rows, trained_at = landed, time.monotonic()
-            for result in train(session, found, models, windows, say=say):
+            for result in train(session, found, models, windows, say=say, networks=networks):
                 tell(result)
         elif due:
             trained_at = time.monotonic()
@@ -89,9 +97,9 @@ def main(arguments: list[str] | None = None) -> int:
         session = spark("millrace-train-" + "-".join(given.workloads))
         try:
             for found, models in plan:
-                if given.follow:
-                    follow(session, found, models, given.window or ["all"], *pace)
                 networks = tuple(given.network or ())
+                if given.follow:
+                    follow(session, found, models, given.window or ["all"], networks, *pace)
                 windows, snapshot = given.window or ["all"], given.snapshot
                 for result in train(session, found, models, windows, snapshot, say, given.accept_gaps, networks):
                     tell(result)

@@ -76,7 +76,7 @@ def gram(found: DataFrame, items: int) -> np.ndarray:
 
 def knn(found: DataFrame, items: int, alpha: float = 1.0, power: float = 1.0, keep: int | None = None) -> Links:
     """millrace.recommend.knn's links from `pairs`."""
-    norms = np.sqrt(sums.diagonal(found, items, "weighted"))
+    norms = np.sqrt(sums.diagonal(found, items))
 
     def value(i: int, j: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
         return values["weighted"] / (norms[i] * norms[j]) ** alpha

@@ -14,8 +14,11 @@ from millrace.settings import settings
 # A local session lives for a minute or two: the first compiler's code is soon better than the second's is late.
 # That compiler's own default for its code, 48 MB, is full after a few fits, and then everything is interpreted.
 FAST_START = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
-# Bytes that a Python process gets at once: rows of millrace.training.sums are long.
-BATCH = str(64 * 2**20)
+# What a Python process gets at once: rows of millrace.training.sums are long, and histories short.
+BATCHES = {
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(64 * 2**20),
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
+}
 
 
 def environment() -> dict[str, str]:
@@ -38,11 +41,11 @@ def spark(name: str) -> SparkSession:
         .config(f"spark.sql.catalog.{CATALOG}.cache-enabled", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
-        .config("spark.sql.execution.arrow.maxBytesPerBatch", BATCH)
         .config("spark.ui.showConsoleProgress", "false")
     )
-    for key, value in java_properties().items():
-        builder = builder.config(f"spark.sql.catalog.{CATALOG}.{key}", value)
+    options = BATCHES | {f"spark.sql.catalog.{CATALOG}.{key}": value for key, value in java_properties().items()}
+    for key, value in options.items():
+        builder = builder.config(key, value)
     if current.catalog_password:
         builder = builder.config(
             f"spark.sql.catalog.{CATALOG}.jdbc.password", current.catalog_password.get_secret_value()

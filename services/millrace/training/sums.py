@@ -1,9 +1,10 @@
 """Sums of sparse (items, items) matrices over all users, which Spark's partitions add up in memory bit by bit.
 
-A DataFrame of rows holds one row of the matrix in each: `i`; `j`, the columns that are not empty, rising, as the bytes
-of an int32 array; and for each name of a value the bytes of a float64 array as long (bytes, which Spark moves as they
-are: arrays it would copy number by number). A partition keeps at most LIMIT entries before it hands over what it has;
-rows are then shuffled once, whole, and those of one `i` are added up. So what is moved are sums, never pairs of events.
+A DataFrame of rows holds one row of the matrix in each: `i`; `own`, its value on the diagonal (of the first name); `j`,
+the columns that are not empty, rising, as the bytes of an int32 array; and for each name of a value the bytes of a
+float64 array as long (bytes, which Spark moves as they are: arrays it would copy number by number). A partition keeps
+at most LIMIT values before it hands over what it has; rows are then shuffled once, whole, and those of one `i` are
+added up. So what is moved are sums, never pairs of events.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +19,8 @@ from pyspark.sql import functions as F
 from millrace.recommend.links import Links, among, by_age, kept
 from millrace.recommend.sequences import Sequences
 
-LIMIT = 4_000_000  # entries of a partition's sum, some 100 MB; a block of users may go beyond it by BLOCK
-BLOCK = 6_000_000  # pairs that a block of users makes, about
+LIMIT = 12_000_000  # values of a partition's sums, some 200 MB; a block of users may go beyond it by BLOCK
+BLOCK = 12_000_000  # values that a block of users makes, about: one for each pair and name
 SENT = 500_000  # entries in a batch of rows
 
 
@@ -34,16 +35,14 @@ def summed(
     def partial(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         total: list[Any] = []
         at = 0
-        for users in (part for batch in batches for part in blocks(batch, items)):
-            new = count(users)
-            for matrix in new:
-                matrix.sort_indices()
+        for users in (part for batch in batches for part in blocks(batch, items, BLOCK // len(names))):
+            new = [one.sorted_indices() for one in count(users)]
             total = [one + other for one, other in zip(total, new, strict=True)] if total else new
-            if total[0].nnz > LIMIT:
-                yield from rows(total, names, at)
+            if total[0].nnz * len(total) > LIMIT:
+                yield from rows(total, names, "at", np.full(items, at))
                 total, at = [], at + 1
         if total:
-            yield from rows(total, names, at)
+            yield from rows(total, names, "at", np.full(items, at))
 
     def merged(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held: pa.Table | None = None
@@ -63,18 +62,18 @@ def summed(
     found = few.mapInArrow(partial, f"i int, at long, {columns}")
     placed = found.withColumn("from", F.spark_partition_id())
     sorted_ = placed.repartition("i").sortWithinPartitions("i", "from", "at").drop("from", "at")
-    return sorted_.mapInArrow(merged, f"i int, {columns}").cache()
+    return sorted_.mapInArrow(merged, f"i int, own double, {columns}").cache()
 
 
-def blocks(batch: pa.RecordBatch, item_count: int) -> Iterator[Sequences]:
-    """The users of a batch in blocks that make BLOCK pairs, about; an unknown time is NaN."""
+def blocks(batch: pa.RecordBatch, item_count: int, pairs: int) -> Iterator[Sequences]:
+    """The users of a batch in blocks that make `pairs`, about; an unknown time is NaN."""
     lists, times = batch.column("items"), batch.column("since")
     starts = lists.offsets.to_numpy().astype(np.int64)
     begin = int(starts[0]) if len(starts) else 0
     items = lists.flatten().to_numpy()
     since = times.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
     starts = starts - begin
-    cost = np.cumsum(np.diff(starts) ** 2) // BLOCK
+    cost = np.cumsum(np.diff(starts) ** 2) // pairs
     cuts = [0, *(np.flatnonzero(np.diff(cost)) + 1).tolist(), len(starts) - 1]
     for low, high in pairwise(cuts):
         if high > low:
@@ -82,8 +81,8 @@ def blocks(batch: pa.RecordBatch, item_count: int) -> Iterator[Sequences]:
             yield Sequences(items[span], starts[low : high + 1] - starts[low], item_count, since[span])
 
 
-def rows(matrices: Sequence[Any], names: Sequence[str], at: int | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows that are not empty, in batches."""
+def rows(matrices: Sequence[Any], names: Sequence[str], more: str, values: np.ndarray) -> Iterator[pa.RecordBatch]:
+    """The rows that are not empty, in batches; the column `more` has the one of (items,) `values` of each."""
     first = matrices[0]
     ends = first.indptr
     filled = np.flatnonzero(np.diff(ends)).astype(np.int32)
@@ -94,9 +93,7 @@ def rows(matrices: Sequence[Any], names: Sequence[str], at: int | None = None) -
         chosen = filled[low:high]
         begin, end = ends[chosen[0]], ends[chosen[-1] + 1]
         starts = np.append(ends[chosen], end) - begin
-        columns = {"i": pa.array(chosen)}
-        if at is not None:
-            columns["at"] = pa.array(np.full(len(chosen), at, dtype=np.int64))
+        columns = {"i": pa.array(chosen), more: pa.array(values[chosen])}
         columns["j"] = packed(first.indices[begin:end].astype(np.int32), starts)
         for name, matrix in zip(names, matrices, strict=True):
             columns[name] = packed(matrix.data[begin:end].astype(np.float64), starts)
@@ -136,13 +133,14 @@ def added(table: pa.Table, names: Sequence[str], items: int) -> Iterator[pa.Reco
         matrix = sparse.coo_matrix((values, (places, j)), shape=(int(i[-1]) + 1, items)).tocsr()
         matrix.sum_duplicates()
         made.append(matrix)
-    yield from rows(made, names)
+    yield from rows(made, names, "own", made[0].diagonal())
 
 
 def each(batch: pa.RecordBatch) -> Iterator[tuple[int, np.ndarray, dict[str, np.ndarray]]]:
     """Row by row: i, j and the values by name."""
     j, ends = flat(batch.column("j"), np.int32)
-    values = {name: flat(batch.column(name), np.float64)[0] for name in batch.schema.names if name not in ("i", "j")}
+    names = [name for name in batch.schema.names if name not in ("i", "own", "j")]
+    values = {name: flat(batch.column(name), np.float64)[0] for name in names}
     for place, i in enumerate(batch.column("i").to_pylist()):
         span = slice(ends[place], ends[place + 1])
         yield i, j[span], {name: one[span] for name, one in values.items()}
@@ -181,15 +179,9 @@ def strongest(
     return Links(starts, neighbours, flat(table.column("value"), np.float32)[0], by_age(power))
 
 
-def diagonal(found: DataFrame, items: int, name: str) -> np.ndarray:
-    """(items,) float64: the diagonal of the sum; 1 where a row is empty."""
-
-    def own(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            values = [float(values[name][np.searchsorted(j, i)]) for i, j, values in each(batch)]
-            yield pa.RecordBatch.from_arrays([batch.column("i"), pa.array(values, pa.float64())], ["i", "own"])
-
-    table = found.select("i", "j", name).mapInArrow(own, "i int, own double").toArrow()
+def diagonal(found: DataFrame, items: int) -> np.ndarray:
+    """(items,) float64: the diagonal of the sum, of the first name; 1 where a row is empty."""
+    table = found.select("i", "own").toArrow()
     result = np.ones(items)
     result[table.column("i").to_numpy()] = table.column("own").to_numpy()
     return result
