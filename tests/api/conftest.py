@@ -10,7 +10,7 @@ from tests.registry.made import made
 from tests.registry.servers import s3_server, settings_of
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def s3_variables(tmp_path_factory):
     with s3_server("s3proxy", tmp_path_factory.mktemp("s3")) as variables:
         yield variables
@@ -23,7 +23,7 @@ def new_bucket(s3_variables) -> dict[str, str]:
     return s3_variables | {"MILLRACE_MODELS_BUCKET": bucket}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def variables(s3_variables):
     """Settings of a registry in which every model has a champion. Tests that change champions use `fresh`."""
     found = new_bucket(s3_variables)
@@ -36,7 +36,7 @@ def variables(s3_variables):
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(variables, tmp_path_factory):
     """One server with all champions, for tests that only ask."""
     with serving(variables, tmp_path_factory.mktemp("api"), "/health/ready") as found:

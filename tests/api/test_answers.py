@@ -18,7 +18,7 @@ KEPT = [(workload.name, endpoint) for workload in workloads().values() for endpo
 KEPT_NAMES = [endpoint.path for _, endpoint in KEPT]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def expected(variables):
     """(workload, model, rows) -> clusters and distances, straight from scoring."""
 

@@ -57,15 +57,21 @@ def test_metrics_add_up_over_several_workers(workers):
     assert sample(workers, 'millrace_request_seconds_count{route="/course_popularity"') == 90
 
 
-def test_a_worker_that_is_killed_is_replaced_and_nothing_is_forgotten(workers):
-    before = sample(workers, "millrace_requests_total{")
-    pids = re.findall(r"Started server process \[(\d+)\]", workers.log)
-    assert len(pids) == 3
-    os.kill(int(pids[0]), signal.SIGKILL)
+def started(workers, count: int) -> list[int]:
+    """The processes of so many workers that have started, once there are as many."""
     deadline = time.monotonic() + 60
-    while workers.log.count("Started server process") < 4:
+    while len(pids := re.findall(r"Started server process \[(\d+)\]", workers.log)) < count:
         assert time.monotonic() < deadline, workers.log
         time.sleep(0.1)
+    return [int(pid) for pid in pids]
+
+
+def test_a_worker_that_is_killed_is_replaced_and_nothing_is_forgotten(workers):
+    first, *_ = started(workers, 3)  # one of them is enough to be ready
+    before = sample(workers, "millrace_requests_total{")
+    os.kill(first, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    started(workers, 4)
     assert sample(workers, "millrace_requests_total{") > before
     while sample(workers, "millrace_polled_at_seconds") == 0:  # the new worker has not polled yet
         assert time.monotonic() < deadline

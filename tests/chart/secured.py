@@ -4,7 +4,6 @@ No cluster is needed: Kafka, Connect and S3 are those of the one-machine stack, 
 since rights do not depend on it.
 """
 
-import base64
 import os
 import subprocess
 import sys
@@ -129,11 +128,12 @@ class Secured:
         config.write_text(plain + over)
         users = {ADMIN: ADMIN} | {name: password(name) for name in of_kind(self.objects, "KafkaUser")}
         scram = [f"SCRAM-SHA-512=[name={name},password={secret}]" for name, secret in users.items()]
-        identifier = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        identifier = kafka.cluster_id(uuid.uuid4)
         command = [str(java.find()), "-cp", jars.classpath("kafka")]
         tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", identifier, "-c", str(config)]
         added = [part for text in scram for part in ("--add-scram", text)]
-        subprocess.run([*command, *tool, *added], check=True, capture_output=True)
+        done = subprocess.run([*command, *tool, *added], capture_output=True, text=True)
+        assert done.returncode == 0, f"{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
         options = ["-Xms128m", "-Xmx384m", kafka.logging_option(self.home)]
         command[1:1] = options
         return Child("kafka", [*command, "kafka.Kafka", str(config)], self.kafka, lambda: kafka.listening(self.kafka))

@@ -45,9 +45,14 @@ def published() -> int:
     return sum(end_offsets("rentals.records").values())
 
 
-def run_until_killed(file, seconds: float) -> subprocess.Popen:
+def publishing(file) -> subprocess.Popen:
+    """An ingest in mid-run."""
+    before, deadline = published(), time.monotonic() + 120
     process = started("ingest", "rentals", str(file), "--rate", "3000/s")
-    time.sleep(seconds)
+    while published() == before:
+        assert process.poll() is None, process.communicate()[0].decode()
+        assert time.monotonic() < deadline, "the ingest published nothing"
+        time.sleep(0.2)
     return process
 
 
@@ -62,12 +67,10 @@ def test_every_accepted_record_is_in_the_training_set_once(stack, spark, tmp_pat
     }
     assert len(accepted) == ROWS - ROWS // 500
 
-    before = published()
     for _ in range(KILLS):
-        process = run_until_killed(file, 5)
+        process = publishing(file)
         process.kill()
         process.communicate()
-    assert published() > before, "no ingest had published anything when it was killed"
 
     process = started("ingest", "rentals", str(file), "--rate", "100/s")
     for name in itertools.islice(itertools.cycle(["kafka", "connect"]), 2 * KILLS):

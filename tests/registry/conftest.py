@@ -8,7 +8,7 @@ from millrace.registry.store import ObjectStore
 from tests.registry.servers import s3_server, settings_of
 
 
-@pytest.fixture(scope="session", params=["s3proxy", "minio"])
+@pytest.fixture(scope="package", params=["s3proxy", "minio"])
 def s3_settings(request, tmp_path_factory):
     folder: Path = tmp_path_factory.mktemp("registry")
     with s3_server(request.param, folder) as variables:
