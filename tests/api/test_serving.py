@@ -13,6 +13,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
+from millrace.api.serve import START
 from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
 from tests.api.server import RUN, serving
@@ -58,8 +59,11 @@ def test_metrics_add_up_over_several_workers(workers):
 
 
 def started(workers, count: int) -> list[int]:
-    """The processes of so many workers that have started, once there are as many."""
-    deadline = time.monotonic() + 60
+    """The processes of so many workers that have started, once there are as many.
+
+    A worker that dies while its supervisor asks whether it lives is missed after START seconds.
+    """
+    deadline = time.monotonic() + START + 60
     while len(pids := re.findall(r"Started server process \[(\d+)\]", workers.log)) < count:
         assert time.monotonic() < deadline, workers.log
         time.sleep(0.1)
@@ -70,8 +74,8 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_forgotten(workers):
     first, *_ = started(workers, 3)  # one of them is enough to be ready
     before = sample(workers, "millrace_requests_total{")
     os.kill(first, signal.SIGKILL)
-    deadline = time.monotonic() + 60
     started(workers, 4)
+    deadline = time.monotonic() + 60
     assert sample(workers, "millrace_requests_total{") > before
     while sample(workers, "millrace_polled_at_seconds") == 0:  # the new worker has not polled yet
         assert time.monotonic() < deadline

@@ -45,10 +45,10 @@ def published() -> int:
     return sum(end_offsets("rentals.records").values())
 
 
-def publishing(file) -> subprocess.Popen:
-    """An ingest in mid-run."""
+def publishing(file, rate: str) -> subprocess.Popen:
+    """An ingest in mid-run: one that starts while the broker is away ends with a sentence about that."""
     before, deadline = published(), time.monotonic() + 120
-    process = started("ingest", "rentals", str(file), "--rate", "3000/s")
+    process = started("ingest", "rentals", str(file), "--rate", rate)
     while published() == before:
         assert process.poll() is None, process.communicate()[0].decode()
         assert time.monotonic() < deadline, "the ingest published nothing"
@@ -68,11 +68,11 @@ def test_every_accepted_record_is_in_the_training_set_once(stack, spark, tmp_pat
     assert len(accepted) == ROWS - ROWS // 500
 
     for _ in range(KILLS):
-        process = publishing(file)
+        process = publishing(file, "3000/s")
         process.kill()
         process.communicate()
 
-    process = started("ingest", "rentals", str(file), "--rate", "100/s")
+    process = publishing(file, "100/s")
     for name in itertools.islice(itertools.cycle(["kafka", "connect"]), 2 * KILLS):
         time.sleep(3)
         assert process.poll() is None, process.communicate()[0].decode()
