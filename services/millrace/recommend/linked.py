@@ -141,6 +141,6 @@ def _candidates(scores: np.ndarray, targets: np.ndarray, most: int) -> np.ndarra
         return np.flatnonzero(scores > 0)
     values = scores[targets]
     good = values > 0
-    if len(values) > most:
+    if 0 < most < len(values):
         good &= values >= np.partition(values, len(values) - most)[len(values) - most]
     return np.unique(targets[good])
