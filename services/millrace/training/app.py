@@ -95,13 +95,12 @@ def main(arguments: list[str] | None = None) -> int:
             plan.append((found, [found.model(name) for name in wanted]))
         say("starting Spark")
         session = spark("millrace-train-" + "-".join(given.workloads))
+        windows, networks = given.window or ["all"], tuple(given.network or ())
         try:
             for found, models in plan:
-                networks = tuple(given.network or ())
                 if given.follow:
-                    follow(session, found, models, given.window or ["all"], networks, *pace)
-                windows, snapshot = given.window or ["all"], given.snapshot
-                for result in train(session, found, models, windows, snapshot, say, given.accept_gaps, networks):
+                    follow(session, found, models, windows, networks, *pace)
+                for result in train(session, found, models, windows, given.snapshot, say, given.accept_gaps, networks):
                     tell(result)
         finally:
             session.stop()
