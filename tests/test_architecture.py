@@ -17,7 +17,7 @@ ENGINES = ["pyspark", "kafka", "fastapi", "pyiceberg"]
         ),
         ("millrace.records.check, millrace.records.readers", ENGINES),
         ("millrace.registry.registry", ENGINES),
-        ("millrace.api.main, millrace.api.serve", ["pyspark", "kafka", "pyiceberg", "pyarrow", "pandas", "scipy"]),
+        ("millrace.api.main, millrace.api.serve", ["pyspark", "pyiceberg", "pyarrow", "pandas", "scipy"]),
         ("millrace.ingest.publish, millrace.ingest.rejected", ["pyspark", "fastapi", "pyiceberg", "pandas"]),
         ("millrace.training.train, millrace.training.maintenance", ["fastapi", "uvicorn"]),
     ],

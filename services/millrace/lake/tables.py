@@ -17,7 +17,7 @@ from pyiceberg.types import (
 )
 
 from millrace.errors import BadInput, NotFound
-from millrace.lake import NAMESPACE, assignments_name, table_name
+from millrace.lake import NAMESPACE, assignments_name, pages_name, table_name
 from millrace.lake.catalog import catalog
 from millrace.records.contract import Column, columns
 from millrace.workloads.base import Workload
@@ -45,6 +45,19 @@ ASSIGNMENTS = [
     Column("cluster", "int", True),
     Column("held_out", "boolean", True),
 ]
+PAGES = [
+    Column("kafka_partition", "int", True),
+    Column("kafka_offset", "long", True),
+    Column("kafka_timestamp", "timestamptz", True),
+    Column("record_id", "string", True),
+    Column("url", "string", True),
+    Column("title", "string", False),
+    Column("host", "string", True),
+    Column("cluster", "int", True),
+    Column("distance", "double", True),
+    Column("version", "string", True),
+]
+"""The registered domain is `host`; the place in Kafka is the key, each once."""
 
 
 def schema_of(wanted: Iterable[Column]) -> Schema:
@@ -69,6 +82,8 @@ def ensure_tables(workloads: Iterable[Workload]) -> list[str]:
             table_name(workload.name): columns(workload.record),
             assignments_name(workload.name): ASSIGNMENTS,
         }
+        if workload.pages:
+            wanted[pages_name(workload.name)] = PAGES
         for name, wanted_columns in wanted.items():
             changed += _ensure(name, wanted_columns)
     return changed

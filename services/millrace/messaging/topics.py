@@ -35,7 +35,7 @@ def shared_topics() -> list[Topic]:
 
 def workload_topics(workload: Workload) -> list[Topic]:
     """The topics of one workload."""
-    return [
+    found = [
         # The lake is the archive; Kafka keeps what a replay of a week needs.
         Topic(
             workload.records_topic,
@@ -49,6 +49,17 @@ def workload_topics(workload: Workload) -> list[Topic]:
             {"cleanup.policy": "compact", "max.message.bytes": str(LARGEST_MESSAGE)},
         ),
     ]
+    if workload.live:
+        # What follows the stream publishes state here, whole values by key; one partition keeps their order.
+        found.append(
+            Topic(
+                workload.deltas_topic,
+                1,
+                {"cleanup.policy": "compact", "max.message.bytes": str(LARGEST_MESSAGE), "segment.ms": str(DAY // 24)},
+            )
+        )
+    # Each holds the pages of one cluster; the lake keeps them too.
+    return found + [Topic(name, 0, {"retention.ms": str(DAY)}) for name in workload.cluster_topics]
 
 
 def wanted_topics(workloads: Iterable[Workload]) -> list[Topic]:

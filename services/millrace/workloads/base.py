@@ -83,7 +83,27 @@ class SalesModel:
     labels: tuple[str, ...] = ()
 
 
-Model = ClusterModel | RecommenderModel | SalesModel
+@dataclass(frozen=True)
+class PageModel:
+    """Clusters of the pages of a stream, by host, path and words (see millrace.pages).
+
+    `url`, `title`, `keywords` and `time` are fields of the record. Pages are scored as they arrive, by the champion as
+    it is; a training makes the next one, whose clusters keep the numbers of the ones before.
+    """
+
+    name: str
+    url: str
+    title: str
+    keywords: str
+    time: str
+    k: tuple[int, ...] = (6, 8, 10)
+    """The numbers of clusters to try at first; the best silhouette wins, and later versions keep it."""
+    window: int = 10
+    """Seconds of a window of the timeline."""
+    seed: int = 20261121
+
+
+Model = ClusterModel | RecommenderModel | SalesModel | PageModel
 
 
 @dataclass(frozen=True)
@@ -151,6 +171,15 @@ class Workload:
         return tuple(model for model in self.models if isinstance(model, SalesModel))
 
     @property
+    def pages(self) -> tuple[PageModel, ...]:
+        return tuple(model for model in self.models if isinstance(model, PageModel))
+
+    @property
+    def live(self) -> bool:
+        """Whether something follows the stream of this workload and publishes to its `deltas_topic`."""
+        return bool(self.pages or self.recommenders)
+
+    @property
     def fields(self) -> Sequence[str]:
         return tuple(self.record.model_fields)
 
@@ -161,3 +190,12 @@ class Workload:
     @property
     def rejected_topic(self) -> str:
         return f"{self.name}.rejected"
+
+    @property
+    def deltas_topic(self) -> str:
+        return f"{self.name}.deltas"
+
+    @property
+    def cluster_topics(self) -> tuple[str, ...]:
+        """A topic for every cluster that a page model may have, by the cluster's number."""
+        return tuple(f"{self.name}.cluster.{number}" for number in range(max((max(m.k) for m in self.pages), default=0)))
