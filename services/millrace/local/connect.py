@@ -5,6 +5,7 @@ from pathlib import Path
 
 from millrace.local import jars
 from millrace.local.child import Child, answers
+from millrace.local.java import SHARED
 from millrace.local.kafka import logging_option
 
 PROPERTIES = """\
@@ -50,7 +51,7 @@ def prepare(home: Path, java: Path, port: int, kafka: int, secrets: dict[str, st
     """`secrets` is the environment in which the sink finds its S3 credentials."""
     config = home / "connect.properties"
     config.write_text(PROPERTIES.format(port=port, kafka=kafka, plugins=plugin_path(home)))
-    options = ["-Xms128m", "-Xmx1g", "-XX:+UseG1GC", logging_option(home)]
+    options = ["-Xms128m", "-Xmx1g", *SHARED, logging_option(home)]
     main = "org.apache.kafka.connect.cli.ConnectDistributed"
     command = [str(java), *options, "-cp", jars.classpath("kafka"), main, str(config)]
     ready = answers(f"http://127.0.0.1:{port}/connectors")

@@ -9,6 +9,8 @@ from pathlib import Path
 from millrace.errors import Unavailable
 
 WANTED = 17
+# The stack shares a small machine with Spark: the first compiler's code is enough for it, and one thread of collection.
+SHARED = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 INSTALLED = Path("/usr/lib/jvm")
 INSTALLERS = {
     "apt-get": [["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "openjdk-17-jre-headless"]],

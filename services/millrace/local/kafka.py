@@ -10,6 +10,7 @@ from pathlib import Path
 from millrace.errors import Unavailable
 from millrace.local import jars
 from millrace.local.child import Child, last_words
+from millrace.local.java import SHARED
 
 PROPERTIES = """\
 process.roles=broker,controller
@@ -80,6 +81,6 @@ def prepare(home: Path, java: Path, port: int, controller: int) -> Child:
         if done.returncode:
             raise Unavailable(f"Kafka's storage in {data} can't be formatted: {last_words(log)} ({log})")
     # After a kill -9 the broker reads its log segments again before it listens: hence the long wait below.
-    options = ["-Xms128m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", logging_option(home)]
+    options = ["-Xms128m", "-Xmx512m", *SHARED, logging_option(home)]
     command = [str(java), *options, "-cp", classpath, "kafka.Kafka", str(config)]
     return Child("kafka", command, port, lambda: listening(port), seconds=180)

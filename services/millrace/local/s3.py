@@ -7,6 +7,7 @@ from pathlib import Path
 from millrace.errors import Unavailable
 from millrace.local import jars
 from millrace.local.child import Child, answers
+from millrace.local.java import SHARED
 from millrace.settings import settings
 
 S3PROXY = """\
@@ -62,7 +63,7 @@ def prepare(home: Path, java: Path, port: int, key: str, secret: str) -> Child:
     config.write_text(S3PROXY.format(port=port, key=key, secret=secret, data=data))
     logback = home / "logback.xml"
     logback.write_text(LOGBACK)
-    options = ["-Xms64m", "-Xmx384m", f"-Dlogback.configurationFile={logback}"]
+    options = ["-Xms64m", "-Xmx384m", *SHARED, f"-Dlogback.configurationFile={logback}"]
     command = [str(java), *options, "-cp", jars.classpath("s3proxy"), "org.gaul.s3proxy.Main"]
     command += ["--properties", str(config)]
     return Child("s3", command, port, answers(f"http://127.0.0.1:{port}/", 200, 403))

@@ -198,4 +198,5 @@ class Workload:
     @property
     def cluster_topics(self) -> tuple[str, ...]:
         """A topic for every cluster that a page model may have, by the cluster's number."""
-        return tuple(f"{self.name}.cluster.{number}" for number in range(max((max(m.k) for m in self.pages), default=0)))
+        most = max((max(model.k) for model in self.pages), default=0)
+        return tuple(f"{self.name}.cluster.{number}" for number in range(most))
