@@ -16,6 +16,8 @@ os.environ["MILLRACE_WORKLOAD_MODULES"] = "tests.sixth"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 os.environ.setdefault("MILLRACE_COMMIT_INTERVAL", "2")
 os.environ.setdefault("MILLRACE_API_POLL_INTERVAL", "0.3")
+# A Spark that waits for pages would take memory and time from all tests; those of the stream start their own.
+os.environ.setdefault("MILLRACE_LOCAL_LIVE", "false")
 # How long an example takes says nothing of what it holds, on a machine that does other things besides.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     s3proxy."""
     minio: Path | None = None
     """The MinIO binary; where it is given, MinIO is the S3 server. No default value."""
+    local_live: bool = True
+    """Whether `millrace up` also starts what follows the streams; false saves a gigabyte of memory. The default value
+    is true."""
     local_disk: int = Field(2_000_000_000, ge=0)
     """Free bytes that `millrace up` insists on in `home`. The default value is 2000000000."""
 

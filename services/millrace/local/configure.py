@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from millrace.local import api, connect, java, kafka, ports, s3, state
+from millrace.local import api, connect, java, kafka, ports, s3, state, stream
 from millrace.local.child import Child
 from millrace.settings import settings
+from millrace.workloads import workloads
 
 
 def choose_ports(home: Path, say: Callable[[str], None]) -> dict[str, int]:
@@ -42,9 +43,12 @@ def configure(home: Path, say: Callable[[str], None]) -> list[Child]:
     settings.cache_clear()  # it now reads the addresses and credentials written above
     # As `lake.catalog.java_secrets` gives them, without its two seconds of imports.
     secrets = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_REGION": settings().s3_region}
-    return [
+    children = [
         kafka.prepare(home, found, chosen["kafka"], chosen["kafka_controller"]),
         s3.prepare(home, found, chosen["s3"], key, secret),
         connect.prepare(home, found, chosen["connect"], chosen["kafka"], secrets),
         api.prepare(chosen["api"]),
     ]
+    if settings().local_live:
+        children += [stream.prepare(one.name, chosen["stream"]) for one in workloads().values() if one.pages][:1]
+    return children

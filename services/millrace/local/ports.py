@@ -10,7 +10,7 @@ from dotenv import dotenv_values
 
 from millrace.errors import BadInput, Unavailable
 
-DEFAULTS = {"kafka": 9092, "kafka_controller": 9093, "connect": 8083, "s3": 9000, "api": 8000}
+DEFAULTS = {"kafka": 9092, "kafka_controller": 9093, "connect": 8083, "s3": 9000, "api": 8000, "stream": 9108}
 VARIABLES = {
     "kafka": "MILLRACE_KAFKA_BOOTSTRAP",
     "connect": "MILLRACE_CONNECT_URL",

@@ -76,13 +76,13 @@ class Supervisor:
             time.sleep(0.1)
 
     def start_all(self) -> None:
-        """Kafka and S3 first, side by side; Connect and the API need them."""
-        for pair in (self.children[:2], self.children[2:]):
-            for one in pair:
+        """Kafka and S3 first, side by side; Connect and the API need them. What follows the streams comes last."""
+        for wave in (self.children[:2], self.children[2:4], self.children[4:]):
+            for one in wave:
                 if self.stopping.is_set():
                     return
                 self.launch(one)
-            for one in pair:
+            for one in wave:
                 self.wait_ready(one)
 
     def look_after(self, one: child.Child) -> None:

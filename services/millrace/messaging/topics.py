@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from millrace.messaging.client import admin, unavailable
+from kafka import TopicPartition
+
+from millrace.messaging.client import admin, consumer, unavailable
 from millrace.settings import settings
 from millrace.workloads.base import Workload
 
@@ -90,3 +93,25 @@ def ensure_topics(workloads: Iterable[Workload]) -> list[str]:
         with unavailable(), admin() as client:
             client.create_topics(wanted, wait_for_metadata=True)
     return sorted(wanted)
+
+
+def described(workloads: Iterable[Workload]) -> list[dict[str, Any]]:
+    """[{"topic", "partitions" (0: it is missing), "messages", "keeps"}] of the topics of workloads.
+
+    `messages` is what the offsets span; a compacted topic holds fewer.
+    """
+    found = []
+    with unavailable(), consumer() as client:
+        for topic in (topic for workload in workloads for topic in workload_topics(workload)):
+            parts = [TopicPartition(topic.name, number) for number in client.partitions_for_topic(topic.name) or ()]
+            begins, ends = client.beginning_offsets(parts), client.end_offsets(parts)
+            days = int(topic.configs.get("retention.ms", 0)) // DAY
+            found.append(
+                {
+                    "topic": topic.name,
+                    "partitions": len(parts),
+                    "messages": sum(ends[part] - begins[part] for part in parts),
+                    "keeps": f"{days} d" if days else "the newest of each key",
+                }
+            )
+    return found

@@ -4,7 +4,6 @@ import shutil
 import time
 from collections import deque
 from functools import partial
-from typing import Any
 
 import orjson
 from pyspark.sql import DataFrame, SparkSession
@@ -27,8 +26,8 @@ RATE = 30.0  # seconds over which pages a second are counted
 SAID = 5.0  # seconds between two lines of progress
 
 
-class Stopped(Exception):
-    """No batch begins after the signal."""
+class Halted(Exception):
+    """A batch that failed, or one that does not begin any more."""
 
 
 class Stream:
@@ -45,6 +44,8 @@ class Stream:
         self._scored_by: str | None = None
         self._rates: deque[tuple[float, int]] = deque()
         self._failure: Exception | None = None
+        self.query: StreamingQuery | None = None
+        self.deltas: Deltas | None = None
         self._busy = self._halting = False
         self._said = (0.0, 0)
 
@@ -67,7 +68,7 @@ class Stream:
         checkpoint = settings().home / "stream" / self.workload.name
         # What it would say is older than the table: each start begins from the table.
         shutil.rmtree(checkpoint, ignore_errors=True)
-        self.query: StreamingQuery = (
+        self.query = (
             source.read(self.spark, self.workload, first)
             .writeStream.queryName(f"millrace-{self.workload.name}")
             .option("checkpointLocation", checkpoint.as_uri())
@@ -91,34 +92,41 @@ class Stream:
     def follow(self, stop: Stop) -> None:
         """Returns when a batch that was at work has ended after the signal. Raises what ended the query."""
         while stop.signal is None:
-            if not self.query.isActive:
+            if self._failure or not self.query.isActive:
                 raise self._failure or self.query.exception() or RuntimeError("the query ended without a reason")
             if not self._busy:
                 self._between()
             self._progress()
             time.sleep(0.2)
-        self._halting = True
-        while self._busy:
-            time.sleep(0.05)
-        self.query.stop()
+        self._halt()
         self._progress(last=True)
 
     def close(self) -> None:
         """End the query and the producer, whatever state they are in."""
         self.metrics.set("running", 0)
-        for part in ("query", "deltas"):
-            if found := getattr(self, part, None):
-                (found.stop if part == "query" else found.close)()
+        if self.query is not None:
+            self._halt()
+        if self.deltas is not None:
+            self.deltas.close()
+
+    def _halt(self) -> None:
+        """Stop the query, not in the middle of a batch."""
+        self._halting = True
+        while self._busy:
+            time.sleep(0.05)
+        if self.query is not None:
+            self.query.stop()
 
     def _guarded(self, frame: DataFrame, number: int) -> None:
         self._busy = True
         try:
             if self._halting:
-                raise Stopped
+                raise Halted
             self._batch(frame)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - kept for `follow`, the query gets a short one
             self._failure = error
-            raise
+            # Spark 4.0 looks through the whole message with a regular expression that overflows the stack on a trace.
+            raise Halted(type(error).__name__) from None
         finally:
             self._busy = False
 
@@ -197,6 +205,7 @@ class Stream:
             **measures,
             "offsets": {str(partition): offset for partition, offset in sorted(self.read.items())},
         }
+        assert self.deltas is not None
         self.deltas.publish(state)
         self.metrics.set("watermark_seconds", self.tally.watermark)
         for name, value in measures.items():
@@ -215,14 +224,15 @@ class Stream:
             seen = tally.iso(self.tally.watermark) if self.tally.watermark else "nothing yet"
             self.say(
                 f"batch {self.batches}: {self.tally.sizes.total()} pages in the lake, arrivals up to {seen}, "
-                f"{'unknown' if lag is None else lag} to go"
+                f"{lag} to go"
             )
 
-    def lag(self) -> int | None:
+    def lag(self) -> int:
         """Records published and not scored, as the source saw them last."""
-        progress: Any = self.query.lastProgress
-        if progress is None or not progress["sources"]:
-            return None
-        latest = progress["sources"][0]["latestOffset"]
-        ends = (orjson.loads(latest) if isinstance(latest, str) else latest or {}).get(self.workload.records_topic, {})
-        return sum(max(0, int(end) - 1 - self.read.get(int(number), -1)) for number, end in ends.items())
+        progress = self.query.lastProgress if self.query else None
+        sources = orjson.loads(progress.json)["sources"] if progress else []
+        ends = (sources[0]["latestOffset"] if sources else None) or {}
+        return sum(
+            max(0, end - 1 - self.read.get(int(number), -1))
+            for number, end in ends.get(self.workload.records_topic, {}).items()
+        )

@@ -1,0 +1,47 @@
+"""Topics: create, list."""
+
+from typing import Annotated, Any
+
+import typer
+
+from millrace.cli.output import Json, emit, grid, guarded
+from millrace.workloads import workload, workloads
+from millrace.workloads.base import Workload
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="All by default.")]
+topics_app = typer.Typer(no_args_is_help=True, help="Create or list the topics of workloads.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(topics_app, name="topics")
+
+
+def chosen(names: list[str] | None) -> list[Workload]:
+    return [workload(name) for name in names] if names else list(workloads().values())
+
+
+def table(found: list[dict[str, Any]]):
+    rows = [[one["topic"], one["partitions"] or "missing", one["messages"], one["keeps"]] for one in found]
+    return grid(None, "topic", "partitions", "messages", "keeps", rows=rows)
+
+
+@topics_app.command("create", epilog="Example: `millrace topics create urls`")
+@guarded
+def create(names: Names = None, as_json: Json = False) -> None:
+    """Create the topics that are missing, with their partitions and retention; existing ones stay as they are."""
+    from millrace.messaging.topics import described, ensure_topics
+
+    wanted = chosen(names)
+    made = set(ensure_topics(wanted))
+    found = [one | {"created": one["topic"] in made} for one in described(wanted)]
+    emit(found, as_json, lambda: table(found))
+
+
+@topics_app.command("list", epilog="Example: `millrace topics list urls --json`")
+@guarded
+def list_topics(names: Names = None, as_json: Json = False) -> None:
+    """The topics of workloads: partitions, messages that they hold, and what is kept of them."""
+    from millrace.messaging.topics import described
+
+    found = described(chosen(names))
+    emit(found, as_json, lambda: table(found))

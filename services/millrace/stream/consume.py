@@ -1,0 +1,114 @@
+"""Readers of the cluster topics: any number in a group share the partitions, each page once in effect."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import CommitFailedError
+
+from millrace.errors import BadInput, NotFound
+from millrace.ingest.publish import Stop
+from millrace.messaging.client import common, unavailable
+from millrace.workloads.base import Workload
+
+AT_ONCE = 500  # messages that are written before their offsets are committed
+REMEMBERED = 100_000  # keys of late, by which a repeat is known
+PATIENCE = 200  # milliseconds of a poll
+
+
+def topics(workload: Workload, clusters: Sequence[int]) -> list[str]:
+    """The topics of some clusters, all by default. Raises BadInput for a cluster that has none."""
+    known = workload.cluster_topics
+    if not known:
+        raise BadInput(f"{workload.name} has no clusters in a stream.", field="workload")
+    if wrong := [number for number in clusters if not 0 <= number < len(known)]:
+        allowed = f"0 to {len(known) - 1}"
+        raise BadInput(f"--cluster {wrong[0]} is none; allowed: {allowed}.", field="cluster", allowed=allowed)
+    return [known[number] for number in sorted(set(clusters))] or list(known)
+
+
+class Seen:
+    """The keys of the last messages: after a restart of the stream or of a reader, some come again."""
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[bytes, None] = OrderedDict()
+
+    def repeats(self, key: bytes | None) -> bool:
+        if key is None:
+            return False
+        if key in self._keys:
+            return True
+        self._keys[key] = None
+        if len(self._keys) > REMEMBERED:
+            self._keys.popitem(last=False)
+        return False
+
+
+class Noted(ConsumerRebalanceListener):
+    """Says which partitions this reader has."""
+
+    def __init__(self, say: Callable[[str], None]):
+        self.say = say
+
+    def on_partitions_revoked(self, revoked) -> None:
+        """What was written is committed before each poll."""
+
+    def on_partitions_assigned(self, assigned) -> None:
+        names = ", ".join(sorted(f"{part.topic}/{part.partition}" for part in assigned))
+        self.say(f"reads {names or 'nothing: the others of the group have all partitions'}")
+
+
+@contextmanager
+def member(group: str, names: list[str], beginning: bool, say: Callable[[str], None]) -> Iterator[KafkaConsumer]:
+    """A member of the group, which it leaves at the end. Raises NotFound when a topic is missing."""
+    client = KafkaConsumer(
+        **common(),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest" if beginning else "latest",
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=2_000,
+    )
+    try:
+        if missing := sorted(set(names) - client.topics()):
+            raise NotFound(f"Kafka has no topic {missing[0]}; `millrace topics create` makes it.", field="topic")
+        client.subscribe(names, listener=Noted(say))
+        yield client
+    finally:
+        client.close()
+
+
+def consume(
+    workload: Workload,
+    clusters: Sequence[int],
+    group: str,
+    write: Callable[[list[bytes]], None],
+    *,
+    limit: int | None = None,
+    beginning: bool = True,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> int:
+    """Hand the messages of the clusters to `write` until a signal, or `limit` of them; how many there were.
+
+    Offsets are committed when `write` has returned: a reader that is killed before leaves its last ones to the group
+    once more. `beginning` says where a new group starts.
+    """
+    names, stop, seen, written = topics(workload, clusters), Stop(), Seen(), 0
+    with unavailable(), stop.listening(), member(group, names, beginning, say) as client:
+        while stop.signal is None and (limit is None or written < limit):
+            most = AT_ONCE if limit is None else min(AT_ONCE, limit - written)
+            lines: list[bytes] = []
+            done: dict[TopicPartition, OffsetAndMetadata] = {}
+            for part, messages in client.poll(timeout_ms=PATIENCE, max_records=most).items():
+                lines += [message.value for message in messages if message.value and not seen.repeats(message.key)]
+                done[part] = OffsetAndMetadata(messages[-1].offset + 1, "", -1)
+            if lines:
+                write(lines)
+                written += len(lines)
+            if done:
+                try:
+                    client.commit(done)
+                except CommitFailedError:
+                    say("the group has shared its partitions anew; its next reader gets the last lines again")
+    return written

@@ -1,0 +1,58 @@
+"""What must hold of the stream whenever it has caught up, whatever had happened on its way."""
+
+from collections import Counter
+from functools import lru_cache
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from millrace.lake import pages_name
+from millrace.lake.catalog import catalog
+from millrace.messaging.client import end_offsets, read_all
+from millrace.pages.model import Pages
+from millrace.registry.registry import Registry
+from tests.stream.made import columns, declared
+
+
+def published() -> int:
+    return sum(end_offsets("urls.records").values())
+
+
+@lru_cache
+def version(name: str) -> tuple[list[str], Pages]:
+    manifest, arrays = Registry().load("urls", "pages", name)
+    return manifest.names["label"], Pages.load(arrays)
+
+
+def table() -> pa.Table:
+    return catalog().load_table(pages_name("urls")).scan().to_arrow()
+
+
+def everything_once() -> pa.Table:
+    """The table of pages, after it was compared with the records, the models and the topics of the clusters."""
+    found, _ = declared()
+    records = {f"{m.partition}:{m.offset}": orjson.loads(m.value) for m in read_all(found.records_topic)}
+    rows = table()
+    pages = {f"{row['kafka_partition']}:{row['kafka_offset']}": row for row in rows.to_pylist()}
+    assert len(pages) == rows.num_rows, "pages are in the table twice"
+    assert pages.keys() == records.keys()
+    seen = Counter()
+    for number, topic in enumerate(found.cluster_topics):
+        for message in read_all(topic):
+            key, told = message.key.decode(), orjson.loads(message.value)
+            row = pages[key]
+            seen[key] += 1
+            assert told["cluster"] == row["cluster"] == number
+            assert told["label"] == version(row["version"])[0][number]
+            same = ("url", "title", "host", "distance", "version", "record_id")
+            assert {name: told[name] for name in same} == {name: row[name] for name in same}
+    assert set(seen.values()) == {1}, "pages are in the topics twice"
+    assert seen.keys() == records.keys()
+    for name in set(rows.column("version").to_pylist()):
+        own = [key for key, row in pages.items() if row["version"] == name]
+        clusters, distances = version(name)[1].assign(columns([records[key] for key in own]))
+        assert [pages[key]["cluster"] for key in own] == clusters.tolist()
+        np.testing.assert_allclose([pages[key]["distance"] for key in own], distances, rtol=1e-5)
+        assert all(pages[key]["record_id"] == records[key]["record_id"] for key in own)
+    return rows

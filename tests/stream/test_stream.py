@@ -1,0 +1,214 @@
+"""The stream on the real broker, S3 and lake: every accepted page once in the table and once in the topics.
+
+The tests follow each other with one stream, as a Spark for each would take minutes.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pytest
+
+from millrace.ingest.publish import ingest
+from millrace.lake import pages_name
+from millrace.lake.catalog import catalog
+from millrace.messaging.client import read_all
+from millrace.records.writer import write_csv
+from millrace.registry.registry import Registry
+from millrace.stream import topics
+from millrace.stream.score import PAGE, score
+from millrace.stream.table import PagesTable
+from tests.conftest import generated
+from tests.pipeline.test_kills import kill, wait_running
+from tests.stream.checks import everything_once, published, table, version
+from tests.stream.made import declared, promoted
+from tests.stream.running import Running, deltas, running, until
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module")
+def stream(stack, tmp_path_factory):
+    with running(tmp_path_factory.mktemp("stream") / "log") as found:
+        yield found
+
+
+def publish(rows: int, seed: int, folder: Path) -> None:
+    found, _ = declared()
+    ingest(found, str(generated(found, rows, seed, folder)))
+
+
+def caught_up(stream: Running) -> None:
+    """Wait until what is published is in the table, the topics and the deltas."""
+
+    def done() -> bool:
+        assert stream.process.poll() is None, stream.said()[-3000:]
+        read = deltas().get("stream", {}).get("offsets", {})
+        return sum(offset + 1 for offset in read.values()) == published()
+
+    until(done, "the stream's end")
+
+
+def committed() -> int:
+    return len(catalog().load_table(pages_name("urls")).snapshots())
+
+
+def after_a_commit() -> None:
+    """Return as soon as one more batch is in the table: its pages are on their way to the topics."""
+    before = committed()
+    until(lambda: committed() > before, "a batch")
+
+
+def test_it_waits_for_a_champion_then_scores_every_page_once(stream, tmp_path):
+    publish(1500, 61, tmp_path)
+    until(lambda: "waiting for a champion of urls/pages" in stream.said(), "the wait for a champion")
+    assert stream.metrics()["running"] == 0
+    first = promoted(1)
+    caught_up(stream)
+    rows = everything_once()
+    assert set(rows.column("version").to_pylist()) == {first.version}
+
+
+def test_deltas_tell_of_all_windows_clusters_and_the_stream(stream):
+    told, rows = deltas(), table()
+    windows = {key: value for key, value in told.items() if key.startswith("window/")}
+    assert sum(one["total"] for one in windows.values()) == rows.num_rows
+    assert all(key == f"window/{one['start']}" and one["seconds"] == 10 for key, one in windows.items())
+    labels = version(told["stream"]["version"])[0]
+    sizes = rows.column("cluster").value_counts().to_pylist()
+    clusters = [told[f"cluster/{number}"] for number in range(len(labels))]
+    assert [one["label"] for one in clusters] == labels
+    assert {one["cluster"]: one["size"] for one in clusters if one["size"]} == {
+        one["values"]: one["counts"] for one in sizes
+    }
+    assert sum(one["share"] for one in clusters) == pytest.approx(1, abs=1e-4)
+    largest = max(clusters, key=lambda one: one["size"])
+    assert len(largest["words"]) == 10
+    assert largest["hosts"]
+    assert len(largest["examples"]) == 5
+
+
+def test_a_new_champion_scores_later_batches_and_the_drift_is_measured_against_it(stream, tmp_path):
+    before = table().num_rows
+    first, second = deltas()["stream"]["version"], promoted(2).version
+    until(lambda: deltas()["stream"]["version"] == second, "the new champion")
+    assert deltas()["cluster/0"]["label"] == version(second)[0][0]
+    found, _ = declared()
+    shop = [
+        {"creation_time": "2023-05-17 12:00:00", "id": str(number), "url": f"https://sale.example.org/shoes/{number}"}
+        for number in range(400)
+    ]
+    write_csv(tmp_path / "shop.csv", shop[0], shop)
+    ingest(found, str(tmp_path / "shop.csv"))
+    caught_up(stream)
+    measured = stream.metrics()
+    assert measured["psi"] > 0.25
+    assert measured["inertia_ratio"] > 0
+    assert measured["moved"] > 0
+    assert measured[f'version{{workload="urls",version="{second}"}}'] == 1
+    Registry().rollback("urls", "pages")
+    until(lambda: deltas()["stream"]["version"] == first, "the champion of before")
+    publish(300, 62, tmp_path)
+    caught_up(stream)
+    rows = everything_once().sort_by([("kafka_timestamp", "ascending")])
+    versions = rows.column("version").to_pylist()[before:]
+    assert versions == [second] * 400 + [first] * (rows.num_rows - before - 400)
+
+
+def test_two_readers_of_a_group_share_the_pages(stream, tmp_path):
+    readers = []
+    for number in range(2):
+        with (tmp_path / f"{number}.out").open("wb") as out, (tmp_path / f"{number}.err").open("wb") as errors:
+            command = [sys.executable, "-m", "millrace.cli", "consume", "urls", "--group", "shared", "--json"]
+            readers.append(subprocess.Popen(command, stdout=out, stderr=errors))
+    try:
+        until(lambda: all(" urls.cluster." in (tmp_path / f"{n}.err").read_text() for n in range(2)), "two readers")
+        publish(600, 63, tmp_path)
+        caught_up(stream)
+        printed = [tmp_path / f"{number}.out" for number in range(2)]
+        until(lambda: sum(len(file.read_bytes().splitlines()) for file in printed) >= published(), "the last page")
+    finally:
+        for reader in readers:
+            reader.terminate()
+        assert [reader.wait(30) for reader in readers] == [0, 0]
+    pages = [orjson.loads(line) for file in printed for line in file.read_bytes().splitlines()]
+    assert all(file.stat().st_size for file in printed)
+    assert len({(page["partition"], page["offset"]) for page in pages}) == len(pages) == published()
+
+
+def test_a_broker_that_is_killed_in_mid_flight_costs_nothing(stream, tmp_path):
+    publish(2500, 64, tmp_path)
+    after_a_commit()
+    kill("kafka")
+    wait_running("kafka")
+    publish(300, 65, tmp_path)
+    caught_up(stream)
+    everything_once()
+
+
+def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_later(stream, spark, tmp_path):
+    publish(1000, 66, tmp_path)
+    after_a_commit()
+    assert stream.stop() == 0
+    assert "Traceback" not in stream.said()
+    # As a stream that ended between the lake and Kafka: pages in the table, half of them in the topics.
+    found, model = declared()
+    missing = unscored()
+    manifest, arrays = Registry().load("urls", "pages", Registry().champion("urls", "pages").version)
+    scored = pa.Table.from_batches(score([missing], Sent(arrays), manifest.version, model)).slice(0, missing.num_rows)
+    pages = spark.createDataFrame(scored.select(list(PAGE)))
+    ends = {part: (min(own), max(own)) for part, own in places(missing).items()}
+    lake = PagesTable(spark, found)
+    lake.append(pages, ends)
+    labels = {manifest.version: manifest.names["label"]}
+    topics.send(pages.where("kafka_offset % 2 = 0"), found, labels)
+    odd = sum(offset % 2 for own in places(missing).values() for offset in own)
+    assert topics.repair(lake, found, labels.get) == odd > 0
+    assert topics.repair(lake, found, labels.get) == 0
+    everything_once()
+
+
+class Sent:
+    """What a broadcast looks like to a worker."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+def unscored() -> pa.RecordBatch:
+    """Records that the table does not hold, as Spark's source gives them."""
+    held = {(row["kafka_partition"], row["kafka_offset"]) for row in table().to_pylist()}
+    left = [m for m in read_all("urls.records") if (m.partition, m.offset) not in held]
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array([m.partition for m in left], pa.int32()),
+            pa.array([m.offset for m in left], pa.int64()),
+            pa.array([m.timestamp * 1000 for m in left], pa.timestamp("us", "UTC")),
+            pa.array([m.value for m in left], pa.binary()),
+        ],
+        ["partition", "offset", "timestamp", "value"],
+    )
+
+
+def places(batch: pa.RecordBatch) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for partition, offset in zip(batch["partition"].to_pylist(), batch["offset"].to_pylist(), strict=True):
+        found.setdefault(partition, []).append(offset)
+    return found
+
+
+def test_killed_three_times_in_mid_batch_it_loses_and_doubles_nothing(stream, tmp_path):
+    publish(4000, 67, tmp_path)
+    for _ in range(3):
+        stream.start()
+        after_a_commit()
+        stream.kill()
+    stream.start()
+    caught_up(stream)
+    rows = everything_once()
+    windows = [one for key, one in deltas().items() if key.startswith("window/")]
+    assert sum(one["total"] for one in windows) == rows.num_rows
+    assert sum(deltas()[f"cluster/{number}"]["size"] for number in range(6)) == rows.num_rows
+    assert stream.stop() == 0
