@@ -66,3 +66,19 @@ def test_a_protocol_that_kafka_does_not_know_is_refused(given):
 def test_a_variable_that_is_set_to_nothing_means_none(given):
     given(security_protocol="SSL", ca_file="", username="")
     assert security.kafka_python() == {"security_protocol": "SSL"}
+
+
+def test_the_java_clients_get_the_same_login(given):
+    given(security_protocol="PLAINTEXT")
+    assert security.java() == {}
+    given(security_protocol="SASL_SSL", username="millrace-stream", password='p"4\\s', ca_file="/ca/ca.crt")
+    assert security.java() == {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required "
+        'username="millrace-stream" password="p\\"4\\\\s";',
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": "/ca/ca.crt",
+    }
+    given(sasl_mechanism="AWS_MSK_IAM")
+    assert security.java()["sasl.jaas.config"] == "software.amazon.msk.auth.iam.IAMLoginModule required;"

@@ -1,6 +1,6 @@
 """Champions for the stream without a training: a real space of generated pages, and some of these as centres."""
 
-from random import Random
+from functools import lru_cache
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from millrace.pages.model import ALGORITHM, Pages
 from millrace.registry.manifest import Manifest
 from millrace.registry.registry import Registry
 from millrace.workloads import workload
+from millrace.workloads.base import PageModel, Workload
 from tests.registry.made import clean_rows, draft
 
 K = 6
@@ -18,6 +19,7 @@ def columns(rows: list[dict]) -> dict[str, list]:
     return {name: [row.get(name) for row in rows] for name in ("url", "title", "keywords")}
 
 
+@lru_cache
 def model(seed: int, k: int = K) -> Pages:
     """Centres are the means of the pages next to k random ones."""
     pages = columns(clean_rows("urls", 400, 5))
@@ -44,9 +46,13 @@ def promoted(seed: int, k: int = K) -> Manifest:
     return manifest
 
 
-def declared():
+def declared() -> tuple[Workload, PageModel]:
     found = workload("urls")
     return found, found.pages[0]
 
 
-__all__ = ["K", "Random", "columns", "declared", "model", "promoted"]
+class Sent:
+    """What a broadcast looks like to a worker."""
+
+    def __init__(self, value):
+        self.value = value

@@ -23,7 +23,7 @@ from millrace.stream.table import PagesTable
 from tests.conftest import generated
 from tests.pipeline.test_kills import kill, wait_running
 from tests.stream.checks import everything_once, published, table, version
-from tests.stream.made import declared, promoted
+from tests.stream.made import Sent, declared, promoted
 from tests.stream.running import Running, deltas, running, until
 
 pytestmark = pytest.mark.stack
@@ -167,14 +167,11 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
     odd = sum(offset % 2 for own in places(missing).values() for offset in own)
     assert topics.repair(lake, found, labels.get) == odd > 0
     assert topics.repair(lake, found, labels.get) == 0
+    before = committed()
+    lake.forget(0)
+    assert committed() == min(before, 20)
+    assert lake.last_batch()[0] == ends
     everything_once()
-
-
-class Sent:
-    """What a broadcast looks like to a worker."""
-
-    def __init__(self, value):
-        self.value = value
 
 
 def unscored() -> pa.RecordBatch:

@@ -5,6 +5,7 @@ after any end of the process the rows themselves say what is done: reading goes 
 partition, and only the pages of the last append may be missing from the topics of the clusters.
 """
 
+import time
 from dataclasses import dataclass
 
 import orjson
@@ -22,6 +23,9 @@ from millrace.workloads.base import Workload
 
 BATCH = "millrace.batch"
 """The property of a snapshot: {"<partition>": [first, last]} of the offsets that its append added."""
+OFTEN = 100  # appends between two times that old snapshots are dropped
+HISTORY = 3600.0  # seconds of snapshots that are kept
+RETAINED = 20  # snapshots that are kept in any case
 Ranges = dict[int, tuple[int, int]]
 
 
@@ -45,6 +49,7 @@ class PagesTable:
         self.name = pages_name(workload.name)
         self.full_name = f"{CATALOG}.{self.name}"
         self._last = self._load().metadata.current_snapshot_id
+        self._appends = 0
 
     def _load(self) -> Table:
         try:
@@ -112,6 +117,17 @@ class PagesTable:
         said = orjson.dumps({str(partition): ends for partition, ends in ranges.items()}).decode()
         rows.writeTo(self.full_name).option(f"snapshot-property.{BATCH}", said).append()
         self._last = self._load().metadata.current_snapshot_id
+
+        self._appends += 1
+        if self._appends % OFTEN == 0:
+            self.forget(HISTORY)
+
+    def forget(self, seconds: float) -> None:
+        """Drop snapshots older than that, with what only they hold. The metadata, written anew by every commit, names
+        all snapshots: after a day of a commit a second they would be most of what is written."""
+        jvm, before = self.spark._jvm, int((time.time() - seconds) * 1000)
+        table = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self.spark._jsparkSession, self.full_name)
+        table.expireSnapshots().expireOlderThan(before).retainLast(RETAINED).commit()
 
     def _refuse_others(self, table: Table) -> None:
         """Two streams at once would hold every page twice. Compactions are welcome."""

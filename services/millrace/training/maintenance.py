@@ -9,7 +9,7 @@ import orjson
 from pyspark.sql import SparkSession
 
 from millrace.errors import MillraceError
-from millrace.lake import CATALOG, assignments_name, table_name
+from millrace.lake import CATALOG, assignments_name, pages_name, table_name
 from millrace.training import sales
 from millrace.workloads import workload
 from millrace.workloads.base import Workload
@@ -34,6 +34,7 @@ def maintain(spark: SparkSession, found: Workload, keep_days: float) -> list[dic
     before = (datetime.now(UTC) - timedelta(days=keep_days)).strftime("%Y-%m-%d %H:%M:%S.%f")
     results = []
     kept = [name for name in sales.kept_tables(found) if spark.catalog.tableExists(f"{CATALOG}.{name}")]
+    kept += [pages_name(found.name)] if found.pages else []
     for name in (table_name(found.name), assignments_name(found.name), *kept):
         rewritten = spark.sql(
             f"CALL {CATALOG}.system.rewrite_data_files(table => '{name}', "

@@ -1,0 +1,159 @@
+"""Parts of the stream that need no engine."""
+
+from collections import Counter
+
+import httpx
+import numpy as np
+import orjson
+import pyarrow as pa
+import pytest
+
+from millrace.local import ports
+from millrace.stream.drift import Drift, against
+from millrace.stream.metrics import Metrics
+from millrace.stream.score import message, messages, score
+from millrace.stream.summary import Summary, parse
+from millrace.stream.tally import HALF_LIFE, KEPT, Fading, Tally
+from tests.stream.made import Sent, declared, model
+
+T0 = 1_779_000_000
+
+
+def records(*values: bytes | None) -> pa.RecordBatch:
+    count = len(values)
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array([number % 2 for number in range(count)], pa.int32()),
+            pa.array([7 + number // 2 for number in range(count)], pa.int64()),
+            pa.array([(T0 + number) * 1_000_000 for number in range(count)], pa.timestamp("us", "UTC")),
+            pa.array(values, pa.binary()),
+        ],
+        ["partition", "offset", "timestamp", "value"],
+    )
+
+
+def page(number: int) -> bytes:
+    return orjson.dumps({"url": f"https://www.bbc.co.uk/news/{number}", "title": "Storm warning", "record_id": "r"})
+
+
+def test_records_that_are_no_pages_are_counted_and_the_others_scored():
+    batch = records(page(0), b"{", None, b"[1]", b'{"url": 3}', page(5))
+    found = pa.Table.from_batches(score([batch], Sent(model(1).arrays()), "v1", declared()[1])).to_pylist()
+    pages, summary = found[:-1], parse(found[-1]["summary"])
+    assert [(row["kafka_partition"], row["kafka_offset"], row["host"]) for row in pages] == [
+        (0, 7, "bbc.co.uk"),
+        (1, 9, "bbc.co.uk"),
+    ]
+    assert all(row["summary"] is None and row["version"] == "v1" for row in pages)
+    assert (summary.rows, summary.unreadable) == (2, 4)
+    # What can't be read is behind us too.
+    assert summary.offsets == {0: (7, 9), 1: (7, 9)}
+    assert summary.squared == pytest.approx(sum(row["distance"] ** 2 for row in pages), rel=1e-6)
+    assert sum(counts.total() for counts in summary.windows.values()) == 2
+
+
+def test_summaries_of_parts_add_up_to_that_of_the_whole():
+    batches = [records(*(page(number) for number in range(start, start + 20))) for start in (0, 20, 40)]
+    arrays, one = Sent(model(1).arrays()), declared()[1]
+
+    def summed(*parts) -> Summary:
+        whole = Summary(one.window)
+        for part in parts:
+            whole.merge(parse(pa.Table.from_batches(score(part, arrays, "v1", one)).to_pylist()[-1]["summary"]))
+        return whole
+
+    together, apart = summed(batches), summed(*([batch] for batch in batches))
+    for name in ("rows", "offsets", "windows", "words", "hosts", "newest"):
+        assert getattr(together, name) == getattr(apart, name), name
+    np.testing.assert_allclose(together.features, apart.features, rtol=1e-5)
+    np.testing.assert_array_equal(together.placed, apart.placed)
+    assert together.squared == pytest.approx(apart.squared)
+
+
+def test_messages_leave_out_the_keys_that_a_topic_holds():
+    scored = pa.Table.from_batches(score([records(page(0), page(1))], Sent(model(1).arrays()), "v1", declared()[1]))
+    rows = scored.slice(0, 2).to_batches()
+    whole = [row for batch in messages(rows, "urls", {"v1": list("abcdef")}, frozenset()) for row in batch.to_pylist()]
+    assert [row["key"] for row in whole] == [b"0:7", b"1:7"]
+    told = orjson.loads(whole[1]["value"])
+    assert whole[1]["topic"] == f"urls.cluster.{told['cluster']}"
+    assert told["label"] == "abcdef"[told["cluster"]]
+    assert told["timestamp"] == "2026-05-17T06:40:01.000Z"
+    left = [row for batch in messages(rows, "urls", {}, frozenset([b"0:7"])) for row in batch.to_pylist()]
+    assert [row["key"] for row in left] == [b"1:7"]
+    assert message(scored.to_pylist()[0], [])["label"] == str(told["cluster"])  # of a version that is gone
+
+
+def test_a_word_counts_half_after_the_half_life_and_old_ones_are_forgotten():
+    found = Fading()
+    found.add(Counter(storm=8, flood=1), T0)
+    found.add(Counter(goal=5), T0 + HALF_LIFE)
+    assert found.top(T0 + HALF_LIFE) == [("goal", 5), ("storm", 4), ("flood", 1)]
+    # Far on, weights are written anew before they overflow.
+    found.add(Counter(goal=3), T0 + 4000 * HALF_LIFE)
+    assert found.top(T0 + 4000 * HALF_LIFE)[0] == ("goal", 3)
+    found.add(Counter({f"w{number}": 1 for number in range(5000)}), T0 + 4000 * HALF_LIFE)
+    assert found.top(T0 + 4000 * HALF_LIFE)[0] == ("goal", 3)
+    assert len(found._weights) <= 2000
+
+
+def summary(start: int, counts: dict[int, int]) -> Summary:
+    found = Summary(10, rows=sum(counts.values()), newest=start * 1000)
+    found.windows[start // 10 * 10].update(counts)
+    return found
+
+
+def test_windows_are_kept_for_two_hours_and_shares_are_of_the_last():
+    tally = Tally(10)
+    tally.add(summary(T0, {0: 30}))
+    tally.add(summary(T0 + KEPT - 10, {0: 1, 1: 3}))
+    assert len(tally.windows) == 2
+    assert tally.shares(3) == [0.25, 0.75, 0.0]
+    tally.add(summary(T0 + KEPT + 20, {2: 4}))
+    told = tally.messages(["a", "b", "c"])
+    assert [value["total"] for key, value in told.items() if key.startswith("window/")] == [4, 4]
+    assert [told[f"cluster/{number}"]["size"] for number in range(3)] == [31, 3, 4]
+
+
+def test_drift_is_nothing_for_the_training_and_grows_with_what_is_new():
+    centres = np.array([[0.0, 0.0], [4.0, 0.0]])
+    found = against({"profile": [{"share": 0.5}, {"share": 0.5}]}, {"inertia_per_row": 1.0}, centres)
+    assert found.measures() == {"psi": None, "inertia_ratio": None, "moved": None}
+
+    def pages(counts, shift: float, squared: float) -> Summary:
+        numbers = np.array(counts)
+        rows = int(numbers.sum())
+        return Summary(10, rows, squared=squared * rows, features=(centres + shift) * numbers[:, None], placed=numbers)
+
+    found.add(pages([50, 50], 0.0, 1.0))
+    assert found.measures() == {"psi": 0.0, "inertia_ratio": 1.0, "moved": 0.0}
+    found.add(pages([100, 0], 1.0, 3.0))
+    measured = found.measures()
+    assert measured["psi"] > 0.25
+    assert measured["inertia_ratio"] == pytest.approx(2.0, rel=0.01)
+    assert measured["moved"] > 0
+    # What a manifest does not tell is not measured.
+    assert against({}, {}, centres).shares is None
+
+
+def test_metrics_are_served_as_prometheus_reads_them():
+    port, metrics = ports.any_free(), Metrics("urls")
+    metrics.add("rows_total", 3)
+    metrics.add("rows_total", 4)
+    metrics.set("psi", None)
+    metrics.only("version", {'version="v1"': 1})
+    metrics.serve(port, "127.0.0.1")
+    answer = httpx.get(f"http://127.0.0.1:{port}/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'millrace_stream_rows_total{workload="urls"} 7' in answer.text.splitlines()
+    assert 'millrace_stream_version{workload="urls",version="v1"} 1' in answer.text.splitlines()
+    assert "psi" not in answer.text
+    assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 404
+
+
+@pytest.mark.parametrize("decay", [0, 40_000])
+def test_drift_forgets_old_pages(decay):
+    found = Drift(np.zeros((1, 1)), np.ones(1), 1.0)
+    found.add(Summary(10, 10_000, squared=90_000.0, features=np.zeros((1, 1)), placed=np.array([10_000])))
+    found.add(Summary(10, decay, squared=float(decay), features=np.zeros((1, 1)), placed=np.array([decay])))
+    assert found.measures()["inertia_ratio"] == pytest.approx(9.0 if decay == 0 else 1.5, rel=0.1)
