@@ -11,6 +11,7 @@ from millrace.api import errors, openapi
 from millrace.api.champions import Champions
 from millrace.api.documented import Declared
 from millrace.api.fast import FastPaths
+from millrace.api.follow import Live
 from millrace.api.keys import KeyMiddleware
 from millrace.api.limits import BodyLimitMiddleware
 from millrace.api.metrics import MetricsMiddleware
@@ -20,13 +21,16 @@ from millrace.settings import settings
 
 def create_app() -> FastAPI:
     """The API over the registry that the settings name."""
-    champions = Champions()
+    live = Live()
+    champions = Champions(live=live)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        live.start()
         champions.start()
         yield
         champions.stop()
+        live.stop()
 
     current = settings()
     keys = parts(current.api_keys.get_secret_value()) if current.api_keys else []
