@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     api_live: bool = True
     """Whether the API follows Kafka, so that events change its answers; false: it needs no broker, and answers are
     those of the snapshots. The default value is true."""
+    api_event_timeout: float = Field(10.0, ge=1, le=120)
+    """How long a posted event waits for Kafka's acknowledgement before the answer is 503. The default value is 10."""
 
     api_arrays: Path | None = None
     """A folder in which workers share the mapped arrays of recommenders; `millrace serve` makes one for its time. None
