@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from millrace.local import api, connect, java, kafka, ports, s3, state, stream
+from millrace.local import api, connect, java, kafka, online, ports, s3, state, stream
 from millrace.local.child import Child
 from millrace.settings import settings
 from millrace.workloads import workloads
@@ -48,6 +48,7 @@ def configure(home: Path, say: Callable[[str], None]) -> list[Child]:
         s3.prepare(home, found, chosen["s3"], key, secret),
         connect.prepare(home, found, chosen["connect"], chosen["kafka"], secrets),
         api.prepare(chosen["api"]),
+        online.prepare(),
     ]
     if settings().local_live:
         children += [stream.prepare(one.name, chosen["stream"]) for one in workloads().values() if one.pages][:1]
