@@ -120,8 +120,12 @@ class Settings(BaseSettings):
     api_poll_interval: float = Field(1.0, ge=0.05, le=300)
     """How often a worker looks for a new champion. The default value is 1."""
 
+    api_live: bool = True
+    """Whether the API follows Kafka, so that events change its answers; false: it needs no broker, and answers are
+    those of the snapshots. The default value is true."""
     api_streams: int = Field(100, ge=1, le=10_000)
     """Live pages that a worker keeps up to date at the same time. The default value is 100."""
+
     api_arrays: Path | None = None
     """A folder in which workers share the mapped arrays of recommenders; `millrace serve` makes one for its time. None
     keeps them in each worker's memory. No default value."""

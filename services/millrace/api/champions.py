@@ -9,6 +9,7 @@ from collections import OrderedDict
 from typing import Any
 
 from millrace.analytics import sales
+from millrace.api.follow import Live
 from millrace.api.metrics import metrics
 from millrace.api.recommended import Recommended
 from millrace.api.served import Served
@@ -30,8 +31,10 @@ Key = tuple[str, str]
 class Champions:
     """Looks for new champions every `api_poll_interval` seconds in a thread of its own."""
 
-    def __init__(self, registry: Registry | None = None):
+    def __init__(self, registry: Registry | None = None, live: Live | None = None):
         self._registry = registry or Registry()
+        self.live = live or Live()
+        """What is followed in Kafka: `live.store(workload)` for what arrived since the champions were trained."""
         self._served: dict[Key, Any] = {}
         self._champions: dict[Key, Champion] = {}
         self._others: OrderedDict[tuple[str, str, str], Served] = OrderedDict()

@@ -11,6 +11,7 @@ from millrace.api import errors, openapi
 from millrace.api.champions import Champions
 from millrace.api.documented import Declared
 from millrace.api.fast import FastPaths
+from millrace.api.follow import Live
 from millrace.api.keys import KeyMiddleware
 from millrace.api.limits import BodyLimitMiddleware
 from millrace.api.metrics import MetricsMiddleware
@@ -22,14 +23,17 @@ from millrace.settings import settings
 def create_app() -> FastAPI:
     """The API over the registry that the settings name."""
     current = settings()
-    champions, streams = Champions(), Streams(current.api_streams)
+    live = Live()
+    champions, streams = Champions(live=live), Streams(current.api_streams)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        live.start()
         champions.start()
         with streams.ended_by_signals():
             yield
         champions.stop()
+        live.stop()
 
     keys = parts(current.api_keys.get_secret_value()) if current.api_keys else []
     app = FastAPI(
