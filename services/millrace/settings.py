@@ -131,6 +131,8 @@ class Settings(BaseSettings):
 
     metrics_port: int | None = Field(None, ge=1, le=65535)
     """The port on which `millrace online` shows its metrics; the API has /metrics. No default value."""
+    api_streams: int = Field(100, ge=1, le=10_000)
+    """Live pages that a worker keeps up to date at the same time. The default value is 100."""
 
     api_arrays: Path | None = None
     """A folder in which workers share the mapped arrays of recommenders; `millrace serve` makes one for its time. None

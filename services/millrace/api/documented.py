@@ -61,6 +61,10 @@ class Declared:
     def __init__(self, app: FastAPI):
         self.app = app
         self.fast: dict[str, FastRoute] = {}
+        self.open: set[str] = set()
+        """Paths that need no API key."""
+        self.schemas: list[type[BaseModel]] = []
+        """Models that the document refers to where FastAPI does not see it."""
 
     def get(
         self,
@@ -71,7 +75,13 @@ class Declared:
         answer: Any,
         errors: dict,
         queries: Sequence[dict[str, Any]] = (),
+        media_type: str = "application/json",
     ) -> None:
+        shape: dict[str, Any] = {"model": answer}
+        if media_type != "application/json":
+            # The document has no words for a stream: the schema is that of the data of an event.
+            shape = {"description": "A stream of events", "content": {media_type: {"schema": referred(answer)}}}
+            self.schemas.append(answer)
         self.app.add_api_route(
             path,
             endpoint,
@@ -80,7 +90,7 @@ class Declared:
             name=name_of("get", path),
             operation_id=name_of("get", path),
             summary=summary,
-            responses={200: {"model": answer}, **errors},
+            responses={200: shape, **errors},
             response_model=None,
             openapi_extra={"parameters": path_parameters(path)["parameters"] + list(queries)},
         )
@@ -106,6 +116,29 @@ class Declared:
 
         self.skip_router(path, path, answer, 202)
         self.post_with(path, endpoint, summary, tag, model, errors, schema, 202)
+
+    def file(
+        self, path: str, media_type: str, content: bytes, headers: dict[str, str], summary: str | None, tag: str
+    ) -> None:
+        """A file of ours, open to everybody: it holds no data. Documented where it has a summary."""
+
+        async def endpoint(request: Request) -> Response:
+            return Response(content, media_type=media_type, headers=headers)
+
+        self.open.add(path)
+        shape = {"description": "The file", "content": {media_type: {"schema": {"type": "string"}}}}
+        self.app.add_api_route(
+            path,
+            endpoint,
+            tags=[tag],
+            name=name_of("get", path),
+            operation_id=name_of("get", path),
+            summary=summary,
+            response_class=Response,
+            responses={200: shape},
+            response_model=None,
+            include_in_schema=summary is not None,
+        )
 
     def skip_router(self, path: str, template: str, answer: Answer | Later, status: int = 200) -> None:
         """Answer a POST to `path` without the router; metrics count it under `template`."""
@@ -136,6 +169,10 @@ class Declared:
             response_model=None,
             openapi_extra=schema | path_parameters(path),
         )
+
+
+def referred(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
 def name_of(method: str, path: str) -> str:

@@ -47,9 +47,9 @@ def store_of(workload: Workload) -> Store:
         from millrace.online.overlays import Overlays
 
         return Overlays()
-    from millrace.online.latest import Latest
+    from millrace.pages.board import Board
 
-    return Latest()
+    return Board()
 
 
 class Live:

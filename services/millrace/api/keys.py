@@ -1,7 +1,8 @@
-"""API keys: off when none are set; else every path but health needs one."""
+"""API keys: off when none are set; else every path but health and pages without data needs one."""
 
 import hashlib
 import hmac
+from collections.abc import Set
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -12,14 +13,14 @@ OPEN = ("/health/", "/v2/health/")
 
 
 class KeyMiddleware:
-    """Answers 401 unless `X-API-Key`, or `Authorization: Bearer`, holds one of `keys`."""
+    """Answers 401 unless `X-API-Key`, or `Authorization: Bearer`, holds one of `keys`, or the path is one of `open`."""
 
-    def __init__(self, app: ASGIApp, keys: list[str]):
-        self.app = app
+    def __init__(self, app: ASGIApp, keys: list[str], open: Set[str] = frozenset()):
+        self.app, self.open = app, open
         self._digests = [_digest(key.encode()) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(OPEN) or self._known(scope):
+        if scope["type"] != "http" or self._free(scope["path"]) or self._known(scope):
             await self.app(scope, receive, send)
             return
         error = Unauthorized(
@@ -30,6 +31,9 @@ class KeyMiddleware:
         )
         headers = {"WWW-Authenticate": 'Bearer realm="millrace"'}
         await respond(scope["path"], error, headers=headers)(scope, receive, send)
+
+    def _free(self, path: str) -> bool:
+        return path in self.open or path.startswith(OPEN)
 
     def _known(self, scope: Scope) -> bool:
         headers = dict(scope["headers"])

@@ -15,26 +15,28 @@ from millrace.api.follow import Live
 from millrace.api.keys import KeyMiddleware
 from millrace.api.limits import BodyLimitMiddleware
 from millrace.api.metrics import MetricsMiddleware
-from millrace.api.routes import events, health, kept, models, open_inference, recommendations, sales
+from millrace.api.routes import events, health, kept, models, open_inference, pages, recommendations, sales
+from millrace.api.streams import Streams
 from millrace.messaging.outbox import Outbox
 from millrace.settings import settings
 
 
 def create_app() -> FastAPI:
     """The API over the registry that the settings name."""
+    current = settings()
     live, outbox = Live(), Outbox()
-    champions = Champions(live=live)
+    champions, streams = Champions(live=live), Streams(current.api_streams)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         live.start()
         champions.start()
-        yield
+        with streams.ended_by_signals():
+            yield
         champions.stop()
         live.stop()
         outbox.stop()
 
-    current = settings()
     keys = parts(current.api_keys.get_secret_value()) if current.api_keys else []
     app = FastAPI(
         title="Millrace",
@@ -49,12 +51,13 @@ def create_app() -> FastAPI:
     for family in (health, kept, models, open_inference, recommendations, sales):
         family.declare(declared, champions)
     events.declare(declared, outbox)
-    openapi.install(app, keys=bool(keys))
+    pages.declare(declared, champions, streams)
+    openapi.install(app, keys=bool(keys), open=declared.open, schemas=declared.schemas)
     # The last one added is the first to see a request: what a browser may ask, counting, keys, size, answers.
     app.add_middleware(FastPaths, routes=declared.fast)
     app.add_middleware(BodyLimitMiddleware, limit=current.api_body_limit)
     if keys:
-        app.add_middleware(KeyMiddleware, keys=keys)
+        app.add_middleware(KeyMiddleware, keys=keys, open=declared.open)
     app.add_middleware(MetricsMiddleware)
     if origins := parts(current.api_cors_origins):
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])

@@ -24,7 +24,11 @@ class Metrics:
         common = {"registry": self.registry, "namespace": "millrace"}
         self.requests = Counter("requests", "Requests by route and status.", ["route", "status"], **common)
         self.seconds = Histogram(
-            "request_seconds", "Time from request to response.", ["route"], buckets=BUCKETS, **common
+            "request_seconds",
+            "Time from request to response; streams: to their start.",
+            ["route"],
+            buckets=BUCKETS,
+            **common,
         )
         self.rows = Counter("rows", "Rows answered.", ["model"], **common)
         self.swaps = Counter("champion_swaps", "Champions taken up.", ["model"], **common)
@@ -101,12 +105,12 @@ class MetricsMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
+        started, status, begun = time.perf_counter(), 500, None
 
         async def counted(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], time.perf_counter()
             await send(message)
 
         try:
@@ -114,7 +118,7 @@ class MetricsMiddleware:
         finally:
             requests, seconds = self._of(getattr(scope.get("route"), "path", "unknown"), status)
             requests.inc()
-            seconds.observe(time.perf_counter() - started)
+            seconds.observe((begun or time.perf_counter()) - started)
 
     def _of(self, route: str, status: int) -> tuple[Counter, Histogram]:
         if (route, status) not in self._children:

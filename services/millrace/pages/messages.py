@@ -1,0 +1,67 @@
+"""What the stream publishes to `<workload>.deltas`, as it is read: absolute values, so that a repeated message changes
+nothing. Texts come from foreign pages: they are cut to what is shown."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+TEXT = 300  # characters of a title, a word or a label
+URL = 2000
+
+
+def cut(limit: int) -> BeforeValidator:
+    return BeforeValidator(lambda value: value[:limit] if isinstance(value, str | list) else value)
+
+
+Short = Annotated[str, cut(TEXT)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Counted = Annotated[list[tuple[Short, Count]], cut(10)]
+
+
+class Read(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Window(Read):
+    """`window/<start>`: pages by cluster that arrived in `seconds` from `start` on."""
+
+    start: AwareDatetime
+    seconds: int = Field(ge=1, le=86_400)
+    counts: Annotated[dict[int, Count], Field(max_length=1000)]
+    total: Count
+
+
+class Example(Read):
+    url: Annotated[str, cut(URL)]
+    title: Short | None = None
+    at: datetime | None = None
+
+
+class ClusterState(Read):
+    """`cluster/<n>`: all pages of a cluster in the table, and its share of the last hour's."""
+
+    cluster: int = Field(ge=0, le=1000)
+    label: Short
+    size: Count
+    share: float = Field(ge=0, le=1)
+    words: Counted = []
+    hosts: Counted = []
+    examples: Annotated[list[Example], cut(5)] = []
+
+
+class StreamState(Read):
+    """`stream`: the last micro-batch, and the drift of the champion that scored it."""
+
+    version: Short | None = None
+    batch: Count | None = None
+    rows: Count | None = None
+    rows_per_second: Number | None = None
+    watermark: AwareDatetime | None = None
+    at: AwareDatetime | None = None
+    psi: Number | None = None
+    inertia_ratio: Number | None = None
+    moved: Number | None = None
+    offsets: Annotated[dict[str, Count], Field(max_length=10_000)] = {}
+    """By partition of the records, the next one to read."""

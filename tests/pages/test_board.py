@@ -1,0 +1,153 @@
+"""The board: what it keeps of a stream's messages, and what it refuses."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from millrace.errors import BadInput
+from millrace.pages.board import KEPT, POINTS, Board
+from tests.pages import told
+
+END = datetime(2026, 1, 22, 5, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def board():
+    return Board()
+
+
+def test_an_empty_board_has_empty_answers(board):
+    assert board.clusters() == []
+    assert board.timeline(60)["messages"] == []
+    assert (board.status()["version"], board.status()["watermark_age"], board.watermark) == (None, None, None)
+
+
+def test_a_timeline_holds_the_windows_by_cluster_and_zeros_between_them(board):
+    told.apply(
+        board,
+        told.cluster(0),
+        told.window(END, {0: 3, 1: 4}),
+        told.window(END + timedelta(seconds=30), {1: 5}),
+        told.stream(END + timedelta(seconds=33)),
+    )
+    found = board.timeline(60)
+    assert (found["from"], found["to"], found["step"]) == ("2026-01-22T05:00:00Z", "2026-01-22T05:00:40Z", 10)
+    assert found["messages"] == [7, 0, 0, 5]
+    assert [(one["cluster"], one["pages"]) for one in found["clusters"]] == [(0, [3, 0, 0, 0]), (1, [4, 0, 0, 5])]
+    assert [one["label"] for one in found["clusters"]] == ["news world", "cluster 1"]
+    assert found["open"]
+
+
+def test_the_last_step_is_closed_when_a_page_after_it_has_arrived(board):
+    told.apply(board, told.window(END, {0: 3}), told.stream(END + timedelta(seconds=10)))
+    assert not board.timeline(60)["open"]
+
+
+@pytest.mark.parametrize("minutes", [1, 7, 30, 60, 119, 120])
+@pytest.mark.parametrize("shift", [0, 10, 20, 50])
+def test_a_timeline_loses_no_page_and_is_never_longer_than_a_screen(board, minutes, shift):
+    end = END + timedelta(seconds=shift)
+    told.apply(board, *told.history(end, 720))
+    found = board.timeline(minutes)
+    messages = told.history(end, 720)[4:-1][-6 * minutes :]
+    assert sum(found["messages"]) == sum(value["total"] for _, value in messages)
+    assert [sum(step) for step in zip(*(one["pages"] for one in found["clusters"]), strict=True)] == found["messages"]
+    assert len(found["messages"]) <= POINTS
+    assert found["to"] >= told.iso(end)
+
+
+def test_the_same_message_again_changes_no_answer(board):
+    told.apply(board, *told.history(END, 20))
+    before = board.timeline(60), board.clusters()
+    told.apply(board, *told.history(END, 20))
+    assert (board.timeline(60), board.clusters()) == before
+
+
+def test_a_tombstone_takes_a_window_and_a_cluster_away(board):
+    told.apply(board, *told.history(END, 3))
+    told.apply(
+        board, ("cluster/3", None), (told.window(END - timedelta(seconds=30), {})[0], None), ("cluster/77", None)
+    )
+    assert [one["cluster"] for one in board.clusters()] == [0, 1, 2]
+    assert len(board.timeline(60)["messages"]) == 2
+
+
+def test_windows_older_than_two_hours_fall_out(board):
+    told.apply(board, *(told.window(END + timedelta(seconds=10 * place), {0: 1}) for place in range(1000)))
+    assert sum(board.timeline(120)["messages"]) == KEPT // 10
+    assert len(board._windows) == KEPT // 10
+
+
+def test_the_newest_window_of_a_stream_that_stood_still_is_shown_alone(board):
+    told.apply(board, told.window(END - timedelta(seconds=3600), {0: 9}), told.window(END, {0: 1}))
+    assert board.timeline(5)["messages"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("window/2026-01-22T05:00:00Z", b"no JSON"),
+        ("window/2026-01-22T05:00:00Z", b'{"start":"2026-01-22T05:00:00Z","seconds":0,"counts":{},"total":0}'),
+        ("window/2026-01-22T05:00:00Z", b'{"start":"2026-01-22T05:00:00Z","seconds":10,"counts":{"0":-1},"total":0}'),
+        ("window/yesterday", b"{}"),
+        ("window/2026-01-22T05:00:00", b"{}"),
+        ("cluster/one", b"{}"),
+        ("cluster/1", b'{"cluster":1,"label":"a","size":1,"share":7}'),
+        ("stream", b'{"psi":NaN}'),
+        ("elsewhere", b"{}"),
+    ],
+)
+def test_what_the_stream_does_not_write_is_refused_and_changes_nothing(board, key, value):
+    told.apply(board, *told.history(END, 3))
+    before = board.timeline(60), board.clusters(), board.changed
+    with pytest.raises(BadInput) as refused:
+        board.apply(key, value, int(END.timestamp() * 1000))
+    assert key.split("/")[0] in refused.value.message
+    assert (board.timeline(60), board.clusters(), board.changed) == before
+
+
+def test_a_window_of_a_clock_that_is_years_ahead_does_not_push_the_others_out(board):
+    told.apply(board, told.window(END, {0: 1}))
+    with pytest.raises(BadInput, match="begins after"):
+        told.apply(board, told.window(datetime(2099, 1, 1, tzinfo=UTC), {0: 1}))
+    assert board.timeline(60)["messages"] == [1]
+
+
+def test_foreign_texts_are_cut(board):
+    told.apply(board, told.cluster(0, label="x" * 9000, examples=[{"url": "u" * 9000, "title": "t" * 9000}] * 50))
+    (found,) = board.clusters()
+    assert (len(found["label"]), len(found["examples"])) == (300, 5)
+    assert (len(found["examples"][0]["title"]), len(found["examples"][0]["url"])) == (300, 2000)
+
+
+def test_every_change_is_seen_and_status_counts_pages_and_ages(board):
+    before = board.changed
+    told.apply(board, *told.history(datetime.now(UTC) - timedelta(seconds=100), 2))
+    assert board.changed == before + 7
+    status = board.status()
+    assert status["pages"] == 1000 + 2000 + 3000 + 4000
+    assert status["watermark_age"] >= 100
+    assert board.said() == {"version": status["version"], "offsets": {"0": 812}}
+
+
+def test_readers_beside_a_writer_always_get_a_whole_board(board):
+    told.apply(board, *told.history(END, 50))
+    stop, wrong = threading.Event(), []
+
+    def read() -> None:
+        while not stop.is_set():
+            found = board.timeline(60)
+            sums = [sum(step) for step in zip(*(one["pages"] for one in found["clusters"]), strict=True)]
+            if sums != found["messages"]:
+                wrong.append(found)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for seed in range(10):
+        told.apply(board, *told.history(END + timedelta(seconds=10 * seed), 50, seed))
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert not wrong
