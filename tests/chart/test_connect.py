@@ -26,7 +26,7 @@ def test_workers_use_the_prebuilt_image_and_connector_resources():
     item = one(render(only="connect"), "KafkaConnect")
     assert item["metadata"]["name"] == "millrace"
     assert item["metadata"]["annotations"] == {"strimzi.io/use-connector-resources": "true"}
-    assert item["spec"]["image"] == "localhost/millrace-connect:0.2.0"
+    assert item["spec"]["image"] == "localhost/millrace-connect:0.3.0"
     assert "build" not in item["spec"]
     assert item["spec"]["groupId"] == "millrace-connect"
 

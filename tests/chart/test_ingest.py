@@ -32,7 +32,7 @@ def test_a_source_is_read_by_the_command():
     assert job["metadata"]["labels"]["millrace.io/ingest"] == "first"
     spec = job["spec"]["template"]["spec"]
     assert spec["containers"][0]["args"] == ["ingest", "courses", "s3://incoming/courses.csv", "--json"]
-    assert spec["containers"][0]["image"] == "localhost/millrace-ingest:0.2.0"
+    assert spec["containers"][0]["image"] == "localhost/millrace-ingest:0.3.0"
     assert "initContainers" not in spec
 
 

@@ -29,7 +29,7 @@ def test_it_runs_our_script_in_our_image():
     assert spec["type"] == "Python"
     assert spec["mode"] == "cluster"
     assert spec["sparkVersion"] == "4.0.4"
-    assert spec["image"] == "localhost/millrace-spark:0.2.0"
+    assert spec["image"] == "localhost/millrace-spark:0.3.0"
     assert spec["mainApplicationFile"] == "local:///opt/millrace/spark-apps/train.py"
     assert spec["arguments"] == ["courses", "--window", "all"]
 
