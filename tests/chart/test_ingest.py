@@ -164,7 +164,7 @@ def test_names_that_kubernetes_would_not_take_are_refused():
     ("jobs", "named"),
     [
         ([S3, S3], ['two entries with the name "first"']),
-        ([S3 | {"workload": "boats"}], ['"boats"', "catalogue, courses, mooc, products, shop"]),
+        ([S3 | {"workload": "boats"}], ['"boats"', "catalogue, courses, mooc, products, shop, urls"]),
         ([S3 | {"generate": {"rows": 1}}], ["s3://incoming/courses.csv", ".generate is set"]),
         ([{"name": "a", "workload": "courses"}], [".source is empty", ".generate is not set"]),
         ([S3 | {"configMap": "files"}], ['"files"', "s3://incoming", "below /data/"]),

@@ -207,7 +207,7 @@ def test_a_long_release_s_applications_have_names_that_still_take_the_operator_s
         ({"dynamicAllocation": {"minExecutors": 5}}, ["minExecutors is 5", "maxExecutors is 4"]),
         ({"dynamicAllocation": {"initialExecutors": 9}}, ["initialExecutors is 9", "1 and 4"]),
         ({"follow": "10m", "schedule": "@daily"}, ['follow is "10m"', 'schedule is "@daily"']),
-        ({"workloads": {"boats": {}}}, ['"boats"', "catalogue, courses, mooc, products, shop"]),
+        ({"workloads": {"boats": {}}}, ['"boats"', "catalogue, courses, mooc, products, shop, urls"]),
         ({"models": ["price"]}, ['"price"', "mooc has [recommendations]"]),
         ({"follow": "soon"}, ["follow"]),
         ({"schedule": "at night"}, ["schedule"]),
