@@ -124,6 +124,14 @@ class Settings(BaseSettings):
     """A folder in which workers share the mapped arrays of recommenders; `millrace serve` makes one for its time. None
     keeps them in each worker's memory. No default value."""
 
+    metrics_port: int | None = Field(None, ge=1, le=65535)
+    """Where a process without an API of its own, such as the stream, answers Prometheus. No default value."""
+
+    stream_interval: float = Field(1.0, ge=0.1, le=3600)
+    """How often the stream takes a micro-batch, while pages arrive. The default value is 1."""
+    stream_rows: int = Field(20_000, ge=1)
+    """The most records of a micro-batch. The default value is 20000."""
+
     code_version: str | None = None
     """What a manifest says of the code, set by the images; none means the commit of the checkout. No default value."""
     gate_margin: float = Field(0.02, ge=0, le=1)

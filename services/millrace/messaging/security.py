@@ -51,3 +51,29 @@ def librdkafka() -> dict[str, Any]:
     if current.kafka_ca_file:
         options["ssl.ca.location"] = str(current.kafka_ca_file)
     return options
+
+
+def java() -> dict[str, str]:
+    """Options of the Java clients, as Spark's source and sink have them; none for PLAINTEXT.
+
+    AWS_MSK_IAM needs aws-msk-iam-auth on the class path.
+    """
+    current, found = settings(), login()
+    if current.kafka_security_protocol == "PLAINTEXT":
+        return {}
+    options = {"security.protocol": current.kafka_security_protocol}
+    if current.kafka_ca_file:
+        options |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": str(current.kafka_ca_file)}
+    if not current.kafka_security_protocol.startswith("SASL"):
+        return options
+    options["sasl.mechanism"] = current.kafka_sasl_mechanism
+    if found is None:
+        iam = "software.amazon.msk.auth.iam"
+        return options | {
+            "sasl.jaas.config": f"{iam}.IAMLoginModule required;",
+            "sasl.client.callback.handler.class": f"{iam}.IAMClientCallbackHandler",
+        }
+    kind = "plain.PlainLoginModule" if current.kafka_sasl_mechanism == "PLAIN" else "scram.ScramLoginModule"
+    user, password = (text.replace("\\", "\\\\").replace('"', '\\"') for text in found)
+    module = f"org.apache.kafka.common.security.{kind}"
+    return options | {"sasl.jaas.config": f'{module} required username="{user}" password="{password}";'}

@@ -2,7 +2,9 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from pyspark.sql import SparkSession
 
@@ -30,8 +32,8 @@ def environment() -> dict[str, str]:
     return found
 
 
-def spark(name: str) -> SparkSession:
-    """A session; under spark-submit the options given there win."""
+def spark(name: str, more: Mapping[str, str] = MappingProxyType({})) -> SparkSession:
+    """A session with `more` options of its own; under spark-submit the options given there win."""
     current = settings()
     builder = (
         SparkSession.builder.appName(name)
@@ -44,6 +46,7 @@ def spark(name: str) -> SparkSession:
         .config("spark.ui.showConsoleProgress", "false")
     )
     options = BATCHES | {f"spark.sql.catalog.{CATALOG}.{key}": value for key, value in java_properties().items()}
+    options |= more
     for key, value in options.items():
         builder = builder.config(key, value)
     if current.catalog_password:

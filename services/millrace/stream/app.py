@@ -1,0 +1,120 @@
+"""The command of spark-apps/stream.py: sentences on standard error, an error as a JSON line on standard output."""
+
+import argparse
+import sys
+import time
+
+from py4j.protocol import Py4JNetworkError
+
+from millrace.errors import BadInput, Conflict, Corrupt, MillraceError, Unavailable
+from millrace.ingest.publish import Stop
+from millrace.settings import settings
+from millrace.stream.champion import Follower
+from millrace.stream.metrics import Metrics
+from millrace.training.app import say, tell
+from millrace.workloads import workload as find
+from millrace.workloads.base import PageModel, Workload
+
+LOOK = 1.0  # seconds between two looks for the first champion
+PAUSES = (1, 2, 5, 10, 20, 30, 30, 30)  # seconds before the next attempt; after these the process ends
+
+
+def page_model(workload: Workload) -> PageModel:
+    """The page model that the stream scores with. Raises BadInput where the workload has none."""
+    if not workload.pages:
+        raise BadInput(f"{workload.name} has no page model, so that there is nothing to stream.", field="workload")
+    return workload.pages[0]
+
+
+def wait(follower: Follower, stop: Stop) -> bool:
+    """Wait for the first champion, without Spark; False when the wait was stopped."""
+    said = None
+    while stop.signal is None:
+        try:
+            if follower.look():
+                return True
+            name = f"{follower.workload.name}/{follower.declared.name}"
+            sentence = f"waiting for a champion of {name}; `millrace train {follower.workload.name}` makes one"
+        except Unavailable as error:
+            sentence = f"waiting: {error}"
+        if sentence != said:
+            say(sentence)
+        said = sentence
+        time.sleep(LOOK)
+    return False
+
+
+def run(workload: Workload, stop: Stop) -> None:
+    """Stream until the signal. Raises what can't be mended by a new attempt, or is not after several."""
+    declared, metrics = page_model(workload), Metrics(workload.name)
+    metrics.set("running", 0)
+    if port := settings().metrics_port:
+        metrics.serve(port)
+    follower = Follower(workload, declared, say)
+    if not wait(follower, stop):
+        return
+    from millrace.stream.stream import Stream
+    from millrace.training.session import spark
+
+    say("starting Spark")
+    # A task that is tried again would write its messages twice; a failed batch is repaired as a whole.
+    session = spark(f"millrace-stream-{workload.name}", {"spark.task.maxFailures": "1"})
+    failed = 0
+    try:
+        # Spark has taken SIGINT for itself.
+        with stop.listening():
+            while stop.signal is None:
+                stream = Stream(session, workload, declared, follower, metrics)
+                try:
+                    stream.begin()
+                    stream.follow(stop)
+                except (BadInput, Conflict, Corrupt, Py4JNetworkError):
+                    raise
+                except Exception as error:
+                    failed = 1 if stream.batches else failed + 1
+                    metrics.add("failures_total")
+                    if failed > len(PAUSES):
+                        raise
+                    pause = PAUSES[failed - 1]
+                    say(f"the stream failed and begins again in {pause} s: {sentence_of(error)}")
+                    until = time.monotonic() + pause
+                    while stop.signal is None and time.monotonic() < until:
+                        time.sleep(0.1)
+                finally:
+                    stream.close()
+    finally:
+        session.stop()
+
+
+def sentence_of(error: BaseException) -> str:
+    """The line of an error that says most: our own sentence, or the innermost cause of a Java trace."""
+    if isinstance(error, MillraceError):
+        return error.message
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    return (causes[-1].removeprefix("Caused by: ") if causes else lines[0])[:500]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run; returns the exit code of the error tree, 0 after SIGTERM."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workload")
+    given = parser.parse_args(arguments)
+    stop = Stop()
+    try:
+        with stop.listening():
+            run(find(given.workload), stop)
+        return 0
+    except MillraceError as error:
+        tell({"error": error.as_dict()})
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001 - Spark's and the JVM's own
+        fault = MillraceError(f"The stream failed: {sentence_of(error)}", code="spark_failed")
+        tell({"error": fault.as_dict()})
+        return fault.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""The champion that scores: taken up between two micro-batches, frozen within one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from millrace.errors import Corrupt, NotFound
+from millrace.pages.model import Pages
+from millrace.registry.manifest import Manifest
+from millrace.registry.registry import Registry
+from millrace.workloads.base import PageModel, Workload
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A version as batches use it."""
+
+    manifest: Manifest
+    arrays: dict[str, np.ndarray]
+    model: Pages
+    broadcasts: dict[int, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def labels(self) -> list[str]:
+        return self.manifest.names["label"]
+
+    def broadcast(self, context: Any) -> Any:
+        """The arrays in Spark's workers, sent once for a session."""
+        if id(context) not in self.broadcasts:
+            self.broadcasts.clear()
+            self.broadcasts[id(context)] = context.broadcast(self.arrays)
+        return self.broadcasts[id(context)]
+
+
+class Follower:
+    """Looks for a new champion of a page model. A version that can't be loaded is said once and left alone."""
+
+    def __init__(self, workload: Workload, declared: PageModel, say: Say):
+        self.workload, self.declared, self.say = workload, declared, say
+        self.current: Frozen | None = None
+        self.refused = 0
+        self._etag: str | None = None
+        self._labels: dict[str, list[str]] = {}
+
+    @cached_property
+    def registry(self) -> Registry:
+        return Registry()
+
+    def look(self) -> bool:
+        """Take up a new champion; whether there was one. Raises Unavailable when the registry is out of reach."""
+        try:
+            champion = self.registry.champion_if_changed(self.workload.name, self.declared.name, self._etag)
+        except NotFound:
+            return False
+        if champion is None:
+            return False
+        if self.current and champion.version == self.current.version:
+            self._etag = champion.etag
+            return False
+        try:
+            manifest, arrays = self.registry.load(self.workload.name, self.declared.name, champion.version)
+            model = Pages.load(arrays)
+            if model.k > len(self.workload.cluster_topics):
+                raise Corrupt(f"it has {model.k} clusters, and there are {len(self.workload.cluster_topics)} topics")
+        except (Corrupt, NotFound) as error:
+            self._etag = champion.etag
+            self.refused += 1
+            kept = self.current.version if self.current else "nothing"
+            self.say(f"the champion {champion.version} can't be used ({error}); {kept} goes on scoring")
+            return False
+        self._etag, self.current = champion.etag, Frozen(manifest, arrays, model)
+        return True
+
+    def labels(self, version: str) -> list[str]:
+        """The names of a version's clusters; none where the version is gone."""
+        if self.current and version == self.current.version:
+            return self.current.labels
+        if version not in self._labels:
+            try:
+                manifest = self.registry.manifest(self.workload.name, self.declared.name, version)
+                self._labels[version] = manifest.names.get("label", [])
+            except (NotFound, Corrupt):
+                self._labels[version] = []
+        return self._labels[version]

@@ -1,0 +1,45 @@
+"""The deltas topic: what has changed since the last time, as whole values by key."""
+
+from typing import Any
+
+import orjson
+
+from millrace.messaging.client import read_all
+from millrace.messaging.producer import producer
+from millrace.workloads.base import Workload
+
+
+class Deltas:
+    """Publishes state by comparing it with what the topic says already; what it no longer names gets a tombstone.
+
+    So a process that starts anew, or one that failed on its way, only has to publish all it knows.
+    """
+
+    def __init__(self, workload: Workload):
+        self.topic = workload.deltas_topic
+        self._said: dict[bytes, bytes] = {}
+        for message in read_all(self.topic):
+            if message.key is not None:
+                self._note(message.key, message.value)
+        self._producer = producer()
+
+    def _note(self, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            self._said.pop(key, None)
+        else:
+            self._said[key] = value
+
+    def publish(self, state: dict[str, Any]) -> int:
+        """Make the topic say this state; how many messages that took. Raises Unavailable."""
+        wanted = {key.encode(): orjson.dumps(value) for key, value in state.items()}
+        changes: dict[bytes, bytes | None] = {key: None for key in self._said if key not in wanted}
+        changes |= {key: value for key, value in wanted.items() if self._said.get(key) != value}
+        for key, value in changes.items():
+            self._producer.send(self.topic, key, value)
+        self._producer.flush()
+        for key, value in changes.items():
+            self._note(key, value)
+        return len(changes)
+
+    def close(self) -> None:
+        self._producer.close()

@@ -1,0 +1,152 @@
+"""Scoring in Spark's Python workers: Kafka records in, pages with their clusters out, and what a batch sums up to."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from millrace.pages.hosts import registered_domain
+from millrace.pages.model import Pages
+from millrace.pages.words import words
+from millrace.stream.summary import Summary
+from millrace.workloads.base import PageModel
+
+PAGE = {
+    "kafka_partition": pa.int32(),
+    "kafka_offset": pa.int64(),
+    "kafka_timestamp": pa.timestamp("us", "UTC"),
+    "record_id": pa.string(),
+    "url": pa.string(),
+    "title": pa.string(),
+    "host": pa.string(),
+    "cluster": pa.int32(),
+    "distance": pa.float64(),
+    "version": pa.string(),
+}
+"""A row of the table of pages."""
+PAGE_SCHEMA = (
+    "kafka_partition int, kafka_offset long, kafka_timestamp timestamp, record_id string, url string, title string, "
+    "host string, cluster int, distance double, version string"
+)
+SCORED_SCHEMA = f"{PAGE_SCHEMA}, summary binary"
+MESSAGE_SCHEMA = "topic string, key binary, value binary"
+
+_loaded: dict[str, Pages] = {}
+
+
+def loaded(version: str, arrays: Any) -> Pages:
+    """The model of that version, made once in each worker; the one before it is dropped."""
+    if version not in _loaded:
+        _loaded.clear()
+        _loaded[version] = Pages.load(arrays.value)
+    return _loaded[version]
+
+
+def score(
+    batches: Iterable[pa.RecordBatch], arrays: Any, version: str, declared: PageModel
+) -> Iterator[pa.RecordBatch]:
+    """`partition, offset, timestamp, value` of records to rows of SCORED_SCHEMA.
+
+    `arrays` is a broadcast of the model's. A task's last row holds no page but the `summary` of its pages, so that one
+    pass over the records gives both.
+    """
+    model, summary = loaded(version, arrays), Summary(declared.window)
+    for batch in batches:
+        kept, rows = _parsed(batch, declared)
+        summary.saw(batch.column("partition"), batch.column("offset"), batch.num_rows - len(rows))
+        if not rows:
+            continue
+        columns = {
+            "url": [row[declared.url] for row in rows],
+            "title": [row.get(declared.title) for row in rows],
+            "keywords": [row.get(declared.keywords) for row in rows],
+        }
+        features = model.features(columns)
+        clusters, distances = model.nearest(features)
+        hosts = [registered_domain(url) for url in columns["url"]]
+        spoken = map(words, columns["title"], columns["keywords"], columns["url"])
+        summary.add(kept.column("timestamp"), clusters, distances, hosts, spoken, columns["url"], columns["title"])
+        summary.place(clusters, features, model.k)
+        yield _batch(
+            kept.column("partition"),
+            kept.column("offset"),
+            kept.column("timestamp"),
+            [str(row.get("record_id") or "") for row in rows],
+            columns["url"],
+            columns["title"],
+            hosts,
+            clusters.astype(np.int32),
+            distances,
+            [version] * len(rows),
+            [None] * len(rows),
+        )
+    yield _batch(*[[None]] * len(PAGE), [summary.as_json()])
+
+
+def _parsed(batch: pa.RecordBatch, declared: PageModel) -> tuple[pa.RecordBatch, list[dict[str, Any]]]:
+    """The records of a batch that can be read, and what they say."""
+    keep, rows = [], []
+    for value in batch.column("value").to_pylist():
+        try:
+            row = orjson.loads(value) if value else None
+        except orjson.JSONDecodeError:
+            row = None
+        fine = isinstance(row, dict) and isinstance(row.get(declared.url), str)
+        keep.append(fine)
+        if fine:
+            rows.append(row)
+    return (batch if all(keep) else batch.filter(pa.array(keep))), rows
+
+
+def _batch(*columns: Any) -> pa.RecordBatch:
+    types = {**PAGE, "summary": pa.binary()}
+    made = [
+        column.cast(kind) if isinstance(column, pa.Array) else pa.array(column, kind)
+        for column, kind in zip(columns, types.values(), strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(made, list(types))
+
+
+def messages(
+    batches: Iterable[pa.RecordBatch], workload: str, labels: dict[str, list[str]], held: frozenset[bytes]
+) -> Iterator[pa.RecordBatch]:
+    """Rows of the table of pages to messages of the cluster topics; those whose key is `held` are left out.
+
+    `labels` are the names of the clusters by version.
+    """
+    for batch in batches:
+        topics, keys, values = [], [], []
+        for row in batch.to_pylist():
+            key = b"%d:%d" % (row["kafka_partition"], row["kafka_offset"])
+            if key in held:
+                continue
+            topics.append(f"{workload}.cluster.{row['cluster']}")
+            keys.append(key)
+            values.append(orjson.dumps(message(row, labels.get(row["version"], []))))
+        arrays = [pa.array(topics, pa.string()), pa.array(keys, pa.binary()), pa.array(values, pa.binary())]
+        yield pa.RecordBatch.from_arrays(arrays, ["topic", "key", "value"])
+
+
+def message(row: dict[str, Any], labels: list[str]) -> dict[str, Any]:
+    """What the topic of a cluster says of a page."""
+    cluster, at = row["cluster"], row["kafka_timestamp"]
+    return {
+        "partition": row["kafka_partition"],
+        "offset": row["kafka_offset"],
+        "timestamp": iso(at),
+        "url": row["url"],
+        "title": row["title"],
+        "host": row["host"],
+        "cluster": cluster,
+        "label": labels[cluster] if cluster < len(labels) else str(cluster),
+        "distance": row["distance"],
+        "version": row["version"],
+        "record_id": row["record_id"],
+    }
+
+
+def iso(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"

@@ -1,0 +1,82 @@
+"""Where the stream begins to read, and the options of Spark's Kafka source and sink."""
+
+from collections.abc import Callable
+
+import orjson
+from kafka import TopicPartition
+from pyspark.sql import DataFrame, SparkSession
+
+from millrace.errors import Corrupt, NotFound
+from millrace.messaging import security
+from millrace.messaging.client import consumer, unavailable
+from millrace.messaging.topics import LARGEST_MESSAGE
+from millrace.settings import settings
+from millrace.workloads.base import Workload
+
+
+def kafka_options() -> dict[str, str]:
+    """What source and sink need to find the brokers and to be let in."""
+    options = {"kafka.bootstrap.servers": settings().kafka_bootstrap}
+    return options | {f"kafka.{name}": value for name, value in security.java().items()}
+
+
+def offsets(topic: str) -> dict[int, tuple[int, int]]:
+    """Partition -> (oldest offset that is kept, next one to be written). Raises NotFound without the topic."""
+    with unavailable(), consumer() as client:
+        parts = [TopicPartition(topic, number) for number in sorted(client.partitions_for_topic(topic) or ())]
+        if not parts:
+            raise NotFound(f"Kafka has no topic {topic}; `millrace topics create` makes it.", field="topic")
+        begins, ends = client.beginning_offsets(parts), client.end_offsets(parts)
+    return {part.partition: (begins[part], ends[part]) for part in parts}
+
+
+def starts(topic: str, marks: dict[int, int], say: Callable[[str], None]) -> dict[int, int]:
+    """The first offset to read of each partition: the one behind its mark, or the oldest there is.
+
+    Where Kafka has dropped records that were never scored, that is said and the rest is read: the lake's table of
+    records still holds them. Raises Corrupt where the topic ends before the mark: it is not the one that was read.
+    """
+    found = {}
+    for partition, (begin, end) in offsets(topic).items():
+        wanted = marks.get(partition, -1) + 1
+        if wanted > end:
+            raise Corrupt(
+                f"The table of pages holds {topic} partition {partition} up to offset {wanted - 1}, and the topic ends "
+                f"at {end}: it was made anew. Move the table away, or give the topic its records back.",
+                code="offset_loss",
+                field=f"{partition}/{wanted - 1}",
+            )
+        if wanted < begin:
+            say(
+                f"Kafka no longer holds {topic} partition {partition} offsets {wanted} to {begin - 1}: these "
+                f"{begin - wanted} pages are not in the stream; reading goes on at {begin}."
+            )
+        found[partition] = max(wanted, begin)
+    return found
+
+
+def read(spark: SparkSession, workload: Workload, first: dict[int, int]) -> DataFrame:
+    """The records from these offsets on, as `partition, offset, timestamp, value`."""
+    starting = {workload.records_topic: {str(partition): offset for partition, offset in first.items()}}
+    source = (
+        spark.readStream.format("kafka")
+        .options(**kafka_options())
+        .option("subscribe", workload.records_topic)
+        .option("startingOffsets", orjson.dumps(starting).decode())
+        .option("maxOffsetsPerTrigger", settings().stream_rows)
+        # A loss ends the query with an error; the next start says what is gone and goes on behind it.
+        .option("failOnDataLoss", "true")
+    )
+    return source.load().select("partition", "offset", "timestamp", "value")
+
+
+def write(messages: DataFrame) -> None:
+    """Send `topic, key, value` by Spark's sink, acknowledged by all replicas."""
+    (
+        messages.write.format("kafka")
+        .options(**kafka_options())
+        .option("kafka.acks", "all")
+        .option("kafka.linger.ms", "20")
+        .option("kafka.max.request.size", str(LARGEST_MESSAGE))
+        .save()
+    )

@@ -1,0 +1,228 @@
+"""One run of the stream: from what the table of pages holds, batch by batch, until it is stopped or fails."""
+
+import shutil
+import time
+from collections import deque
+from functools import partial
+from typing import Any
+
+import orjson
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from millrace.ingest.publish import Stop
+from millrace.settings import settings
+from millrace.stream import source, tally, topics
+from millrace.stream.champion import Follower, Frozen
+from millrace.stream.drift import Drift, against
+from millrace.stream.metrics import Metrics
+from millrace.stream.publish import Deltas
+from millrace.stream.score import PAGE, SCORED_SCHEMA, score
+from millrace.stream.summary import Summary, of_rows, parse
+from millrace.stream.table import PagesTable
+from millrace.workloads.base import PageModel, Workload
+
+DESCRIBED = 5000  # rows of the table from which words, hosts and examples are known after a start
+RATE = 30.0  # seconds over which pages a second are counted
+SAID = 5.0  # seconds between two lines of progress
+
+
+class Stopped(Exception):
+    """No batch begins after the signal."""
+
+
+class Stream:
+    """`begin` reads what there is and starts the query; `follow` returns when it was stopped, or raises its fault."""
+
+    def __init__(
+        self, spark: SparkSession, workload: Workload, declared: PageModel, follower: Follower, metrics: Metrics
+    ):
+        self.spark, self.workload, self.declared = spark, workload, declared
+        self.follower, self.metrics, self.say = follower, metrics, follower.say
+        self.tally = tally.Tally(declared.window)
+        self.batches = 0
+        self._drift: Drift | None = None
+        self._scored_by: str | None = None
+        self._rates: deque[tuple[float, int]] = deque()
+        self._failure: Exception | None = None
+        self._busy = self._halting = False
+        self._said = (0.0, 0)
+
+    def begin(self) -> None:
+        self.table = PagesTable(self.spark, self.workload)
+        if repaired := topics.repair(self.table, self.workload, self.follower.labels):
+            self.metrics.add("repaired_total", repaired)
+            self.say(f"{repaired} pages of the last batch were not in the topics of their clusters; they are now")
+        held = self.table.held()
+        self.read = dict(held.marks)
+        first = source.starts(self.workload.records_topic, held.marks, self.say)
+        since = held.newest // 1000
+        windows = self.table.windows(self.declared.window, since - tally.KEPT) if since else {}
+        self.tally.rebuilt(held.sizes, windows, held.newest)
+        if since:
+            self.tally.describe(of_rows(self.table.latest(since - tally.HOUR, DESCRIBED), self.declared.window))
+        self.deltas = Deltas(self.workload)
+        self._look()
+        self._publish(0, 0.0)
+        checkpoint = settings().home / "stream" / self.workload.name
+        # What it would say is older than the table: each start begins from the table.
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        self.query: StreamingQuery = (
+            source.read(self.spark, self.workload, first)
+            .writeStream.queryName(f"millrace-{self.workload.name}")
+            .option("checkpointLocation", checkpoint.as_uri())
+            .trigger(processingTime=f"{settings().stream_interval * 1000:.0f} milliseconds")
+            .foreachBatch(self._guarded)
+            .start()
+        )
+        self.metrics.set("running", 1)
+        self.say(
+            f"reading {self.workload.records_topic} behind {sum(held.sizes.values())} pages, scored by {self.version}"
+        )
+
+    @property
+    def version(self) -> str:
+        return self._frozen().version
+
+    def _frozen(self) -> Frozen:
+        assert self.follower.current is not None
+        return self.follower.current
+
+    def follow(self, stop: Stop) -> None:
+        """Returns when a batch that was at work has ended after the signal. Raises what ended the query."""
+        while stop.signal is None:
+            if not self.query.isActive:
+                raise self._failure or self.query.exception() or RuntimeError("the query ended without a reason")
+            if not self._busy:
+                self._between()
+            self._progress()
+            time.sleep(0.2)
+        self._halting = True
+        while self._busy:
+            time.sleep(0.05)
+        self.query.stop()
+        self._progress(last=True)
+
+    def close(self) -> None:
+        """End the query and the producer, whatever state they are in."""
+        self.metrics.set("running", 0)
+        for part in ("query", "deltas"):
+            if found := getattr(self, part, None):
+                (found.stop if part == "query" else found.close)()
+
+    def _guarded(self, frame: DataFrame, number: int) -> None:
+        self._busy = True
+        try:
+            if self._halting:
+                raise Stopped
+            self._batch(frame)
+        except Exception as error:
+            self._failure = error
+            raise
+        finally:
+            self._busy = False
+
+    def _batch(self, frame: DataFrame) -> None:
+        started = time.monotonic()
+        self._look()
+        frozen = self._frozen()
+        arrays = frozen.broadcast(self.spark.sparkContext)
+        scoring = partial(score, arrays=arrays, version=frozen.version, declared=self.declared)
+        scored = frame.mapInArrow(scoring, SCORED_SCHEMA).persist()
+        try:
+            found = Summary(self.declared.window)
+            for row in scored.where("summary IS NOT NULL").select("summary").collect():
+                found.merge(parse(bytes(row.summary)))
+            if found.rows:
+                # A commit a second of a file each: the tasks' shares of a small batch make one file.
+                pages = scored.where("summary IS NULL").select(*PAGE).coalesce(1 + found.rows // 100_000)
+                self.table.append(pages, found.offsets)
+                topics.send(pages, self.workload, {frozen.version: frozen.labels})
+        finally:
+            scored.unpersist()
+        self._count(found, time.monotonic() - started)
+
+    def _count(self, found: Summary, seconds: float) -> None:
+        self.batches += 1
+        self.tally.add(found)
+        assert self._drift is not None
+        self._drift.add(found)
+        self.read |= {partition: last for partition, (_, last) in found.offsets.items()}
+        for name, value in (
+            ("rows_total", found.rows),
+            ("unreadable_total", found.unreadable),
+            ("batches_total", 1),
+            ("batch_seconds_total", seconds),
+        ):
+            self.metrics.add(name, value)
+        if found.unreadable:
+            self.say(f"{found.unreadable} records of {self.workload.records_topic} are no pages and were left out")
+        self.metrics.set("batch_seconds", seconds)
+        now = time.monotonic()
+        self._rates.append((now, found.rows))
+        while self._rates[0][0] < now - RATE:
+            self._rates.popleft()
+        self._publish(found.rows, sum(rows for _, rows in self._rates) / RATE)
+
+    def _between(self) -> None:
+        """A new champion has its names shown although no page arrives."""
+        if self._look():
+            self._publish(0, 0.0)
+
+    def _look(self) -> bool:
+        refused = self.follower.refused
+        self.follower.look()
+        self.metrics.add("champion_refused_total", self.follower.refused - refused)
+        frozen = self._frozen()
+        if self._scored_by == frozen.version:
+            return False
+        if self._scored_by:
+            self.metrics.add("champion_swaps_total")
+            self.say(f"scored by {frozen.version} from here on")
+        self._scored_by = frozen.version
+        self._drift = against(frozen.manifest.parameters, frozen.manifest.metrics, frozen.model.centres)
+        self.metrics.only("version", {f'version="{frozen.version}"': 1})
+        return True
+
+    def _publish(self, rows: int, rate: float) -> None:
+        frozen, measures = self._frozen(), self._drift.measures() if self._drift else {}
+        state = self.tally.messages(frozen.labels)
+        state["stream"] = {
+            "version": frozen.version,
+            "batch": self.batches,
+            "rows": rows,
+            "rows_per_second": round(rate, 3),
+            "watermark": tally.iso(self.tally.watermark) if self.tally.watermark else None,
+            "at": tally.iso(time.time()),
+            **measures,
+            "offsets": {str(partition): offset for partition, offset in sorted(self.read.items())},
+        }
+        self.deltas.publish(state)
+        self.metrics.set("watermark_seconds", self.tally.watermark)
+        for name, value in measures.items():
+            self.metrics.set(name, value)
+        sizes = {f'cluster="{number}"': self.tally.sizes[number] for number in range(len(frozen.labels))}
+        self.metrics.only("cluster_pages", sizes)
+
+    def _progress(self, last: bool = False) -> None:
+        at, batches = self._said
+        if not last and time.monotonic() - at < SAID:
+            return
+        self._said = time.monotonic(), self.batches
+        lag = self.lag()
+        self.metrics.set("lag", lag)
+        if self.batches != batches or last:
+            seen = tally.iso(self.tally.watermark) if self.tally.watermark else "nothing yet"
+            self.say(
+                f"batch {self.batches}: {self.tally.sizes.total()} pages in the lake, arrivals up to {seen}, "
+                f"{'unknown' if lag is None else lag} to go"
+            )
+
+    def lag(self) -> int | None:
+        """Records published and not scored, as the source saw them last."""
+        progress: Any = self.query.lastProgress
+        if progress is None or not progress["sources"]:
+            return None
+        latest = progress["sources"][0]["latestOffset"]
+        ends = (orjson.loads(latest) if isinstance(latest, str) else latest or {}).get(self.workload.records_topic, {})
+        return sum(max(0, int(end) - 1 - self.read.get(int(number), -1)) for number, end in ends.items())

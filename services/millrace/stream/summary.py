@@ -1,0 +1,148 @@
+"""What a share of a micro-batch sums up to: small, mergeable, JSON on its way from the workers to the driver."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+WORDS, HOSTS, EXAMPLES = 60, 30, 5  # of each cluster, that a task tells of
+
+
+@dataclass
+class Summary:
+    """Sums over some pages. `windows` are counts by (start in seconds, cluster)."""
+
+    window: int
+    rows: int = 0
+    unreadable: int = 0
+    offsets: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Partition -> (first, last) offset, unreadable records included."""
+    windows: dict[int, Counter] = field(default_factory=lambda: defaultdict(Counter))
+    squared: float = 0.0
+    """The sum of squared distances."""
+    words: dict[int, Counter] = field(default_factory=lambda: defaultdict(Counter))
+    hosts: dict[int, Counter] = field(default_factory=lambda: defaultdict(Counter))
+    examples: dict[int, list[tuple[int, str, str | None]]] = field(default_factory=lambda: defaultdict(list))
+    """(milliseconds, URL, title) of the newest pages."""
+    newest: int = 0
+    """The latest arrival, in milliseconds since 1970."""
+    features: np.ndarray | None = None
+    """(k, d) sums of the features of each cluster's pages."""
+    placed: np.ndarray | None = None
+    """(k,) how many pages these were."""
+
+    def saw(self, partitions: pa.Array, offsets: pa.Array, unreadable: int) -> None:
+        self.unreadable += unreadable
+        numbers, places = partitions.to_numpy(), offsets.to_numpy()
+        for number in np.unique(numbers):
+            here = places[numbers == number]
+            self._widen(int(number), int(here.min()), int(here.max()))
+
+    def _widen(self, partition: int, low: int, high: int) -> None:
+        first, last = self.offsets.get(partition, (low, high))
+        self.offsets[partition] = min(first, low), max(last, high)
+
+    def add(
+        self,
+        timestamps: pa.Array,
+        clusters: np.ndarray,
+        distances: np.ndarray,
+        hosts: Iterable[str],
+        words: Iterable[Iterable[str]],
+        urls: list[str],
+        titles: list[str | None],
+    ) -> None:
+        """Count pages: `timestamps` are their arrivals, `distances` those to the centres of their `clusters`."""
+        millis = timestamps.cast(pa.timestamp("ms", "UTC")).cast(pa.int64()).to_numpy()
+        starts = millis // 1000 // self.window * self.window
+        self.rows += len(urls)
+        self.squared += float(np.square(distances).sum())
+        self.newest = max(self.newest, int(millis.max()))
+        pairs, counts = np.unique(np.stack([starts, clusters]), axis=1, return_counts=True)
+        for (start, cluster), number in zip(pairs.T.tolist(), counts.tolist(), strict=True):
+            self.windows[start][cluster] += number
+        for cluster, host, spoken in zip(clusters.tolist(), hosts, words, strict=True):
+            if host:
+                self.hosts[cluster][host] += 1
+            self.words[cluster].update(set(spoken))
+        for place in np.argsort(millis, kind="stable")[-200:].tolist():
+            self._show(int(clusters[place]), (int(millis[place]), urls[place], titles[place]))
+
+    def _show(self, cluster: int, example: tuple[int, str, str | None]) -> None:
+        self.examples[cluster] = newest([*self.examples[cluster], example])
+
+    def place(self, clusters: np.ndarray, features: np.ndarray, k: int) -> None:
+        """Add the (n, d) `features` of pages to the sums of their clusters."""
+        members = clusters == np.arange(k)[:, None]
+        sums, counts = members.astype(features.dtype) @ features, members.sum(axis=1)
+        self.features = sums if self.features is None else self.features + sums
+        self.placed = counts if self.placed is None else self.placed + counts
+
+    def merge(self, other: "Summary") -> None:
+        self.rows += other.rows
+        self.unreadable += other.unreadable
+        self.squared += other.squared
+        self.newest = max(self.newest, other.newest)
+        for partition, (first, last) in other.offsets.items():
+            self._widen(partition, first, last)
+        for mine, theirs in (
+            (self.windows, other.windows),
+            (self.words, other.words),
+            (self.hosts, other.hosts),
+        ):
+            for name, counts in theirs.items():
+                mine[name].update(counts)
+        for cluster, examples in other.examples.items():
+            self.examples[cluster] = newest([*self.examples[cluster], *examples])
+        if other.features is not None and other.placed is not None:
+            self.features = other.features if self.features is None else self.features + other.features
+            self.placed = other.placed if self.placed is None else self.placed + other.placed
+
+    def as_json(self) -> bytes:
+        body: dict[str, Any] = {
+            **self.__dict__,
+            "words": {cluster: counts.most_common(WORDS) for cluster, counts in self.words.items()},
+            "hosts": {cluster: counts.most_common(HOSTS) for cluster, counts in self.hosts.items()},
+        }
+        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+
+
+def newest(examples: list[tuple[int, str, str | None]]) -> list[tuple[int, str, str | None]]:
+    """The newest of `examples`, the newest last, each URL once."""
+    by_url = {url: (at, url, title) for at, url, title in sorted(examples, key=lambda one: one[0])}
+    return sorted(by_url.values(), key=lambda one: one[0])[-EXAMPLES:]
+
+
+def parse(content: bytes) -> Summary:
+    """The summary in `as_json`."""
+    body = orjson.loads(content)
+    found = Summary(body["window"], body["rows"], body["unreadable"], squared=body["squared"], newest=body["newest"])
+    found.offsets = {int(partition): (first, last) for partition, (first, last) in body["offsets"].items()}
+    for start, counts in body["windows"].items():
+        found.windows[int(start)].update({int(cluster): number for cluster, number in counts.items()})
+    for mine, theirs in ((found.words, body["words"]), (found.hosts, body["hosts"])):
+        for cluster, pairs in theirs.items():
+            mine[int(cluster)].update(dict(pairs))
+    for cluster, examples in body["examples"].items():
+        found.examples[int(cluster)] = [(at, url, title) for at, url, title in examples]
+    if body["features"] is not None:
+        found.features, found.placed = np.array(body["features"]), np.array(body["placed"])
+    return found
+
+
+def of_rows(rows: pa.Table, window: int) -> Summary:
+    """Words, hosts and examples of rows of the table of pages; it does not hold their keywords."""
+    from millrace.pages.words import words
+
+    found = Summary(window)
+    if rows.num_rows:
+        urls, titles, hosts = (rows.column(name).to_pylist() for name in ("url", "title", "host"))
+        spoken = (words(title, None, url) for title, url in zip(titles, urls, strict=True))
+        timestamps = rows.column("kafka_timestamp").combine_chunks()
+        clusters, distances = rows.column("cluster").to_numpy(), rows.column("distance").to_numpy()
+        found.add(timestamps, clusters, distances, hosts, spoken, urls, titles)
+    return found

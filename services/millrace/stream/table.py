@@ -1,0 +1,134 @@
+"""The lake's table of pages: what it holds already, and one commit a batch.
+
+The table is the checkpoint of the stream. Every append is one commit, whose snapshot carries its offsets. So, also
+after any end of the process the rows themselves say what is done: reading goes on behind the highest offset of each
+partition, and only the pages of the last append may be missing from the topics of the clusters.
+"""
+
+from dataclasses import dataclass
+
+import orjson
+import pyarrow as pa
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.table import Table
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from millrace.errors import Conflict, NotFound
+from millrace.lake import CATALOG, pages_name
+from millrace.lake.catalog import catalog
+from millrace.stream.score import PAGE
+from millrace.workloads.base import Workload
+
+BATCH = "millrace.batch"
+"""The property of a snapshot: {"<partition>": [first, last]} of the offsets that its append added."""
+Ranges = dict[int, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the table holds."""
+
+    marks: dict[int, int]
+    """Partition -> its highest offset."""
+    sizes: dict[int, int]
+    """Cluster -> pages."""
+    newest: int
+    """The latest arrival in milliseconds since 1970, 0 where the table is empty."""
+
+
+class PagesTable:
+    """The table of a workload's pages. Raises NotFound where nothing has made it."""
+
+    def __init__(self, spark: SparkSession, workload: Workload):
+        self.spark = spark
+        self.name = pages_name(workload.name)
+        self.full_name = f"{CATALOG}.{self.name}"
+        self._last = self._load().metadata.current_snapshot_id
+
+    def _load(self) -> Table:
+        try:
+            return catalog().load_table(self.name)
+        except NoSuchTableError:
+            raise NotFound(
+                f"The lake has no table {self.name}; `millrace provision` makes it.", field="table"
+            ) from None
+
+    def rows(self) -> DataFrame:
+        return self.spark.table(self.full_name).select(*PAGE)
+
+    def held(self) -> Held:
+        found = (
+            self.spark.table(self.full_name)
+            .groupBy("kafka_partition", "cluster")
+            .agg(F.max("kafka_offset").alias("last"), F.count("*").alias("rows"), F.max("kafka_timestamp").alias("at"))
+            .collect()
+        )
+        marks: dict[int, int] = {}
+        sizes: dict[int, int] = {}
+        for row in found:
+            marks[row.kafka_partition] = max(marks.get(row.kafka_partition, -1), row.last)
+            sizes[row.cluster] = sizes.get(row.cluster, 0) + row.rows
+        newest = max((int(row["at"].timestamp() * 1000) for row in found), default=0)
+        return Held(marks, sizes, newest)
+
+    def last_batch(self) -> tuple[Ranges, int]:
+        """The offsets of the last append and when it was committed, in milliseconds; empty where there was none."""
+        table = self._load()
+        snapshot = table.current_snapshot()
+        # A compaction's snapshots stand between, and carry no such property.
+        while snapshot is not None:
+            if said := snapshot.summary and snapshot.summary.additional_properties.get(BATCH):
+                ranges = {int(partition): (first, last) for partition, (first, last) in orjson.loads(said).items()}
+                return ranges, snapshot.timestamp_ms
+            before = snapshot.parent_snapshot_id
+            snapshot = table.snapshot_by_id(before) if before is not None else None
+        return {}, 0
+
+    def within(self, ranges: Ranges) -> DataFrame:
+        """The rows whose offsets lie in the ranges."""
+        return self.rows().where(_inside(ranges))
+
+    def windows(self, seconds: int, since: int) -> dict[int, dict[int, int]]:
+        """Pages by window of arrival (its start in seconds since 1970) and cluster, of the rows since then."""
+        start = (F.floor(F.unix_seconds("kafka_timestamp") / F.lit(seconds)) * seconds).alias("start")
+        found: dict[int, dict[int, int]] = {}
+        for row in self._since(since).groupBy(start, "cluster").count().collect():
+            found.setdefault(int(row["start"]), {})[row["cluster"]] = row["count"]
+        return found
+
+    def latest(self, since: int, most: int) -> pa.Table:
+        """The newest `most` rows since then, the newest last."""
+        rows = self._since(since).orderBy(F.desc("kafka_timestamp"), F.desc("kafka_offset")).limit(most)
+        return rows.toArrow().sort_by("kafka_timestamp")
+
+    def _since(self, seconds: int) -> DataFrame:
+        return self.rows().where(F.col("kafka_timestamp") >= F.timestamp_seconds(F.lit(seconds)))
+
+    def append(self, rows: DataFrame, ranges: Ranges) -> None:
+        """Add the pages of a batch in one commit. Raises Conflict when another stream has added pages meanwhile."""
+        table = self._load()
+        self._refuse_others(table)
+        said = orjson.dumps({str(partition): ends for partition, ends in ranges.items()}).decode()
+        rows.writeTo(self.full_name).option(f"snapshot-property.{BATCH}", said).append()
+        self._last = self._load().metadata.current_snapshot_id
+
+    def _refuse_others(self, table: Table) -> None:
+        """Two streams at once would hold every page twice. Compactions are welcome."""
+        snapshot = table.current_snapshot()
+        while snapshot is not None and snapshot.snapshot_id != self._last:
+            if snapshot.summary and BATCH in snapshot.summary.additional_properties:
+                raise Conflict(
+                    f"Another stream appends to {self.name} (snapshot {snapshot.snapshot_id}); one is allowed. "
+                    "`millrace status` shows the one of this machine; end the other.",
+                    code="second_stream",
+                )
+            before = snapshot.parent_snapshot_id
+            snapshot = table.snapshot_by_id(before) if before is not None else None
+
+
+def _inside(ranges: Ranges) -> Column:
+    condition = F.lit(False)
+    for partition, (first, last) in ranges.items():
+        condition = condition | ((F.col("kafka_partition") == partition) & F.col("kafka_offset").between(first, last))
+    return condition

@@ -1,0 +1,118 @@
+"""What the stream knows of its clusters: counts by window, sizes, and what their pages of late have in common."""
+
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+from millrace.stream.summary import Summary, newest
+
+KEPT = 7200  # seconds of windows that are kept and published
+HOUR = 3600
+HALF_LIFE = 1800.0  # seconds after which a word or host counts half
+MOST = 2000  # words or hosts of a cluster that are counted; half of them are forgotten when there are more
+SHOWN = 10
+
+
+def iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Fading:
+    """Counts that halve every HALF_LIFE: forward decay (Cormode et al., ICDE 2009), so that old ones stay untouched."""
+
+    def __init__(self) -> None:
+        self._weights: dict[str, float] = {}
+        self._since = 0.0
+
+    def add(self, counts: Counter, at: float) -> None:
+        """Counts of the time `at`, in seconds since 1970."""
+        if not self._weights or at - self._since > 20 * HALF_LIFE:
+            factor = 0.5 ** ((at - self._since) / HALF_LIFE)
+            self._weights = {name: weight * factor for name, weight in self._weights.items()}
+            self._since = at
+        grown = 2.0 ** ((at - self._since) / HALF_LIFE)
+        for name, number in counts.items():
+            self._weights[name] = self._weights.get(name, 0.0) + number * grown
+        if len(self._weights) > MOST:
+            kept = sorted(self._weights.items(), key=lambda one: -one[1])[: MOST // 2]
+            self._weights = dict(kept)
+
+    def top(self, at: float) -> list[tuple[str, int]]:
+        """The SHOWN highest as they count at that time, at least 1."""
+        factor = 0.5 ** ((at - self._since) / HALF_LIFE)
+        found = sorted(self._weights.items(), key=lambda one: (-one[1], one[0]))[:SHOWN]
+        return [(name, max(1, round(weight * factor))) for name, weight in found]
+
+
+class Tally:
+    """Absolute values in the driver's memory; whoever reads them again and again counts nothing twice.
+
+    Time is that of the stream: the newest arrival.
+    """
+
+    def __init__(self, window: int):
+        self.window = window
+        self.sizes: Counter = Counter()
+        self.windows: dict[int, Counter] = {}
+        self.watermark = 0.0
+        """The newest arrival in seconds since 1970; 0 before the first page."""
+        self._words: dict[int, Fading] = defaultdict(Fading)
+        self._hosts: dict[int, Fading] = defaultdict(Fading)
+        self._examples: dict[int, list] = defaultdict(list)
+
+    def rebuilt(self, sizes: dict[int, int], windows: dict[int, dict[int, int]], newest_ms: int) -> None:
+        """Begin with what the table of pages holds."""
+        self.sizes = Counter(sizes)
+        self.windows = {start: Counter(counts) for start, counts in windows.items()}
+        self.watermark = newest_ms / 1000
+
+    def add(self, found: Summary) -> None:
+        """Count the pages of a batch."""
+        for start, counts in found.windows.items():
+            self.windows.setdefault(start, Counter()).update(counts)
+            self.sizes.update(counts)
+        self.describe(found)
+        oldest = self.watermark - KEPT
+        self.windows = {start: counts for start, counts in self.windows.items() if start + self.window > oldest}
+
+    def describe(self, found: Summary) -> None:
+        """Take up words, hosts and examples; nothing is counted."""
+        self.watermark = max(self.watermark, found.newest / 1000)
+        for mine, theirs in ((self._words, found.words), (self._hosts, found.hosts)):
+            for cluster, counts in theirs.items():
+                mine[cluster].add(counts, self.watermark)
+        for cluster, examples in found.examples.items():
+            self._examples[cluster] = newest([*self._examples[cluster], *examples])
+
+    def shares(self, k: int) -> list[float]:
+        """The share of each of k clusters in the last hour; zeros where there were no pages."""
+        counts: Counter = Counter()
+        for start, found in self.windows.items():
+            if start + self.window > self.watermark - HOUR:
+                counts.update(found)
+        whole = sum(counts[cluster] for cluster in range(k))
+        return [counts[cluster] / whole if whole else 0.0 for cluster in range(k)]
+
+    def messages(self, labels: list[str]) -> dict[str, Any]:
+        """Every window and cluster as the deltas topic tells of them, by key."""
+        found: dict[str, Any] = {
+            f"window/{iso(start)}": {
+                "start": iso(start),
+                "seconds": self.window,
+                "counts": {str(cluster): counts[cluster] for cluster in sorted(counts)},
+                "total": counts.total(),
+            }
+            for start, counts in sorted(self.windows.items())
+        }
+        for cluster, (label, share) in enumerate(zip(labels, self.shares(len(labels)), strict=True)):
+            examples = reversed(self._examples[cluster])
+            found[f"cluster/{cluster}"] = {
+                "cluster": cluster,
+                "label": label,
+                "size": self.sizes[cluster],
+                "share": round(share, 6),
+                "words": self._words[cluster].top(self.watermark),
+                "hosts": self._hosts[cluster].top(self.watermark),
+                "examples": [{"url": url, "title": title, "at": iso(at / 1000)} for at, url, title in examples],
+            }
+        return found

@@ -1,0 +1,77 @@
+"""The topics of the clusters: each page once, also after the end of a process between the lake and Kafka."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from kafka import TopicPartition
+from pyspark.sql import DataFrame
+
+from millrace.messaging.client import consumer, unavailable
+from millrace.messaging.topics import DAY
+from millrace.stream import source
+from millrace.stream.score import MESSAGE_SCHEMA, messages
+from millrace.stream.table import PagesTable, Ranges
+from millrace.workloads.base import Workload
+
+MARGIN = 600_000  # milliseconds by which the clocks of committer and producers may differ
+
+
+def held(workload: Workload, ranges: Ranges, since: int) -> frozenset[bytes]:
+    """The keys, among those of the ranges, that the topics hold; `since` is in milliseconds since 1970."""
+    found = set()
+    with unavailable(), consumer() as client:
+        parts = [
+            TopicPartition(topic, number)
+            for topic in workload.cluster_topics
+            for number in client.partitions_for_topic(topic) or ()
+        ]
+        client.assign(parts)
+        ends = client.end_offsets(parts)
+        places = client.offsets_for_times({part: max(0, since - MARGIN) for part in parts})
+        left = set()
+        for part in parts:
+            place = places.get(part)
+            if place is not None and place.offset < ends[part]:
+                client.seek(part, place.offset)
+                left.add(part)
+            else:
+                client.pause(part)
+        while left:
+            for batch in client.poll(timeout_ms=1000, max_records=5000).values():
+                found.update(item.key for item in batch if item.key and _inside(item.key, ranges))
+            left = {part for part in left if client.position(part) < ends[part]}
+    return frozenset(found)
+
+
+def _inside(key: bytes, ranges: Ranges) -> bool:
+    partition, _, offset = key.partition(b":")
+    if not (partition.isdigit() and offset.isdigit()) or int(partition) not in ranges:
+        return False
+    first, last = ranges[int(partition)]
+    return first <= int(offset) <= last
+
+
+def repair(table: PagesTable, workload: Workload, labels: Callable[[str], list[str]]) -> int:
+    """Write the pages of the last append that its topics lack, with the clusters of the table; how many there were.
+
+    Batches follow each other: what came before the last append was in the topics when that one began.
+    """
+    ranges, since = table.last_batch()
+    if not ranges or since < time.time() * 1000 - DAY:
+        return 0  # the topics keep a day
+    present = held(workload, ranges, since)
+    rows = table.within(ranges)
+    versions = {row["version"]: row["count"] for row in rows.groupBy("version").count().collect()}
+    missing = sum(versions.values()) - len(present)
+    if missing:
+        send(rows, workload, {version: labels(version) for version in versions}, present)
+    return missing
+
+
+def send(
+    rows: DataFrame, workload: Workload, labels: dict[str, list[str]], present: frozenset[bytes] = frozenset()
+) -> None:
+    """Write rows of the table of pages to the topics of their clusters, but those whose keys are `present`."""
+    spoken = partial(messages, workload=workload.name, labels=labels, held=present)
+    source.write(rows.mapInArrow(spoken, MESSAGE_SCHEMA))
