@@ -124,7 +124,60 @@ PIPELINE = [
         [(f"sum by (pod) (increase(kube_pod_container_status_restarts_total{{{HERE}}}[30m])) > 0", "{{pod}}")],
     ),
 ]
-DASHBOARDS = {"api": ("Millrace: API", API), "pipeline": ("Millrace: pipeline", PIPELINE)}
+STREAM = "millrace_stream"
+LIVE = [
+    (
+        "Pages scored a second",
+        "rowsps",
+        [(f"sum by (workload) (rate({STREAM}_rows_total{{{HERE}}}[5m]))", "{{workload}}")],
+    ),
+    (
+        "Pages that are not scored yet",
+        "short",
+        [(f"max by (workload) ({STREAM}_lag{{{HERE}}})", "{{workload}}")],
+    ),
+    (
+        "Seconds of a micro-batch, and age of the newest page",
+        "s",
+        [
+            (f"max by (workload) ({STREAM}_batch_seconds{{{HERE}}})", "{{workload}} batch"),
+            (f"time() - max by (workload) ({STREAM}_watermark_seconds{{{HERE}}})", "{{workload}} newest page"),
+        ],
+    ),
+    (
+        "Pages by cluster",
+        "short",
+        [(f"max by (workload, cluster) ({STREAM}_cluster_pages{{{HERE}}})", "{{workload}} {{cluster}}")],
+    ),
+    (
+        "Drift since the training",
+        "short",
+        [
+            (f"max by (workload) ({STREAM}_psi{{{HERE}}})", "{{workload}} shares (PSI)"),
+            (f"max by (workload) ({STREAM}_inertia_ratio{{{HERE}}})", "{{workload}} distance, against the training's"),
+            (f"max by (workload) ({STREAM}_moved{{{HERE}}})", "{{workload}} centres, in deviations"),
+        ],
+    ),
+    (
+        "Versions that score",
+        "short",
+        [(f"count by (workload, version) ({STREAM}_version{{{HERE}}} == 1)", "{{workload}} {{version}}")],
+    ),
+    (
+        "Faults of the stream in 15 minutes",
+        "short",
+        [
+            (f"sum by (workload) (increase({STREAM}_failures_total{{{HERE}}}[15m]))", "{{workload}} begun again"),
+            (f"sum by (workload) (increase({STREAM}_repaired_total{{{HERE}}}[15m]))", "{{workload}} pages repaired"),
+            (f"sum by (workload) (increase({STREAM}_unreadable_total{{{HERE}}}[15m]))", "{{workload}} unreadable"),
+        ],
+    ),
+]
+DASHBOARDS = {
+    "api": ("Millrace: API", API, "millrace_requests_total"),
+    "live": ("Millrace: live", LIVE, f"{STREAM}_running"),
+    "pipeline": ("Millrace: pipeline", PIPELINE, OFFSETS),
+}
 
 
 def panel(number: int, title: str, unit: str, queries: list[tuple[str, str]]) -> dict:
@@ -145,8 +198,7 @@ def panel(number: int, title: str, unit: str, queries: list[tuple[str, str]]) ->
 
 
 def dashboard(name: str) -> str:
-    title, panels = DASHBOARDS[name]
-    known_by = OFFSETS if name == "pipeline" else "millrace_requests_total"
+    title, panels, known_by = DASHBOARDS[name]
     variables = [
         {"name": "datasource", "type": "datasource", "query": "prometheus"},
         {

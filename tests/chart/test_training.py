@@ -18,7 +18,7 @@ def courses(values=None):
 
 def test_every_workload_has_an_application_of_its_own():
     assert of_kind(training(), APPLICATION).keys() == {
-        f"millrace-train-{name}" for name in ("courses", "mooc", "products", "shop")
+        f"millrace-train-{name}" for name in ("courses", "mooc", "products", "shop", "urls")
     }
     chosen = render({"workloads": ["products"]}, only="training")
     assert of_kind(chosen, APPLICATION).keys() == {"millrace-train-products"}
@@ -162,7 +162,8 @@ def test_compaction_runs_at_night_for_all_workloads():
     spec = one(training(), SCHEDULED, "millrace-compact")["spec"]
     assert spec["schedule"] == "30 3 * * *"
     assert spec["template"]["mainApplicationFile"].endswith("/compact.py")
-    assert spec["template"]["arguments"] == ["catalogue", "courses", "mooc", "products", "shop", "--keep-days", "7"]
+    names = ["catalogue", "courses", "mooc", "products", "shop", "urls"]
+    assert spec["template"]["arguments"] == [*names, "--keep-days", "7"]
     assert spec["template"]["driver"] == courses()["driver"]
 
 
@@ -198,7 +199,8 @@ def test_a_long_release_s_applications_have_names_that_still_take_the_operator_s
         if item["kind"] in (APPLICATION, SCHEDULED)
     }
     assert {len(name) <= 43 for name in applications} == {True}
-    assert {name.rsplit("-", 1)[1] for name in applications} == {"courses", "mooc", "products", "shop", "compact"}
+    names = {"courses", "mooc", "products", "shop", "urls"}
+    assert {name.rsplit("-", 1)[1] for name in applications} == names | {"compact"}
 
 
 @pytest.mark.parametrize(

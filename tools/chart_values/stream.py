@@ -36,6 +36,10 @@ class Stream(Area):
     """Only these of the workloads with pages; empty is all of them."""
     suspend: bool
     """Whether nothing is started for now."""
+    intervalSeconds: float = Field(ge=0.1, le=3600)
+    """Seconds between two micro-batches while pages arrive; each is a commit to the lake."""
+    maxOffsetsPerTrigger: int = Field(ge=1)
+    """The most records of a micro-batch."""
     arguments: list[str]
     """Further arguments of stream.py."""
     restart: Restart

@@ -90,6 +90,8 @@ env:
   {{- include "millrace.env" (dict "root" .root "component" $user "kafka" true "s3" true "catalog" true) | nindent 2 }}
   {{- if $stream }}
   - {name: MILLRACE_METRICS_PORT, value: {{ include "millrace.metricsPort" . | quote }}}
+  - {name: MILLRACE_STREAM_INTERVAL, value: {{ .root.Values.stream.intervalSeconds | quote }}}
+  - {name: MILLRACE_STREAM_ROWS, value: {{ .root.Values.stream.maxOffsetsPerTrigger | int64 | quote }}}
   {{- end }}
   {{- end }}
   {{- include "millrace.spark.env" .root | nindent 2 }}
