@@ -120,6 +120,12 @@ class Settings(BaseSettings):
     api_poll_interval: float = Field(1.0, ge=0.05, le=300)
     """How often a worker looks for a new champion. The default value is 1."""
 
+    api_live: bool = True
+    """Whether the API follows Kafka, so that events change its answers; false: it needs no broker, and answers are
+    those of the snapshots. The default value is true."""
+    api_event_timeout: float = Field(10.0, ge=1, le=120)
+    """How long a posted event waits for Kafka's acknowledgement before the answer is 503. The default value is 10."""
+
     api_arrays: Path | None = None
     """A folder in which workers share the mapped arrays of recommenders; `millrace serve` makes one for its time. None
     keeps them in each worker's memory. No default value."""

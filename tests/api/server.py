@@ -58,7 +58,8 @@ class Server:
 def serving(variables: dict[str, str], folder: Path, until: str = "/health/live") -> Iterator[Server]:
     port = free_port()
     log = folder / f"api-{port}.log"
-    environment = {**os.environ, "MILLRACE_API_WORKERS": "1", "MILLRACE_API_POLL_INTERVAL": "0.1", **variables}
+    environment = {**os.environ, "MILLRACE_API_WORKERS": "1", "MILLRACE_API_POLL_INTERVAL": "0.1"}
+    environment |= {"MILLRACE_API_LIVE": "false", **variables}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", RUN],

@@ -66,11 +66,12 @@ class Live(BaseModel):
 
 
 class Ready(Live):
-    """Each model's version, when the registry was last reached, and what is wrong with any model."""
+    """Each model's version, when the registry was last reached, what is wrong with any model, and what is followed."""
 
     models: dict[str, str]
     polled_seconds_ago: float
     faults: dict[str, str]
+    live: dict[str, dict[str, Any]] = Field(description="By workload: `staleness` in seconds, offsets, version.")
 
 
 class Index(BaseModel):

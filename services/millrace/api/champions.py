@@ -9,6 +9,7 @@ from collections import OrderedDict
 from typing import Any
 
 from millrace.analytics import sales
+from millrace.api.follow import Live
 from millrace.api.metrics import metrics
 from millrace.api.recommended import Recommended
 from millrace.api.served import Served
@@ -16,13 +17,14 @@ from millrace.api.sold import Sold
 from millrace.errors import Corrupt, MillraceError, NotFound, Unavailable
 from millrace.records.numbers import shown
 from millrace.registry.champion import Champion
-from millrace.registry.checks import RECOMMENDERS
+from millrace.registry.checks import RECOMMENDERS, UPDATERS
 from millrace.registry.registry import Registry, folder
 from millrace.settings import settings
 from millrace.workloads import workloads
 
 log = logging.getLogger("millrace.api")
 VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
+PATIENCE = 30.0  # seconds that a new champion has to take up the events which the old one answers with
 OTHER_VERSIONS = 8  # versions other than the champion that stay in memory for the V2 protocol
 Key = tuple[str, str]
 
@@ -30,8 +32,10 @@ Key = tuple[str, str]
 class Champions:
     """Looks for new champions every `api_poll_interval` seconds in a thread of its own."""
 
-    def __init__(self, registry: Registry | None = None):
+    def __init__(self, registry: Registry | None = None, live: Live | None = None):
         self._registry = registry or Registry()
+        self.live = live or Live()
+        """What is followed in Kafka: `live.store(workload)` for what arrived since the champions were trained."""
         self._served: dict[Key, Any] = {}
         self._champions: dict[Key, Champion] = {}
         self._others: OrderedDict[tuple[str, str, str], Served] = OrderedDict()
@@ -104,6 +108,8 @@ class Champions:
                 loaded = self._load(*key, champion.version)
             except NotFound as error:
                 raise Corrupt(f"champion.json names a version that is not there. {error.message}") from None
+            if isinstance(loaded, Recommended):
+                self._await_events(key, before, loaded)
             # The new one is whole in memory before the old one is let go: no request ever finds neither.
             self._champions[key] = champion
             self._served = {**self._served, key: loaded}
@@ -115,9 +121,24 @@ class Champions:
             log.info("%s serves %s", name, champion.version)
         self._champions[key] = champion
 
+    def _await_events(self, key: Key, before: Any, loaded: Recommended) -> None:
+        """Wait until the new version has taken up the events that the old one answers with: nothing is forgotten."""
+        store = self.live.store(key[0])
+        if isinstance(before, Recommended) and before.overlay.watermark:
+            ends = time.monotonic() + PATIENCE
+            while not loaded.overlay.covers(before.overlay) and time.monotonic() < ends and not self._stop.wait(0.05):
+                pass
+            if not loaded.overlay.covers(before.overlay):
+                version = loaded.manifest.version
+                log.warning("%s %s is served without the latest events: is `millrace online` running?", key[0], version)
+        store.served = loaded.manifest.version
+
     def _load(self, workload: str, model: str, version: str) -> Any:
-        manifest, arrays = self._registry.load(workload, model, version, mapped=settings().api_arrays)
-        kinds = {sales.ALGORITHM: Sold} | dict.fromkeys(RECOMMENDERS, Recommended)
+        folder = settings().api_arrays
+        manifest, arrays = self._registry.load(workload, model, version, mapped=folder, without=UPDATERS)
+        if manifest.algorithm in RECOMMENDERS:
+            return Recommended(manifest, arrays, self.live.store(workload).of(version))
+        kinds = {sales.ALGORITHM: Sold}
         return kinds.get(manifest.algorithm, Served)(manifest, arrays)
 
     def all(self) -> dict[Key, Any]:

@@ -11,22 +11,28 @@ from millrace.api import errors, openapi
 from millrace.api.champions import Champions
 from millrace.api.documented import Declared
 from millrace.api.fast import FastPaths
+from millrace.api.follow import Live
 from millrace.api.keys import KeyMiddleware
 from millrace.api.limits import BodyLimitMiddleware
 from millrace.api.metrics import MetricsMiddleware
-from millrace.api.routes import health, kept, models, open_inference, recommendations, sales
+from millrace.api.routes import events, health, kept, models, open_inference, recommendations, sales
+from millrace.messaging.outbox import Outbox
 from millrace.settings import settings
 
 
 def create_app() -> FastAPI:
     """The API over the registry that the settings name."""
-    champions = Champions()
+    live, outbox = Live(), Outbox()
+    champions = Champions(live=live)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        live.start()
         champions.start()
         yield
         champions.stop()
+        live.stop()
+        outbox.stop()
 
     current = settings()
     keys = parts(current.api_keys.get_secret_value()) if current.api_keys else []
@@ -42,6 +48,7 @@ def create_app() -> FastAPI:
     declared = Declared(app)
     for family in (health, kept, models, open_inference, recommendations, sales):
         family.declare(declared, champions)
+    events.declare(declared, outbox)
     openapi.install(app, keys=bool(keys))
     # The last one added is the first to see a request: what a browser may ask, counting, keys, size, answers.
     app.add_middleware(FastPaths, routes=declared.fast)

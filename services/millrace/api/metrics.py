@@ -37,6 +37,16 @@ class Metrics:
             multiprocess_mode="livemin",
             **common,
         )
+        self.events = Counter("events", "Posted events that Kafka has acknowledged.", ["workload"], **common)
+        self.deltas = Counter("deltas", "Messages of the deltas topics that were read.", ["topic"], **common)
+        self.deltas_refused = Counter("deltas_refused", "Of these, such as could not be read.", ["topic"], **common)
+        self.staleness = Gauge(
+            "staleness_seconds",
+            "Now minus the watermark of the live answers, in the worker that is furthest behind.",
+            ["workload"],
+            multiprocess_mode="livemax",
+            **common,
+        )
         self.version = Gauge(
             "model_version", "1 for each version served.", ["model", "version"], multiprocess_mode="livemax", **common
         )

@@ -23,11 +23,15 @@ def readiness(champions: Champions) -> dict[str, Any]:
             f"Not ready: {faults or 'no model has a champion yet; `millrace train courses` trains some.'}",
             code="not_ready",
         )
+    if not champions.live.ready:
+        fault = champions.live.fault or "the deltas published so far are being read."
+        raise Unavailable(f"Not ready: {fault}", code="not_ready")
     return {
         "status": "ready",
         "models": {f"{workload}/{model}": one.manifest.version for (workload, model), one in sorted(served.items())},
         "polled_seconds_ago": round(time.time() - champions.polled_at, 3),
-        "faults": champions.faults,
+        "faults": champions.faults | ({"live": champions.live.fault} if champions.live.fault else {}),
+        "live": champions.live.detail(),
     }
 
 

@@ -1,0 +1,1 @@
+"""Online: events that change recommendations: exact sums over the events since a snapshot, published as deltas."""
