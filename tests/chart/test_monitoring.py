@@ -88,7 +88,15 @@ def test_no_query_groups_by_a_label_that_the_api_lacks():
 
     metrics = Metrics()
     labels = {"pod", "le", "workload", "cluster"}
-    for metric in (metrics.requests, metrics.seconds, metrics.rows, metrics.swaps, metrics.refused, metrics.version):
+    for metric in (
+        metrics.requests,
+        metrics.seconds,
+        metrics.rows,
+        metrics.swaps,
+        metrics.refused,
+        metrics.version,
+        metrics.deltas,
+    ):
         labels |= set(metric._labelnames)
     for where, query in queries():
         if "millrace_" in query:
@@ -145,7 +153,9 @@ def test_alerts_without_numbers_are_left_out():
     assert rules(monitoring()).keys() == everything
     quiet = rules(monitoring(ALL | {"workloads": ["courses"]})).keys()
     live = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["alerts"]
-    assert everything - quiet == {name for name, alert in live.items() if alert["needs"] in ("online", "stream")}
+    assert everything - quiet == {
+        name for name, alert in live.items() if alert["needs"] in ("answers", "online", "stream")
+    }
     fewer = rules(monitoring(ALL | {"kafka": {}, "connect": {}})).keys()
     assert everything - fewer == {
         "MillraceSinkBehind",
@@ -163,6 +173,8 @@ def test_an_alert_has_a_sentence_a_cure_and_its_limits_filled_in():
         assert rule["annotations"].keys() == {"summary", "description"}
         assert not re.search(r"<\w+>", str(rule))
     assert found["MillraceSinkBehind"]["expr"].endswith("> 5000000")
+    assert 'workload=~"mooc|shop"' in found["MillraceRecommendationsStale"]["expr"]
+    assert found["MillraceRecommendationsStale"]["expr"].endswith("> 10")
     assert found["MillracePagesDrift"]["expr"].endswith("> 0.25")
     assert 'job="millrace-api"' in found["MillraceApiDown"]["expr"]
 

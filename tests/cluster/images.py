@@ -37,10 +37,12 @@ def build(program: Path) -> None:
         def own_image(name: str, *bases: str) -> None:
             _build(program, f"localhost/millrace-{name}:dev", _own_context(name), list(bases), present)
 
+        # Alone, since the first image of all makes the Debian that the others stand on.
+        test_image("minio")
         # The largest first; Connect's stands on the test's Kafka.
         kafka = pool.submit(test_image, "kafka")
         found = [pool.submit(own_image, name, f"BASE={DEBIAN}") for name in ("spark", "ingest", "api")]
-        found += [pool.submit(test_image, name) for name in ("postgres", "minio")]
+        found.append(pool.submit(test_image, "postgres"))
         kafka.result()
         found.append(pool.submit(own_image, "connect", f"BASE={KAFKA}", f"PYTHON_BASE={DEBIAN}"))
         for one in found:

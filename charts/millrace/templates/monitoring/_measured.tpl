@@ -29,6 +29,7 @@
   "api" $values.monitoring.serviceMonitor.enabled
   "brokers" (and $pods $values.kafka.metrics (not $values.kafka.external.enabled))
   "exporter" (and $pods $values.kafka.exporter.enabled (not $values.kafka.external.enabled))
+  "answers" (and $values.monitoring.serviceMonitor.enabled (hasKey $followers "online"))
   "online" (and $pods (hasKey $followers "online"))
   "stream" (and $pods (hasKey $followers "stream"))
   "connect" (and $pods $values.connect.enabled $values.connect.metrics) -}}
