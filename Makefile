@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Of the images and the release: the container engine, where images are called what, and which cluster gets them.
 ENGINE ?= docker
 REGISTRY ?= localhost
-TAG ?= 0.2.0
+TAG ?= 0.3.0
 NAMESPACE ?= millrace
 VALUES ?= charts/millrace/values-kind.yaml
 IMAGES := api ingest connect spark

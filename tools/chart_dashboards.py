@@ -1,130 +1,20 @@
-"""Write charts/millrace/files/dashboards/*.json from the panels below; `--check` only says whether they are current."""
+"""Write charts/millrace/files/dashboards/*.json from the panels of tools/chart_panels; `--check` only says whether they are current."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
 
+from chart_panels import api, live, pipeline
+
 FOLDER = Path(__file__).parents[1] / "charts/millrace/files/dashboards"
 WIDTH, HEIGHT = 12, 8  # of a panel; a row of Grafana is 24 wide
-HERE = 'namespace="$namespace"'
-ASKED = f'{HERE},route!~"/health/.*|/v2/health/.*|/metrics"'
 
-# (title, unit, [(PromQL, legend), ...])
-API = [
-    ("Requests a second", "reqps", [(f"sum by (route) (rate(millrace_requests_total{{{ASKED}}}[5m]))", "{{route}}")]),
-    ("Answers by status", "reqps", [(f"sum by (status) (rate(millrace_requests_total{{{ASKED}}}[5m]))", "{{status}}")]),
-    (
-        "Time to answer",
-        "s",
-        [
-            (
-                f"histogram_quantile({quantile}, sum by (le) (rate(millrace_request_seconds_bucket{{{ASKED}}}[5m])))",
-                f"{quantile}",
-            )
-            for quantile in (0.5, 0.9, 0.99)
-        ],
-    ),
-    ("Rows answered a second", "rowsps", [(f"sum by (model) (rate(millrace_rows_total{{{HERE}}}[5m]))", "{{model}}")]),
-    (
-        "Requests a second by pod",
-        "reqps",
-        [(f"sum by (pod) (rate(millrace_requests_total{{{ASKED}}}[5m]))", "{{pod}}")],
-    ),
-    (
-        "CPU by pod",
-        "short",
-        [(f'sum by (pod) (rate(container_cpu_usage_seconds_total{{{HERE},container="api"}}[5m]))', "{{pod}}")],
-    ),
-    (
-        "Memory by pod",
-        "bytes",
-        [(f'sum by (pod) (container_memory_working_set_bytes{{{HERE},container="api"}})', "{{pod}}")],
-    ),
-    (
-        "Versions served, by pods",
-        "short",
-        [(f"count by (model, version) (millrace_model_version{{{HERE}}} == 1)", "{{model}} {{version}}")],
-    ),
-    (
-        "Champions taken up and refused",
-        "short",
-        [
-            (f"sum by (model) (increase(millrace_champion_swaps_total{{{HERE}}}[15m]))", "{{model}} taken up"),
-            (f"sum by (model) (increase(millrace_champion_refused_total{{{HERE}}}[15m]))", "{{model}} refused"),
-        ],
-    ),
-    (
-        "Seconds since the registry was reached",
-        "s",
-        [
-            (f"time() - min by (pod) (millrace_polled_at_seconds{{{HERE}}} > 0)", "{{pod}}"),
-            (f"sum(increase(millrace_poll_failures_total{{{HERE}}}[15m]))", "failures in 15 minutes"),
-        ],
-    ),
-]
-OFFSETS = "kafka_topic_partition_current_offset"
-WORKERS = "kafka_connect_connect_worker_metrics_connector"
-PIPELINE = [
-    (
-        "Records a second",
-        "short",
-        [(f'sum by (topic) (rate({OFFSETS}{{{HERE},topic=~".+records"}}[5m]))', "{{topic}}")],
-    ),
-    (
-        "Rejected rows and dead letters in an hour",
-        "short",
-        [(f'sum by (topic) (increase({OFFSETS}{{{HERE},topic=~".+rejected"}}[1h]))', "{{topic}}")],
-    ),
-    (
-        "Messages that the sinks are behind",
-        "short",
-        [
-            (
-                f'sum by (consumergroup) (kafka_consumergroup_lag{{{HERE},consumergroup=~"connect-lake-.+"}})',
-                "{{consumergroup}}",
-            )
-        ],
-    ),
-    (
-        "Tasks of the sinks",
-        "short",
-        [
-            (f"sum by (connector) ({WORKERS}_running_task_count{{{HERE}}})", "{{connector}} runs"),
-            (f"sum by (connector) ({WORKERS}_failed_task_count{{{HERE}}})", "{{connector}} has failed"),
-        ],
-    ),
-    (
-        "Partitions with too few replicas",
-        "short",
-        [(f"sum(kafka_server_replicamanager_underreplicatedpartitions{{{HERE}}})", "partitions")],
-    ),
-    (
-        "Spark applications",
-        "short",
-        [
-            ("sum(spark_application_running_count)", "running"),
-            ("sum(increase(spark_application_success_count[1h]))", "succeeded in an hour"),
-            ("sum(increase(spark_application_failure_count[1h]))", "failed in an hour"),
-        ],
-    ),
-    (
-        "Free space of volumes",
-        "percentunit",
-        [
-            (
-                f"kubelet_volume_stats_available_bytes{{{HERE}}} / kubelet_volume_stats_capacity_bytes{{{HERE}}}",
-                "{{persistentvolumeclaim}}",
-            )
-        ],
-    ),
-    (
-        "Restarts in half an hour",
-        "short",
-        [(f"sum by (pod) (increase(kube_pod_container_status_restarts_total{{{HERE}}}[30m])) > 0", "{{pod}}")],
-    ),
-]
-DASHBOARDS = {"api": ("Millrace: API", API), "pipeline": ("Millrace: pipeline", PIPELINE)}
+DASHBOARDS = {
+    "api": ("Millrace: API", api),
+    "live": ("Millrace: live", live),
+    "pipeline": ("Millrace: pipeline", pipeline),
+}
 
 
 def panel(number: int, title: str, unit: str, queries: list[tuple[str, str]]) -> dict:
@@ -145,15 +35,14 @@ def panel(number: int, title: str, unit: str, queries: list[tuple[str, str]]) ->
 
 
 def dashboard(name: str) -> str:
-    title, panels = DASHBOARDS[name]
-    known_by = OFFSETS if name == "pipeline" else "millrace_requests_total"
+    title, part = DASHBOARDS[name]
     variables = [
         {"name": "datasource", "type": "datasource", "query": "prometheus"},
         {
             "name": "namespace",
             "type": "query",
             "datasource": {"type": "prometheus", "uid": "$datasource"},
-            "query": f"label_values({known_by}, namespace)",
+            "query": f"label_values({part.KNOWN_BY}, namespace)",
             "refresh": 2,
         },
     ]
@@ -167,7 +56,7 @@ def dashboard(name: str) -> str:
                 "refresh": "30s",
                 "time": {"from": "now-3h", "to": "now"},
                 "templating": {"list": variables},
-                "panels": [panel(number, *one) for number, one in enumerate(panels)],
+                "panels": [panel(number, *one) for number, one in enumerate(part.PANELS)],
             },
             indent=1,
         )

@@ -26,6 +26,8 @@ def topic(found: Topic) -> dict[str, Any]:
 def described(workload: Workload) -> dict[str, Any]:
     return {
         "models": [model.name for model in workload.models],
+        "pages": [model.name for model in workload.pages],
+        "events": [model.name for model in workload.recommenders],
         "topics": [topic(found) for found in workload_topics(workload)],
         "connector": connector_template(workload),
     }

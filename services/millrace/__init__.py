@@ -1,3 +1,3 @@
 """Millrace: from Kafka to a served model."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -54,15 +54,35 @@ def test_a_pod_meets_the_restricted_standard_and_holds_no_token():
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert container(api())["securityContext"]["readOnlyRootFilesystem"] is True
     assert container(api())["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert spec["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}]
+    assert spec["volumes"][0] == {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}
 
 
-def test_a_pod_knows_the_registry_and_neither_kafka_nor_the_catalog():
+def test_a_pod_knows_the_registry_and_kafka_by_a_user_of_its_own_and_not_the_catalog():
     found = environment(api())
     assert found["MILLRACE_MODELS_BUCKET"] == "millrace-models"
     assert found["MILLRACE_API_HOST"] == "0.0.0.0"
     assert found["MILLRACE_API_WORKERS"] == "1"
-    assert not [name for name in found if name.startswith(("MILLRACE_KAFKA", "MILLRACE_CATALOG"))]
+    assert found["MILLRACE_API_LIVE"] == "true"
+    assert found["MILLRACE_KAFKA_USERNAME"] == "millrace-api"
+    assert found["MILLRACE_KAFKA_PASSWORD"] == {"secretKeyRef": {"name": "millrace-api", "key": "password"}}
+    assert not [name for name in found if name.startswith("MILLRACE_CATALOG")]
+
+
+def test_the_brokers_authority_is_where_the_variable_says():
+    pod = one(api(), "Deployment")["spec"]["template"]["spec"]
+    (volume,) = [item for item in pod["volumes"] if "secret" in item]
+    assert volume["secret"]["secretName"] == "millrace-cluster-ca-cert"
+    (mount,) = [item for item in container(api())["volumeMounts"] if item["name"] == volume["name"]]
+    assert environment(api())["MILLRACE_KAFKA_CA_FILE"] == f"{mount['mountPath']}/ca.crt"
+
+
+@pytest.mark.parametrize("values", [{"api": {"live": False}}, {"workloads": ["courses"]}], ids=["off", "nothing live"])
+def test_an_api_that_follows_nothing_knows_no_broker(values):
+    found = environment(api(values))
+    assert found["MILLRACE_API_LIVE"] == "false"
+    assert not [name for name in found if name.startswith("MILLRACE_KAFKA")]
+    assert [item["name"] for item in container(api(values))["volumeMounts"]] == ["tmp"]
+    assert len(one(api(values), POLICY)["spec"]["egress"]) == 2
 
 
 def test_a_pod_knows_which_workloads_are_in_use():
@@ -132,11 +152,13 @@ def test_the_service_leads_to_the_pods():
     assert service["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "http", "appProtocol": "http"}]
 
 
-def test_only_port_8000_is_open_and_only_storage_is_asked():
+def test_only_port_8000_is_open_and_only_storage_and_brokers_are_asked():
     spec = one(api(), POLICY)["spec"]
     assert spec["ingress"] == [{"ports": [{"protocol": "TCP", "port": 8000}]}]
-    dns, storage = spec["egress"]
+    dns, storage, brokers = spec["egress"]
     assert {port["port"] for port in dns["ports"]} == {53}
+    assert brokers["to"][0]["podSelector"]["matchLabels"]["strimzi.io/kind"] == "Kafka"
+    assert brokers["ports"] == [{"protocol": "TCP", "port": 9093}]
     assert storage["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "minio"
     assert not of_kind(api({"networkPolicy": {"enabled": False}}), POLICY)
 
@@ -151,9 +173,9 @@ def test_peers_are_let_in_and_helm_test_with_them():
 
 def test_storage_outside_is_reached_by_its_port():
     external = {"enabled": True, "endpoint": "http://s3.example.com:8333", "existingSecret": "login"}
-    _, storage = one(api({"storage": {"external": external}}), POLICY)["spec"]["egress"]
+    _, storage, _ = one(api({"storage": {"external": external}}), POLICY)["spec"]["egress"]
     assert storage == {"ports": [{"protocol": "TCP", "port": 8333}]}
-    _, storage = one(api({"storage": {"external": {"enabled": True}}}), POLICY)["spec"]["egress"]
+    _, storage, _ = one(api({"storage": {"external": {"enabled": True}}}), POLICY)["spec"]["egress"]
     assert [port["port"] for port in storage["ports"]] == [443, 80]
 
 

@@ -26,7 +26,7 @@ def test_workers_use_the_prebuilt_image_and_connector_resources():
     item = one(render(only="connect"), "KafkaConnect")
     assert item["metadata"]["name"] == "millrace"
     assert item["metadata"]["annotations"] == {"strimzi.io/use-connector-resources": "true"}
-    assert item["spec"]["image"] == "localhost/millrace-connect:0.2.0"
+    assert item["spec"]["image"] == "localhost/millrace-connect:0.3.0"
     assert "build" not in item["spec"]
     assert item["spec"]["groupId"] == "millrace-connect"
 
@@ -92,7 +92,7 @@ def test_with_a_role_there_are_no_keys():
 
 def test_there_is_a_sink_per_workload_with_one_task_that_is_restarted():
     connectors = of_kind(render(only="connect"), "KafkaConnector")
-    assert set(connectors) == {f"lake-{name}" for name in ("catalogue", "courses", "mooc", "products", "shop")}
+    assert set(connectors) == {f"lake-{name}" for name in ("catalogue", "courses", "mooc", "products", "shop", "urls")}
     for item in connectors.values():
         assert item["metadata"]["labels"]["strimzi.io/cluster"] == "millrace"
         assert item["spec"]["class"] == "org.apache.iceberg.connect.IcebergSinkConnector"

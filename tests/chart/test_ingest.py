@@ -32,7 +32,7 @@ def test_a_source_is_read_by_the_command():
     assert job["metadata"]["labels"]["millrace.io/ingest"] == "first"
     spec = job["spec"]["template"]["spec"]
     assert spec["containers"][0]["args"] == ["ingest", "courses", "s3://incoming/courses.csv", "--json"]
-    assert spec["containers"][0]["image"] == "localhost/millrace-ingest:0.2.0"
+    assert spec["containers"][0]["image"] == "localhost/millrace-ingest:0.3.0"
     assert "initContainers" not in spec
 
 
@@ -164,7 +164,7 @@ def test_names_that_kubernetes_would_not_take_are_refused():
     ("jobs", "named"),
     [
         ([S3, S3], ['two entries with the name "first"']),
-        ([S3 | {"workload": "boats"}], ['"boats"', "catalogue, courses, mooc, products, shop"]),
+        ([S3 | {"workload": "boats"}], ['"boats"', "catalogue, courses, mooc, products, shop, urls"]),
         ([S3 | {"generate": {"rows": 1}}], ["s3://incoming/courses.csv", ".generate is set"]),
         ([{"name": "a", "workload": "courses"}], [".source is empty", ".generate is not set"]),
         ([S3 | {"configMap": "files"}], ['"files"', "s3://incoming", "below /data/"]),

@@ -7,7 +7,7 @@ import pytest
 from tests.chart.profiles import EXTERNAL_KAFKA
 from tests.chart.render import of_kind, one, render
 
-COMPONENTS = ["api", "connect", "ingest", "provision", "train"]
+COMPONENTS = ["api", "connect", "ingest", "online", "provision", "stream", "train"]
 
 
 def kafka(values=None, *profiles):
@@ -134,9 +134,61 @@ def test_nobody_may_do_everything(component):
         assert not operations & {"All", "Alter", "AlterConfigs", "Delete", "ClusterAction"}
 
 
-@pytest.mark.parametrize("component", ["api", "provision", "train"])
+@pytest.mark.parametrize("component", ["provision", "train"])
 def test_those_who_only_look_may_not_write(component):
     assert not any(operations & {"Write", "Create"} for operations in acls(component).values())
+
+
+def test_the_api_writes_events_and_follows_deltas():
+    rules = acls("api")
+    assert {name for (_, name, _), given in rules.items() if "Write" in given} == {"mooc.records", "shop.records"}
+    assert {name for (_, name, _), given in rules.items() if "Read" in given} == {
+        "mooc.deltas",
+        "shop.deltas",
+        "urls.deltas",
+    }
+    assert rules["topic", "urls.records", "literal"] == {"Describe"}
+    quiet = acls("api", {"api": {"live": False}})
+    assert set().union(*quiet.values()) == {"Describe"}
+
+
+def test_the_updater_reads_events_and_writes_what_they_change():
+    rules = acls("online", {"workloads": ["mooc", "urls"]})
+    assert rules == {
+        ("topic", "mooc.records", "literal"): {"Describe", "Read"},
+        ("topic", "mooc.deltas", "literal"): {"Describe", "Read", "Write"},
+    }
+
+
+def test_the_stream_reads_pages_and_writes_to_every_cluster_that_there_may_be():
+    from millrace.workloads import workloads
+
+    rules = acls("stream")
+    assert rules.pop(("group", "spark-kafka-source-", "prefix")) == {"Describe", "Read"}
+    assert rules.pop(("topic", "urls.records", "literal")) == {"Describe", "Read"}
+    written = {"urls.deltas", *workloads()["urls"].cluster_topics}
+    assert rules == {("topic", name, "literal"): {"Describe", "Read", "Write"} for name in written}
+
+
+@pytest.mark.parametrize(
+    ("values", "missing"),
+    [
+        ({"workloads": ["courses"]}, {"millrace-online", "millrace-stream"}),
+        ({"workloads": ["mooc"]}, {"millrace-stream"}),
+        ({"stream": {"enabled": False}, "online": {"enabled": False}}, {"millrace-online", "millrace-stream"}),
+    ],
+)
+def test_what_does_not_run_has_no_user(values, missing):
+    everybody = {f"millrace-{component}" for component in COMPONENTS}
+    assert of_kind(kafka(values), "KafkaUser").keys() == everybody - missing
+
+
+def test_what_follows_a_stream_publishes_to_one_partition_that_is_compacted():
+    topics = {item["spec"]["topicName"]: item["spec"] for item in of_kind(kafka(), "KafkaTopic").values()}
+    for name in ("mooc.deltas", "shop.deltas", "urls.deltas"):
+        assert topics[name]["partitions"] == 1
+        assert topics[name]["config"]["cleanup.policy"] == "compact"
+    assert topics["urls.cluster.9"]["partitions"] == topics["urls.records"]["partitions"] == 4
 
 
 def test_ingest_writes_records_and_reads_what_it_must_find_again():

@@ -48,6 +48,13 @@ def served_by_the_api():
     return {family.name + suffix for family in Metrics().registry.collect() for suffix in suffixes.get(family.type, [])}
 
 
+def served_by_the_stream():
+    """Every number of millrace.stream.metrics, which serves text of its own making."""
+    from millrace.stream.metrics import HELP
+
+    return {f"millrace_stream_{name}" for name in HELP}
+
+
 def documented():
     return yaml.safe_load((CHART / "files/metrics.yaml").read_text()).keys()
 
@@ -69,7 +76,7 @@ def queries():
 def test_every_number_exists(where, query):
     found = names(query)
     assert found
-    assert found - served_by_the_api() - documented() == set()
+    assert found - served_by_the_api() - served_by_the_stream() - documented() == set()
 
 
 def test_no_documented_number_is_unused():
@@ -80,8 +87,16 @@ def test_no_query_groups_by_a_label_that_the_api_lacks():
     from millrace.api.metrics import Metrics
 
     metrics = Metrics()
-    labels = {"pod", "le"}
-    for metric in (metrics.requests, metrics.seconds, metrics.rows, metrics.swaps, metrics.refused, metrics.version):
+    labels = {"pod", "le", "workload", "cluster"}
+    for metric in (
+        metrics.requests,
+        metrics.seconds,
+        metrics.rows,
+        metrics.swaps,
+        metrics.refused,
+        metrics.version,
+        metrics.deltas,
+    ):
         labels |= set(metric._labelnames)
     for where, query in queries():
         if "millrace_" in query:
@@ -113,14 +128,34 @@ def test_prometheus_has_a_key_of_its_own_where_keys_are_asked_for():
 
 
 def test_brokers_connect_and_drivers_are_scraped_where_they_serve_numbers():
-    assert of_kind(monitoring(), "PodMonitor").keys() == {"millrace-kafka", "millrace-connect", "millrace-training"}
-    only_connect = ALL | {"kafka": {}}
-    assert of_kind(monitoring(only_connect), "PodMonitor").keys() == {"millrace-connect", "millrace-training"}
+    followers = {"millrace-online", "millrace-stream"}
+    always = {"millrace-connect", "millrace-training"}
+    assert of_kind(monitoring(), "PodMonitor").keys() == {"millrace-kafka"} | always | followers
+    assert of_kind(monitoring(ALL | {"kafka": {}}), "PodMonitor").keys() == always | followers
+    assert of_kind(monitoring(ALL | {"workloads": ["courses"]}), "PodMonitor").keys() == {"millrace-kafka"} | always
+
+
+def test_a_monitor_finds_the_pods_and_the_port_of_what_follows_a_stream():
+    monitors = of_kind(monitoring(), "PodMonitor")
+    pod = one(render(only="online"), "Deployment")["spec"]["template"]
+    driver = one(render(only="stream"), "SparkApplication")["spec"]["driver"]
+    # Spark itself puts the role on a pod.
+    of = {"online": pod["metadata"]["labels"], "stream": driver["labels"] | {"spark-role": "driver"}}
+    ports = {"online": pod["spec"]["containers"][0]["ports"], "stream": driver["ports"]}
+    for name, labels in of.items():
+        spec = monitors[f"millrace-{name}"]["spec"]
+        assert spec["selector"]["matchLabels"].items() <= labels.items()
+        assert spec["podMetricsEndpoints"][0]["port"] in [port["name"] for port in ports[name]]
 
 
 def test_alerts_without_numbers_are_left_out():
     everything = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["alerts"].keys()
     assert rules(monitoring()).keys() == everything
+    quiet = rules(monitoring(ALL | {"workloads": ["courses"]})).keys()
+    live = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["alerts"]
+    assert everything - quiet == {
+        name for name, alert in live.items() if alert["needs"] in ("answers", "online", "stream")
+    }
     fewer = rules(monitoring(ALL | {"kafka": {}, "connect": {}})).keys()
     assert everything - fewer == {
         "MillraceSinkBehind",
@@ -138,6 +173,9 @@ def test_an_alert_has_a_sentence_a_cure_and_its_limits_filled_in():
         assert rule["annotations"].keys() == {"summary", "description"}
         assert not re.search(r"<\w+>", str(rule))
     assert found["MillraceSinkBehind"]["expr"].endswith("> 5000000")
+    assert 'workload=~"mooc|shop"' in found["MillraceRecommendationsStale"]["expr"]
+    assert found["MillraceRecommendationsStale"]["expr"].endswith("> 10")
+    assert found["MillracePagesDrift"]["expr"].endswith("> 0.25")
     assert 'job="millrace-api"' in found["MillraceApiDown"]["expr"]
 
 
@@ -148,7 +186,7 @@ def test_an_alert_may_be_switched_off():
 
 def test_the_dashboards_are_whole_json_and_current():
     boards = of_kind(monitoring(), "ConfigMap")
-    assert boards.keys() == {"millrace-dashboard-api", "millrace-dashboard-pipeline"}
+    assert boards.keys() == {f"millrace-dashboard-{name}" for name in ("api", "live", "pipeline")}
     for board in boards.values():
         assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
         (text,) = board["data"].values()
@@ -173,5 +211,6 @@ def test_impossible_values_are_refused_with_a_sentence(values, named):
 
 
 def test_a_monitor_of_nothing_is_refused():
+    off = {"enabled": False}
     with pytest.raises(Refused, match="there would be nothing to scrape"):
-        render({"monitoring": {"podMonitor": {"enabled": True}}, "training": {"enabled": False}})
+        render({"monitoring": {"podMonitor": {"enabled": True}}, "training": off, "stream": off, "online": off})

@@ -18,7 +18,7 @@ def courses(values=None):
 
 def test_every_workload_has_an_application_of_its_own():
     assert of_kind(training(), APPLICATION).keys() == {
-        f"millrace-train-{name}" for name in ("courses", "mooc", "products", "shop")
+        f"millrace-train-{name}" for name in ("courses", "mooc", "products", "shop", "urls")
     }
     chosen = render({"workloads": ["products"]}, only="training")
     assert of_kind(chosen, APPLICATION).keys() == {"millrace-train-products"}
@@ -29,7 +29,7 @@ def test_it_runs_our_script_in_our_image():
     assert spec["type"] == "Python"
     assert spec["mode"] == "cluster"
     assert spec["sparkVersion"] == "4.0.4"
-    assert spec["image"] == "localhost/millrace-spark:0.2.0"
+    assert spec["image"] == "localhost/millrace-spark:0.3.0"
     assert spec["mainApplicationFile"] == "local:///opt/millrace/spark-apps/train.py"
     assert spec["arguments"] == ["courses", "--window", "all"]
 
@@ -162,7 +162,8 @@ def test_compaction_runs_at_night_for_all_workloads():
     spec = one(training(), SCHEDULED, "millrace-compact")["spec"]
     assert spec["schedule"] == "30 3 * * *"
     assert spec["template"]["mainApplicationFile"].endswith("/compact.py")
-    assert spec["template"]["arguments"] == ["catalogue", "courses", "mooc", "products", "shop", "--keep-days", "7"]
+    names = ["catalogue", "courses", "mooc", "products", "shop", "urls"]
+    assert spec["template"]["arguments"] == [*names, "--keep-days", "7"]
     assert spec["template"]["driver"] == courses()["driver"]
 
 
@@ -198,7 +199,8 @@ def test_a_long_release_s_applications_have_names_that_still_take_the_operator_s
         if item["kind"] in (APPLICATION, SCHEDULED)
     }
     assert {len(name) <= 43 for name in applications} == {True}
-    assert {name.rsplit("-", 1)[1] for name in applications} == {"courses", "mooc", "products", "shop", "compact"}
+    names = {"courses", "mooc", "products", "shop", "urls"}
+    assert {name.rsplit("-", 1)[1] for name in applications} == names | {"compact"}
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,7 @@ def test_a_long_release_s_applications_have_names_that_still_take_the_operator_s
         ({"dynamicAllocation": {"minExecutors": 5}}, ["minExecutors is 5", "maxExecutors is 4"]),
         ({"dynamicAllocation": {"initialExecutors": 9}}, ["initialExecutors is 9", "1 and 4"]),
         ({"follow": "10m", "schedule": "@daily"}, ['follow is "10m"', 'schedule is "@daily"']),
-        ({"workloads": {"boats": {}}}, ['"boats"', "catalogue, courses, mooc, products, shop"]),
+        ({"workloads": {"boats": {}}}, ['"boats"', "catalogue, courses, mooc, products, shop, urls"]),
         ({"models": ["price"]}, ['"price"', "mooc has [recommendations]"]),
         ({"follow": "soon"}, ["follow"]),
         ({"schedule": "at night"}, ["schedule"]),

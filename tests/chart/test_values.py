@@ -121,7 +121,10 @@ def test_a_value_that_cannot_be_is_refused_by_its_name(path, value):
         ({"kafka": {"replicas": 1}}, ["kafka.replicationFactor is 3", "kafka.replicas", "1"]),
         ({"kafka": {"replicationFactor": 1}}, ["kafka.minInSyncReplicas is 2", "kafka.replicationFactor", "1"]),
         ({"kafka": {"minInSyncReplicas": 3}}, ["kafka.minInSyncReplicas is 3", "kafka.replicationFactor is 3"]),
-        ({"workloads": ["courses", "boats"]}, ["workloads", '"boats"', "catalogue, courses, mooc, products, shop"]),
+        (
+            {"workloads": ["courses", "boats"]},
+            ["workloads", '"boats"', "catalogue, courses, mooc, products, shop, urls"],
+        ),
         (nested("kafka.external.enabled", True), ["kafka.external.enabled", "kafka.external.bootstrap"]),
         (nested("kafka.external.bootstrap", "k:9092"), ["kafka.external.bootstrap", "kafka.external.enabled"]),
         (

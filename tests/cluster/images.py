@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.cluster.tools import run
 
 ROOT = Path(__file__).parents[2]
-OWN = ("api", "ingest", "connect", "spark")
+AT_ONCE = 2  # builds download as much as they compute
 STAMPS = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "millrace/images"
 DEBIAN, KAFKA = "localhost/debian:bookworm", "localhost/millrace-test-kafka:dev"
 
@@ -27,13 +28,25 @@ def build(program: Path) -> None:
     """Build and load what is not in the node, or made from other files."""
     nodes = json.loads(run("kubectl", "get", "nodes", "-o", "json"))["items"]
     present = {name for node in nodes for image in node["status"].get("images", ()) for name in image["names"] or ()}
-    for name in ("postgres", "minio", "kafka"):
-        _build(
-            program, f"localhost/millrace-test-{name}:dev", _test_context(name, program), [f"BASE={DEBIAN}"], present
-        )
-    for name in OWN:
-        bases = [f"BASE={KAFKA}", f"PYTHON_BASE={DEBIAN}"] if name == "connect" else [f"BASE={DEBIAN}"]
-        _build(program, f"localhost/millrace-{name}:dev", _own_context(name), bases, present)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+
+        def test_image(name: str) -> None:
+            image, context = f"localhost/millrace-test-{name}:dev", _test_context(name, program)
+            _build(program, image, context, [f"BASE={DEBIAN}"], present)
+
+        def own_image(name: str, *bases: str) -> None:
+            _build(program, f"localhost/millrace-{name}:dev", _own_context(name), list(bases), present)
+
+        # Alone, since the first image of all makes the Debian that the others stand on.
+        test_image("minio")
+        # The largest first; Connect's stands on the test's Kafka.
+        kafka = pool.submit(test_image, "kafka")
+        found = [pool.submit(own_image, name, f"BASE={DEBIAN}") for name in ("spark", "ingest", "api")]
+        found.append(pool.submit(test_image, "postgres"))
+        kafka.result()
+        found.append(pool.submit(own_image, "connect", f"BASE={KAFKA}", f"PYTHON_BASE={DEBIAN}"))
+        for one in found:
+            one.result()
 
 
 def _own_context(name: str) -> Path:

@@ -3,6 +3,8 @@
 import json
 import socket
 import subprocess
+import tarfile
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ from tests.cluster.tools import Space, run, wait
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/millrace"
-PREVIOUS = Path(__file__).parent / "previous/millrace-0.1.0.tgz"
-VALUES = [CHART / "values-kind.yaml", Path(__file__).with_name("values.yaml")]
+HERE = Path(__file__).parent
+PREVIOUS = HERE / "previous/millrace-0.2.0.tgz"
+PROFILE = "values-kind.yaml"
 WORKLOADS = ("courses", "products")
 QUESTION = {"num_subscribers": "10,000", "num_reviews": 310, "num_lectures": 42, "content_duration": "4.5 hours"}
 # Runs in the toolbox: rows of the lake, and whether every place in Kafka is there once.
@@ -29,6 +32,36 @@ for partition, offset in places:
 print(json.dumps({"rows": len(rows), "places": len(places), "wanted": sum(ends.values()) + len(ends)}))
 """
 
+# Runs as the stream's user: the same of the pages that it has scored, in the table and in the topics of the clusters.
+PAGES = """
+import json, sys
+from millrace.lake import pages_name
+from millrace.lake.catalog import catalog
+from millrace.messaging.client import end_offsets, read_all
+from millrace.workloads import workload
+of = workload(sys.argv[1])
+fields = ("kafka_partition", "kafka_offset", "cluster")
+rows = catalog().load_table(pages_name(of.name)).scan(selected_fields=fields).to_arrow().to_pylist()
+table = {f"{row['kafka_partition']}:{row['kafka_offset']}": row["cluster"] for row in rows}
+sent = [(item.key.decode(), number) for number, topic in enumerate(of.cluster_topics) for item in read_all(topic)]
+topics = dict(sent)
+apart = [key for key in table.keys() | topics.keys() if table.get(key) != topics.get(key)]
+print(json.dumps({
+    "records": sum(end_offsets(of.records_topic).values()),
+    "rows": len(rows), "places": len(table), "messages": len(sent), "keys": len(topics), "apart": len(apart),
+}))
+"""
+
+
+def values_of(chart: Path, folder: Path) -> list[Path]:
+    """The values files for a chart: its own profile, which a packed one has within, and those of the tests over it."""
+    if chart.is_dir():
+        return [chart / PROFILE, HERE / "values.yaml"]
+    with tarfile.open(chart) as packed:
+        profile = folder / PROFILE
+        profile.write_bytes(packed.extractfile(f"millrace/{PROFILE}").read())
+    return [profile, HERE / "values.yaml", HERE / "previous/values.yaml"]
+
 
 class Release(Space):
     """Helm's release `millrace` in its namespace; `settings` are what every helm command is given.
@@ -41,6 +74,8 @@ class Release(Space):
         self.settings = settings
         installed = json.loads(run("helm", "list", "-n", namespace, "-o", "json"))
         self.chart = CHART if any(one["name"] == "millrace" for one in installed) else PREVIOUS
+        self.more: list[Path] = []
+        """Further values files of each deployment, over those of values()."""
         self._forward: subprocess.Popen | None = None
 
     def helm(self, verb: str, *arguments: str, timeout: float = 900) -> str:
@@ -48,9 +83,10 @@ class Release(Space):
 
     def deploy(self, *settings: str) -> None:
         """Install or upgrade to `chart`; further --set settings come on top of the test's values."""
-        values = [part for file in VALUES for part in ("-f", str(file))]
-        arguments = [str(self.chart), *values, *self.settings, *settings, "--timeout", "10m"]
-        self.helm("upgrade", "--install", *arguments)
+        with tempfile.TemporaryDirectory() as folder:
+            values = [part for file in values_of(self.chart, Path(folder)) + self.more for part in ("-f", str(file))]
+            arguments = [str(self.chart), *values, *self.settings, *settings, "--timeout", "10m"]
+            self.helm("upgrade", "--install", *arguments)
 
     def serves(self) -> None:
         """Wait until all pods of the API are those of the last deployment, and ready."""
@@ -71,17 +107,28 @@ class Release(Space):
             "kafka": self.get("kafka", "millrace")["status"]["clusterId"],
         }
 
-    def toolbox(self, *command: str) -> str:
-        """Run a command in a pod with the addresses and passwords of the provisioning job."""
-        if not self.pods("standin=toolbox"):
-            spec = self.get("job", "millrace-provision")["spec"]["template"]["spec"]
+    def toolbox(self, *command: str, user: str = "") -> str:
+        """Run a command in a pod with the addresses and passwords of the provisioning job; with `user`, in one that
+        asks Kafka too, as the user of that component."""
+        name = f"toolbox-{user}".rstrip("-")
+        if not self.pods(f"standin={name}"):
+            if user:
+                template = self.get("cronjob", "millrace-doctor")["spec"]["jobTemplate"]["spec"]["template"]
+            else:
+                template = self.get("job", "millrace-provision")["spec"]["template"]
+            spec = template["spec"]
             container = spec["containers"][0] | {"command": ["sleep", "infinity"], "args": []}
-            spec |= {"containers": [container], "terminationGracePeriodSeconds": 1}
-            labels = {"standin": "toolbox", "app.kubernetes.io/part-of": "millrace"}
-            metadata = {"name": "toolbox", "labels": labels}
+            for variable in container["env"] if user else ():
+                if variable["name"] == "MILLRACE_KAFKA_USERNAME":
+                    variable["value"] = f"millrace-{user}"
+                if variable["name"] == "MILLRACE_KAFKA_PASSWORD":
+                    variable["valueFrom"]["secretKeyRef"]["name"] = f"millrace-{user}"
+            spec |= {"containers": [container], "terminationGracePeriodSeconds": 1, "restartPolicy": "Never"}
+            labels = {"standin": name, "app.kubernetes.io/part-of": "millrace"}
+            metadata = {"name": name, "labels": labels}
             self.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-            self.kubectl("wait", "--for=condition=Ready", "pod/toolbox", "--timeout=120s")
-        return self.kubectl("exec", "toolbox", "--", *command)
+            self.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=120s")
+        return self.kubectl("exec", name, "--", *command)
 
     def audit(self, workload: str) -> dict[str, int]:
         """{"rows", "places", "wanted"}: equal when every record of Kafka is in the lake once."""
@@ -155,6 +202,12 @@ class Release(Space):
             self._port = self._forward.stdout.readline().split("->")[0].rpartition(":")[2].strip()
             time.sleep(0.5)
         return f"http://127.0.0.1:{self._port}"
+
+    def pages(self, workload: str) -> dict[str, int]:
+        """What became of a workload's pages. Records, rows, places, messages and keys are equal where each is once in
+        the table and in the topics of the clusters; `apart` are those of which table and topic say different
+        clusters."""
+        return json.loads(self.toolbox("python", "-c", PAGES, workload, user="stream").splitlines()[-1])
 
     def ask(self, path: str = "/course_popularity", body: Any = QUESTION) -> httpx.Response:
         return httpx.post(self.address() + path, json=body, timeout=10)

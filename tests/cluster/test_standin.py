@@ -8,6 +8,7 @@ import pytest
 from tests.cluster.standin import spark_submit
 from tests.cluster.standin.fields import Refused, Section, whole
 from tests.cluster.standin.scheduled import following
+from tests.cluster.standin.spark import Applications
 
 APPLICATION = {
     "apiVersion": "sparkoperator.k8s.io/v1beta2",
@@ -45,6 +46,67 @@ def test_an_application_becomes_arguments_and_pod_templates():
     assert "spark.executor.instances=2" in arguments
     assert "spark.kubernetes.executor.volumes.emptyDir.spark-local-dir-1.mount.path=/var/spark" in arguments
     assert found.retries["onFailureRetries"] == 2
+
+
+def test_what_always_runs_is_told_from_what_is_tried_so_often_and_needs_its_intervals():
+    application = copy.deepcopy(APPLICATION)
+    assert not spark_submit.read(copy.deepcopy(application), "space").always
+    policy = {"type": "Always", "onFailureRetryInterval": 10, "onSubmissionFailureRetryInterval": 20}
+    application["spec"]["restartPolicy"] = policy
+    assert spark_submit.read(copy.deepcopy(application), "space").always
+    del policy["onSubmissionFailureRetryInterval"]
+    with pytest.raises(Refused, match="onSubmissionFailureRetryInterval"):
+        spark_submit.read(application, "space")
+
+
+class Remembered:
+    """The calls of a Kube by which Applications moves on, on a dictionary."""
+
+    namespace = "space"
+
+    def __init__(self, phase: str):
+        self.pods = [{"metadata": {"name": "train-driver", "labels": {}}, "status": {"phase": phase}}]
+        self.made: list[str] = []
+
+    def list(self, kind: str, selector: str = "") -> list[dict]:
+        return self.pods if kind == "Pod" and "executor" not in selector else []
+
+    def get(self, kind: str, name: str) -> dict | None:
+        return next((pod for pod in self.pods if kind == "Pod"), None)
+
+    def delete(self, kind: str, name: str) -> None:
+        self.pods = []
+
+    def apply(self, resource: dict) -> None:
+        self.made.append(resource["kind"])
+
+    def status(self, resource: dict, status: dict) -> None:
+        resource["status"] = (resource.get("status") or {}) | status
+
+
+@pytest.mark.parametrize(
+    ("kind", "phase", "states"),
+    [
+        ("Always", "Succeeded", ["SUCCEEDING", "PENDING_RERUN", "SUBMITTED"]),
+        ("Always", "Failed", ["FAILING", "PENDING_RERUN", "SUBMITTED"]),
+        ("OnFailure", "Succeeded", ["COMPLETED", "COMPLETED"]),
+        ("OnFailure", "Failed", ["FAILED", "FAILED"]),
+    ],
+)
+def test_a_driver_that_ended_is_run_again_for_ever_where_the_application_says_so(kind: str, phase: str, states: list):
+    application = copy.deepcopy(APPLICATION)
+    application["metadata"]["generation"] = 1
+    application["spec"]["restartPolicy"] |= {"type": kind, "onSubmissionFailureRetryInterval": 20}
+    # As often as an OnFailure may be tried, and an hour ago, so that no pause is left.
+    attempts = {"executionAttempts": 3, "submissionAttempts": 3, "lastSubmissionAttemptTime": "2026-01-01T00:00:00Z"}
+    application["status"] = attempts | {"applicationState": {"state": "RUNNING"}, "driverInfo": {}}
+    kube = Remembered(phase)
+    applications, seen = Applications(kube), []
+    for _ in states:
+        applications.reconcile(application)
+        seen.append(application["status"]["applicationState"]["state"])
+    assert seen == states
+    assert ("Job" in kube.made) == (kind == "Always")
 
 
 def test_a_schedule_runs_in_its_own_time_zone():

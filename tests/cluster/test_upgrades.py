@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.cluster.release import Release
+from tests.cluster.release import PREVIOUS, Release
 from tests.cluster.tools import run, wait
 
 
@@ -14,8 +14,8 @@ def test_an_upgrade_from_the_previous_chart_keeps_data_and_models(upgraded: tupl
     assert all(rows > 1000 for rows in before["rows"].values())
     assert set(before["champions"]) == {"courses/popularity"}
     charts = [revision["chart"] for revision in json.loads(served.helm("history", "-o", "json"))]
-    assert "millrace-0.1.0" in charts
-    assert charts[-1] != "millrace-0.1.0"
+    assert PREVIOUS.stem in charts
+    assert charts[-1] != PREVIOUS.stem
 
 
 def test_an_upgrade_and_a_rollback_keep_data_and_models(served: Release):

@@ -169,7 +169,7 @@ def test_a_trace_leads_from_a_version_to_snapshot_offsets_and_code(trained):
     assert code == 0
     assert found["data"]["snapshot_id"] == result["snapshot_id"]
     assert sum(last - first + 1 for first, last in found["data"]["offsets"].values()) >= result["rows"]
-    assert found["code_version"].startswith("0.2.0")
+    assert found["code_version"].startswith("0.3.0")
     assert found["parameters"]["k"] == result["k"]
 
 

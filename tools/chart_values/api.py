@@ -156,6 +156,8 @@ class Api(Area):
     """The largest request body in bytes."""
     listLimit: int = Field(ge=1)
     """The longest list of rows in one request."""
+    live: bool
+    """Whether it follows Kafka: live answers change with the stream, and events can be posted."""
     pollInterval: float = Field(ge=0.05, le=300)
     """Seconds between two looks for a new champion."""
     corsOrigins: list[str]

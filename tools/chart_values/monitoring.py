@@ -38,6 +38,10 @@ class Alerts(Area):
     """Seconds for which the registry may be out of reach."""
     lag: int = Field(ge=0)
     """Messages that the sink may be behind."""
+    staleSeconds: int = Field(ge=1)
+    """Seconds that what the API follows may be behind the events."""
+    drift: float = Field(gt=0)
+    """How far the shares of clusters may move from those of the training: population stability index."""
 
 
 class Dashboards(Area):
@@ -57,7 +61,7 @@ class Monitoring(Area):
     serviceMonitor: Monitor
     """The API's numbers."""
     podMonitor: Monitor
-    """The numbers of brokers, Connect and Spark drivers."""
+    """The numbers of brokers, Connect, Spark drivers and the updater of recommendations."""
     alerts: Alerts
     """Alerts, each with what to do."""
     dashboards: Dashboards

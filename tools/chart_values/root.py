@@ -9,7 +9,7 @@ from chart_values.common import Area
 
 MODULES = (
     "general", "kafka", "connect", "catalog", "storage", "provision",
-    "api", "training", "ingest", "monitoring",
+    "api", "training", "stream", "online", "ingest", "monitoring",
 )  # fmt: skip
 
 

@@ -23,3 +23,8 @@ annotations: {{- toYaml . | nindent 2 }}
   emptyDir: {}
   {{- end }}
 {{- end -}}
+
+{{/* Where what follows a stream serves its numbers; the API has them on its own port. */}}
+{{- define "millrace.metricsPort" -}}
+9090
+{{- end -}}

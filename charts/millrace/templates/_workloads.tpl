@@ -1,6 +1,6 @@
 {{/*
-The chosen workloads as JSON {name: {models, topics, connector}}, from files/workloads.yaml, which the Python
-package writes. `include "millrace.workloads" $ | fromJson`
+The chosen workloads as JSON {name: {models, pages, events, topics, connector}}, from files/workloads.yaml, which the
+Python package writes. `include "millrace.workloads" $ | fromJson`
 */}}
 {{- define "millrace.workloads" -}}
 {{- $known := (.Files.Get "files/workloads.yaml" | fromYaml).workloads -}}
@@ -21,4 +21,15 @@ package writes. `include "millrace.workloads" $ | fromJson`
 {{- $topics = concat $topics $workload.topics -}}
 {{- end -}}
 {{- toJson $topics -}}
+{{- end -}}
+
+{{/* Names of the chosen workloads as a JSON list, those that have it: (dict "root" $ "having" "pages"|"events"|"live"). */}}
+{{- define "millrace.workloadsHaving" -}}
+{{- $found := list -}}
+{{- range $name, $workload := include "millrace.workloads" .root | fromJson -}}
+{{- if or (get $workload $.having) (and (eq $.having "live") (or $workload.pages $workload.events)) -}}
+{{- $found = append $found $name -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
 {{- end -}}

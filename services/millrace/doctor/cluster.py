@@ -32,7 +32,7 @@ DEFINITIONS = {
 STRIMZI_KINDS = ("kafkas", "kafkaconnects", "kafkatopics", "kafkausers", "kafkaconnectors")
 PASSING = {"", "SUBMITTED", "PENDING_RERUN", "INVALIDATING", "SUCCEEDING", "FAILING", "UNKNOWN"}
 STUCK = 15 * 60  # seconds that an application may stay in a passing state
-LONG = 12 * 3600  # seconds that a training may run
+LONG = 12 * 3600  # seconds that a training may run; what is always run again, as a stream, may for ever
 IN_POD = 300  # seconds for the checks of the pod, its start included
 
 
@@ -133,11 +133,15 @@ def _applications(namespace: str) -> str:
         age = (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds()
         if state in ("FAILED", "SUBMISSION_FAILED"):
             faults.append(f"{name} {state}: {status['applicationState'].get('errorMessage') or 'no reason given'}")
-        elif (state in PASSING and age > STUCK) or (state == "RUNNING" and age > LONG):
+        elif (state in PASSING and age > STUCK) or (state == "RUNNING" and age > LONG and not _endless(one)):
             faults.append(f"{name} has been {state or 'unseen by the operator'} for {age / 60:.0f} minutes")
     if faults:
         raise Fault("; ".join(faults))
     return f"{len(found)} in order"
+
+
+def _endless(application: dict[str, Any]) -> bool:
+    return application.get("spec", {}).get("restartPolicy", {}).get("type") == "Always"
 
 
 def _in_pod(namespace: str, release: str) -> list[dict[str, Any]]:

@@ -49,6 +49,9 @@ class Applications:
         elif state == "FAILING":
             if _due(status, of.retries["onFailureRetryInterval"]):
                 self._say(application, "PENDING_RERUN")
+        elif state == "SUCCEEDING":
+            # As the operator: what always runs begins again without a pause, and attempts are counted on.
+            self._say(application, "PENDING_RERUN")
         elif state == "PENDING_RERUN":
             self._clear(name)
             self._submit(application, of, status)
@@ -151,17 +154,17 @@ class Applications:
         elif phase == "Running" and told != status.get("executorState"):
             self._kube.status(application, {"executorState": told})
         elif phase == "Succeeded":
-            self._say(application, "COMPLETED", terminationTime=now())
+            self._say(application, "SUCCEEDING" if of.always else "COMPLETED", terminationTime=now())
         elif phase == "Failed":
             ended = (driver["status"].get("containerStatuses") or [{}])[0].get("state", {}).get("terminated", {})
             self._ended(application, of, status, f"driver ended with {ended.get('exitCode')} {ended.get('reason', '')}")
 
     def _ended(self, application: dict, of: spark_submit.Submission, status: dict[str, Any], why: str) -> None:
-        again = status.get("executionAttempts", 1) <= of.retries["onFailureRetries"]
+        again = of.always or status.get("executionAttempts", 1) <= of.retries["onFailureRetries"]
         self._say(application, "FAILING" if again else "FAILED", why, terminationTime=now())
 
     def _submission_failed(self, application: dict, of: spark_submit.Submission, status: dict[str, Any]) -> None:
-        again = status.get("submissionAttempts", 1) <= of.retries["onSubmissionFailureRetries"]
+        again = of.always or status.get("submissionAttempts", 1) <= of.retries["onSubmissionFailureRetries"]
         state = "SUBMISSION_FAILED" if again else "FAILED"
         self._say(application, state, "spark-submit failed; its Job's log says why", terminationTime=now())
 

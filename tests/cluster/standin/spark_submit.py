@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.cluster.standin.fields import Section, whole
+from tests.cluster.standin.fields import Refused, Section, whole
 
 SPARK = "4.0.4"
 LOCAL_DIR = "spark-local-dir-"
@@ -25,6 +25,7 @@ class Submission:
     templates: dict[str, str]
     rest: list[str]
     retries: dict[str, int] = field(default_factory=dict)
+    always: bool = False
     keep_seconds: int | None = None
     suspended: bool = False
 
@@ -63,14 +64,17 @@ def read(application: dict[str, Any], namespace: str) -> Submission:
         }
         rest = [spec.need("mainApplicationFile"), *map(str, spec.take("arguments", []))]
         with spec.sub("restartPolicy") as restart:
-            kind = restart.only("type", "OnFailure", "Never")
+            kind = restart.only("type", "OnFailure", "Never", "Always")
             names = ("onFailureRetries", "onFailureRetryInterval", "onSubmissionFailureRetries")
             retries = {key: restart.take(key, 0) for key in (*names, "onSubmissionFailureRetryInterval")}
             if kind != "OnFailure":
                 retries |= {"onFailureRetries": 0, "onSubmissionFailureRetries": 0}
+            for name in ("onFailureRetryInterval", "onSubmissionFailureRetryInterval") if kind == "Always" else ():
+                if not retries[name]:
+                    raise Refused(f"{restart.path}: the operator starts nothing again without {name}")
         keep, suspended = spec.take("timeToLiveSeconds"), spec.take("suspend", False)
     conf |= {f"spark.kubernetes.{role}.podTemplateFile": f"/etc/millrace-standin/{role}.json" for role in templates}
-    return Submission(image, pull, conf, templates, rest, retries, keep, suspended)
+    return Submission(image, pull, conf, templates, rest, retries, kind == "Always", keep, suspended)
 
 
 def _dynamic(section: Section) -> dict[str, str]:
@@ -121,6 +125,8 @@ def _pod(
             "securityContext": section.take("securityContext", {}),
             "volumeMounts": [mount for mount in mounts if not mount["name"].startswith(LOCAL_DIR)],
         }
+        if ports := section.take("ports"):
+            container["ports"] = ports
         pod = {"securityContext": section.take("podSecurityContext", {}), "enableServiceLinks": False}
         pod |= {name: value for name in SCHEDULING if (value := section.take(name)) is not None}
     for mount in mounts:

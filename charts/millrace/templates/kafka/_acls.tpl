@@ -49,10 +49,54 @@ the prefix that the connector is given.
 {{- include "millrace.acl" (dict "type" "transactionalId" "names" (list "lake-") "operations" (list "Describe" "Write") "pattern" "prefix") }}
 {{- end -}}
 
-{{/* The API answers from the registry; of Kafka it may know only that it is there. */}}
+{{/* Every name of a list with an ending, as JSON: (dict "names" <list> "ending" ".records"). */}}
+{{- define "millrace.each" -}}
+{{- $found := list -}}
+{{- range .names }}{{ $found = append $found (printf "%s%s" . $.ending) }}{{ end -}}
+{{- toJson $found -}}
+{{- end -}}
+
+{{/* The API writes the events that it is sent and follows what is made of them; of other records it knows the names. */}}
 {{- define "millrace.acls.api" -}}
-{{- $records := include "millrace.topicsEnding" (dict "root" . "ending" ".records") | fromJsonArray -}}
-{{- include "millrace.acl" (dict "type" "topic" "names" $records "operations" (list "Describe")) }}
+{{- $written := list -}}
+{{- $deltas := list -}}
+{{- if eq (include "millrace.api.live" .) "true" -}}
+{{- $events := include "millrace.workloadsHaving" (dict "root" . "having" "events") | fromJsonArray -}}
+{{- $written = include "millrace.each" (dict "names" $events "ending" ".records") | fromJsonArray -}}
+{{- $deltas = include "millrace.topicsEnding" (dict "root" . "ending" ".deltas") | fromJsonArray -}}
+{{- end -}}
+{{- range include "millrace.topicsEnding" (dict "root" . "ending" ".records") | fromJsonArray -}}
+{{- $operations := has . $written | ternary (list "Describe" "Write") (list "Describe") -}}
+{{- include "millrace.acl" (dict "type" "topic" "names" (list .) "operations" $operations) }}
+{{- end }}
+{{- include "millrace.acl" (dict "type" "topic" "names" $deltas "operations" (list "Describe" "Read")) }}
+{{- end -}}
+
+{{/* The updater reads events, and what it has published before; it has no group, since deltas say how far they are. */}}
+{{- define "millrace.acls.online" -}}
+{{- $events := include "millrace.onlines" . | fromJsonArray -}}
+{{- $records := include "millrace.each" (dict "names" $events "ending" ".records") | fromJsonArray -}}
+{{- $deltas := include "millrace.each" (dict "names" $events "ending" ".deltas") | fromJsonArray -}}
+{{- include "millrace.acl" (dict "type" "topic" "names" $records "operations" (list "Describe" "Read")) }}
+{{- include "millrace.acl" (dict "type" "topic" "names" $deltas "operations" (list "Describe" "Read" "Write")) }}
+{{- end -}}
+
+{{/*
+The stream reads pages and writes them to the topics of their clusters, where it also looks what it had written before
+it was killed. Spark's source reads with groups of this name.
+*/}}
+{{- define "millrace.acls.stream" -}}
+{{- $names := include "millrace.streams" . | fromJsonArray -}}
+{{- $records := include "millrace.each" (dict "names" $names "ending" ".records") | fromJsonArray -}}
+{{- $deltas := include "millrace.each" (dict "names" $names "ending" ".deltas") | fromJsonArray -}}
+{{- $clusters := list -}}
+{{- range include "millrace.topics" . | fromJsonArray -}}
+{{- $topic := .name -}}
+{{- range $names }}{{ if hasPrefix (printf "%s.cluster." .) $topic }}{{ $clusters = append $clusters $topic }}{{ end }}{{ end -}}
+{{- end -}}
+{{- include "millrace.acl" (dict "type" "topic" "names" $records "operations" (list "Describe" "Read")) }}
+{{- include "millrace.acl" (dict "type" "topic" "names" (concat $deltas $clusters) "operations" (list "Describe" "Read" "Write")) }}
+{{- include "millrace.acl" (dict "type" "group" "names" (list "spark-kafka-source-") "operations" (list "Describe" "Read") "pattern" "prefix") }}
 {{- end -}}
 
 {{/* Trainings read the lake; a gap in its offsets may be explained by the dead letters. */}}

@@ -6,8 +6,8 @@
 {{- fail (printf "monitoring.alerts.disabled names %q and the alerts are [%s]." . (sortAlpha $known | join ", ")) -}}
 {{- end -}}
 {{- end -}}
-{{- if and $monitoring.podMonitor.enabled (eq (include "millrace.measured" .) "{}") (not .Values.training.enabled) -}}
-{{- fail "monitoring.podMonitor.enabled is true and kafka.metrics, kafka.exporter.enabled, connect.metrics and training.enabled are false: there would be nothing to scrape." -}}
+{{- if and $monitoring.podMonitor.enabled (eq (include "millrace.measured" .) "{}") (eq (include "millrace.followers" .) "{}") (not .Values.training.enabled) -}}
+{{- fail "monitoring.podMonitor.enabled is true and kafka.metrics, kafka.exporter.enabled, connect.metrics, stream.enabled, online.enabled and training.enabled are false: there would be nothing to scrape." -}}
 {{- end -}}
 {{- if and $monitoring.serviceMonitor.enabled (not .Values.api.enabled) -}}
 {{- fail "monitoring.serviceMonitor.enabled is true and api.enabled is false: there would be nothing to scrape." -}}

@@ -1,6 +1,6 @@
 {{/*
-The spec of a SparkApplication: (dict "root" $ "name" <of the resource> "main" "train.py" "arguments" <list>
-"of" <training's values, with those of the workload over them>).
+The spec of a SparkApplication: (dict "root" $ "component" "training"|"stream" "name" <of the resource>
+"main" "train.py" "arguments" <list> "of" <training's values, with those of the workload over them>).
 
 Environment, volumes and security contexts are put into the pods by the operator's webhook, which its chart has on.
 */}}
@@ -18,22 +18,28 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 mainApplicationFile: local:///opt/millrace/spark-apps/{{ .main }}
 arguments: {{- toYaml .arguments | nindent 2 }}
-# A training reads one snapshot and publishes under a new version: to run it again is always safe. Unset retries mean 0.
 restartPolicy:
+  {{- if eq .component "stream" }}
+  # It goes on where it was, and is never done. The operator waits for so long times the attempts since a submission.
+  type: Always
+  {{- else }}
+  # A training reads one snapshot and publishes under a new version: to run it again is always safe. Unset means 0.
   type: OnFailure
   onFailureRetries: {{ $of.restart.retries }}
-  onFailureRetryInterval: {{ $of.restart.retrySeconds }}
   onSubmissionFailureRetries: {{ $of.restart.submissionRetries }}
+  {{- end }}
+  onFailureRetryInterval: {{ $of.restart.retrySeconds }}
   onSubmissionFailureRetryInterval: {{ $of.restart.submissionRetrySeconds }}
 {{- with $of.timeToLiveSeconds }}
 timeToLiveSeconds: {{ . | int64 }}
 {{- end }}
-{{- if $of.dynamicAllocation.enabled }}
+{{- $dynamic := $of.dynamicAllocation | default dict }}
+{{- if $dynamic.enabled }}
 dynamicAllocation:
   enabled: true
-  initialExecutors: {{ $of.dynamicAllocation.initialExecutors }}
-  minExecutors: {{ $of.dynamicAllocation.minExecutors }}
-  maxExecutors: {{ $of.dynamicAllocation.maxExecutors }}
+  initialExecutors: {{ $dynamic.initialExecutors }}
+  minExecutors: {{ $dynamic.minExecutors }}
+  maxExecutors: {{ $dynamic.maxExecutors }}
   shuffleTrackingEnabled: true
 {{- end }}
 sparkConf: {{- include "millrace.spark.conf" . | nindent 2 }}
@@ -44,18 +50,23 @@ volumes:
   {{- include "millrace.scratch" (dict "name" "spark-local-dir-1" "size" $of.localDirSize) | nindent 2 }}
   {{- include "millrace.kafkaVolumes" $root | nindent 2 }}
 driver:
-  {{- include "millrace.spark.pod" (dict "root" $root "name" .name "role" "driver" "of" $of.driver) | nindent 2 }}
+  {{- include "millrace.spark.pod" (dict "root" $root "component" .component "role" "driver" "of" $of.driver) | nindent 2 }}
 executor:
-  {{- if not $of.dynamicAllocation.enabled }}
+  {{- if not $dynamic.enabled }}
   instances: {{ $of.executor.instances }}
   {{- end }}
-  {{- include "millrace.spark.pod" (dict "root" $root "name" .name "role" "executor" "of" $of.executor) | nindent 2 }}
+  {{- include "millrace.spark.pod" (dict "root" $root "component" .component "role" "executor" "of" $of.executor) | nindent 2 }}
   deleteOnTermination: true
 {{- end -}}
 
-{{/* Driver or executor: (dict "root" $ "name" .. "role" "driver"|"executor" "of" <its values>). */}}
+{{/*
+Driver or executor: (dict "root" $ "component" "training"|"stream" "role" "driver"|"executor" "of" <its values>).
+A stream's executors read and write Kafka; its driver serves numbers of its own.
+*/}}
 {{- define "millrace.spark.pod" -}}
 {{- $of := .of -}}
+{{- $driver := eq .role "driver" -}}
+{{- $stream := eq .component "stream" -}}
 cores: {{ $of.cores }}
 coreRequest: {{ $of.coreRequest | quote }}
 coreLimit: {{ $of.coreLimit | quote }}
@@ -64,14 +75,24 @@ memoryOverhead: {{ $of.memoryOverhead | quote }}
 javaOptions: {{ printf "-Djava.io.tmpdir=/tmp -Dderby.system.home=/tmp %s" $of.javaOptions | trim | quote }}
 serviceAccount: {{ include "millrace.spark.serviceAccount" . }}
 labels:
-  {{- include "millrace.podLabels" (dict "root" .root "component" "training") | nindent 2 }}
+  {{- include "millrace.podLabels" (dict "root" .root "component" .component) | nindent 2 }}
 {{- with $of.annotations }}
 annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- if and $stream $driver }}
+ports:
+  - {name: metrics, containerPort: {{ include "millrace.metricsPort" . }}, protocol: TCP}
+{{- end }}
 env:
-  {{- if eq .role "driver" }}
-  # Of Kafka it reads the dead letters, which may explain a gap in the offsets.
-  {{- include "millrace.env" (dict "root" .root "component" "train" "kafka" true "s3" true "catalog" true) | nindent 2 }}
+  {{- if $driver }}
+  # Of Kafka a training reads the dead letters, which may explain a gap in the offsets.
+  {{- $user := $stream | ternary "stream" "train" }}
+  {{- include "millrace.env" (dict "root" .root "component" $user "kafka" true "s3" true "catalog" true) | nindent 2 }}
+  {{- if $stream }}
+  - {name: MILLRACE_METRICS_PORT, value: {{ include "millrace.metricsPort" . | quote }}}
+  - {name: MILLRACE_STREAM_INTERVAL, value: {{ .root.Values.stream.intervalSeconds | quote }}}
+  - {name: MILLRACE_STREAM_ROWS, value: {{ .root.Values.stream.maxOffsetsPerTrigger | int64 | quote }}}
+  {{- end }}
   {{- end }}
   {{- include "millrace.spark.env" .root | nindent 2 }}
 podSecurityContext: {{- include "millrace.podSecurity" (dict "root" .root "user" 185) | nindent 2 }}
@@ -81,7 +102,7 @@ volumeMounts:
   # The image's working directory, where Spark makes a folder for artifacts.
   - {name: work, mountPath: /opt/spark/work-dir}
   - {name: spark-local-dir-1, mountPath: /var/spark}
-  {{- if eq .role "driver" }}
+  {{- if or $driver $stream }}
   {{- include "millrace.kafkaVolumeMounts" .root | nindent 2 }}
   {{- end }}
 {{- include "millrace.scheduling" $of.scheduling }}
@@ -89,7 +110,8 @@ volumeMounts:
 
 {{/* Executors ask Kubernetes for nothing: theirs has no token and no role. */}}
 {{- define "millrace.spark.serviceAccount" -}}
-{{- printf "%s-train%s" (include "millrace.fullname" .root) (eq .role "executor" | ternary "-executor" "") -}}
+{{- $component := eq .component "stream" | ternary "stream" "train" -}}
+{{- printf "%s-%s%s" (include "millrace.fullname" .root) $component (eq .role "executor" | ternary "-executor" "") -}}
 {{- end -}}
 
 {{/* What a JVM that reads S3 needs, in driver and executors alike. */}}

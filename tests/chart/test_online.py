@@ -1,0 +1,101 @@
+"""The updater of recommendations: one process, which only reads and writes Kafka and reads models."""
+
+import pytest
+
+from tests.chart.render import Refused, of_kind, one, render
+
+POLICY = "NetworkPolicy"
+
+
+def online(values=None, **more):
+    return render({"online": values or {}} | more, only="online")
+
+
+def pod(objects):
+    return one(objects, "Deployment")["spec"]["template"]["spec"]
+
+
+def container(objects):
+    return pod(objects)["containers"][0]
+
+
+def environment(objects):
+    return {item["name"]: item.get("value", item.get("valueFrom")) for item in container(objects)["env"]}
+
+
+def test_there_is_one_and_never_two_at_a_time():
+    spec = one(online(), "Deployment")["spec"]
+    assert spec["replicas"] == 1
+    assert spec["strategy"] == {"type": "Recreate"}
+
+
+def test_it_runs_the_command_of_the_package_in_the_image_that_has_its_libraries():
+    assert container(online())["args"] == ["online"]
+    api = one(render(only="api"), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert container(online())["image"] == api["image"]
+
+
+def test_every_variable_is_a_setting_of_the_package():
+    from millrace.settings import Settings
+
+    found = environment(online())
+    assert {name.removeprefix("MILLRACE_").lower() for name in found} <= Settings.model_fields.keys()
+
+
+def test_it_has_a_user_of_its_own_reads_models_and_knows_no_catalog():
+    found = environment(online())
+    assert found["MILLRACE_KAFKA_USERNAME"] == "millrace-online"
+    assert found["MILLRACE_KAFKA_PASSWORD"] == {"secretKeyRef": {"name": "millrace-online", "key": "password"}}
+    assert found["MILLRACE_MODELS_BUCKET"] == "millrace-models"
+    assert not [name for name in found if name.startswith("MILLRACE_CATALOG")]
+    assert environment(online(workloads=["mooc"]))["MILLRACE_WORKLOADS"] == "mooc"
+
+
+def test_the_probes_ask_for_the_numbers_that_it_serves():
+    found = container(online())
+    (port,) = found["ports"]
+    assert str(port["containerPort"]) == environment(online())["MILLRACE_METRICS_PORT"]
+    for probe in ("startupProbe", "livenessProbe"):
+        assert found[probe]["httpGet"] == {"path": "/metrics", "port": port["name"]}
+
+
+def test_it_reaches_names_brokers_and_storage_and_is_reached_by_whom_the_values_name():
+    spec = one(online(), POLICY)["spec"]
+    assert (
+        spec["podSelector"]["matchLabels"].items()
+        <= one(online(), "Deployment")["spec"]["template"]["metadata"]["labels"].items()
+    )
+    assert spec["ingress"] == []
+    dns, brokers, storage = spec["egress"]
+    assert {port["port"] for port in dns["ports"]} == {53}
+    assert brokers["ports"] == [{"protocol": "TCP", "port": 9093}]
+    assert storage["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "minio"
+    peer = {"podSelector": {}}
+    (rule,) = one(online({"networkPolicy": {"metricsFrom": [peer]}}), POLICY)["spec"]["ingress"]
+    assert rule == {"from": [peer], "ports": [{"protocol": "TCP", "port": 9090}]}
+
+
+def test_with_a_workload_identity_it_has_a_role_and_no_keys():
+    external = {"enabled": True, "serviceAccountAnnotations": {"role": "x"}}
+    objects = online(storage={"external": external})
+    assert one(objects, "ServiceAccount")["metadata"]["annotations"] == {"role": "x"}
+    assert "MILLRACE_S3_ACCESS_KEY" not in environment(objects)
+
+
+def test_nothing_of_it_is_there_without_events_or_when_it_is_switched_off():
+    assert render({"workloads": ["courses", "urls"]}, only="online") == []
+    assert online({"enabled": False}) == []
+    assert of_kind(render({"online": {"enabled": False}}), "Deployment").keys() == {"millrace-api"}
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"replicas": 2}, "replicas"),
+        ({"probes": {"startupSeconds": 1}}, "startupSeconds"),
+        ({"tmpSize": "x"}, "tmpSize"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(values, named):
+    with pytest.raises(Refused, match=named):
+        online(values)

@@ -1,0 +1,3 @@
+"""The panels of the dashboards, a module a dashboard: lists of (title, unit, [(PromQL, legend), ...])."""
+
+HERE = 'namespace="$namespace"'
