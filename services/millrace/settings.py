@@ -129,8 +129,6 @@ class Settings(BaseSettings):
     api_event_timeout: float = Field(10.0, ge=1, le=120)
     """How long a posted event waits for Kafka's acknowledgement before the answer is 503. The default value is 10."""
 
-    metrics_port: int | None = Field(None, ge=1, le=65535)
-    """The port on which `millrace online` shows its metrics; the API has /metrics. No default value."""
     api_streams: int = Field(100, ge=1, le=10_000)
     """Live pages that a worker keeps up to date at the same time. The default value is 100."""
 
@@ -139,7 +137,7 @@ class Settings(BaseSettings):
     keeps them in each worker's memory. No default value."""
 
     metrics_port: int | None = Field(None, ge=1, le=65535)
-    """Where a process without an API of its own, such as the stream, answers Prometheus. No default value."""
+    """Where a process without an API of its own, such as the stream or the updater, answers Prometheus. No default value."""
 
     stream_interval: float = Field(1.0, ge=0.1, le=3600)
     """How often the stream takes a micro-batch, while pages arrive. The default value is 1."""

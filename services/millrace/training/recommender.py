@@ -1,7 +1,6 @@
 """Training a recommender: count, choose, judge against the champion, fit on everything, publish with the histories."""
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,21 +8,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from millrace.lake import CATALOG, table_name
+from millrace.recommend.verdict import Verdict, verdict
 from millrace.registry.manifest import Manifest
-from millrace.settings import settings
 from millrace.training import choosing, events, live, offsets
 from millrace.training.counting import DAY
 from millrace.training.events import LAST, NEXT, Events, texts
 from millrace.training.recipes import Source, fit
 from millrace.workloads.base import RecommenderModel
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """NDCG@10 of both recipes on the same users' next items, each fitted on its own data before the split."""
-
-    passed: bool
-    sentence: str
 
 
 def source(found: Events, rows: DataFrame, model: RecommenderModel, now: float | None) -> Source:
@@ -40,20 +31,16 @@ def early(found: Events, rows: DataFrame, model: RecommenderModel, part: int) ->
     return source(found, rows.where(F.col("part") < part), model, found.points[part - 1])
 
 
-def judge(training: Any, found: Events, model: RecommenderModel, ndcg: float, test, champion: Manifest | None):
+def judge(
+    training: Any, found: Events, model: RecommenderModel, ndcg: float, test, champion: Manifest | None
+) -> Verdict:
     """The candidate against the champion's recipe on the champion's own data, as far as it lies before the split."""
-    users, margin = len(test), settings().gate_margin
     if champion is None:
-        return Verdict(True, f"passed: the first version, NDCG@10 {ndcg:.4f} for {users} held-out users")
+        return verdict(ndcg, None, len(test))
     theirs = early(found, events.bounded(found, champion.data.offsets), model, LAST)
     other = choosing.ndcg(fit(theirs, champion.parameters["recipe"]), test)
     theirs.sequences.unpersist()
-    passed = ndcg >= other - margin
-    return Verdict(
-        passed,
-        f"{'passed' if passed else 'refused'}: NDCG@10 {ndcg:.4f} against {other:.4f} of {champion.version} for the "
-        f"same {users} held-out users, margin {margin:g}",
-    )
+    return verdict(ndcg, (champion.version, other), len(test))
 
 
 def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.Ranges, found: Events) -> dict[str, Any]:
@@ -82,7 +69,7 @@ def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.R
     ours = next(line for line in table if line["served"])
     champion = training.registry.champion(workload.name, model.name)
     before = training.registry.manifest(workload.name, model.name, champion.version) if champion else None
-    verdict = judge(training, found, model, ours["ndcg@10"], asked.test, before)
+    judged = judge(training, found, model, ours["ndcg@10"], asked.test, before)
     for one in {id(validation): validation, id(test): test}.values():
         one.sequences.unpersist()
     full = source(found, rows, model, found.newest)
@@ -102,7 +89,7 @@ def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.R
             "window_days": model.window,
             "half_life_days": model.half_life,
             "users_asked": {"validation": len(asked.validation), "test": len(asked.test)},
-            "gate": verdict.sentence,
+            "gate": judged.sentence,
         },
         {"ndcg@10": ours["ndcg@10"], "hr@10": ours["hr@10"], "mrr": ours["mrr"], "validation_ndcg@10": reached},
         window=window,
@@ -113,7 +100,7 @@ def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.R
     )
     full.sequences.unpersist()
     manifest = training.registry.publish(draft, arrays)
-    promoted, reason = training.promote(model.name, manifest.version, champion, verdict.passed, verdict.sentence)
+    promoted, reason = training.promote(model.name, manifest.version, champion, judged.passed, judged.sentence)
     training.say(f"{manifest.full_name} {window}: {recipe['model']}, {recipe['version']}, {reason}")
     return {
         "workload": workload.name,

@@ -1,6 +1,5 @@
 """One training: snapshot, audit, records, fit, gate, publish, promote."""
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -8,14 +7,13 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from millrace import __version__
 from millrace.errors import Conflict, MillraceError
 from millrace.lake import CATALOG, assignments_name, table_name
 from millrace.records.contract import schema_hash
 from millrace.registry.champion import Champion
+from millrace.registry.code import code_version
 from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
 from millrace.registry.registry import NONE_YET, Registry
-from millrace.settings import REPOSITORY, settings
 from millrace.training import dataset, events, gate, kmeans, offsets, recommender, sales
 from millrace.training.maintenance import tag_snapshot
 from millrace.workloads.base import ClusterModel, Model, RecommenderModel, SalesModel, Workload
@@ -23,19 +21,6 @@ from millrace.workloads.base import ClusterModel, Model, RecommenderModel, Sales
 WINDOWS = ("1/3", "2/3", "all")
 GATE_RECORDS = 50_000  # held-out records on which the gate judges; more would not change two digits
 Say = Callable[[str], None]
-
-
-def code_version() -> str:
-    """The package's version and the commit: of the image, or of the checkout."""
-    if given := settings().code_version:
-        return f"{__version__}+{given}"
-    command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except OSError:
-        return __version__
-    commit = done.stdout.strip()
-    return f"{__version__}+{commit}" if commit else __version__
 
 
 class Training:
@@ -71,6 +56,8 @@ class Training:
             if champion is None:
                 continue
             manifest = self.registry.manifest(self.workload.name, model.name, champion.version)
+            if manifest.data.table != table_name(self.workload.name):
+                continue  # it has read the topic itself, of which the lake may lack the newest seconds
             for partition, (first, last) in manifest.data.offsets.items():
                 marks[partition] = (first, max(last, marks.get(partition, (0, -1))[1]))
         return marks

@@ -1,0 +1,76 @@
+"""Who took what, in the order of arrival: each item of a user once, where it came first, as the networks learn it."""
+
+from array import array
+from collections.abc import Iterable
+
+import numpy as np
+
+from millrace.recommend.sequences import Sequences
+
+
+class Names:
+    """Texts and their numbers, in the order in which they came."""
+
+    def __init__(self, texts: Iterable[str] = ()):
+        self.texts = list(texts)
+        self.numbers = {text: number for number, text in enumerate(self.texts)}
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def add(self, text: str) -> int:
+        number = self.numbers.setdefault(text, len(self.texts))
+        if number == len(self.texts):
+            self.texts.append(text)
+        return number
+
+    def array(self) -> np.ndarray:
+        """uint8: a line each; no id holds a control character."""
+        return np.frombuffer("\n".join(self.texts).encode(), dtype=np.uint8)
+
+    @classmethod
+    def of(cls, found: np.ndarray) -> "Names":
+        return cls(found.tobytes().decode().split("\n") if len(found) else ())
+
+
+class Histories:
+    """`walks[user]` are item numbers, oldest first; they only ever grow. 4 bytes an event and some 150 a user."""
+
+    def __init__(self) -> None:
+        self.users, self.walks = Names(), []
+
+    def add(self, user: str, item: int) -> tuple[int, int] | None:
+        """(user's number, place of the item in the walk), or None where the user has the item already."""
+        number = self.users.add(user)
+        if number == len(self.walks):
+            self.walks.append(array("i"))
+        walk = self.walks[number]
+        if item in walk:
+            return None
+        walk.append(item)
+        return number, len(walk) - 1
+
+    def walk(self, user: str) -> array:
+        number = self.users.numbers.get(user)
+        return array("i") if number is None else self.walks[number]
+
+    def until(self, user: int, place: int, depth: int) -> np.ndarray:
+        """(at most `depth`,) int32: the items that end at this place, itself included."""
+        return np.array(self.walks[user][max(0, place + 1 - depth) : place + 1], dtype=np.int32)
+
+    def sequences(self, items: int) -> Sequences:
+        starts = np.concatenate([[0], np.cumsum([len(walk) for walk in self.walks], dtype=np.int64)]).astype(np.int64)
+        flat = np.frombuffer(b"".join(walk.tobytes() for walk in self.walks), dtype=np.int32)
+        return Sequences(flat, starts, items)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        found = self.sequences(0)
+        return {"users": self.users.array(), "starts": found.starts, "items": found.items}
+
+    @classmethod
+    def load(cls, arrays: dict[str, np.ndarray]) -> "Histories":
+        made = cls()
+        made.users = Names.of(arrays["users"])
+        ends, flat = arrays["starts"].tolist(), arrays["items"].astype(np.int32)
+        made.walks = [array("i", flat[start:end].tobytes()) for start, end in zip(ends, ends[1:], strict=False)]
+        return made

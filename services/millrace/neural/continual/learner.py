@@ -1,0 +1,164 @@
+"""Test, then train: what one micro-batch does to the state, alike in every worker of the group.
+
+Prequential measurement: Gama, Sebastiao and Rodrigues, "On evaluating stream learning algorithms" (2013).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from millrace.evaluation.metrics import per_user
+from millrace.neural.batches import padded
+from millrace.neural.continual.group import Group
+from millrace.neural.continual.log import ANONYMOUS, Cut, Event
+from millrace.neural.continual.state import RECENT, State
+from millrace.neural.continual.weights import checksum
+
+ROWS = 128  # sequences at a time; of about the same length, so that little is padded
+
+
+@dataclass(frozen=True)
+class Question:
+    """A user's next item, asked before it is learned: the history is what came before `place`."""
+
+    user: int
+    place: int
+    item: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`hits` of HR@10 is not whole where scores are tied; `loss` is the mean of the last step."""
+
+    asked: int
+    hits: float
+    loss: float
+
+
+class Learner:
+    def __init__(self, state: State, group: Group | None = None):
+        self.state, self.group = state, group or Group()
+
+    def learn(self, cut: Cut, events: list[Event]) -> Outcome:
+        """One micro-batch: count it, ask about it, train on it. Every worker must be given the same."""
+        state, progress = self.state, self.state.progress
+        known = len(state.items)
+        questions, fresh = self._noted(events, known)
+        hits = self._tested([one for one in questions if one.item < known], known)
+        state.weights.grow(len(state.items))
+        loss = 0.0
+        for _ in range(state.plan.steps):
+            loss = self._step(fresh)
+            progress.step += 1
+        state.replay.offer(np.array([one for one in fresh if one[1]], dtype=np.int64).reshape(-1, 2))
+        progress.batch += 1
+        progress.counts["read"] += len(events)
+        progress.counts["asked"] += len(questions)
+        progress.counts["new"] += sum(one.item >= known for one in questions)
+        progress.hits += hits
+        progress.recent = [*progress.recent, (len(questions), hits)][-RECENT:]
+        progress.watermark = max([progress.watermark, *(event.timestamp for event in events)])
+        for number, (first, end) in cut.items():
+            progress.firsts.setdefault(str(number), first)
+            progress.positions[str(number)] = end
+        return Outcome(len(questions), hits, loss)
+
+    def checksum(self) -> str:
+        """Of everything that is kept; equal in all workers, or the group has gone wrong."""
+        return checksum(self.state.arrays())
+
+    def _noted(self, events: list[Event], known: int) -> tuple[list[Question], list[tuple[int, int]]]:
+        """Histories grown by the events; what can be asked about them, and (user, place) of each that is new."""
+        state, counts = self.state, self.state.progress.counts
+        questions: list[Question] = []
+        fresh: list[tuple[int, int]] = []
+        times: list[float] = []
+        for event in events:
+            if event.user is None:
+                counts["unreadable"] += 1
+                continue
+            if event.item not in state.items.numbers and len(state.items) >= state.plan.items:
+                counts["unknown"] += 1
+                continue
+            item = state.items.add(event.item)
+            placed = state.histories.add(event.user, item)
+            if placed is None:
+                counts["repeated"] += 1
+                continue
+            fresh.append(placed)
+            times.append(event.at)
+            # An unknown customer's session is learned from, and never asked for; as in a training of the lake.
+            if placed[1] and not event.user.startswith(ANONYMOUS):
+                questions.append(Question(*placed, item))
+        counts["fresh"] += len(fresh)
+        state.taken.grow(len(state.items))
+        state.taken.add([state.histories.walks[user][place] for user, place in fresh], times)
+        return questions, fresh
+
+    @torch.no_grad()
+    def _tested(self, questions: list[Question], known: int) -> float:
+        """Hits among the first ten of all items but the history's, the questions shared out over the group."""
+        network, hits = self.state.weights.network.eval(), 0.0
+        never = torch.from_numpy(self.state.taken.whole[:known] == 0)
+        by_length: dict[int, list[tuple[list[int], Question]]] = {}
+        for question in questions[self.group.rank :: self.group.processes]:
+            walk = self.state.histories.walks[question.user][: question.place]
+            # Items that came up in this very micro-batch have no weights yet.
+            history = [item for item in walk if item < known]
+            by_length.setdefault(min(len(history), self.state.plan.depth), []).append((history, question))
+        for length, asked in sorted(by_length.items()):
+            if not length:
+                continue  # all of the history is new: nothing can be said, which is a miss
+            scores = network.scores(torch.tensor([history[-length:] for history, _ in asked]))[:, :known]
+            scores[:, never] = -torch.inf  # as in the serving form: noise of the start is no answer
+            for row, (history, question) in zip(scores, asked, strict=True):
+                row[history] = torch.nan
+                target = row[question.item]
+                better, equal = int((row > target).sum()), int((row == target).sum())
+                if target > -torch.inf:
+                    hits += float(per_user(np.array([better]), np.array([equal]))[0, 0])
+        return float(self.group.sum(torch.tensor([hits], dtype=torch.float64)))
+
+    def _step(self, fresh: list[tuple[int, int]]) -> float:
+        """One step on the new events and a draw of the replay buffer; the gradient is that of all workers' sequences.
+
+        Of each sequence the items before the last are learned once more: that is what SASRec's loss is made of.
+        """
+        state, plan, group = self.state, self.state.plan, self.group
+        last = dict(sorted(fresh))  # of a user with several events the newest, whose walk holds the others
+        drawn = state.replay.draw(plan.replay, state.progress.step)
+        places = [*last.items(), *drawn.tolist()]
+        walks = [state.histories.until(user, place, plan.depth + 1) for user, place in places]
+        walks = sorted((walk for walk in walks if len(walk) > 1), key=len)
+        targets = sum(len(walk) - 1 for walk in walks)
+        if not targets:
+            return 0.0
+        network, optimiser = state.weights.network.train(), state.weights.optimiser
+        seed = np.random.SeedSequence((plan.seed, 3, state.progress.step, group.rank)).generate_state(1)[0]
+        torch.manual_seed(int(seed))
+        optimiser.zero_grad()
+        loss, own = 0.0, walks[group.rank :: group.processes]
+        for start in range(0, len(own), ROWS):
+            part = own[start : start + ROWS]
+            inputs, after = (torch.from_numpy(one) for one in padded(part))
+            some = plan.negatives and plan.negatives < network.count
+            negatives = torch.randint(network.count, (plan.negatives,)) if some else None
+            share = sum(len(walk) - 1 for walk in part) / targets
+            found = network(inputs, after, negatives) * share
+            found.backward()
+            loss += found.item()
+        self._reduce(list(network.parameters()))
+        optimiser.step()
+        return float(group.sum(torch.tensor([loss], dtype=torch.float64)))
+
+    def _reduce(self, parameters: list[torch.nn.Parameter]) -> None:
+        """Sum the gradients over the group in one message; a worker without a sequence adds zeros."""
+        for one in parameters:
+            if one.grad is None:
+                one.grad = torch.zeros_like(one)
+        whole = self.group.sum(torch.cat([one.grad.flatten() for one in parameters]))
+        place = 0
+        for one in parameters:
+            one.grad.copy_(whole[place : place + one.numel()].view_as(one))
+            place += one.numel()
