@@ -9,6 +9,8 @@ import httpx
 import typer
 
 from millrace.cli.data import counts_table
+from millrace.cli.demo_asked import api, ask, key
+from millrace.cli.demo_live import event_posted, pages_scored, show
 from millrace.cli.models import quality, results_table, run_training
 from millrace.cli.output import Json, bar, emit, err, grid, guarded, out
 from millrace.cli.platform import start_stack
@@ -43,7 +45,11 @@ def demo(
         files[workload.name] = source(workload, data)
         counts.append(ingested(workload, files[workload.name]))
     landed = {workload.name: land(workload) for workload in wanted}
-    due = [workload for workload in wanted if needs_training(workload)]
+    due = [
+        one
+        for one, ingest in zip(wanted, counts, strict=True)
+        if landed[one.name]["rows"] and needs_training(one, ingest["offsets"])
+    ]
     trained = []
     for windows in (WINDOWS, WINDOWS[-1:]):
         if names := [workload.name for workload in due if windows_of(workload) == windows]:
@@ -52,12 +58,16 @@ def demo(
         err.print("every model was trained on these snapshots before; nothing is trained again")
     champions = served()
     answers = [answer for workload in wanted for answer in ask(workload, files[workload.name])]
+    pages = [pages_scored(one, landed[one.name]["rows"]) for one in wanted if one.pages]
+    events = [event for one in wanted for event in event_posted(one, files[one.name])]
     result = {
         "counts": counts,
         "lake": landed,
         "trained": trained,
         "champions": champions,
         "answers": answers,
+        "pages": pages,
+        "events": events,
         "urls": urls(),
         "seconds": round(time.monotonic() - started, 1),
     }
@@ -108,23 +118,20 @@ def windows_of(workload: Workload) -> tuple[str, ...]:
     return WINDOWS if workload.clusterings else WINDOWS[-1:]
 
 
-def needs_training(workload: Workload) -> bool:
-    """Whether a model or window has no version on the current snapshot and contract."""
-    from millrace.lake.tables import load
+def needs_training(workload: Workload, offsets: dict[str, list[int]]) -> bool:
+    """Whether a model or window has no version, of the contract of now, that has read all these offsets."""
     from millrace.records.contract import schema_hash
     from millrace.registry.registry import Registry
 
-    snapshot, registry = load(workload.name).current_snapshot(), Registry()
-    if snapshot is None:
-        return False
+    registry = Registry()
     for model in workload.models:
-        found = {
-            manifest.data.window
-            for manifest in registry.manifests(workload.name, model.name)
-            if manifest.data.snapshot_id == str(snapshot.snapshot_id)
-            and manifest.schema_hash == schema_hash(workload.record)
-        }
-        if not found.issuperset(windows_of(workload)):
+        windows: dict[str, set[str]] = {}
+        for manifest in registry.manifests(workload.name, model.name):
+            if manifest.schema_hash == schema_hash(workload.record):
+                whole, read = manifest.data.window == WINDOWS[-1], manifest.data.offsets
+                if not whole or all(read.get(part, (0, -1))[1] >= last for part, (_, last) in offsets.items()):
+                    windows.setdefault(manifest.data.snapshot_id, set()).add(manifest.data.window)
+        if not any(found.issuperset(windows_of(workload)) for found in windows.values()):
             return True
     return False
 
@@ -152,50 +159,6 @@ def served() -> list[dict[str, Any]]:
     raise Unavailable(f"The API at {api()} did not take up the champions within {PATIENCE} s; `millrace status`.")
 
 
-def ask(workload: Workload, file: Path) -> list[dict[str, Any]]:
-    """One question for each kept path, recommender and sales, made of the first accepted row of the source."""
-    from millrace.api.bodies import request_model
-    from millrace.records.check import Accepted, Checker
-    from millrace.records.readers import RawRow, opened, rows
-
-    with opened(str(file)) as opened_source:
-        checker = Checker(workload)
-        first = None
-        for row in rows(opened_source, ()):
-            inner = workload.expand(row.values) if row.values and not workload.fault(row.values) else None
-            first = RawRow(row.number, row.raw, next(iter(inner))) if inner else row
-            if isinstance(checker.outcome(first), Accepted):
-                break
-    if first is None or first.values is None:
-        return []
-    answers = []
-    paths = [f"recommendations/{first.values[one.user] or 'nobody'}" for one in workload.recommenders]
-    for path in paths + ["sales" for _ in workload.sales]:
-        path = f"/v1/{workload.name}/{path}"
-        response = httpx.get(f"{api()}{path}", headers=key(), timeout=10)
-        response.raise_for_status()
-        answers.append({"path": path, "question": None, "answer": response.json()})
-    for endpoint in workload.endpoints:
-        model = workload.model(endpoint.model)
-        fields = request_model(workload, model, endpoint.optional).model_fields if model else {}
-        question = {name: first.values[name] for name in fields if name in first.values}
-        body: Any = [question] if endpoint.many else question
-        response = httpx.post(f"{api()}{endpoint.path}", json=body, headers=key(), timeout=10)
-        response.raise_for_status()
-        answers.append({"path": endpoint.path, "question": body, "answer": response.json()})
-    return answers
-
-
-def api() -> str:
-    return f"http://{settings().api_host}:{settings().api_port}"
-
-
-def key() -> dict[str, str]:
-    """The header that the API wants where keys are switched on."""
-    keys = settings().api_keys
-    return {"X-API-Key": keys.get_secret_value().split(",")[0].strip()} if keys else {}
-
-
 def urls() -> dict[str, str]:
     return {"api": api(), "docs": f"{api()}/docs", "ready": f"{api()}/health/ready", "metrics": f"{api()}/metrics"}
 
@@ -209,6 +172,7 @@ def report(result: dict[str, Any]) -> None:
         out.print(results_table(result["trained"]), "")
     rows = [[one["model"], one["version"], quality(one["metrics"])] for one in result["champions"]]
     out.print(grid("served", "model", "version", "quality", rows=rows), "")
+    show(result["pages"], result["events"])
     rows = []
     for one in result["answers"]:
         answer = one["answer"][0] if isinstance(one["answer"], list) else one["answer"]

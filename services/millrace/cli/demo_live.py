@@ -1,0 +1,100 @@
+"""What the demo shows as it happens: pages that are clustered in a stream, an event that changes recommendations."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from millrace.cli.demo_asked import api, first_row, key
+from millrace.cli.output import bar, grid, out
+from millrace.errors import Unavailable
+from millrace.workloads.base import Workload
+
+PAGES, EVENT = 240, 30  # seconds for the stream to reach the end of its topic; for an event to change an answer
+
+
+def get(path: str) -> Any:
+    return httpx.get(f"{api()}{path}", headers=key(), timeout=10).raise_for_status().json()
+
+
+def ids(items: list[dict[str, Any]]) -> list[str]:
+    return [item["id"] for item in items]
+
+
+def pages_scored(workload: Workload, rows: int) -> dict[str, Any]:
+    """Wait until the stream has scored so many pages; {"workload", "pages", "clusters", "live"}."""
+    deadline = time.monotonic() + PAGES
+    with bar(f"scoring {workload.name}", "pages") as progress:
+        while True:
+            clusters = get(f"/v1/{workload.name}/clusters")["clusters"]
+            pages = sum(one["size"] for one in clusters)
+            progress(pages, rows)
+            if pages >= rows:
+                return {
+                    "workload": workload.name,
+                    "pages": pages,
+                    "clusters": clusters,
+                    "live": f"{api()}/v1/{workload.name}/live",
+                }
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    f"The stream scored {pages} of {rows} pages of {workload.name} within {PAGES} s; `millrace status` "
+                    "shows it, .millrace/logs/stream.log says why.",
+                    code="stream_behind",
+                )
+            time.sleep(0.5)
+
+
+def event_posted(workload: Workload, file: Path) -> list[dict[str, Any]]:
+    """Post, for the user of the first row, the item that is recommended first, and wait until the answer has changed.
+
+    {"workload", "user", "took", "position", "before", "after", "seconds"} for each recommender.
+    """
+    first, found = first_row(workload, file), []
+    for model in workload.recommenders:
+        user = first[model.user] if first else None
+        if not first or not user:
+            continue
+        path = f"/v1/{workload.name}/recommendations/{user}?n=3"
+        before = get(path)["items"]
+        event = first | {model.user: user, model.item: before[0]["id"]}
+        started = time.monotonic()
+        answer = httpx.post(f"{api()}/v1/{workload.name}/events", json=event, headers=key(), timeout=30)
+        position = answer.raise_for_status().json()["positions"][0]
+        while before[0]["id"] in ids(after := get(path)["items"]):
+            if time.monotonic() - started > EVENT:
+                raise Unavailable(
+                    f"A posted event of {workload.name} changed no recommendation within {EVENT} s; `millrace status` "
+                    "shows the updater (online), .millrace/logs/online.log says why.",
+                    code="updater_behind",
+                )
+            time.sleep(0.02)
+        seconds = round(time.monotonic() - started, 2)
+        took, names = before[0]["name"], [[item["name"] for item in items] for items in (before, after)]
+        found.append(
+            {
+                "workload": workload.name,
+                "user": user,
+                "took": took,
+                "position": position,
+                "before": names[0],
+                "after": names[1],
+                "seconds": seconds,
+            }
+        )
+    return found
+
+
+def show(pages: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
+    for one in pages:
+        rows = [
+            [found["cluster"], found["label"], found["size"], ", ".join(host for host, _ in found["hosts"][:3])]
+            for found in one["clusters"]
+        ]
+        out.print(grid(f"{one['workload']}, as they came", "cluster", "label", "pages", "hosts", rows=rows))
+        out.print(f"live: {one['live']}\n")
+    rows = [[one["workload"], one["user"], one["took"], ", ".join(one["after"]), one["seconds"]] for one in events]
+    if rows:
+        title = "events, from the POST to the changed answer"
+        out.print(grid(title, "workload", "user", "took", "is recommended now", "seconds", rows=rows), "")
