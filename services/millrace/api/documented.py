@@ -17,7 +17,7 @@ REASONS = {
     408: "The body did not arrive in time.",
     413: "The body or the list is too large.",
     422: "The request is not acceptable; the message names the field, the value and what is allowed.",
-    503: "The model has no champion yet, or the registry can't be reached.",
+    503: "The model has no champion yet, or the registry or Kafka can't be reached.",
 }
 Endpoint = Callable[[Request], Awaitable[Response]]
 

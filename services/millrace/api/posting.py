@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
 
 from millrace.api.bodies import check_length, parse, refusal
 from millrace.errors import BadInput
@@ -84,9 +85,9 @@ class Events:
     def _id(value: Any, where: str) -> str:
         try:
             return identifier(value)
-        except ValueError as error:
-            context = getattr(error, "context", None) or {}
-            found = BadInput(f"{EVENT_ID}: {error}", code="bad_id", field=EVENT_ID, allowed=context.get("allowed"))
+        except PydanticCustomError as error:
+            allowed = (error.context or {}).get("allowed")
+            found = BadInput(f"{EVENT_ID}: {error.message()}", code=error.type, field=EVENT_ID, allowed=allowed)
             raise placed(found, where) from None
 
 

@@ -104,8 +104,8 @@ class Outbox:
     def _unavailable(self, why: str) -> Unavailable:
         seconds = settings().api_event_timeout
         return Unavailable(
-            f"Kafka at {settings().kafka_bootstrap} did not acknowledge the events within {seconds:g} s ({why}). Whether "
-            "they were written is not known: send them again, the same event counts once.",
+            f"Kafka at {settings().kafka_bootstrap} did not acknowledge the events within {seconds:g} s ({why}). "
+            "Whether they were written is not known: send them again, the same event counts once.",
             code="kafka_unavailable",
         )
 

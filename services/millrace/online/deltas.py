@@ -4,7 +4,8 @@
     <version>/column/<item>.<block>   {"rows": [numbers], "added": [units]}: transitions from these rows to the item
     <version>/popular                 {"items": [numbers], "lately": [events], "whole": [events]}
     <version>/watermark               {"offsets": {partition: next}, "at": seconds, "newest": seconds or null,
-                                       "accepted": n, "repeated": n, "unlinked": n, "error": sentence or null}
+                                       "accepted": n, "repeated": n, "unlinked": n, "error": sentence or null,
+                                       "format": FORMAT}
 
 All count what was added since the version's snapshot. One event changes cells of one item's columns only. `at` says
 that every record that had arrived by then is in; `newest` is when the newest one arrived.
@@ -15,6 +16,7 @@ from typing import Any
 
 import orjson
 
+FORMAT = 1  # of the messages; a process publishes anew what one of another format has published
 BLOCK = 1024  # rows of a message
 TAIL = 1000  # newest items of a user that are published
 

@@ -135,17 +135,21 @@ class Fold:
             self._changed.add(("popular", None))
 
     def messages(self, popular: bool = True) -> Iterator[tuple[str, bytes]]:
-        """Key and value of all that has changed, with popularity where it is wanted."""
+        """Key and value of all that has changed since it was `settled`, with popularity where it is wanted."""
         version = self.base.version
-        kept = {one for one in self._changed if one[0] == "popular" and not popular}
-        changed, self._changed = self._changed - kept, kept
-        for kind, what in changed:
+        for kind, what in self._changed:
+            if kind == "popular" and not popular:
+                continue
             if kind == "user":
                 yield deltas.user(version, what, [one.item for one in self.tails[what].sequence[-deltas.TAIL :]])
             elif kind == "column":
                 yield deltas.column(version, *what, self.columns[what])
             else:
                 yield deltas.popular(version, self.popular)
+
+    def settled(self, popular: bool = True) -> None:
+        """The messages have arrived where they should."""
+        self._changed = {one for one in self._changed if one[0] == "popular" and not popular}
 
 
 def seconds(moment: datetime | None) -> float | None:
