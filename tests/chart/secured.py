@@ -35,7 +35,7 @@ super.users=User:{ADMIN};User:ANONYMOUS
 VALUES = {
     "kafka": {"replicas": 1, "replicationFactor": 1, "minInSyncReplicas": 1, "partitions": 2},
     "connect": {"commitIntervalSeconds": 1},
-    "workloads": ["courses"],
+    "workloads": ["courses", "mooc", "urls"],
 }
 
 
@@ -89,6 +89,8 @@ class Secured:
     def environment(self, user: str) -> dict[str, str]:
         return {
             "MILLRACE_HOME": str(self.home),
+            "MILLRACE_WORKLOADS": ",".join(VALUES["workloads"]),
+            "MILLRACE_SPARK_MEMORY": "768m",
             "MILLRACE_KAFKA_BOOTSTRAP": self.bootstrap,
             "MILLRACE_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
             "MILLRACE_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
@@ -199,7 +201,7 @@ class Secured:
 
     def sink(self) -> dict[str, str]:
         """The rendered connector's configuration, with the catalog and the storage that are here."""
-        spec = one(self.objects, "KafkaConnector")["spec"]
+        spec = one(self.objects, "KafkaConnector", "lake-courses")["spec"]
         (self.home / "staging").mkdir(exist_ok=True)
         here = {
             "connector.class": spec["class"],

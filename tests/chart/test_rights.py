@@ -12,6 +12,62 @@ from tests.chart.secured import MILLRACE, Secured
 from tests.conftest import generated
 
 pytestmark = pytest.mark.stack
+# What the API does with Kafka: it sends events, and follows all deltas from their beginning.
+API = """
+import asyncio, time
+from millrace.api.follow import Live
+from millrace.messaging.outbox import Outbox
+live, outbox = Live(), Outbox()
+live.start()
+print(asyncio.run(outbox.send("mooc.records", [(b"U_1", b'{"user_id": "U_1", "course_id": "C_1"}')])))
+until = time.monotonic() + 30
+while not (live.ready and live.fault is None and live._looked):
+    assert time.monotonic() < until, live.fault
+    time.sleep(0.1)
+assert live.fault is None, live.fault
+live.stop()
+outbox.stop()
+"""
+# What the updater does: it reads events, publishes, finds that again and takes it back.
+UPDATER = """
+from contextlib import closing
+from millrace.messaging.client import read_all
+from millrace.messaging.producer import producer
+from millrace.online import deltas
+from millrace.online.updater import forget, published
+from millrace.workloads import workload
+of = workload("mooc")
+with closing(producer()) as client:
+    key, value = deltas.watermark("v1", offsets={"0": 7}, format=deltas.FORMAT)
+    client.send(of.deltas_topic, key.encode() if isinstance(key, str) else key, value)
+    client.flush()
+assert published(of, "v1") == {0: 7}
+forget(of, set())
+assert published(of, "v1") == {}
+print(len(list(read_all(of.records_topic))))
+"""
+# What the stream does: Spark's source and sink, its own look into the topics of the clusters, and its deltas.
+STREAM = """
+import tempfile
+from millrace.messaging.client import end_offsets, read_all
+from millrace.stream import source
+from millrace.stream.publish import Deltas
+from millrace.training.session import spark
+from millrace.workloads import workload
+of, rows = workload("urls"), []
+def batch(frame, number):
+    rows.extend(frame.collect())
+    source.write(frame.selectExpr("'urls.cluster.3' AS topic", "CAST('0:0' AS BINARY) AS key", "value"))
+query = (
+    source.read(spark("rights"), of, dict.fromkeys(end_offsets(of.records_topic), 0)).writeStream
+    .option("checkpointLocation", tempfile.mkdtemp()).trigger(availableNow=True).foreachBatch(batch).start()
+)
+query.awaitTermination()
+deltas = Deltas(of)
+deltas.publish({"stream": {"rows": len(rows)}})
+deltas.close()
+print(len(rows), len(list(read_all("urls.cluster.3"))))
+"""
 ROWS = "from millrace.lake.tables import total_rows; print(total_rows('courses'))"
 
 
@@ -61,10 +117,33 @@ def test_ingest_finds_its_receipt_and_rejected_rows_again(secured, landed):
     assert "broken_number" in said or "connect_rejected" in said, said
 
 
+def test_the_api_sends_events_and_follows_what_they_change(secured):
+    assert "(" in secured.run("millrace-api", "-c", API)
+
+
+def test_the_updater_reads_events_and_keeps_its_deltas(secured):
+    assert int(secured.run("millrace-online", "-c", UPDATER)) >= 0
+
+
+def test_the_stream_reads_pages_by_spark_and_writes_them_to_their_clusters(secured):
+    producer = KafkaProducer(**secured.client("millrace-ingest"))
+    for number in range(3):
+        producer.send("urls.records", key=b"%d" % number, value=b"{}").get(timeout=30)
+    producer.close()
+    assert secured.run("millrace-stream", "-c", STREAM).split()[-2:] == ["3", "3"]
+
+
 @pytest.mark.parametrize(
     ("user", "topic"),
     [
         ("millrace-api", "courses.records"),
+        ("millrace-api", "urls.records"),
+        ("millrace-api", "mooc.deltas"),
+        ("millrace-online", "mooc.records"),
+        ("millrace-online", "urls.deltas"),
+        ("millrace-stream", "urls.records"),
+        ("millrace-stream", "mooc.deltas"),
+        ("millrace-ingest", "urls.cluster.0"),
         ("millrace-train", "courses.records"),
         ("millrace-provision", "courses.records"),
         ("millrace-connect", "courses.records"),
@@ -84,6 +163,10 @@ def test_nobody_writes_what_is_not_theirs(secured, landed, user, topic):
     [
         ("millrace-ingest", "courses.records"),
         ("millrace-api", "courses.records"),
+        ("millrace-api", "mooc.records"),
+        ("millrace-api", "urls.cluster.0"),
+        ("millrace-online", "urls.records"),
+        ("millrace-stream", "mooc.records"),
         ("millrace-provision", "courses.records"),
     ],
 )

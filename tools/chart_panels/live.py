@@ -2,13 +2,29 @@
 
 from chart_panels import HERE
 
-STREAM = "millrace_stream"
+STREAM, UPDATER = "millrace_stream", "millrace_online"
 KNOWN_BY = "millrace_deltas_total"
 PANELS = [
     (
         "Events posted a second",
         "reqps",
         [(f"sum by (workload) (rate(millrace_events_total{{{HERE}}}[5m]))", "{{workload}}")],
+    ),
+    (
+        "Events counted a second",
+        "short",
+        [(f"sum by (workload, outcome) (rate({UPDATER}_events_total{{{HERE}}}[5m]))", "{{workload}} {{outcome}}")],
+    ),
+    (
+        "Time to publish what events change",
+        "s",
+        [
+            (
+                f"histogram_quantile({quantile}, sum by (le) (rate({UPDATER}_publish_seconds_bucket{{{HERE}}}[5m])))",
+                f"{quantile}",
+            )
+            for quantile in (0.5, 0.99)
+        ],
     ),
     (
         "Seconds that answers are behind the stream",
