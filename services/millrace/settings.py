@@ -137,7 +137,7 @@ class Settings(BaseSettings):
     keeps them in each worker's memory. No default value."""
 
     metrics_port: int | None = Field(None, ge=1, le=65535)
-    """Where a process without an API of its own, such as the stream or the updater, answers Prometheus. No default value."""
+    """Where the stream and the updater, which have no API of their own, answer Prometheus. No default value."""
 
     stream_interval: float = Field(1.0, ge=0.1, le=3600)
     """How often the stream takes a micro-batch, while pages arrive. The default value is 1."""
