@@ -113,7 +113,7 @@ def test_a_garbage_version_is_refused_with_both_numbers_and_a_rollback_serves_th
     champion = registry.champion("urls", "pages")
     good = loaded(registry, {"version": champion.version}).pages
     monkeypatch.setattr(pages.update, "updated", garbage)
-    monkeypatch.setattr(paged.Frame, "kmeans", lambda self, numbers, seed: [garbage(good.centres)[0]])
+    monkeypatch.setattr(paged.Frame, "kmeans", lambda *_: [garbage(good.centres)[0]])
     (result,) = train.train(spark, URLS, [MODEL], ["all"])
     assert not result["promoted"]
     held_out = registry.manifest("urls", "pages", result["version"]).metrics["held_out_silhouette"]
