@@ -21,7 +21,7 @@ from millrace.stream.summary import Summary, of_rows, parse
 from millrace.stream.table import PagesTable
 from millrace.workloads.base import PageModel, Workload
 
-DESCRIBED = 5000  # rows of the table from which words, hosts and examples are known after a start
+DESCRIBED = 2000  # rows of the table from which words, hosts and examples are known after a start
 RATE = 30.0  # seconds over which pages a second are counted
 SAID = 5.0  # seconds between two lines of progress
 

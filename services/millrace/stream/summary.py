@@ -3,12 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
+SPOKEN = 2000  # pages of a task whose words are counted: a burst of pages says the same many times
 WORDS, HOSTS, EXAMPLES = 60, 30, 5  # of each cluster, that a task tells of
 
 
@@ -35,6 +37,8 @@ class Summary:
     placed: np.ndarray | None = None
     """(k,) how many pages these were."""
 
+    _spoken: int = 0
+
     def saw(self, partitions: pa.Array, offsets: pa.Array, unreadable: int) -> None:
         self.unreadable += unreadable
         numbers, places = partitions.to_numpy(), offsets.to_numpy()
@@ -52,7 +56,7 @@ class Summary:
         clusters: np.ndarray,
         distances: np.ndarray,
         hosts: Iterable[str],
-        words: Iterable[Iterable[str]],
+        words: Iterable[list[str]],
         urls: list[str],
         titles: list[str | None],
     ) -> None:
@@ -65,10 +69,12 @@ class Summary:
         pairs, counts = np.unique(np.stack([starts, clusters]), axis=1, return_counts=True)
         for (start, cluster), number in zip(pairs.T.tolist(), counts.tolist(), strict=True):
             self.windows[start][cluster] += number
-        for cluster, host, spoken in zip(clusters.tolist(), hosts, words, strict=True):
+        for cluster, host in zip(clusters.tolist(), hosts, strict=True):
             if host:
                 self.hosts[cluster][host] += 1
-            self.words[cluster].update(set(spoken))
+        for cluster, spoken in zip(clusters.tolist(), islice(words, max(0, SPOKEN - self._spoken)), strict=False):
+            self.words[cluster].update(spoken)
+        self._spoken += len(urls)
         for place in np.argsort(millis, kind="stable")[-200:].tolist():
             self._show(int(clusters[place]), (int(millis[place]), urls[place], titles[place]))
 
@@ -104,7 +110,7 @@ class Summary:
 
     def as_json(self) -> bytes:
         body: dict[str, Any] = {
-            **self.__dict__,
+            **{name: value for name, value in self.__dict__.items() if name != "_spoken"},
             "words": {cluster: counts.most_common(WORDS) for cluster, counts in self.words.items()},
             "hosts": {cluster: counts.most_common(HOSTS) for cluster, counts in self.hosts.items()},
         }
