@@ -11,18 +11,17 @@ UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{2,}")
 """Runs of kana and han, which are written without spaces: every two neighbours are taken as a word."""
 MOST = 40  # words of a page; a page that has more has said what it is about
 LONGEST = 2000  # characters of each text that are looked at
-STOP = frozenset(
-    # English words that say nothing of a subject, and what every URL is made of.
-    """
-    a about after all also an and any are as at be because been before being best but by can could did do does don
-    down each even every few first for from get had has have having he her here his how if in into is it its just
-    know last ll made make many may me more most much my need new no not now of off on one only or other our out over
-    own re s same says see she should so some still such than that the their them then there these they this those
-    through to too top two under up us use used using ve very via was way we were what when where which while who why
-    will with without won would year years yes you your
-    www com org net html htm php asp aspx jsp index amp http https utm home page pages default en us id
-    """.split()
-)
+# English words that say nothing of a subject, and what every URL is made of.
+COMMONEST = """
+a about after all also an and any are as at be because been before being best but by can could did do does don
+down each even every few first for from get had has have having he her here his how if in into is it its just
+know last ll made make many may me more most much my need new no not now of off on one only or other our out over
+own re s same says see she should so some still such than that the their them then there these they this those
+through to too top two under up us use used using ve very via was way we were what when where which while who why
+will with without won would year years yes you your
+www com org net html htm php asp aspx jsp index amp http https utm home page pages default en us id
+"""
+STOP = frozenset(COMMONEST.split())
 
 
 def words(title: str | None, keywords: str | None, url: str | None) -> list[str]:

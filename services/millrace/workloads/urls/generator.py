@@ -49,7 +49,7 @@ def themed(random: Random, rows: int) -> Iterator[tuple[str, Row]]:
 
 def shares(passed: float) -> list[float]:
     """How often each theme comes when so much of all has passed, 0 to 1: some grow, some shrink."""
-    return [theme.share * math.exp(0.6 * math.sin(2 * math.pi * passed + turn)) for turn, theme in enumerate(THEMES)]
+    return [theme.share * math.exp(0.4 * math.sin(2 * math.pi * passed + turn)) for turn, theme in enumerate(THEMES)]
 
 
 def page(random: Random, theme: Theme, number: int) -> Row:
@@ -75,6 +75,7 @@ def address(random: Random, theme: Theme, host: str, found: list[str], number: i
     path = random.choice(theme.paths).format(
         slug=slug if random.random() < 0.02 else quote(slug),  # some browsers report what was typed
         word=quote(random.choice(theme.words)),
+        other=quote(random.choice(theme.words)),
         number=number * 7 + random.randrange(7),
         day=f"2023/{random.randint(1, 12):02}/{random.randint(1, 28):02}",
         code=text(random, 11),

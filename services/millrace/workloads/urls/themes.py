@@ -12,7 +12,7 @@ class Theme:
     words: tuple[str, ...]
     """The commonest first."""
     paths: tuple[str, ...]
-    """With {slug}, {word}, {number}, {day} and {code}."""
+    """With {slug}, {word}, {other}, {number}, {day} and {code}."""
 
 
 def theme(name: str, share: float, hosts: str, words: str, *paths: str) -> Theme:
@@ -23,7 +23,8 @@ def theme(name: str, share: float, hosts: str, words: str, *paths: str) -> Theme
     )
 
 
-COMMON = tuple("new best top guide free online review official today how the for with and your 2023 first live".split())
+FILLERS = "new best top guide free online review official today how the for with and your 2023 first live"
+COMMON = tuple(FILLERS.split())
 
 THEMES = (
     theme(
@@ -40,7 +41,7 @@ THEMES = (
     theme(
         "sports",
         1.0,
-        "www.scoreline.com=Scoreline www.pitchside.co.uk=Pitchside sport.arenaone.de=Arena_One m.fullcourt.com=Full_Court",
+        "www.scoreline.com=Scoreline www.pitchside.co.uk=Pitchside sport.arenaone.de=Arena_One m.fullcourt.tv=Court",
         "match goal league season team coach player final cup win transfer striker defender injury tournament champion "
         "stadium derby penalty referee playoffs tennis basketball football race driver squad record fixture standings",
         "/football/{slug}-{number}",
@@ -52,8 +53,8 @@ THEMES = (
         1.1,
         "www.velvetrow.com=Velvet_Row shop.nordicwear.se=Nordicwear www.stitchandco.com.au=Stitch_&_Co "
         "outlet.modista.es=Modista",
-        "dress shirt sale size cotton jacket shoes women men summer collection leather denim bag sneakers style discount "
-        "jeans sweater delivery skirt linen socks hoodie boots scarf belt leggings colour blue black",
+        "dress shirt sale size cotton jacket shoes women men summer collection leather denim bag sneakers style "
+        "discount jeans sweater delivery skirt linen socks hoodie boots scarf belt leggings colour blue black",
         "/products/{slug}?variant={number}",
         "/collections/{word}",
         "/p/{number}/{slug}.html?size=m&color={word}",
@@ -66,15 +67,15 @@ THEMES = (
         "python rust function error library release server database compiler linux kernel async api docker kubernetes "
         "test thread memory javascript typescript debugging query cache cluster schema benchmark parser stack commit",
         "/questions/{number}/{slug}",
-        "/{word}/{word}/issues/{number}",
+        "/{word}/{other}/issues/{number}",
         "/docs/latest/{slug}.html#{word}",
     ),
     theme(
         "cooking",
         0.9,
         "www.goldenwhisk.com=Golden_Whisk recettes.lamarmite.fr=La_Marmite www.spoonandsalt.co.uk=Spoon_&_Salt",
-        "recipe chicken garlic butter cake bread oven sauce soup onion cheese pasta salad dinner dessert chocolate rice "
-        "crème brûlée flour sugar vegan baking lemon roasted tomato easy minutes spicy noodles",
+        "recipe chicken garlic butter cake bread oven sauce soup onion cheese pasta salad dinner dessert chocolate "
+        "rice crème brûlée flour sugar vegan baking lemon roasted tomato easy minutes spicy noodles",
         "/recipes/{slug}",
         "/recipe/{number}/{slug}/print",
         "/kitchen/{word}/{slug}/",
@@ -88,14 +89,14 @@ THEMES = (
         "museum passport visa luggage cruise hostel mountain weekend guests breakfast pool coast lisbon tokyo",
         "/hotel/{word}/{slug}.html?checkin={day}&adults=2&rooms=1&group_children=0",
         "/destinations/{word}/{slug}",
-        "/flights/search?from={word}&to={word}&id={number}",
+        "/flights/search?from={word}&to={other}&id={number}",
     ),
     theme(
         "finance",
         0.9,
         "www.coinbeacon.io=Coinbeacon markets.bullfeed.com=Bullfeed www.ledgerwise.com=Ledgerwise",
-        "crypto bitcoin stock market price shares token investors bank rates inflation fund trading ethereum wallet bond "
-        "dividend earnings forecast dollar exchange mortgage loan portfolio yield blockchain revenue quarter hedge",
+        "crypto bitcoin stock market price shares token investors bank rates inflation fund trading ethereum wallet "
+        "bond dividend earnings forecast dollar exchange mortgage loan portfolio yield block revenue quarter hedge",
         "/quote/{word}?range=5d&interval={number}",
         "/markets/{day}/{slug}",
         "/analysis/{slug}-{number}/",
