@@ -123,12 +123,13 @@ class Settings(BaseSettings):
     api_poll_interval: float = Field(1.0, ge=0.05, le=300)
     """How often a worker looks for a new champion. The default value is 1."""
 
+    metrics_port: int | None = Field(None, ge=1, le=65535)
+    """The port on which `millrace stream` and `millrace online` show their metrics; the API has /metrics. No default
+    value."""
+
     api_arrays: Path | None = None
     """A folder in which workers share the mapped arrays of recommenders; `millrace serve` makes one for its time. None
     keeps them in each worker's memory. No default value."""
-
-    metrics_port: int | None = Field(None, ge=1, le=65535)
-    """Where a process without an API of its own, such as the stream, answers Prometheus. No default value."""
 
     stream_interval: float = Field(1.0, ge=0.1, le=3600)
     """How often the stream takes a micro-batch, while pages arrive. The default value is 1."""

@@ -14,7 +14,8 @@ from millrace.stream.score import score
 from tests.bench.table import Line
 from tests.conftest import generated
 from tests.registry.made import clean_rows
-from tests.stream.made import Sent, declared, model, promoted
+from tests.stream.made import Sent, declared, promoted
+from tests.stream.made import arrays as made_arrays
 from tests.stream.running import running
 
 SCORED, STREAMED, RUNS = 20_000, 100_000, 3
@@ -37,7 +38,7 @@ def records(count: int) -> pa.RecordBatch:
 
 
 def scored() -> Line:
-    batch, arrays, (_, page_model) = records(SCORED), Sent(model(1).arrays()), declared()
+    batch, arrays, (_, page_model) = records(SCORED), Sent(made_arrays(1)), declared()
     list(score([batch.slice(0, 100)], arrays, "v1", page_model))
     found = []
     for _ in range(RUNS):

@@ -14,7 +14,8 @@ from millrace.stream.metrics import Metrics
 from millrace.stream.score import message, messages, score
 from millrace.stream.summary import Summary, parse
 from millrace.stream.tally import HALF_LIFE, KEPT, Fading, Tally
-from tests.stream.made import Sent, declared, model
+from tests.stream.made import Sent, declared
+from tests.stream.made import arrays as made_arrays
 
 T0 = 1_779_000_000
 
@@ -38,7 +39,7 @@ def page(number: int) -> bytes:
 
 def test_records_that_are_no_pages_are_counted_and_the_others_scored():
     batch = records(page(0), b"{", None, b"[1]", b'{"url": 3}', page(5))
-    found = pa.Table.from_batches(score([batch], Sent(model(1).arrays()), "v1", declared()[1])).to_pylist()
+    found = pa.Table.from_batches(score([batch], Sent(made_arrays(1)), "v1", declared()[1])).to_pylist()
     pages, summary = found[:-1], parse(found[-1]["summary"])
     assert [(row["kafka_partition"], row["kafka_offset"], row["host"]) for row in pages] == [
         (0, 7, "bbc.co.uk"),
@@ -54,7 +55,7 @@ def test_records_that_are_no_pages_are_counted_and_the_others_scored():
 
 def test_summaries_of_parts_add_up_to_that_of_the_whole():
     batches = [records(*(page(number) for number in range(start, start + 20))) for start in (0, 20, 40)]
-    arrays, one = Sent(model(1).arrays()), declared()[1]
+    arrays, one = Sent(made_arrays(1)), declared()[1]
 
     def summed(*parts) -> Summary:
         whole = Summary(one.window)
@@ -71,7 +72,7 @@ def test_summaries_of_parts_add_up_to_that_of_the_whole():
 
 
 def test_messages_leave_out_the_keys_that_a_topic_holds():
-    scored = pa.Table.from_batches(score([records(page(0), page(1))], Sent(model(1).arrays()), "v1", declared()[1]))
+    scored = pa.Table.from_batches(score([records(page(0), page(1))], Sent(made_arrays(1)), "v1", declared()[1]))
     rows = scored.slice(0, 2).to_batches()
     whole = [row for batch in messages(rows, "urls", {"v1": list("abcdef")}, frozenset()) for row in batch.to_pylist()]
     assert [row["key"] for row in whole] == [b"0:7", b"1:7"]
