@@ -16,7 +16,7 @@ from millrace.lake import pages_name
 from millrace.lake.catalog import catalog
 from millrace.messaging.client import read_all
 from millrace.records.writer import write_csv
-from millrace.registry.registry import Registry
+from millrace.registry.registry import Registry, champion_key
 from millrace.stream import topics
 from millrace.stream.score import PAGE, score
 from millrace.stream.table import PagesTable
@@ -31,6 +31,8 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture(scope="module")
 def stream(stack, tmp_path_factory):
+    # Another test may have promoted one.
+    Registry().store.delete(champion_key("urls", "pages"))
     with running(tmp_path_factory.mktemp("stream") / "log") as found:
         yield found
 
