@@ -8,12 +8,15 @@ import orjson
 import pyarrow as pa
 import pytest
 
+from millrace.errors import BadInput
 from millrace.local import ports
+from millrace.stream import consume
 from millrace.stream.drift import Drift, against
 from millrace.stream.metrics import Metrics
 from millrace.stream.score import message, messages, score
 from millrace.stream.summary import Summary, parse
 from millrace.stream.tally import HALF_LIFE, KEPT, Fading, Tally
+from millrace.workloads import workload
 from tests.stream.made import Sent, declared
 from tests.stream.made import arrays as made_arrays
 
@@ -158,3 +161,21 @@ def test_drift_forgets_old_pages(decay):
     found.add(Summary(10, 10_000, squared=90_000.0, features=np.zeros((1, 1)), placed=np.array([10_000])))
     found.add(Summary(10, decay, squared=float(decay), features=np.zeros((1, 1)), placed=np.array([decay])))
     assert found.measures()["inertia_ratio"] == pytest.approx(9.0 if decay == 0 else 1.5, rel=0.1)
+
+
+def test_a_reader_names_clusters_that_there_are():
+    found, _ = declared()
+    assert consume.topics(found, [3, 1, 3]) == ["urls.cluster.1", "urls.cluster.3"]
+    assert consume.topics(found, []) == list(found.cluster_topics)
+    with pytest.raises(BadInput, match="--cluster 10 is none; allowed: 0 to 9"):
+        consume.topics(found, [10])
+    with pytest.raises(BadInput, match="courses has no clusters in a stream"):
+        consume.topics(workload("courses"), [])
+
+
+def test_a_repeated_key_is_known_for_a_while():
+    seen = consume.Seen()
+    assert [seen.repeats(key) for key in (b"0:1", b"0:2", b"0:1", None, None)] == [False, False, True, False, False]
+    for number in range(consume.REMEMBERED):
+        seen.repeats(b"1:%d" % number)
+    assert not seen.repeats(b"0:1")

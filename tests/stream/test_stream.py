@@ -11,13 +11,14 @@ import orjson
 import pyarrow as pa
 import pytest
 
+from millrace.errors import Conflict, Corrupt, NotFound
 from millrace.ingest.publish import ingest
 from millrace.lake import pages_name
 from millrace.lake.catalog import catalog
 from millrace.messaging.client import read_all
 from millrace.records.writer import write_csv
 from millrace.registry.registry import Registry, champion_key
-from millrace.stream import topics
+from millrace.stream import source, topics
 from millrace.stream.score import PAGE, score
 from millrace.stream.table import PagesTable
 from tests.conftest import generated
@@ -162,8 +163,10 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
     scored = pa.Table.from_batches(score([missing], Sent(arrays), manifest.version, model)).slice(0, missing.num_rows)
     pages = spark.createDataFrame(scored.select(list(PAGE)))
     ends = {part: (min(own), max(own)) for part, own in places(missing).items()}
-    lake = PagesTable(spark, found)
+    lake, other = PagesTable(spark, found), PagesTable(spark, found)
     lake.append(pages, ends)
+    with pytest.raises(Conflict, match="Another stream appends"):
+        other.append(pages, ends)
     labels = {manifest.version: manifest.names["label"]}
     topics.send(pages.where("kafka_offset % 2 = 0"), found, labels)
     odd = sum(offset % 2 for own in places(missing).values() for offset in own)
@@ -196,6 +199,16 @@ def places(batch: pa.RecordBatch) -> dict[int, list[int]]:
     for partition, offset in zip(batch["partition"].to_pylist(), batch["offset"].to_pylist(), strict=True):
         found.setdefault(partition, []).append(offset)
     return found
+
+
+def test_a_topic_that_ends_before_what_was_read_is_not_read_on(stack):
+    said = []
+    with pytest.raises(Corrupt, match="was made anew") as caught:
+        source.starts("urls.records", {0: 10**9}, said.append)
+    assert caught.value.field == f"0/{10**9}"
+    with pytest.raises(NotFound, match="millrace topics create"):
+        source.starts("nobody.records", {}, said.append)
+    assert not said
 
 
 def test_killed_three_times_in_mid_batch_it_loses_and_doubles_nothing(stream, tmp_path):
