@@ -61,7 +61,7 @@ class Summary:
         titles: list[str | None],
     ) -> None:
         """Count pages: `timestamps` are their arrivals, `distances` those to the centres of their `clusters`."""
-        millis = timestamps.cast(pa.timestamp("ms", "UTC")).cast(pa.int64()).to_numpy()
+        millis = timestamps.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy() // 1000
         starts = millis // 1000 // self.window * self.window
         self.rows += len(urls)
         self.squared += float(np.square(distances).sum())
