@@ -216,7 +216,7 @@ class Stream:
             "watermark": tally.iso(self.tally.watermark) if self.tally.watermark else None,
             "at": tally.iso(time.time()),
             **measures,
-            "offsets": {str(partition): offset for partition, offset in sorted(self.read.items())},
+            "offsets": {str(partition): offset + 1 for partition, offset in sorted(self.read.items())},
         }
         assert self.deltas is not None
         self.deltas.publish(state)

@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+URL, TITLE = 500, 200  # characters of examples: a longer URL is none, a longer title is cut
 SPOKEN = 2000  # pages of a task whose words are counted: a burst of pages says the same many times
 WORDS, HOSTS, EXAMPLES = 60, 30, 5  # of each cluster, that a task tells of
 
@@ -28,7 +29,7 @@ class Summary:
     """The sum of squared distances."""
     words: dict[int, Counter] = field(default_factory=lambda: defaultdict(Counter))
     hosts: dict[int, Counter] = field(default_factory=lambda: defaultdict(Counter))
-    examples: dict[int, list[tuple[int, str, str | None]]] = field(default_factory=lambda: defaultdict(list))
+    examples: dict[int, list[tuple[int, str, str]]] = field(default_factory=lambda: defaultdict(list))
     """(milliseconds, URL, title) of the newest pages."""
     newest: int = 0
     """The latest arrival, in milliseconds since 1970."""
@@ -76,9 +77,10 @@ class Summary:
             self.words[cluster].update(spoken)
         self._spoken += len(urls)
         for place in np.argsort(millis, kind="stable")[-200:].tolist():
-            self._show(int(clusters[place]), (int(millis[place]), urls[place], titles[place]))
+            if len(urls[place]) <= URL:
+                self._show(int(clusters[place]), (int(millis[place]), urls[place], (titles[place] or "")[:TITLE]))
 
-    def _show(self, cluster: int, example: tuple[int, str, str | None]) -> None:
+    def _show(self, cluster: int, example: tuple[int, str, str]) -> None:
         self.examples[cluster] = newest([*self.examples[cluster], example])
 
     def place(self, clusters: np.ndarray, features: np.ndarray, k: int) -> None:
@@ -117,7 +119,7 @@ class Summary:
         return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
 
 
-def newest(examples: list[tuple[int, str, str | None]]) -> list[tuple[int, str, str | None]]:
+def newest(examples: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
     """The newest of `examples`, the newest last, each URL once."""
     by_url = {url: (at, url, title) for at, url, title in sorted(examples, key=lambda one: one[0])}
     return sorted(by_url.values(), key=lambda one: one[0])[-EXAMPLES:]

@@ -113,6 +113,6 @@ class Tally:
                 "share": round(share, 6),
                 "words": self._words[cluster].top(self.watermark),
                 "hosts": self._hosts[cluster].top(self.watermark),
-                "examples": [{"url": url, "title": title or "", "at": iso(at / 1000)} for at, url, title in examples],
+                "examples": [{"url": url, "title": title, "at": iso(at / 1000)} for at, url, title in examples],
             }
         return found
