@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tests.bench import answers, house, lake, machine, recommenders, records, stream, table
+from tests.bench import answers, house, lake, machine, pages, recommenders, records, stream, table
 
 # Ingesting comes last: what it has published keeps the sink busy for a while.
 PARTS = {"answers": answers.measure, "lake": lake.measure, "stream": stream.measure, "records": records.measure}
-ALL = [*PARTS, "recommenders"]
+IN_PROCESS = {"recommenders": recommenders.measure, "pages": pages.measure}
+ALL = [*PARTS, *IN_PROCESS]
 
 
 def main() -> None:
@@ -20,9 +21,10 @@ def main() -> None:
     given = parser.parse_args()
     found = machine.described()
     lines: list[table.Line] = []
-    if "recommenders" in given.only:
-        house.say("measuring recommenders")
-        lines += recommenders.measure()  # in process: before the stack takes its share of the machine
+    for name, measure in IN_PROCESS.items():
+        if name in given.only:
+            house.say(f"measuring {name}")
+            lines += measure()  # before the stack takes its share of the machine
     if not set(given.only) & set(PARTS):
         return finish(given.out, found, lines)
     with house.house() as home:

@@ -113,7 +113,7 @@ def test_a_garbage_version_is_refused_with_both_numbers_and_a_rollback_serves_th
     champion = registry.champion("urls", "pages")
     good = loaded(registry, {"version": champion.version}).pages
     monkeypatch.setattr(pages.update, "updated", garbage)
-    monkeypatch.setattr(paged.Frame, "kmeans", lambda self, numbers, seed: [garbage(good.centres)[0]])
+    monkeypatch.setattr(paged.Frame, "kmeans", lambda *_: [garbage(good.centres)[0]])
     (result,) = train.train(spark, URLS, [MODEL], ["all"])
     assert not result["promoted"]
     held_out = registry.manifest("urls", "pages", result["version"]).metrics["held_out_silhouette"]
@@ -121,3 +121,18 @@ def test_a_garbage_version_is_refused_with_both_numbers_and_a_rollback_serves_th
     assert registry.champion("urls", "pages").version == champion.version
     back = registry.rollback("urls", "pages")
     assert back.version == champion.previous == trained[0]["version"]
+
+
+def test_learnt_anew_the_clusters_are_those_of_the_champion_as_far_as_their_pages_are(registry, trained, spark):
+    before = loaded(registry, {"version": registry.champion("urls", "pages").version})
+    (result,) = train.train(spark, URLS, [MODEL], ["1/3"], fresh=True)
+    after = loaded(registry, result)
+    assert result["how"] == "learnt anew"
+    assert set(after.manifest.parameters["drift"]) == {"psi", "inertia_ratio"}
+    columns, _ = table(1500)
+    clusters = before.pages.assign(columns)[0], after.pages.assign(columns)[0]
+    for number, same in enumerate(after.manifest.parameters["continued"]):
+        assert (after.labels[number] in before.labels) == same
+        if same:
+            shared = (clusters[0] == number) & (clusters[1] == number)
+            assert shared.sum() > 0.3 * (clusters[1] == number).sum()

@@ -48,7 +48,7 @@ def validate(workload: Workload, path: str, limit: int | None = None, progress: 
     with opened(path) as source:
         checker = Checker(workload, source.name)
         for _ in checker.check(
-            _watched(itertools.islice(rows(source, _needed(workload)), limit), checker, source, progress)
+            _watched(itertools.islice(rows(source, needed(workload)), limit), checker, source, progress)
         ):
             pass
     return checker.counts
@@ -82,7 +82,7 @@ def ingest(
     try:
         with stop.listening(), opened(path) as source:
             checker = Checker(workload, source.name)
-            raw: Iterator[RawRow] = itertools.islice(rows(source, _needed(workload)), limit)
+            raw: Iterator[RawRow] = itertools.islice(rows(source, needed(workload)), limit)
             if per_second:
                 raw = paced(raw, per_second, random_pauses)
             raw = itertools.takewhile(lambda _: stop.signal is None, raw)
@@ -112,7 +112,7 @@ def spelled(client: Producer, workload: Workload) -> dict[str, list[int]]:
     return {str(partition): list(ranges[partition]) for partition in sorted(ranges)}
 
 
-def _needed(workload: Workload) -> tuple[str, ...]:
+def needed(workload: Workload) -> tuple[str, ...]:
     fields = workload.record.model_fields
     return tuple(name for name, info in fields.items() if info.is_required())
 

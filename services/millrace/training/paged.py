@@ -1,6 +1,8 @@
 """Pages in Spark: samples for the driver, features once for all fits, sums and assignments."""
 
+import itertools
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +16,7 @@ from millrace.pages.model import Pages
 from millrace.pages.space import Space
 from millrace.pages.update import Sums
 from millrace.training import dataset
-from millrace.training.kmeans import MAX_ITERATIONS
+from millrace.training.kmeans import MAX_ITERATIONS, SIDE_BY_SIDE
 from millrace.training.offsets import Ranges
 from millrace.workloads.base import PageModel
 
@@ -82,13 +84,21 @@ class Frame:
         counted = rows.where("NOT held_out").agg(F.count("*"), F.count_if("new")).first()
         return cls(rows, space, *(counted or (0, 0)))
 
-    def kmeans(self, numbers: Sequence[int], seed: int) -> Iterator[np.ndarray]:
-        """The centres that Spark finds for each number of clusters, (k, WIDTH) float64; k may be less than asked."""
+    def kmeans(self, numbers: Sequence[int], seeds: Sequence[int]) -> list[np.ndarray]:
+        """The centres that Spark finds for each number of clusters with each seed, (k, WIDTH) float64; k may be less
+        than asked."""
         vectors = self.rows.where("NOT held_out").select(array_to_vector("f").alias("features")).cache()
-        for k in numbers:
+
+        def attempt(k: int, seed: int) -> np.ndarray:
             fit = SparkKMeans(k=k, seed=seed, maxIter=MAX_ITERATIONS, initSteps=2).fit(vectors)
-            yield np.array(fit.clusterCenters())
+            return np.array(fit.clusterCenters())
+
+        vectors.count()  # else the fits that start together would each make the vectors
+        # Side by side, because a small fit is mostly waiting for Spark's scheduler; each has its own seed.
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            found = list(pool.map(lambda one: attempt(*one), itertools.product(numbers, seeds)))
         vectors.unpersist()
+        return found
 
     def sums(self, pages: Pages, only_new: bool) -> Sums:
         """The sums of the pages that are not held out, each in its nearest cluster."""

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,39 +9,15 @@ import numpy as np
 from millrace.errors import BadInput, Corrupt
 from millrace.pages import drift, update
 from millrace.pages.learning import learn
-from millrace.pages.matching import match
 from millrace.pages.model import ALGORITHM, Pages
 from millrace.pages.profile import labels, profiles
-from millrace.registry.manifest import Manifest
 from millrace.scoring.silhouette import silhouette
 from millrace.settings import settings
 from millrace.training import dataset, offsets, paged
 from millrace.training.gate import Verdict
+from millrace.training.page_fits import Before, first, later
 from millrace.training.paged import SAMPLE, Frame, Sample
 from millrace.workloads.base import PageModel
-
-
-@dataclass(frozen=True)
-class Before:
-    """The champion: what it is, and the names of its clusters."""
-
-    manifest: Manifest
-    pages: Pages
-
-    @property
-    def labels(self) -> list[str]:
-        return self.manifest.names["label"]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A model in the champion's numbering; `same` says of each cluster whether it continues the champion's."""
-
-    pages: Pages
-    how: str
-    same: np.ndarray
-    silhouettes: dict[int, float]
-    """k -> mean silhouette on the sample, for all k that were tried."""
 
 
 def run(training: Any, model: PageModel, windows: list[str]) -> Iterator[dict[str, Any]]:
@@ -147,57 +122,6 @@ def train(
         "gate": reason,
         "seconds": round(time.monotonic() - started, 1),
     }
-
-
-def first(frame: Frame, model: PageModel, sample: Sample, before: Before | None) -> Candidate:
-    """Spark's k-means for every k; the best silhouette on the sample wins. The largest cluster is number 0, but where
-    a champion in another space has numbered them."""
-    features = frame.space.features(sample)
-    tried: dict[int, tuple[float, Pages]] = {}
-    for centres in frame.kmeans(model.k, model.seed):
-        pages = Pages(frame.space, centres, np.ones(len(centres)))
-        clusters, _ = pages.nearest(features)
-        order = np.argsort(-np.bincount(clusters, minlength=len(centres)), kind="stable")
-        quality = silhouette(features.astype(np.float64), clusters)
-        tried.setdefault(len(centres), (quality, Pages(frame.space, centres[order], np.ones(len(centres)))))
-    k, (_, best) = max(tried.items(), key=lambda item: item[1][0])
-    same, how = np.zeros(k, dtype=bool), "first fit"
-    if before:
-        best, same = numbered(best, before.pages.assign(sample)[0], before.pages.k, features)
-        how = "learnt anew"
-    weighted = Pages(frame.space, best.centres, frame.sums(best, only_new=False).counts)
-    return Candidate(weighted, how, same, {one: value for one, (value, _) in tried.items()})
-
-
-def numbered(pages: Pages, old: np.ndarray, k_before: int, features: np.ndarray) -> tuple[Pages, np.ndarray]:
-    """(the model in the champion's numbering, which clusters continue the champion's), by the pages of the sample:
-    `old` are their clusters by the champion, (n,), and `features` theirs in the model's space."""
-    numbers, same = match(old, pages.nearest(features)[0], pages.k, k_before)
-    order = np.argsort(numbers)
-    return Pages(pages.space, pages.centres[order], pages.weights[order]), same[order]
-
-
-def later(frame: Frame, model: PageModel, before: Before, sample: Sample, judged_on: Sample) -> Candidate:
-    """The champion's centres, moved by the pages that it has not read; or centres fitted anew with the champion's k
-    and numbered as the champion's, where those part the held-out pages better by more than the gate's margin."""
-    own, k = before.pages, before.pages.k
-    features = frame.space.features(sample).astype(np.float64)
-    old = own.nearest(features)[0]
-    pulled = Pages(frame.space, *update.updated(own.centres, own.weights, frame.sums(own, only_new=True)))
-    found, same = numbered(pulled, old, k, features)
-    how = "update"
-    (refit,) = frame.kmeans((k,), model.seed)
-    if len(refit) == k:
-        other, also = numbered(Pages(frame.space, refit, np.ones(k)), old, k, features)
-        space = judged_on.features(frame.space)
-        gained = silhouette(space, other.nearest(space)[0]) - silhouette(space, found.nearest(space)[0])
-        if gained > settings().gate_margin:
-            found, same, how = (
-                Pages(frame.space, other.centres, frame.sums(other, only_new=False).counts),
-                also,
-                "refit",
-            )
-    return Candidate(found, how, same, {k: silhouette(features, found.nearest(features)[0])})
 
 
 def judge(candidate: Pages, before: Before | None, judged_on: Sample) -> Verdict:

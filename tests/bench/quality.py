@@ -1,0 +1,111 @@
+"""`python -m tests.bench.quality [FILE] [--rows N]`: clusters of pages beside those of other libraries.
+
+All learn the same features, a window of the stream after the other, and are asked about the same pages. Generated pages
+are taken where no file is given; these alone have themes to compare with.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from sklearn.metrics import adjusted_rand_score
+
+from millrace.ingest.publish import needed
+from millrace.pages.learning import learn
+from millrace.records.check import Checker
+from millrace.records.readers import opened, rows
+from millrace.scoring.silhouette import silhouette
+from millrace.workloads import workload
+from tests.bench.peers.clustering import ALL
+from tests.pages.made import table
+
+WINDOWS, K, ASKED, SEED = 5, 10, 2000, 1
+Columns = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """`silhouette`, `themes` (adjusted Rand index with them) on the last window; `stable`, the mean adjusted Rand index
+    between the models before and after each window, on that window's pages, and `numbers`, the share of these pages
+    whose cluster has the same number in both. `seconds` of the processor a window."""
+
+    name: str
+    clusters: int
+    silhouette: float
+    stable: float
+    numbers: float
+    themes: float | None
+    seconds: float
+
+
+def read(file: str, most: int) -> Columns:
+    """The accepted pages of a file by time of creation, by column."""
+    urls = workload("urls")
+    with opened(file) as source:
+        checker, found = Checker(urls, source.name), []
+        for row in rows(source, needed(urls)):
+            if len(found) == most:
+                break
+            if hasattr(checker.outcome(row), "key"):
+                found.append(urls.record.model_validate(row.values))
+    found.sort(key=lambda page: page.creation_time)
+    return {name: [getattr(page, name) for page in found] for name in ("url", "title", "keywords")}
+
+
+def measured(columns: Columns, themes: np.ndarray | None) -> Iterator[Found]:
+    size = len(columns["url"]) // WINDOWS
+    spans = [slice(start * size, (start + 1) * size) for start in range(WINDOWS)]
+    space = learn({name: values[spans[0]] for name, values in columns.items()}, SEED)
+    features = space.features(columns).astype(np.float64)
+    asked = [np.random.default_rng(SEED).choice(size, min(ASKED, size), replace=False) + span.start for span in spans]
+    for kind in ALL:
+        model, stable, same, spent = kind(K, SEED), [], [], 0.0
+        for number, span in enumerate(spans):
+            before = model.predict(features[asked[number]]) if number else None
+            began = time.process_time()
+            model.learn(features[span])
+            spent += time.process_time() - began
+            after = model.predict(features[asked[number]])
+            if before is not None:
+                stable.append(adjusted_rand_score(before, after))
+                same.append(float((before == after).mean()))
+        yield Found(
+            model.name,
+            len(set(after.tolist())),
+            silhouette(features[asked[-1]], after),
+            float(np.mean(stable)),
+            float(np.mean(same)),
+            None if themes is None else float(adjusted_rand_score(themes[asked[-1]], after)),
+            spent / WINDOWS,
+        )
+
+
+def show(title: str, found: list[Found]) -> None:
+    made = Table(box=box.SIMPLE, title=title, title_justify="left", title_style="")
+    for head in ("model", "clusters", "silhouette", "stable (ARI)", "same number", "themes (ARI)", "CPU s a window"):
+        made.add_column(head, justify="left" if head == "model" else "right")
+    for one in found:
+        numbers = [f"{value:.3f}" for value in (one.silhouette, one.stable, one.numbers)]
+        themes = "-" if one.themes is None else f"{one.themes:.3f}"
+        made.add_row(one.name, str(one.clusters), *numbers, themes, f"{one.seconds:.2f}")
+    Console(width=120).print(made)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.quality", description=__doc__)
+    parser.add_argument("file", nargs="?", help="a file of pages; generated ones where left out")
+    parser.add_argument("--rows", type=int, default=25_000, help="at most so many pages")
+    given = parser.parse_args()
+    columns, themes = (read(given.file, given.rows), None) if given.file else table(given.rows, SEED)
+    name = given.file.rpartition("/")[2] if given.file else "generated"
+    found = list(measured(columns, themes))
+    show(f"{name}: {len(columns['url'])} pages in {WINDOWS} windows, k = {K}", found)
+
+
+if __name__ == "__main__":
+    main()
