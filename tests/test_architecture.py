@@ -20,6 +20,8 @@ ENGINES = ["pyspark", "kafka", "fastapi", "pyiceberg"]
         ("millrace.api.main, millrace.api.serve", ["pyspark", "pyiceberg", "pyarrow", "pandas", "scipy"]),
         ("millrace.ingest.publish, millrace.ingest.rejected", ["pyspark", "fastapi", "pyiceberg", "pandas"]),
         ("millrace.training.train, millrace.training.maintenance", ["fastapi", "uvicorn"]),
+        # A stream that waits for its first champion is small, and a reader of clusters needs Kafka alone.
+        ("millrace.stream.app, millrace.stream.consume", ["pyspark", "fastapi", "pyiceberg", "pyarrow"]),
     ],
 )
 def test_a_room_does_not_pull_in_the_engines_of_another(modules, forbidden):

@@ -1,4 +1,4 @@
-"""Write charts/millrace/files/dashboards/*.json from tools/chart_panels; `--check` only says whether they are current."""
+"""Write charts/millrace/files/dashboards from tools/chart_panels; `--check` only says whether they are current."""
 
 import argparse
 import json

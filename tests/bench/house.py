@@ -25,7 +25,7 @@ def house() -> Iterator[Path]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="millrace-bench-", ignore_cleanup_errors=True) as folder:
         # The stack's own API stands by; what is measured is one of the benchmark's.
-        os.environ |= {"MILLRACE_HOME": folder, "MILLRACE_API_WORKERS": "1"}
+        os.environ |= {"MILLRACE_HOME": folder, "MILLRACE_API_WORKERS": "1", "MILLRACE_LOCAL_LIVE": "false"}
         # An installed package is compiled once; where nothing may be written, each start would compile it again.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         settings.cache_clear()

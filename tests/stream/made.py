@@ -1,16 +1,15 @@
-"""Champions for the stream without a training: a real space of generated pages, and some of these as centres."""
+"""Champions for the stream without a training, with what a manifest tells of one."""
 
 from functools import lru_cache
 
 import numpy as np
 
-from millrace.pages.learning import learn
-from millrace.pages.model import ALGORITHM, Pages
+from millrace.pages.model import Pages
 from millrace.registry.manifest import Manifest
 from millrace.registry.registry import Registry
 from millrace.workloads import workload
 from millrace.workloads.base import PageModel, Workload
-from tests.registry.made import clean_rows, draft
+from tests.registry.made import clean_rows, made
 
 K = 6
 
@@ -20,28 +19,22 @@ def columns(rows: list[dict]) -> dict[str, list]:
 
 
 @lru_cache
-def model(seed: int, k: int = K) -> Pages:
-    """Centres are the means of the pages next to k random ones."""
-    pages = columns(clean_rows("urls", 400, 5))
-    space = learn(pages, 1)
-    features = space.features(pages).astype(np.float64)
-    chosen = features[np.random.default_rng(seed).choice(len(features), k, replace=False)]
-    rough, _ = Pages(space, chosen, np.ones(k)).nearest(features.astype(np.float32))
-    centres = np.stack([features[rough == number].mean(axis=0) for number in range(k)])
-    return Pages(space, centres, np.bincount(rough, minlength=k).astype(np.float64))
+def arrays(seed: int) -> dict[str, np.ndarray]:
+    return made("urls", "pages", seed, K)[1]
 
 
-def promoted(seed: int, k: int = K) -> Manifest:
+def promoted(seed: int) -> Manifest:
     """A published version that is the champion now."""
-    registry, found = Registry(), model(seed, k)
-    pages = columns(clean_rows("urls", 400, 5))
-    clusters, distances = found.assign(pages)
-    shares = np.bincount(clusters, minlength=k) / len(clusters)
+    registry, (draft, found) = Registry(), made("urls", "pages", seed, K)
+    clusters, distances = Pages.load(found).assign(columns(clean_rows("urls", 400, 5)))
+    shares = np.bincount(clusters, minlength=K) / len(clusters)
     profile = [{"words": [], "hosts": [], "examples": [], "share": float(share)} for share in shares]
-    names = {"label": [f"version {seed}, cluster {number}" for number in range(k)]}
-    made = draft("urls", "pages", ALGORITHM, {"k": k, "profile": profile, "drift": None}, names=names)
-    metrics = {"silhouette": 0.5, "inertia_per_row": float((distances**2).mean())}
-    manifest = registry.publish(made.model_copy(update={"metrics": metrics}), found.arrays())
+    more = {
+        "names": {"label": [f"version {seed}, cluster {number}" for number in range(K)]},
+        "parameters": {"k": K, "profile": profile, "drift": None},
+        "metrics": {"silhouette": 0.5, "inertia_per_row": float((distances**2).mean())},
+    }
+    manifest = registry.publish(draft.model_copy(update=more), found)
     registry.promote("urls", "pages", manifest.version)
     return manifest
 

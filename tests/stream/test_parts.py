@@ -8,13 +8,17 @@ import orjson
 import pyarrow as pa
 import pytest
 
+from millrace.errors import BadInput
 from millrace.local import ports
+from millrace.stream import consume
 from millrace.stream.drift import Drift, against
 from millrace.stream.metrics import Metrics
 from millrace.stream.score import message, messages, score
 from millrace.stream.summary import Summary, parse
 from millrace.stream.tally import HALF_LIFE, KEPT, Fading, Tally
-from tests.stream.made import Sent, declared, model
+from millrace.workloads import workload
+from tests.stream.made import Sent, declared
+from tests.stream.made import arrays as made_arrays
 
 T0 = 1_779_000_000
 
@@ -38,7 +42,7 @@ def page(number: int) -> bytes:
 
 def test_records_that_are_no_pages_are_counted_and_the_others_scored():
     batch = records(page(0), b"{", None, b"[1]", b'{"url": 3}', page(5))
-    found = pa.Table.from_batches(score([batch], Sent(model(1).arrays()), "v1", declared()[1])).to_pylist()
+    found = pa.Table.from_batches(score([batch], Sent(made_arrays(1)), "v1", declared()[1])).to_pylist()
     pages, summary = found[:-1], parse(found[-1]["summary"])
     assert [(row["kafka_partition"], row["kafka_offset"], row["host"]) for row in pages] == [
         (0, 7, "bbc.co.uk"),
@@ -54,7 +58,7 @@ def test_records_that_are_no_pages_are_counted_and_the_others_scored():
 
 def test_summaries_of_parts_add_up_to_that_of_the_whole():
     batches = [records(*(page(number) for number in range(start, start + 20))) for start in (0, 20, 40)]
-    arrays, one = Sent(model(1).arrays()), declared()[1]
+    arrays, one = Sent(made_arrays(1)), declared()[1]
 
     def summed(*parts) -> Summary:
         whole = Summary(one.window)
@@ -71,7 +75,7 @@ def test_summaries_of_parts_add_up_to_that_of_the_whole():
 
 
 def test_messages_leave_out_the_keys_that_a_topic_holds():
-    scored = pa.Table.from_batches(score([records(page(0), page(1))], Sent(model(1).arrays()), "v1", declared()[1]))
+    scored = pa.Table.from_batches(score([records(page(0), page(1))], Sent(made_arrays(1)), "v1", declared()[1]))
     rows = scored.slice(0, 2).to_batches()
     whole = [row for batch in messages(rows, "urls", {"v1": list("abcdef")}, frozenset()) for row in batch.to_pylist()]
     assert [row["key"] for row in whole] == [b"0:7", b"1:7"]
@@ -157,3 +161,21 @@ def test_drift_forgets_old_pages(decay):
     found.add(Summary(10, 10_000, squared=90_000.0, features=np.zeros((1, 1)), placed=np.array([10_000])))
     found.add(Summary(10, decay, squared=float(decay), features=np.zeros((1, 1)), placed=np.array([decay])))
     assert found.measures()["inertia_ratio"] == pytest.approx(9.0 if decay == 0 else 1.5, rel=0.1)
+
+
+def test_a_reader_names_clusters_that_there_are():
+    found, _ = declared()
+    assert consume.topics(found, [3, 1, 3]) == ["urls.cluster.1", "urls.cluster.3"]
+    assert consume.topics(found, []) == list(found.cluster_topics)
+    with pytest.raises(BadInput, match="--cluster 10 is none; allowed: 0 to 9"):
+        consume.topics(found, [10])
+    with pytest.raises(BadInput, match="courses has no clusters in a stream"):
+        consume.topics(workload("courses"), [])
+
+
+def test_a_repeated_key_is_known_for_a_while():
+    seen = consume.Seen()
+    assert [seen.repeats(key) for key in (b"0:1", b"0:2", b"0:1", None, None)] == [False, False, True, False, False]
+    for number in range(consume.REMEMBERED):
+        seen.repeats(b"1:%d" % number)
+    assert not seen.repeats(b"0:1")

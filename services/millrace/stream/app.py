@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 
+import orjson
 from py4j.protocol import Py4JNetworkError
 
 from millrace.errors import BadInput, Conflict, Corrupt, MillraceError, Unavailable
@@ -11,12 +12,15 @@ from millrace.ingest.publish import Stop
 from millrace.settings import settings
 from millrace.stream.champion import Follower
 from millrace.stream.metrics import Metrics
-from millrace.training.app import say, tell
 from millrace.workloads import workload as find
 from millrace.workloads.base import PageModel, Workload
 
 LOOK = 1.0  # seconds between two looks for the first champion
 PAUSES = (1, 2, 5, 10, 20, 30, 30, 30)  # seconds before the next attempt; after these the process ends
+
+
+def say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def page_model(workload: Workload) -> PageModel:
@@ -58,7 +62,10 @@ def run(workload: Workload, stop: Stop) -> None:
 
     say("starting Spark")
     # A task that is tried again would write its messages twice; a failed batch is repaired as a whole.
-    session = spark(f"millrace-stream-{workload.name}", {"spark.task.maxFailures": "1"})
+    session = spark(
+        f"millrace-stream-{workload.name}",
+        {"spark.task.maxFailures": "1"},
+    )
     failed = 0
     try:
         # Spark has taken SIGINT for itself.
@@ -95,6 +102,12 @@ def sentence_of(error: BaseException) -> str:
     return (causes[-1].removeprefix("Caused by: ") if causes else lines[0])[:500]
 
 
+def failed(error: MillraceError) -> int:
+    """Print it as JSON, for whoever runs the script; its exit code."""
+    print(orjson.dumps({"error": error.as_dict()}).decode(), flush=True)
+    return error.exit_code
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit code of the error tree, 0 after SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -106,14 +119,11 @@ def main(arguments: list[str] | None = None) -> int:
             run(find(given.workload), stop)
         return 0
     except MillraceError as error:
-        tell({"error": error.as_dict()})
-        return error.exit_code
+        return failed(error)
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - Spark's and the JVM's own
-        fault = MillraceError(f"The stream failed: {sentence_of(error)}", code="spark_failed")
-        tell({"error": fault.as_dict()})
-        return fault.exit_code
+        return failed(MillraceError(f"The stream failed: {sentence_of(error)}", code="spark_failed"))
 
 
 if __name__ == "__main__":

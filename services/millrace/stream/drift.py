@@ -5,20 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from millrace.pages.drift import moved, psi
 from millrace.stream.summary import Summary
 
 HALF_LIFE = 20_000  # pages after which a page counts half
-FLOOR = 1e-4  # the least share that the stability index takes a logarithm of
-
-
-def stability(expected: np.ndarray, actual: np.ndarray) -> float:
-    """The population stability index, sum of (a - e) ln(a / e) over shares (Siddiqi, "Credit Risk Scorecards", 2006).
-
-    Below 0.1 little has changed, above 0.25 much.
-    """
-    before, now = np.maximum(expected, FLOOR), np.maximum(actual, FLOOR)
-    before, now = before / before.sum(), now / now.sum()
-    return float(((now - before) * np.log(now / before)).sum())
 
 
 @dataclass
@@ -47,22 +37,20 @@ class Drift:
         self._sums = self._sums * fade + found.features
 
     def measures(self) -> dict[str, float | None]:
-        """{"psi", "inertia_ratio", "moved"}; None before the first page.
+        """{"psi", "inertia_ratio", "moved"} as millrace.pages.drift has them; None before the first page.
 
-        `moved` is the mean distance, over the pages, from a cluster's centre to the mean of its pages, in units of the
-        training's root mean squared distance.
+        A cluster moves to the mean of its pages, and stays where it has none.
         """
         found: dict[str, float | None] = {"psi": None, "inertia_ratio": None, "moved": None}
         if self._pages <= 0:
             return found
         if self.shares is not None:
-            found["psi"] = stability(self.shares, self._counts / self._pages)
+            found["psi"] = psi(self.shares, self._counts)
         if self.inertia:
-            seen = self._counts > 0.5
-            means = self._sums[seen] / self._counts[seen, None]
-            steps = np.linalg.norm(means - self.centres[seen], axis=1)
             found["inertia_ratio"] = self._squared / self._pages / self.inertia
-            found["moved"] = float(np.average(steps, weights=self._counts[seen]) / np.sqrt(self.inertia))
+        seen = self._counts[:, None] > 0
+        means = np.where(seen, self._sums / np.where(seen, self._counts[:, None], 1), self.centres)
+        found["moved"] = moved(self.centres, means)
         return {name: None if value is None else round(value, 6) for name, value in found.items()}
 
 

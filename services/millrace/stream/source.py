@@ -5,6 +5,7 @@ from collections.abc import Callable
 import orjson
 from kafka import TopicPartition
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
 
 from millrace.errors import Corrupt, NotFound
 from millrace.messaging import security
@@ -80,3 +81,11 @@ def write(messages: DataFrame) -> None:
         .option("kafka.max.request.size", str(LARGEST_MESSAGE))
         .save()
     )
+
+
+def lag(query: StreamingQuery | None, topic: str, read: dict[int, int]) -> int:
+    """Records behind the last offset `read` of each partition, as the source saw the topic at its last look."""
+    progress = query.lastProgress if query else None
+    sources = orjson.loads(progress.json)["sources"] if progress else []
+    ends = (sources[0]["latestOffset"] if sources else None) or {}
+    return sum(max(0, end - 1 - read.get(int(number), -1)) for number, end in ends.get(topic, {}).items())

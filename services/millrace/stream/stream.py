@@ -1,14 +1,16 @@
 """One run of the stream: from what the table of pages holds, batch by batch, until it is stopped or fails."""
 
 import shutil
+import threading
 import time
 from collections import deque
+from contextlib import suppress
 from functools import partial
 
-import orjson
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
+from millrace.errors import Unavailable
 from millrace.ingest.publish import Stop
 from millrace.settings import settings
 from millrace.stream import source, tally, topics
@@ -21,8 +23,9 @@ from millrace.stream.summary import Summary, of_rows, parse
 from millrace.stream.table import PagesTable
 from millrace.workloads.base import PageModel, Workload
 
-DESCRIBED = 5000  # rows of the table from which words, hosts and examples are known after a start
+DESCRIBED = 2000  # rows of the table from which words, hosts and examples are known after a start
 RATE = 30.0  # seconds over which pages a second are counted
+LOOK = 1.0  # seconds between two looks for a new champion while no page arrives
 SAID = 5.0  # seconds between two lines of progress
 
 
@@ -46,7 +49,10 @@ class Stream:
         self._failure: Exception | None = None
         self.query: StreamingQuery | None = None
         self.deltas: Deltas | None = None
+        self._lock = threading.Lock()
+        """Held by a batch, and by what is done between two."""
         self._busy = self._halting = False
+        self._looked = 0.0
         self._said = (0.0, 0)
 
     def begin(self) -> None:
@@ -94,8 +100,7 @@ class Stream:
         while stop.signal is None:
             if self._failure or not self.query.isActive:
                 raise self._failure or self.query.exception() or RuntimeError("the query ended without a reason")
-            if not self._busy:
-                self._between()
+            self._between()
             self._progress()
             time.sleep(0.2)
         self._halt()
@@ -122,7 +127,8 @@ class Stream:
         try:
             if self._halting:
                 raise Halted
-            self._batch(frame)
+            with self._lock:
+                self._batch(frame)
         except Exception as error:  # noqa: BLE001 - kept for `follow`, the query gets a short one
             self._failure = error
             # Spark 4.0 looks through the whole message with a regular expression that overflows the stack on a trace.
@@ -174,12 +180,19 @@ class Stream:
 
     def _between(self) -> None:
         """A new champion has its names shown although no page arrives."""
-        if self._look():
-            self._publish(0, 0.0)
+        if time.monotonic() - self._looked < LOOK or not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._look():
+                self._publish(0, 0.0)
+        finally:
+            self._lock.release()
 
     def _look(self) -> bool:
+        self._looked = time.monotonic()
         refused = self.follower.refused
-        self.follower.look()
+        with suppress(Unavailable):  # the registry is away: what scores goes on scoring
+            self.follower.look()
         self.metrics.add("champion_refused_total", self.follower.refused - refused)
         frozen = self._frozen()
         if self._scored_by == frozen.version:
@@ -203,7 +216,7 @@ class Stream:
             "watermark": tally.iso(self.tally.watermark) if self.tally.watermark else None,
             "at": tally.iso(time.time()),
             **measures,
-            "offsets": {str(partition): offset for partition, offset in sorted(self.read.items())},
+            "offsets": {str(partition): offset + 1 for partition, offset in sorted(self.read.items())},
         }
         assert self.deltas is not None
         self.deltas.publish(state)
@@ -218,7 +231,7 @@ class Stream:
         if not last and time.monotonic() - at < SAID:
             return
         self._said = time.monotonic(), self.batches
-        lag = self.lag()
+        lag = source.lag(self.query, self.workload.records_topic, self.read)
         self.metrics.set("lag", lag)
         if self.batches != batches or last:
             seen = tally.iso(self.tally.watermark) if self.tally.watermark else "nothing yet"
@@ -226,13 +239,3 @@ class Stream:
                 f"batch {self.batches}: {self.tally.sizes.total()} pages in the lake, arrivals up to {seen}, "
                 f"{lag} to go"
             )
-
-    def lag(self) -> int:
-        """Records published and not scored, as the source saw them last."""
-        progress = self.query.lastProgress if self.query else None
-        sources = orjson.loads(progress.json)["sources"] if progress else []
-        ends = (sources[0]["latestOffset"] if sources else None) or {}
-        return sum(
-            max(0, end - 1 - self.read.get(int(number), -1))
-            for number, end in ends.get(self.workload.records_topic, {}).items()
-        )

@@ -3,12 +3,15 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
+URL, TITLE = 500, 200  # characters of examples: a longer URL is none, a longer title is cut
+SPOKEN = 2000  # pages of a task whose words are counted: a burst of pages says the same many times
 WORDS, HOSTS, EXAMPLES = 60, 30, 5  # of each cluster, that a task tells of
 
 
@@ -26,7 +29,7 @@ class Summary:
     """The sum of squared distances."""
     words: dict[int, Counter] = field(default_factory=lambda: defaultdict(Counter))
     hosts: dict[int, Counter] = field(default_factory=lambda: defaultdict(Counter))
-    examples: dict[int, list[tuple[int, str, str | None]]] = field(default_factory=lambda: defaultdict(list))
+    examples: dict[int, list[tuple[int, str, str]]] = field(default_factory=lambda: defaultdict(list))
     """(milliseconds, URL, title) of the newest pages."""
     newest: int = 0
     """The latest arrival, in milliseconds since 1970."""
@@ -34,6 +37,8 @@ class Summary:
     """(k, d) sums of the features of each cluster's pages."""
     placed: np.ndarray | None = None
     """(k,) how many pages these were."""
+
+    _spoken: int = 0
 
     def saw(self, partitions: pa.Array, offsets: pa.Array, unreadable: int) -> None:
         self.unreadable += unreadable
@@ -52,12 +57,12 @@ class Summary:
         clusters: np.ndarray,
         distances: np.ndarray,
         hosts: Iterable[str],
-        words: Iterable[Iterable[str]],
+        words: Iterable[list[str]],
         urls: list[str],
         titles: list[str | None],
     ) -> None:
         """Count pages: `timestamps` are their arrivals, `distances` those to the centres of their `clusters`."""
-        millis = timestamps.cast(pa.timestamp("ms", "UTC")).cast(pa.int64()).to_numpy()
+        millis = timestamps.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy() // 1000
         starts = millis // 1000 // self.window * self.window
         self.rows += len(urls)
         self.squared += float(np.square(distances).sum())
@@ -65,14 +70,17 @@ class Summary:
         pairs, counts = np.unique(np.stack([starts, clusters]), axis=1, return_counts=True)
         for (start, cluster), number in zip(pairs.T.tolist(), counts.tolist(), strict=True):
             self.windows[start][cluster] += number
-        for cluster, host, spoken in zip(clusters.tolist(), hosts, words, strict=True):
+        for cluster, host in zip(clusters.tolist(), hosts, strict=True):
             if host:
                 self.hosts[cluster][host] += 1
-            self.words[cluster].update(set(spoken))
+        for cluster, spoken in zip(clusters.tolist(), islice(words, max(0, SPOKEN - self._spoken)), strict=False):
+            self.words[cluster].update(spoken)
+        self._spoken += len(urls)
         for place in np.argsort(millis, kind="stable")[-200:].tolist():
-            self._show(int(clusters[place]), (int(millis[place]), urls[place], titles[place]))
+            if len(urls[place]) <= URL:
+                self._show(int(clusters[place]), (int(millis[place]), urls[place], (titles[place] or "")[:TITLE]))
 
-    def _show(self, cluster: int, example: tuple[int, str, str | None]) -> None:
+    def _show(self, cluster: int, example: tuple[int, str, str]) -> None:
         self.examples[cluster] = newest([*self.examples[cluster], example])
 
     def place(self, clusters: np.ndarray, features: np.ndarray, k: int) -> None:
@@ -104,14 +112,14 @@ class Summary:
 
     def as_json(self) -> bytes:
         body: dict[str, Any] = {
-            **self.__dict__,
+            **{name: value for name, value in self.__dict__.items() if name != "_spoken"},
             "words": {cluster: counts.most_common(WORDS) for cluster, counts in self.words.items()},
             "hosts": {cluster: counts.most_common(HOSTS) for cluster, counts in self.hosts.items()},
         }
         return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
 
 
-def newest(examples: list[tuple[int, str, str | None]]) -> list[tuple[int, str, str | None]]:
+def newest(examples: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
     """The newest of `examples`, the newest last, each URL once."""
     by_url = {url: (at, url, title) for at, url, title in sorted(examples, key=lambda one: one[0])}
     return sorted(by_url.values(), key=lambda one: one[0])[-EXAMPLES:]
