@@ -6,10 +6,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tests.bench import answers, house, lake, machine, recommenders, records, table
+from tests.bench import answers, house, lake, machine, online, recommenders, records, table
 
 # Ingesting comes last: what it has published keeps the sink busy for a while.
-PARTS = {"answers": answers.measure, "lake": lake.measure, "records": records.measure}
+PARTS = {
+    "answers": answers.measure,
+    "lake": lake.measure,
+    "online": online.measure,
+    "records": records.measure,
+}
 ALL = [*PARTS, "recommenders"]
 
 

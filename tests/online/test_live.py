@@ -1,5 +1,8 @@
 """Posted events in recommendations, over the real broker, updater and API with two workers."""
 
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,12 +10,19 @@ from datetime import UTC, datetime
 
 import httpx
 import numpy as np
+import orjson
+import psutil
 import pytest
 
 from millrace.ingest.publish import ingest
 from millrace.lake.progress import wait_until_landed
-from millrace.messaging.client import end_offsets
+from millrace.local import stack as local
+from millrace.messaging.client import end_offsets, read_all
+from millrace.online.fold import Base
+from millrace.online.followed import Followed
+from millrace.online.updater import forget
 from millrace.recommend.answer import cleaned
+from millrace.registry.manifest import Draft
 from millrace.registry.registry import Registry
 from millrace.settings import settings
 from millrace.training.train import train
@@ -153,13 +163,7 @@ def test_the_same_event_posted_again_counts_once(champion):
 
 
 def test_an_event_of_the_snapshot_posted_again_changes_nothing(champion):
-    manifest, arrays = champion
-    from millrace.messaging.client import read_all
-
-    stored = next(message for message in read_all("mooc.records"))
-    import orjson
-
-    record = orjson.loads(stored.value)
+    record = orjson.loads(next(read_all("mooc.records")).value)
     before = httpx.get(url(f"/v1/mooc/history/{record['user_id']}?n=1000")).json()
     post({name: record[name] for name in ("user_id", "course_id", "enrolled_at")})
     until(every(caught_up), "the event is read")
@@ -178,8 +182,6 @@ def test_an_item_that_the_version_does_not_know_stays_in_the_history(champion):
 @contextmanager
 def watching(user: str) -> Iterator[list]:
     """All answers that differ from the first, while the block runs."""
-    import threading
-
     expected, different, stop = answers(user)[0], [], threading.Event()
 
     def watch() -> None:
@@ -204,9 +206,7 @@ def test_a_new_champion_and_a_rollback_keep_the_events(champion):
     user = "live-swap"
     post([enrolment(user, one.decode()) for one in arrays["item_ids"][[2, 5, 7]]])
     as_replayed(manifest, arrays, [user])
-    draft = {name: getattr(manifest, name) for name in type(manifest).__mro__[1].model_fields}
-    from millrace.registry.manifest import Draft
-
+    draft = {name: getattr(manifest, name) for name in Draft.model_fields}
     second = registry.publish(Draft(**draft | {"code_version": "again"}), arrays).version
     with watching(user) as different:
         registry.promote("mooc", "recommendations", second)
@@ -215,3 +215,91 @@ def test_a_new_champion_and_a_rollback_keep_the_events(champion):
         until(serves(manifest.version), "the first version is served again")
     assert not different, "an answer fell back"
     as_replayed(manifest, arrays, [user, "watcher"])
+
+
+class Poster(threading.Thread):
+    """Posts events one after the other, each again until it is accepted."""
+
+    def __init__(self, courses: list[str]):
+        super().__init__()
+        self.stop, self.accepted, self.refused, self._courses = threading.Event(), [], 0, courses
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            number = len(self.accepted)
+            body = enrolment(f"killed-{number % 20}", self._courses[number % len(self._courses)], now())
+            while not self.stop.is_set():
+                try:
+                    answer = httpx.post(url("/v1/mooc/events"), json=body | {"event_id": f"kill-{number}"}, timeout=60)
+                except httpx.TransportError:
+                    self.refused += 1  # its worker was killed
+                    continue
+                if answer.status_code == 202:
+                    self.accepted.append(body)
+                    break
+                assert answer.status_code == 503, answer.text
+                self.refused += 1
+
+
+def child(name: str) -> dict:
+    return next(one for one in local.status()["children"] if one["name"] == name)
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_after_kills_of_updater_worker_and_broker_every_accepted_event_counts_once_on_every_replica(champion):
+    manifest, arrays = champion
+    poster = Poster([one.decode() for one in arrays["item_ids"]])
+    poster.start()
+
+    def on(more: int = 40) -> None:
+        """It goes on: so many more are accepted."""
+        begin = len(poster.accepted)
+        until(lambda: len(poster.accepted) >= begin + more, "events are accepted", 120)
+
+    try:
+        on()
+        restarts = child("online")["restarts"]
+        kill(child("online")["pid"])
+        until(lambda: child("online")["restarts"] > restarts, "the updater is started again")
+        on()
+        workers = [one for one in psutil.Process(child("api")["pid"]).children() if "spawn_main" in str(one.cmdline())]
+        assert len(workers) == settings().api_workers
+        kill(workers[0].pid)
+        on()
+        restarts = child("kafka")["restarts"]
+        kill(child("kafka")["pid"])
+        until(lambda: child("kafka")["restarts"] > restarts, "the broker is started again")
+        on()
+    finally:
+        poster.stop.set()
+        poster.join()
+    told = {(one["user_id"], one["course_id"], one["enrolled_at"]) for one in poster.accepted}
+    assert len(told) == len(poster.accepted) >= 160
+    as_replayed(manifest, arrays, ["killed-0", "killed-7", "watcher"])
+    histories = {f"killed-{one}": Replay(manifest, arrays).history(f"killed-{one}") for one in range(20)}
+    for user, history in histories.items():
+        mine = [one["course_id"] for one in poster.accepted if one["user_id"] == user]
+        # What was refused may have been written and posted again: it is there once all the same.
+        assert history == mine or set(history) - set(mine)
+
+
+def test_events_that_kafka_no_longer_has_are_said_and_a_version_given_up_is_taken_back(champion):
+    manifest, arrays = champion
+    found = workload("mooc")
+    base = Base.of(found, found.recommenders[0], manifest, arrays)
+    lost = Followed(Base(**base.__dict__ | {"version": "lost"}), {0: 10**9}, {})
+    lost.start()
+
+    def said() -> dict[bytes, bytes | None]:
+        return {one.key: one.value for one in read_all("mooc.deltas") if one.key.startswith(b"lost/")}
+
+    until(lambda: b"lost/watermark" in said(), "the fault is published")
+    assert "`millrace train mooc`" in orjson.loads(said()[b"lost/watermark"])["error"]
+    lost.ended.set()
+    lost.join(30)
+    assert not lost.is_alive()
+    forget(found, {manifest.version})
+    assert said()[b"lost/watermark"] is None
