@@ -6,10 +6,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tests.bench import answers, house, lake, machine, pages, recommenders, records, stream, table
+from tests.bench import answers, house, lake, machine, online, pages, recommenders, records, stream, table
 
 # Ingesting comes last: what it has published keeps the sink busy for a while.
-PARTS = {"answers": answers.measure, "lake": lake.measure, "stream": stream.measure, "records": records.measure}
+PARTS = {
+    "answers": answers.measure,
+    "lake": lake.measure,
+    "stream": stream.measure,
+    "online": online.measure,
+    "records": records.measure,
+}
 IN_PROCESS = {"recommenders": recommenders.measure, "pages": pages.measure}
 ALL = [*PARTS, *IN_PROCESS]
 

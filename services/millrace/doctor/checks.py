@@ -12,6 +12,7 @@ import httpx
 from millrace.errors import Conflict, MillraceError, NotFound
 from millrace.settings import settings
 
+SILENCE = 30  # seconds after which an updater that says nothing is at fault
 SKEW = 60  # seconds that clocks may differ before signatures and time windows go wrong
 
 
@@ -160,6 +161,27 @@ def _lake() -> str:
     return ", ".join(said)
 
 
+def _online() -> str:
+    """The updater says once a second how far it is, for every workload whose recommender has a champion."""
+    from millrace.messaging.client import last_message
+    from millrace.registry.registry import Registry
+    from millrace.workloads import workloads
+
+    registry, said, faults = Registry(), [], []
+    for workload in workloads().values():
+        if not any(registry.champion(workload.name, model.name) for model in workload.recommenders):
+            continue
+        message = last_message(workload.deltas_topic)
+        age = time.time() - message.timestamp / 1000 if message else None
+        if age is None or age > SILENCE:
+            faults.append(f"{workload.name}: the updater {f'spoke {age:.0f} s ago' if age else 'has said nothing'}")
+        else:
+            said.append(f"{workload.name} followed")
+    if faults:
+        raise Fault("; ".join(faults))
+    return ", ".join(said) or "no recommender has a champion yet"
+
+
 # Name, check, cure. In the order in which one part stands on another.
 CHECKS: list[tuple[str, Callable[[], str], str]] = [
     ("java", _java, "Install a JRE of 17 or newer, for example openjdk-17-jre-headless."),
@@ -170,5 +192,6 @@ CHECKS: list[tuple[str, Callable[[], str], str]] = [
     ("s3 conditional PUT", _conditional, "Use an S3 that honours If-None-Match and If-Match: promotions need it."),
     ("catalog", _catalog, "Check MILLRACE_CATALOG_JDBC and the database behind it."),
     ("lake", _lake, "Trainings read each record once all the same; `millrace compact` drops what stands twice."),
+    ("online", _online, "`millrace status` shows the updater, and its log why; where events are lost, train again."),
     ("clock", _clock, "Set this machine's clock, for example with chrony or systemd-timesyncd."),
 ]

@@ -76,6 +76,18 @@ def end_offsets(topic: str) -> dict[int, int]:
         return {partition.partition: offset for partition, offset in found.items()}
 
 
+def last_message(topic: str) -> Message | None:
+    """What was last written to a topic of one partition; None where nothing was."""
+    with unavailable(), consumer() as client:
+        part = TopicPartition(topic, 0)
+        if not client.partitions_for_topic(topic) or not (end := client.end_offsets([part])[part]):
+            return None
+        client.assign([part])
+        client.seek(part, end - 1)
+        found = [item for batch in client.poll(timeout_ms=5000).values() for item in batch]
+    return Message(0, found[0].offset, found[0].timestamp, found[0].key, found[0].value, {}) if found else None
+
+
 def read_all(topic: str) -> Iterator[Message]:
     """Every message of a topic from its beginning to the end it has now."""
     with unavailable(), consumer() as client:

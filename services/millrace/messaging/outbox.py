@@ -25,6 +25,7 @@ from millrace.settings import settings
 log = logging.getLogger("millrace.messaging")
 LINGER = 5  # milliseconds in which messages gather into a batch
 WAITING = 20_000  # messages under way at the most; more are refused at once, so that memory stays bounded
+YIELD = 100  # messages that are sent in one go
 AGAIN = 1.0  # seconds between two tries to make a client
 Places = list[tuple[int, int]]
 """(partition, offset) of each message, in their order."""
@@ -81,6 +82,8 @@ class Outbox:
             sent = Sent(loop, loop.create_future(), [None] * len(messages), threading.Lock())
             try:
                 for number, (key, value) in enumerate(messages):
+                    if number % YIELD == YIELD - 1:
+                        await asyncio.sleep(0)  # a long list must not keep others from being answered
                     future = client.send(topic, key=key, value=value)
                     future.add_callback(lambda place, n=number: sent.placed(n, (place.partition, place.offset)))
                     future.add_errback(lambda error, n=number: sent.placed(n, error))

@@ -18,7 +18,7 @@ def plain(value: Any) -> Any:
 
 
 def identity_hash(values: Iterable[Any]) -> int:
-    """The hash of plain values, in the order of the workload's identity; two events in 10 ** 13 pairs share one."""
+    """The hash of plain values, in the identity's order; two different events share one in 10 ** 19 pairs."""
     return int.from_bytes(blake2b(orjson.dumps(list(values)), digest_size=8).digest(), "big")
 
 

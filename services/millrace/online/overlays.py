@@ -17,6 +17,8 @@ class Overlay:
     users: dict[str, list[int | str]] = field(default_factory=dict)
     rows: dict[int, dict[int, int]] = field(default_factory=dict)
     """Row -> column -> units added to the transitions."""
+    columns: dict[str, list[int]] = field(default_factory=dict)
+    """Block of a column -> the rows that its last message named."""
     changes: dict[int, int] = field(default_factory=dict)
     """Row -> how often it has changed."""
     popular: tuple[np.ndarray, np.ndarray] | None = None
@@ -45,13 +47,10 @@ class Overlay:
 
     def _column(self, name: str, value: dict[str, Any]) -> None:
         """The cells of a block of a column, all of them: those that are not named any more are gone."""
-        item, block = map(int, name.split("."))
-        new = dict(zip(value["rows"], value["added"], strict=True))
+        item = int(name.partition(".")[0])
+        new = dict.fromkeys(self.columns.get(name, ()), 0) | dict(zip(value["rows"], value["added"], strict=True))
+        self.columns[name] = value["rows"]
         with self.lock:
-            if not new:
-                first = block * deltas.BLOCK
-                gone = (row for row in range(first, first + deltas.BLOCK) if item in self.rows.get(row, ()))
-                new = dict.fromkeys(gone, 0)
             for row, units in new.items():
                 cells = self.rows.setdefault(row, {})
                 if cells.get(item, 0) != units:

@@ -58,6 +58,10 @@ class Role:
         self._let_go()
 
     def _take_up(self, version: str) -> None:
+        if self.before is not None and self.before.fold.base.version == version and self.before.is_alive():
+            # A rollback while the old version is still followed: it has everything.
+            self.now, self.before, self._caught_up = self.before, self.now, None
+            return
         name, model = self.workload.name, self.model.name
         manifest, arrays = self._registry.some(name, model, version, (*NEEDED, SEEN))
         base = Base.of(self.workload, self.model, manifest, arrays)

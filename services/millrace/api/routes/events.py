@@ -1,6 +1,7 @@
 """`/v1/<workload>/events`: events that change recommendations, written to Kafka before they are answered."""
 
 import orjson
+from starlette.concurrency import run_in_threadpool
 
 from millrace.api.documented import Declared, errors, request_body
 from millrace.api.metrics import metrics
@@ -9,6 +10,8 @@ from millrace.messaging.outbox import Outbox
 from millrace.settings import settings
 from millrace.workloads import workloads
 from millrace.workloads.base import Workload
+
+MANY = 50_000  # bytes from which on a list is checked beside the event loop
 
 
 def declare(declared: Declared, outbox: Outbox) -> None:
@@ -31,7 +34,8 @@ def taking(workload: Workload, outbox: Outbox):
     events, counted = Events(workload), metrics().events.labels(workload.name)
 
     async def take(content: bytes) -> bytes:
-        found = events.messages(content)
+        beside = len(content) > MANY
+        found = await run_in_threadpool(events.messages, content) if beside else events.messages(content)
         places = await outbox.send(workload.records_topic, [message for _, message in found])
         counted.inc(len(found))
         positions = [

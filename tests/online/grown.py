@@ -1,0 +1,46 @@
+"""A champion of `mooc` of some size whose links grow, fitted in this process: for measuring, not for its quality."""
+
+import numpy as np
+
+from millrace.online.arrays import COUNTS, EXACT, POPULAR, SEEN, STATIC
+from millrace.recommend import knn, markov
+from millrace.recommend.blend import blended
+from millrace.recommend.sequences import Sequences
+from millrace.registry.registry import Registry
+from tests.registry.made import draft
+
+ITEMS, USERS, EACH = 3_300, 20_000, 12
+
+
+def publish(registry: Registry) -> list[str]:
+    """Publish and promote it, with nothing read from the topic so far; the ids of its items."""
+    random = np.random.default_rng(7)
+    # Users follow one of some paths, with what others take in between.
+    begins = random.integers(0, ITEMS, USERS)[:, None] + np.arange(EACH) * 7
+    strayed = random.random((USERS, EACH)) < 0.3
+    chosen = np.where(strayed, (random.beta(1, 4, (USERS, EACH)) * ITEMS).astype(int), begins % ITEMS)
+    found = Sequences(chosen.ravel().astype(np.int32), np.arange(USERS + 1) * EACH, ITEMS)
+    whole = np.bincount(found.items, minlength=ITEMS)
+    popular = np.argsort(-whole, kind="stable").astype(np.int32)
+    still = knn.fit(found)
+    raw = markov.counted(found).tocsr()
+    counts = np.rint(raw.data.astype(np.float64) * EXACT).astype(np.int64)
+    static = (0.5 * still.matrix()).tocsr()
+    arrays = blended([still, markov.fit(found)], [0.5, 0.5], 1.0, popular).arrays()
+    arrays |= dict(zip(COUNTS, (raw.indptr.astype(np.int64), raw.indices.astype(np.int32), counts), strict=True))
+    arrays |= dict(zip(STATIC, (static.indptr.astype(np.int64), static.indices, static.data), strict=True))
+    ids = np.array([f"C{item:05}".encode() for item in range(ITEMS)])
+    arrays |= {
+        POPULAR: np.array([whole, whole], dtype=np.int64),
+        SEEN: np.empty(0, dtype=np.uint64),
+        "users": np.array(sorted(f"U{user:06}".encode() for user in range(USERS))),
+        "history_starts": found.starts,
+        "history_items": found.items,
+        "item_ids": ids,
+        "item_names": ids,
+    }
+    live = {"share": 0.5, "norm": 0.5, "scale": EXACT, "since": None, "now": None, "half_life": None}
+    told = draft("mooc", "recommendations", "linked", {"live": live})
+    nothing = told.model_copy(update={"data": told.data.model_copy(update={"offsets": {}})})
+    registry.promote("mooc", "recommendations", registry.publish(nothing, arrays).version)
+    return [one.decode() for one in ids]

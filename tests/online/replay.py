@@ -1,0 +1,79 @@
+"""What a replay from the beginning gives: a snapshot's arrays and every message of the topic after it, folded at once.
+
+Counted by millrace.recommend from whole sequences, so that nothing of millrace.online takes part but the arrays.
+"""
+
+from collections import defaultdict
+
+import numpy as np
+import orjson
+
+from millrace.messaging.client import read_all
+from millrace.online.arrays import COUNTS, POPULAR, STATIC
+from millrace.recommend import markov
+from millrace.recommend.linked import Linked
+from millrace.recommend.links import Links, by_age, strongest
+from millrace.recommend.sequences import Sequences
+from millrace.registry.manifest import Manifest
+from millrace.workloads import workload
+
+
+class Replay:
+    """`accepted`: how many events came after the snapshot, each once; `tails`: by user, ids of their items in order."""
+
+    def __init__(self, manifest: Manifest, arrays: dict[str, np.ndarray]):
+        self.manifest, self.arrays = manifest, arrays
+        declared = workload(manifest.workload)
+        before, after = set(), {}
+        ends = {int(part): last for part, (_, last) in manifest.data.offsets.items()}
+        for message in read_all(declared.records_topic):
+            record = orjson.loads(message.value)
+            identity = tuple(record[name] for name in declared.identity)
+            place = (message.timestamp, message.partition, message.offset)
+            if message.offset <= ends.get(message.partition, -1):
+                before.add(identity)
+            elif identity not in after or place < after[identity]:
+                after[identity] = place
+        events = sorted((place, identity) for identity, place in after.items() if identity not in before)
+        self.accepted = len(events)
+        users = defaultdict(list)
+        for place, (user, item, at) in events:
+            since = at if at is not None else max((one[0] for one in users[user][-1:]), default="")
+            users[user].append((since, place, item))
+        self.tails = {user: [item for _, _, item in sorted(tail)] for user, tail in users.items()}
+        self.numbers = {item.decode(): number for number, item in enumerate(arrays["item_ids"])}
+
+    def history(self, user: str) -> list[str]:
+        ids, starts = self.arrays["users"], self.arrays["history_starts"]
+        place = int(np.searchsorted(ids, user.encode()))
+        known = place < len(ids) and ids[place] == user.encode()
+        stored = self.arrays["history_items"][starts[place] : starts[place + 1]] if known else []
+        return [self.arrays["item_ids"][item].decode() for item in stored] + self.tails.get(user, [])
+
+    def model(self) -> Linked:
+        """The version's links with all events counted."""
+        items, arrays, live = len(self.numbers), self.arrays, self.manifest.parameters["live"]
+        links = Links(*(arrays[name] for name in COUNTS), by_age(1.0))
+        total = links.matrix().astype(np.float64) / live["scale"]
+        added = np.zeros(items, dtype=np.int64)
+        if self.tails:
+            # An item that the version does not know holds its place, and is left out of what is counted.
+            unknown = items
+            flat, new, starts = [], [], [0]
+            for user, tail in self.tails.items():
+                history = [self.numbers.get(item, unknown) for item in self.history(user)]
+                flat += history
+                new += [False] * (len(history) - len(tail)) + [True] * len(tail)
+                starts.append(len(flat))
+                np.add.at(added, [self.numbers[item] for item in tail if item in self.numbers], 1)
+            found = Sequences(np.array(flat, dtype=np.int32), np.array(starts), items + 1)
+            total = total + markov.counted(found, new=np.array(new)).tocsr()[:items, :items]
+        sums = np.asarray(total.sum(axis=1)).ravel()
+        scaled = total.multiply((np.maximum(sums, 1e-30) ** -live["norm"])[:, None]).tocsr()
+        layer = strongest([scaled], items).matrix() * live["share"]
+        still = Links(*(arrays[name] for name in STATIC), by_age(1.0)).matrix()
+        whole = arrays[POPULAR][1] + added
+        # Every event of the tests is newer than popularity's window begins.
+        popular = np.lexsort((-whole, -(arrays[POPULAR][0] + added)))[: np.count_nonzero(whole)]
+        merged = strongest([(still + layer).tocsr()], items)
+        return Linked(merged.with_ages(arrays["by_age"]), popular.astype(np.int32))

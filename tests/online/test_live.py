@@ -1,0 +1,305 @@
+"""Posted events in recommendations, over the real broker, updater and API with two workers."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import httpx
+import numpy as np
+import orjson
+import psutil
+import pytest
+
+from millrace.ingest.publish import ingest
+from millrace.lake.progress import wait_until_landed
+from millrace.local import stack as local
+from millrace.messaging.client import end_offsets, read_all
+from millrace.online.fold import Base
+from millrace.online.followed import Followed
+from millrace.online.updater import forget
+from millrace.recommend.answer import cleaned
+from millrace.registry.manifest import Draft
+from millrace.registry.registry import Registry
+from millrace.settings import settings
+from millrace.training.train import train
+from millrace.workloads import workload
+from tests.conftest import generated
+from tests.online.replay import Replay
+
+pytestmark = pytest.mark.stack
+
+NAME = "mooc/recommendations"
+ASKED = 16  # times, each on a connection of its own: both workers are asked
+
+
+def url(path: str) -> str:
+    return f"http://127.0.0.1:{settings().api_port}{path}"
+
+
+def until(true: Callable[[], bool], what: str, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+
+
+def ready() -> dict:
+    """Readiness of any worker; empty while there is none."""
+    try:
+        answer = httpx.get(url("/health/ready"), timeout=30)
+    except httpx.TransportError:
+        return {}
+    return answer.json() if answer.status_code == 200 else {}
+
+
+def every(check: Callable[[dict], bool]) -> Callable[[], bool]:
+    """Whether all workers say so."""
+    return lambda: all((found := ready()) and check(found) for _ in range(ASKED))
+
+
+def serves(version: str) -> Callable[[], bool]:
+    return every(lambda found: found["models"].get(NAME) == version)
+
+
+def caught_up(found: dict) -> bool:
+    """Whether a worker has taken up everything that is in the topic."""
+    offsets = found["live"]["mooc"]["offsets"] or {}
+    return all(offsets.get(str(part), 0) >= end for part, end in end_offsets("mooc.records").items())
+
+
+def enrolment(user: str, course: str, at: str | None = None) -> dict:
+    return {"user_id": user, "course_id": course, "enrolled_at": at}
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def post(body) -> dict:
+    return httpx.post(url("/v1/mooc/events"), json=body, timeout=30).raise_for_status().json()
+
+
+def answers(user: str, n: int = 10) -> list[list[tuple[str, float]]]:
+    """What the workers answer, each on a new connection."""
+    found = [httpx.get(url(f"/v1/mooc/recommendations/{user}?n={n}"), timeout=30).json() for _ in range(ASKED)]
+    return [[(item["id"], item["score"]) for item in one["items"]] for one in found]
+
+
+@pytest.fixture(scope="module")
+def champion(stack, spark, tmp_path_factory):
+    """(manifest, arrays) of a champion of mooc whose links grow, served by all workers."""
+    found = workload("mooc")
+    ingest(found, str(generated(found, 1500, 61, tmp_path_factory.mktemp("live"))))
+    wait_until_landed(found)
+    result = next(iter(train(spark, found, list(found.models), ["all"])))
+    registry = Registry()
+    manifest, arrays = registry.load("mooc", "recommendations", result["version"])
+    assert manifest.parameters["live"]["share"], f"the recipe has no transitions: {result}"
+    registry.promote("mooc", "recommendations", result["version"])
+    until(serves(manifest.version), "the champion is served")
+    until(every(lambda one: one["live"]["mooc"]["staleness"] is not None), "the updater follows")
+    return manifest, arrays
+
+
+def as_replayed(manifest, arrays, users: list[str]) -> None:
+    """All workers answer as a replay from the beginning does, and every event was counted once."""
+    until(every(caught_up), "everything is read")
+    replay = Replay(manifest, arrays)
+    until(every(lambda found: found["live"]["mooc"]["accepted"] == replay.accepted), f"{replay.accepted} are counted")
+    model = replay.model()
+    for user in users:
+        history = replay.history(user)
+        known = cleaned([replay.numbers[item] for item in history if item in replay.numbers], len(replay.numbers))
+        expected = model.top(known, 10)
+        told = httpx.get(url(f"/v1/mooc/history/{user}?n=1000"), timeout=30).json()
+        assert [item["id"] for item in told["items"]] == history
+        for answer in answers(user):
+            np.testing.assert_allclose([score for _, score in answer], expected.scores, rtol=1e-4)
+            # Of equal scores any may come first: sums in another order differ in their last bits.
+            wanted = [arrays["item_ids"][item].decode() for item in expected.items]
+            clear = np.diff(expected.scores, prepend=np.inf, append=-np.inf)
+            for place, (item, _) in enumerate(answer):
+                if min(-clear[place], -clear[place + 1]) > 1e-4 * expected.scores[place]:
+                    assert item == wanted[place]
+
+
+def test_an_event_changes_what_its_user_is_recommended_on_every_worker(champion):
+    manifest, arrays = champion
+    user, course = "live-1", arrays["item_ids"][int(arrays["popular"][0])].decode()
+    before = httpx.get(url(f"/v1/mooc/recommendations/{user}")).json()
+    assert before["fallback"] == "popularity"
+    taken = post(enrolment(user, course))
+    assert taken["accepted"] == 1
+    assert set(taken["positions"][0]) == {"partition", "offset", "record_id"}
+    until(lambda: all(course not in dict(one) and one[0][1] > 0 for one in answers(user)), "all workers have changed")
+    as_replayed(manifest, arrays, [user])
+
+
+def test_transitions_posted_by_some_users_move_what_others_are_recommended(champion):
+    manifest, arrays = champion
+    first, then = (arrays["item_ids"][int(item)].decode() for item in arrays["popular"][[3, -1]])
+    post(enrolment("watcher", first))
+    until(every(caught_up), "the event is in")
+    assert then not in dict(answers("watcher", 3)[0])
+    post([enrolment(f"live-pair-{one}", item) for one in range(40) for item in (first, then)])
+    until(lambda: all(one[0][0] == then for one in answers("watcher", 3)), "the new pair leads")
+    as_replayed(manifest, arrays, ["watcher", "live-pair-7"])
+
+
+def test_the_same_event_posted_again_counts_once(champion):
+    manifest, arrays = champion
+    courses = [one.decode() for one in arrays["item_ids"][:6]]
+    events = [enrolment("live-twice", course, now()) | {"event_id": f"e-{course}"} for course in courses]
+    first, again = post(events), post(events)
+    assert [one["record_id"] for one in first["positions"]] == [one["record_id"] for one in again["positions"]]
+    known_user = arrays["users"][0].decode()
+    as_replayed(manifest, arrays, ["live-twice", known_user])
+    history = httpx.get(url("/v1/mooc/history/live-twice")).json()
+    assert [item["id"] for item in history["items"]] == courses
+
+
+def test_an_event_of_the_snapshot_posted_again_changes_nothing(champion):
+    record = orjson.loads(next(read_all("mooc.records")).value)
+    before = httpx.get(url(f"/v1/mooc/history/{record['user_id']}?n=1000")).json()
+    post({name: record[name] for name in ("user_id", "course_id", "enrolled_at")})
+    until(every(caught_up), "the event is read")
+    after = httpx.get(url(f"/v1/mooc/history/{record['user_id']}?n=1000")).json()
+    assert after == before
+
+
+def test_an_item_that_the_version_does_not_know_stays_in_the_history(champion):
+    manifest, arrays = champion
+    post([enrolment("live-new", "C_brand_new"), enrolment("live-new", arrays["item_ids"][0].decode())])
+    as_replayed(manifest, arrays, ["live-new"])
+    history = httpx.get(url("/v1/mooc/history/live-new")).json()
+    assert history["items"][0] == {"id": "C_brand_new", "name": "C_brand_new"}
+
+
+@contextmanager
+def watching(user: str) -> Iterator[list]:
+    """All answers that differ from the first, while the block runs."""
+    expected, different, stop = answers(user)[0], [], threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            one = httpx.get(url(f"/v1/mooc/recommendations/{user}"), timeout=30).json()
+            found = [(item["id"], item["score"]) for item in one["items"]]
+            if found != expected:
+                different.append((one["version"], found))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield different
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_new_champion_and_a_rollback_keep_the_events(champion):
+    manifest, arrays = champion
+    registry = Registry()
+    user = "live-swap"
+    post([enrolment(user, one.decode()) for one in arrays["item_ids"][[2, 5, 7]]])
+    as_replayed(manifest, arrays, [user])
+    draft = {name: getattr(manifest, name) for name in Draft.model_fields}
+    second = registry.publish(Draft(**draft | {"code_version": "again"}), arrays).version
+    with watching(user) as different:
+        registry.promote("mooc", "recommendations", second)
+        until(serves(second), "the second version is served")
+        registry.rollback("mooc", "recommendations")
+        until(serves(manifest.version), "the first version is served again")
+    assert not different, "an answer fell back"
+    as_replayed(manifest, arrays, [user, "watcher"])
+
+
+class Poster(threading.Thread):
+    """Posts events one after the other, each again until it is accepted."""
+
+    def __init__(self, courses: list[str]):
+        super().__init__()
+        self.stop, self.accepted, self.refused, self._courses = threading.Event(), [], 0, courses
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            number = len(self.accepted)
+            body = enrolment(f"killed-{number % 20}", self._courses[number % len(self._courses)], now())
+            while not self.stop.is_set():
+                try:
+                    answer = httpx.post(url("/v1/mooc/events"), json=body | {"event_id": f"kill-{number}"}, timeout=60)
+                except httpx.TransportError:
+                    self.refused += 1  # its worker was killed
+                    continue
+                if answer.status_code == 202:
+                    self.accepted.append(body)
+                    break
+                assert answer.status_code == 503, answer.text
+                self.refused += 1
+
+
+def child(name: str) -> dict:
+    return next(one for one in local.status()["children"] if one["name"] == name)
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_after_kills_of_updater_worker_and_broker_every_accepted_event_counts_once_on_every_replica(champion):
+    manifest, arrays = champion
+    poster = Poster([one.decode() for one in arrays["item_ids"]])
+    poster.start()
+
+    def on(more: int = 40) -> None:
+        """It goes on: so many more are accepted."""
+        begin = len(poster.accepted)
+        until(lambda: len(poster.accepted) >= begin + more, "events are accepted", 120)
+
+    try:
+        on()
+        restarts = child("online")["restarts"]
+        kill(child("online")["pid"])
+        until(lambda: child("online")["restarts"] > restarts, "the updater is started again")
+        on()
+        workers = [one for one in psutil.Process(child("api")["pid"]).children() if "spawn_main" in str(one.cmdline())]
+        assert len(workers) == settings().api_workers
+        kill(workers[0].pid)
+        on()
+        restarts = child("kafka")["restarts"]
+        kill(child("kafka")["pid"])
+        until(lambda: child("kafka")["restarts"] > restarts, "the broker is started again")
+        on()
+    finally:
+        poster.stop.set()
+        poster.join()
+    told = {(one["user_id"], one["course_id"], one["enrolled_at"]) for one in poster.accepted}
+    assert len(told) == len(poster.accepted) >= 160
+    as_replayed(manifest, arrays, ["killed-0", "killed-7", "watcher"])
+    histories = {f"killed-{one}": Replay(manifest, arrays).history(f"killed-{one}") for one in range(20)}
+    for user, history in histories.items():
+        mine = [one["course_id"] for one in poster.accepted if one["user_id"] == user]
+        # What was refused may have been written and posted again: it is there once all the same.
+        assert history == mine or set(history) - set(mine)
+
+
+def test_events_that_kafka_no_longer_has_are_said_and_a_version_given_up_is_taken_back(champion):
+    manifest, arrays = champion
+    found = workload("mooc")
+    base = Base.of(found, found.recommenders[0], manifest, arrays)
+    lost = Followed(Base(**base.__dict__ | {"version": "lost"}), {0: 10**9}, {})
+    lost.start()
+
+    def said() -> dict[bytes, bytes | None]:
+        return {one.key: one.value for one in read_all("mooc.deltas") if one.key.startswith(b"lost/")}
+
+    until(lambda: b"lost/watermark" in said(), "the fault is published")
+    assert "`millrace train mooc`" in orjson.loads(said()[b"lost/watermark"])["error"]
+    lost.ended.set()
+    lost.join(30)
+    assert not lost.is_alive()
+    forget(found, {manifest.version})
+    assert said()[b"lost/watermark"] is None
