@@ -20,10 +20,10 @@ from millrace.api.streams import Streams
 from millrace.settings import settings
 
 
-def create_app() -> FastAPI:
-    """The API over the registry that the settings name."""
+def create_app(live: Live | None = None) -> FastAPI:
+    """The API over the registry that the settings name, and what it follows in Kafka."""
     current = settings()
-    live = Live()
+    live = live or Live()
     champions, streams = Champions(live=live), Streams(current.api_streams)
 
     @asynccontextmanager
