@@ -149,7 +149,7 @@ def test_every_champion_is_shown_in_full(api, full_name):
     found = api.get(f"/v1/models/{full_name}").raise_for_status().json()
     assert found["model"] == full_name
     assert found["data"]["offsets"]
-    assert bool(found["clusters"]) == (found["algorithm"] == "kmeans")
+    assert bool(found["clusters"]) == (found["algorithm"] in ("kmeans", "pages"))
 
 
 def test_an_unknown_model_is_answered_with_those_there_are(api):

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from millrace.pages.learning import learn
+from millrace.pages.model import Pages
 from millrace.recommend.links import strongest
 from millrace.records.contract import schema_hash
 from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
 from millrace.scoring.features import matrix
 from millrace.workloads import workload as find
-from millrace.workloads.base import RecommenderModel, Row, SalesModel
+from millrace.workloads.base import PageModel, RecommenderModel, Row, SalesModel
 
 
 def clean_rows(workload: str, count: int, seed: int = 1) -> list[Row]:
@@ -39,6 +41,9 @@ def made(workload: str, model: str, seed: int = 1, k: int | None = None) -> tupl
     if isinstance(spec, SalesModel):
         return draft(workload, model, "sales", {"by": dict(spec.by)}), sales(tuple(spec.by), seed)
     k = k or spec.k[len(spec.k) // 2]
+    if isinstance(spec, PageModel):
+        names = {"label": [f"subject {number}" for number in range(k)]}
+        return draft(workload, model, "pages", {"k": k, "seed": seed}, names=names), pages(workload, spec, k, seed)
     features = [FeatureSpec(field=f.field, transform=f.transform, default=f.default) for f in spec.features]
     records = [declared.record.model_validate(row).__dict__ for row in clean_rows(workload, 300, seed)]
     columns = {f.field: [record[f.field] for record in records] for f in features}
@@ -58,7 +63,7 @@ def draft(workload: str, model: str, algorithm: str, parameters: dict[str, Any],
         names=names or {},
         schema_hash=schema_hash(find(workload).record),
         parameters=parameters,
-        metrics={"silhouette": 0.5} if algorithm == "kmeans" else {"ndcg@10": 0.1},
+        metrics={"silhouette": 0.5} if algorithm in ("kmeans", "pages") else {"ndcg@10": 0.1},
         data=DataSpec(
             table=f"millrace.{workload}",
             snapshot_id="8236482374234872343",
@@ -71,6 +76,16 @@ def draft(workload: str, model: str, algorithm: str, parameters: dict[str, Any],
         ),
         code_version="test",
     )
+
+
+def pages(workload: str, spec: PageModel, k: int, seed: int = 1) -> dict[str, np.ndarray]:
+    """A space learnt from generated pages, and k of them as centres."""
+    records = [find(workload).record.model_validate(row).__dict__ for row in clean_rows(workload, 300, seed)]
+    fields = {"url": spec.url, "title": spec.title, "keywords": spec.keywords}
+    columns = {name: [record[field] for record in records] for name, field in fields.items()}
+    space = learn(columns, seed)
+    chosen = np.random.default_rng(seed).choice(len(records), k, replace=False)
+    return Pages(space, space.features(columns)[chosen].astype(np.float64), np.full(k, 300 / k)).arrays()
 
 
 def recommender(seed: int = 1, items: int = 60, users: int = 40) -> dict[str, np.ndarray]:

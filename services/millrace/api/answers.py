@@ -38,7 +38,10 @@ class ModelSummary(BaseModel):
 
 
 class Cluster(BaseModel):
-    """A cluster's names and its centre in the fields' own units (`level` as 0..3, dates as days since 1970)."""
+    """A cluster's names and its centre in the fields' own units (`level` as 0..3, dates as days since 1970).
+
+    A cluster of pages has no centre that people could read; `parameters.profile` has its words, hosts and examples.
+    """
 
     model_config = ConfigDict(extra="allow")
 

@@ -11,10 +11,12 @@ from typing import Any
 from millrace.analytics import sales
 from millrace.api.follow import Live
 from millrace.api.metrics import metrics
+from millrace.api.paged import Paged
 from millrace.api.recommended import Recommended
 from millrace.api.served import Served
 from millrace.api.sold import Sold
 from millrace.errors import Corrupt, MillraceError, NotFound, Unavailable
+from millrace.pages.model import ALGORITHM as PAGES
 from millrace.records.numbers import shown
 from millrace.registry.champion import Champion
 from millrace.registry.checks import RECOMMENDERS
@@ -120,7 +122,7 @@ class Champions:
 
     def _load(self, workload: str, model: str, version: str) -> Any:
         manifest, arrays = self._registry.load(workload, model, version, mapped=settings().api_arrays)
-        kinds = {sales.ALGORITHM: Sold} | dict.fromkeys(RECOMMENDERS, Recommended)
+        kinds = {sales.ALGORITHM: Sold, PAGES: Paged} | dict.fromkeys(RECOMMENDERS, Recommended)
         return kinds.get(manifest.algorithm, Served)(manifest, arrays)
 
     def all(self) -> dict[Key, Any]:

@@ -105,7 +105,7 @@ def land(workload: Workload) -> dict[str, Any]:
 
 def windows_of(workload: Workload) -> tuple[str, ...]:
     """Clusters are shown as they change with the stream; a recommender is trained on all of it, once."""
-    return WINDOWS if workload.clusterings else WINDOWS[-1:]
+    return WINDOWS if workload.clusterings or workload.pages else WINDOWS[-1:]
 
 
 def needs_training(workload: Workload) -> bool:

@@ -107,6 +107,7 @@ def train(
     network: Annotated[
         list[str] | None, typer.Option(help="For recommenders: try sasrec, bert4rec or fm too; needs PyTorch.")
     ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="For page clusters: learn space and k anew.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Keep running and train when --every says.")] = False,
     every: Annotated[str, typer.Option(help="With --follow: 1000rows or 10m.")] = "1000rows",
     as_json: Json = False,
@@ -127,6 +128,7 @@ def train(
     arguments += [f"--model={one}" for one in model or ()] + [f"--window={one}" for one in window or ()]
     arguments += [f"--snapshot={snapshot}"] if snapshot else []
     arguments += ["--accept-gaps"] if accept_gaps else []
+    arguments += ["--fresh"] if fresh else []
     arguments += [f"--network={one}" for one in network or ()]
     if follow:
         for result in run_training([*arguments, "--follow"]):

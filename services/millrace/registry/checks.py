@@ -4,6 +4,8 @@ import numpy as np
 
 from millrace.analytics import sales
 from millrace.errors import Corrupt
+from millrace.pages.model import ALGORITHM as PAGES
+from millrace.pages.model import Pages
 from millrace.recommend import stored
 from millrace.records.contract import schema_hash
 from millrace.registry.manifest import Manifest
@@ -14,7 +16,7 @@ from millrace.workloads import workloads
 RECOMMENDERS = tuple(stored.NEEDED)
 MAPPED = (*RECOMMENDERS, sales.ALGORITHM)
 """Algorithms whose arrays may be mapped from files: large, and read here and there."""
-ALGORITHMS = ("kmeans", *MAPPED)
+ALGORITHMS = ("kmeans", PAGES, *MAPPED)
 SERVED = ("users", "history_starts", "history_items", "item_ids", "item_names")
 """The arrays of a recommender besides the model's own."""
 
@@ -31,6 +33,14 @@ def check_model(manifest: Manifest, arrays: dict[str, np.ndarray], where: str) -
         (_check_recommender if manifest.algorithm in RECOMMENDERS else _check_sales)(manifest, arrays, refuse)
         _check_contract(manifest, refuse)
         return
+    if manifest.algorithm == PAGES:
+        try:
+            Pages.load(arrays)
+        except Corrupt as error:
+            raise refuse(error.field or "arrays", error.message) from None
+        _check_names(manifest, arrays["centres"], refuse)
+        _check_contract(manifest, refuse)
+        return
     if lacking := sorted({"mean", "scale", "centres"} - set(arrays)):
         raise refuse("arrays", f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays)) or 'none'}.")
     centres, width = arrays["centres"], len(manifest.features)
@@ -44,12 +54,16 @@ def check_model(manifest: Manifest, arrays: dict[str, np.ndarray], where: str) -
             raise refuse(name, f"{name}.npy holds a value that is not a finite float.")
     if (arrays["scale"] <= 0).any():
         raise refuse("scale", f"scale.npy holds {arrays['scale'].min()}; every scale must be above 0.")
+    _check_names(manifest, centres, refuse)
+    _check_features(manifest, refuse)
+
+
+def _check_names(manifest: Manifest, centres: np.ndarray, refuse) -> None:
     if "label" not in manifest.names:
         raise refuse("names", f"has names for {sorted(manifest.names)}; a column `label` is needed.")
     for column, names in manifest.names.items():
         if len(names) != len(centres):
             raise refuse("names", f"{len(centres)} centres, but {len(names)} names in {column}.")
-    _check_features(manifest, refuse)
 
 
 def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse) -> None:

@@ -79,6 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--snapshot", help="an earlier snapshot's id; default: the newest")
     parser.add_argument("--accept-gaps", action="store_true", help="train although offsets are missing")
     parser.add_argument("--network", action="append", choices=NETWORKS, help="try it too; needs the extra `neural`")
+    parser.add_argument("--fresh", action="store_true", help="page clusters: learn space and k anew")
     parser.add_argument("--follow", action="store_true", help="keep running and train when --every says")
     parser.add_argument("--every", default="1000rows", help="1000rows or 10m")
     given = parser.parse_args(arguments)
@@ -100,7 +101,9 @@ def main(arguments: list[str] | None = None) -> int:
             for found, models in plan:
                 if given.follow:
                     follow(session, found, models, windows, networks, *pace)
-                for result in train(session, found, models, windows, given.snapshot, say, given.accept_gaps, networks):
+                for result in train(
+                    session, found, models, windows, given.snapshot, say, given.accept_gaps, networks, given.fresh
+                ):
                     tell(result)
         finally:
             session.stop()

@@ -16,9 +16,9 @@ from millrace.registry.champion import Champion
 from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
 from millrace.registry.registry import NONE_YET, Registry
 from millrace.settings import REPOSITORY, settings
-from millrace.training import dataset, events, gate, kmeans, offsets, recommender, sales
+from millrace.training import dataset, events, gate, kmeans, offsets, pages, recommender, sales
 from millrace.training.maintenance import tag_snapshot
-from millrace.workloads.base import ClusterModel, Model, RecommenderModel, SalesModel, Workload
+from millrace.workloads.base import ClusterModel, Model, PageModel, RecommenderModel, SalesModel, Workload
 
 WINDOWS = ("1/3", "2/3", "all")
 GATE_RECORDS = 50_000  # held-out records on which the gate judges; more would not change two digits
@@ -50,12 +50,13 @@ class Training:
         say: Say,
         accept_gaps: bool = False,
         networks: tuple[str, ...] = (),
+        fresh: bool = False,
     ):
         self.spark, self.registry, self.workload, self.say = spark, registry, workload, say
         self.snapshot_id = snapshot_id or dataset.current_snapshot(spark, workload)
         self.rows = dataset.snapshot(spark, workload, self.snapshot_id)
         self.audit = offsets.audit(self.rows)
-        self.code_version, self.networks = code_version(), networks
+        self.code_version, self.networks, self.fresh = code_version(), networks, fresh
         if not accept_gaps:
             offsets.check(self.audit, workload.name, self._read_before(), self._dead_letters())
         tag_snapshot(spark, workload, self.snapshot_id)
@@ -98,6 +99,8 @@ class Training:
             elif isinstance(model, SalesModel):
                 for window in windows:
                     yield sales.train(self, model, window, offsets.window_bounds(self.audit.ranges, window))
+            elif isinstance(model, PageModel):
+                yield from pages.run(self, model, windows)
 
     def _cluster(self, models: list[ClusterModel], windows: list[str]) -> Iterator[dict[str, Any]]:
         whole = dataset.records(self.rows, self.workload, self.audit.ranges)
@@ -156,7 +159,7 @@ class Training:
             superseded=found.superseded,
         )
         manifest = self.registry.publish(draft, fit.scorer.arrays())
-        self._keep_assignments(fit.assigned, model.name, manifest.version)
+        self.keep_assignments(fit.assigned, model.name, manifest.version)
         promoted, reason = self.promote(model.name, manifest.version, champion, verdict.passed, verdict.sentence)
         fit.assigned.unpersist()
         frame.unpersist()
@@ -228,7 +231,7 @@ class Training:
         chosen = rows.where(dataset.held_out()).orderBy("record_id").limit(GATE_RECORDS).select(*fields)
         return {name: column.to_pylist() for name, column in zip(fields, chosen.toArrow().columns, strict=True)}
 
-    def _keep_assignments(self, assigned: DataFrame, model: str, version: str) -> None:
+    def keep_assignments(self, assigned: DataFrame, model: str, version: str) -> None:
         """Keep the cluster that Spark gave each record, so that answers can be compared with it."""
         rows = assigned.select(
             F.lit(model).alias("model"), F.lit(version).alias("version"), "record_id", "cluster", "held_out"
@@ -245,15 +248,17 @@ def train(
     say: Say = lambda sentence: None,
     accept_gaps: bool = False,
     networks: tuple[str, ...] = (),
+    fresh: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Train and yield a result per model and window. Raises MillraceError; what was published before stays.
 
     `accept_gaps` trains although offsets are missing; the manifest names them. `networks` are tried for recommenders
-    beside what is counted, and need PyTorch in this process.
+    beside what is counted, and need PyTorch in this process. `fresh` learns anew what versions of page clusters keep:
+    their space and k.
     """
     registry = Registry()
     registry.store.ensure_bucket()
-    yield from Training(spark, registry, workload, snapshot_id, say, accept_gaps, networks).run(models, windows)
+    yield from Training(spark, registry, workload, snapshot_id, say, accept_gaps, networks, fresh).run(models, windows)
 
 
 __all__ = ["WINDOWS", "MillraceError", "train"]

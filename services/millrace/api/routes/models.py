@@ -10,6 +10,7 @@ from millrace.api.bodies import Body
 from millrace.api.champions import Champions
 from millrace.api.documented import Declared, body_schema, errors, json
 from millrace.api.fast import Answer
+from millrace.api.paged import Paged
 from millrace.api.routes.kept import many_of, one_of
 from millrace.api.served import Served
 from millrace.errors import NotFound
@@ -35,6 +36,9 @@ def detail(served: Any, champion: Champion) -> dict[str, Any]:
     """A champion for people: its manifest and its centres in the fields' own units."""
     found = served.manifest.model_dump(mode="json", include=DETAIL)
     head = {**summary(served, champion), "previous": champion.previous, **found}
+    if isinstance(served, Paged):
+        clusters = [{"cluster": number, "label": label, "centre": {}} for number, label in enumerate(served.labels)]
+        return head | {"clusters": clusters}
     if not isinstance(served, Served):
         return head | {"clusters": []}
     kmeans = served.kmeans

@@ -1,22 +1,66 @@
 """`urls`: visited pages, clustered as they arrive."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
+from pydantic import AliasChoices, BeforeValidator, Field
+
+from millrace.pages.hosts import parts
 from millrace.records.contract import Record
-from millrace.records.types import Blank, Id, RequiredText, Text, Timestamp
+from millrace.records.numbers import refuse
+from millrace.records.types import BLANK, Id, Text, Timestamp, text
 from millrace.workloads.base import PageModel, Workload
 from millrace.workloads.urls.generator import generate
 
+SCHEMES = ("http", "https", "")
+BARE = re.compile(r"(\[[^]]*\]|[^\s:/?#@\\]+\.[^\s:/?#@\\]+|[^\s:/?#@\\]+(?=:[0-9]))(:[0-9]{1,5})?(?=[/?#]|$)")
+URL_LIMIT = 8000
+"""Characters of a URL; what servers should at least accept (RFC 9110, section 4.1)."""
+
+
+def page_url(value: Any) -> str:
+    """A URL that names a host, as it was: `https://...`, `//host/...`, or `host:443` without a scheme."""
+    allowed = f"a web address of up to {URL_LIMIT} characters such as https://example.com/news or example.com:443"
+    if value is None or (isinstance(value, str) and value.strip().lower() in BLANK):
+        raise refuse("no_url", value, allowed)
+    found = text(value)
+    if len(found) > URL_LIMIT:
+        raise refuse("url_too_long", f"a URL of {len(found)} characters", allowed)
+    scheme, host, _, _ = parts(found)
+    if scheme not in SCHEMES:
+        raise refuse("bad_scheme", value, allowed)
+    # Without a scheme any word or mail address would be one: there it needs a dot or a port, and nothing before it.
+    if not host or not (scheme or found.startswith("//") or BARE.match(found)):
+        raise refuse("no_host", value, allowed)
+    return found
+
+
+def moment(value: Any) -> Any:
+    if value is None:
+        raise refuse("missing", value, "a creation_time, or a column created_at")
+    return value
+
+
+def known_text(value: Any) -> Any:
+    """Exports leave out what a page does not say: it is empty then."""
+    return "" if value is None else value
+
+
+Said = Annotated[Text, BeforeValidator(known_text)]
+
 
 class Page(Record):
-    """A page that was visited."""
+    """A page that was visited. Of exports without keywords and description, these are empty."""
 
-    creation_time: Timestamp
+    # Not required of a file's header, where exports call it created_at, but of every row.
+    creation_time: Annotated[Timestamp, BeforeValidator(moment)] = Field(
+        default=None, validate_default=True, validation_alias=AliasChoices("creation_time", "created_at")
+    )
     id: Id
-    url: RequiredText
-    title: Annotated[Text, Blank] = ""
-    keywords: Text = ""
-    description: Text = ""
+    url: Annotated[str, BeforeValidator(page_url)]
+    title: Said = ""
+    keywords: Said = ""
+    description: Said = ""
 
 
 WORKLOAD = Workload(

@@ -1,23 +1,99 @@
-"""Generated pages: sites about several subjects, with their words."""
+"""Generated pages: themes with their own hosts, words and paths, whose shares drift, and the dirt of real exports."""
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
+from urllib.parse import quote
 
 from millrace.workloads.base import Row
+from millrace.workloads.urls.themes import COMMON, THEMES, Theme
 
-SUBJECTS = ("news", "shop", "code", "video")
-FIRST = datetime(2023, 5, 17, tzinfo=UTC)
+FIRST = datetime(2023, 5, 17, 20, 21, 51, tzinfo=UTC)
+PER_SECOND = 40
+FIELDS = ("creation_time", "id", "url", "title", "keywords", "description")
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+BROKEN = (
+    ("url", ""),
+    ("url", ""),
+    ("url", "javascript:void(0)"),
+    ("url", "chrome://newtab/"),
+    ("url", "https:///index.html"),
+    ("creation_time", "soon"),
+    ("creation_time", ""),
+    ("id", ""),
+)
 
 
 def generate(random: Random, rows: int) -> Iterator[Row]:
+    """`rows` rows: of a thousand about 3 exact duplicates and 10 that can't be used, half of these without a URL."""
+    return (row for _, row in themed(random, rows))
+
+
+def themed(random: Random, rows: int) -> Iterator[tuple[str, Row]]:
+    """(theme, row) of each page: what a clustering can be compared with, and no record says."""
+    previous: tuple[str, Row] | None = None
     for number in range(rows):
-        subject = random.choice(SUBJECTS)
-        yield {
-            "creation_time": (FIRST + timedelta(seconds=number)).strftime("%Y-%m-%d %H:%M:%S"),
-            "id": str(1_761_000_000 + number),
-            "url": f"https://www.{subject}{random.randrange(9)}.com/{subject}/{number}",
-            "title": f"{subject} page {number}",
-            "keywords": subject if random.random() < 0.25 else "",
-            "description": "",
-        }
+        theme = random.choices(THEMES, shares(number / rows))[0]
+        found = theme.name, page(random, theme, number)
+        dice = random.random()
+        if dice < 0.003 and previous:
+            found = previous[0], dict(previous[1])
+        elif dice < 0.013:
+            field, broken = random.choice(BROKEN)
+            found[1][field] = broken
+        previous = found
+        yield found
+
+
+def shares(passed: float) -> list[float]:
+    """How often each theme comes when so much of all has passed, 0 to 1: some grow, some shrink."""
+    return [theme.share * math.exp(0.4 * math.sin(2 * math.pi * passed + turn)) for turn, theme in enumerate(THEMES)]
+
+
+def page(random: Random, theme: Theme, number: int) -> Row:
+    """One clean row, as text."""
+    host, site = zipf(random, theme.hosts)
+    found = [zipf(random, theme.words if random.random() < 0.85 else COMMON) for _ in range(random.randint(3, 8))]
+    title = " ".join(found).capitalize()
+    keywords = random.sample(theme.words, random.randint(2, 7)) if random.random() < 0.25 else []
+    moment = FIRST + timedelta(seconds=number / PER_SECOND + random.random() * 3)
+    return {
+        "creation_time": moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "000",
+        "id": str(1_761_000_000 + number * 3 + random.randrange(3)),
+        "url": address(random, theme, host, found, number),
+        "title": f"{title}{random.choice([' - ', ' | ', ' – '])}{site}" if random.random() < 0.8 else title,
+        "keywords": ", ".join(keywords),
+        "description": f"{title}. {' '.join(random.sample(theme.words, 5))}." if random.random() < 0.9 else "",
+    }
+
+
+def address(random: Random, theme: Theme, host: str, found: list[str], number: int) -> str:
+    """A URL of the theme's shapes: one in five carries a campaign's parameters, one in fifty an explicit port."""
+    slug = "-".join(found)
+    path = random.choice(theme.paths).format(
+        slug=slug if random.random() < 0.02 else quote(slug),  # some browsers report what was typed
+        word=quote(random.choice(theme.words)),
+        other=quote(random.choice(theme.words)),
+        number=number * 7 + random.randrange(7),
+        day=f"2023/{random.randint(1, 12):02}/{random.randint(1, 28):02}",
+        code=text(random, 11),
+    )
+    if random.random() < 0.2:
+        length = random.choice([60, 120, 300])
+        path += f"{'&' if '?' in path else '?'}utm_source={random.choice(['fb', 'mail', 'ads'])}&utm_medium=cpc"
+        path += f"&utm_campaign={found[0]}&fbclid={text(random, length)}"
+    dice = random.random()
+    if dice < 0.01:
+        return f"{host}:443{path}"
+    return f"{'http' if dice < 0.1 else 'https'}://{host}{':443' if 0.1 <= dice < 0.11 else ''}{path}"
+
+
+def zipf(random: Random, of: tuple) -> Any:
+    """One of them, the first ones oftener: its place is uniform on a logarithmic scale."""
+    return of[int(len(of) ** random.random()) - 1]
+
+
+def text(random: Random, length: int) -> str:
+    return "".join(random.choices(LETTERS, k=length))

@@ -1,0 +1,30 @@
+"""Clusters of pages in memory: the model, and what a training said of each cluster."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from millrace.pages.model import Pages
+from millrace.registry.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Paged:
+    """One loaded version. Immutable, so that a request which has begun on it also ends on it."""
+
+    manifest: Manifest
+    arrays: dict[str, np.ndarray]
+    pages: Pages = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pages", Pages.load(self.arrays))
+
+    @property
+    def labels(self) -> list[str]:
+        return self.manifest.names["label"]
+
+    @property
+    def profile(self) -> list[dict[str, Any]]:
+        """Per cluster its words, hosts, examples and share when it was trained; see millrace.pages.profile."""
+        return self.manifest.parameters.get("profile") or [{} for _ in self.labels]

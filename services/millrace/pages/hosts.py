@@ -1,0 +1,90 @@
+"""Hosts of URLs and their registered domains, by the public suffix list (publicsuffix.org), offline."""
+
+import ipaddress
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from publicsuffixlist import PublicSuffixList
+
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}://", re.IGNORECASE)
+END = re.compile(r"[/?#\\]")
+PORT = re.compile(r":[0-9]{0,5}$")
+HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*")
+LONGEST = 253  # characters of a host name (RFC 1035, section 2.3.4, less the root's dot and length)
+KNOWN = 1 << 16  # hosts whose domains are remembered
+
+
+class Parts(NamedTuple):
+    """A URL cut up as the stream needs it; anything can be cut, and what is lacking is empty."""
+
+    scheme: str
+    host: str
+    """Lower-case and in ASCII, without port and user; "" where there is none that DNS or IP could know."""
+    path: str
+    query: str
+
+
+def parts(url: str) -> Parts:
+    """Scheme, host, path and query of a URL, with or without `scheme://`. It never raises."""
+    if url[:8] == "https://":
+        scheme, rest = "https", url[8:]
+    elif url[:7] == "http://":
+        scheme, rest = "http", url[7:]
+    elif found := SCHEME.match(url):
+        scheme, rest = found[0][:-3].lower(), url[found.end() :]
+    else:
+        scheme, rest = "", url.removeprefix("//")
+    cut = END.search(rest)
+    if cut is None:
+        return Parts(scheme, host_of(rest), "", "")
+    start = cut.start()
+    path, _, query = rest[start:].partition("#")[0].partition("?")
+    return Parts(scheme, host_of(rest[:start]), path, query)
+
+
+@lru_cache(KNOWN)
+def host_of(authority: str) -> str:
+    """The host in `user@host:port`, lower-case, IDN in its ASCII form (RFC 5891); "" where there is none."""
+    name = authority.rpartition("@")[2].strip().lower()
+    if name.startswith("["):
+        return _ip(name[1:].partition("]")[0])
+    name = PORT.sub("", name).removesuffix(".")
+    if not name.isascii():
+        try:
+            name = name.encode("idna").decode()
+        except UnicodeError:
+            return ""
+    if len(name) > LONGEST or not HOST.fullmatch(name):
+        return ""
+    # What ends in a number is an address or nothing (URL standard, "ends in a number").
+    return _ip(name) if name.rpartition(".")[2].isdecimal() else name
+
+
+def _ip(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""
+
+
+@lru_cache(2)
+def suffixes(only_icann: bool = False) -> PublicSuffixList:
+    """The list that the package brings; reading it takes 0.2 s, so it is read at the first host."""
+    return PublicSuffixList(only_icann=only_icann)
+
+
+@lru_cache(KNOWN)
+def domain_of(host: str) -> str:
+    """The registered domain of a host as `host_of` gives it: an address is its own, `localhost` has none.
+
+    Whoever lets others have names of their own (`github.io`) is a suffix for them and a domain of its own.
+    """
+    if not host or ":" in host or host.rpartition(".")[2].isdecimal():
+        return host
+    return suffixes().privatesuffix(host) or suffixes(only_icann=True).privatesuffix(host) or ""
+
+
+def registered_domain(url: str | None) -> str:
+    """`bbc.co.uk` of `https://www.bbc.co.uk:443/news`; "" where there is none."""
+    return domain_of(parts(url or "").host)

@@ -1,0 +1,242 @@
+"""Training clusters of pages: the first version learns its space and k, later ones move the champion's centres."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from millrace.errors import BadInput, Corrupt
+from millrace.pages import drift, update
+from millrace.pages.learning import learn
+from millrace.pages.matching import match
+from millrace.pages.model import ALGORITHM, Pages
+from millrace.pages.profile import labels, profiles
+from millrace.registry.manifest import Manifest
+from millrace.scoring.silhouette import silhouette
+from millrace.settings import settings
+from millrace.training import dataset, offsets, paged
+from millrace.training.gate import Verdict
+from millrace.training.paged import SAMPLE, Frame, Sample
+from millrace.workloads.base import PageModel
+
+
+@dataclass(frozen=True)
+class Before:
+    """The champion: what it is, and the names of its clusters."""
+
+    manifest: Manifest
+    pages: Pages
+
+    @property
+    def labels(self) -> list[str]:
+        return self.manifest.names["label"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model in the champion's numbering; `same` says of each cluster whether it continues the champion's."""
+
+    pages: Pages
+    how: str
+    same: np.ndarray
+    silhouettes: dict[int, float]
+    """k -> mean silhouette on the sample, for all k that were tried."""
+
+
+def run(training: Any, model: PageModel, windows: list[str]) -> Iterator[dict[str, Any]]:
+    """Train on every window, oldest first; `training` is training.train.Training."""
+    workload = training.workload
+    whole = dataset.records(training.rows, workload, training.audit.ranges)
+    judged_on = paged.held_out(whole.rows, model)
+    for window in windows:
+        bounds = offsets.window_bounds(training.audit.ranges, window)
+        found = whole if window == "all" else dataset.records(training.rows, workload, bounds)
+        yield train(training, model, window, bounds, found, judged_on)
+        if found is not whole:
+            found.rows.unpersist()
+    whole.rows.unpersist()
+
+
+def train(
+    training: Any, model: PageModel, window: str, bounds: offsets.Ranges, found: dataset.Records, judged_on: Sample
+) -> dict[str, Any]:
+    """Fit or update on the records of a window, judge, publish and promote."""
+    started, workload, registry = time.monotonic(), training.workload, training.registry
+    if found.kept < 2 * max(model.k):
+        least = 2 * max(model.k)
+        sentence = f"{model.name} has {found.kept} pages; allowed: at least {least} for up to {max(model.k)} clusters."
+        raise BadInput(f"{sentence} Ingest more.", code="too_few_rows", field="rows")
+    champion = registry.champion(workload.name, model.name)
+    before = None
+    if champion:
+        manifest, arrays = registry.load(workload.name, model.name, champion.version)
+        before = Before(manifest, Pages.load(arrays))
+    sample = paged.sample(found.rows.where(~dataset.held_out()), model)
+    kept_space = before.pages.space if before and not training.fresh else None
+    space = kept_space or learn(sample, model.seed)
+    read = before.manifest.data.offsets if before else {}
+    frame = Frame.of(found, space, model, read)
+    if before and kept_space:
+        candidate = later(frame, model, before, sample, judged_on)
+    else:
+        candidate = first(frame, model, sample, before)
+    verdict = judge(candidate.pages, before, judged_on)
+    assigned, sizes, inertia = frame.assigned(candidate.pages)
+    check_export(candidate.pages, assigned, found, model)
+    profile = profiles(sample, *candidate.pages.assign(sample), candidate.pages.k)
+    kept = [before.labels[one] if before and candidate.same[one] else None for one in range(candidate.pages.k)]
+    names = labels(profile, kept)
+    moved = drifted(before, candidate.pages, frame.new_sample(found, sample, model, read)) if before else None
+    fitted = frame.fitted
+    parameters = {
+        "k": candidate.pages.k,
+        "seed": model.seed,
+        "how": candidate.how,
+        "silhouette_by_k": {str(k): round(value, 6) for k, value in sorted(candidate.silhouettes.items())},
+        "sizes": sizes,
+        "continued": candidate.same.tolist(),
+        "new_pages": frame.new,
+        "half_life": update.HALF_LIFE,
+        "profile": [{name: one[name] for name in ("words", "hosts", "examples", "share")} for one in profile],
+        "drift": moved,
+        "gate": verdict.sentence,
+    }
+    metrics = {
+        "silhouette": candidate.silhouettes[candidate.pages.k],
+        "held_out_silhouette": verdict.candidate,
+        "inertia_per_row": inertia / fitted,
+        **(moved or {}),
+    }
+    draft = training.draft(
+        model.name,
+        ALGORITHM,
+        parameters,
+        metrics,
+        names={"label": names},
+        window=window,
+        offsets=bounds,
+        rows=found.kept,
+        fitted=fitted,
+        held_out=found.kept - fitted,
+        repeated=found.repeated,
+        superseded=found.superseded,
+    )
+    manifest = registry.publish(draft, candidate.pages.arrays())
+    training.keep_assignments(assigned, model.name, manifest.version)
+    promoted, reason = training.promote(model.name, manifest.version, champion, verdict.passed, verdict.sentence)
+    assigned.unpersist()
+    frame.rows.unpersist()
+    quality = metrics["silhouette"]
+    training.say(
+        f"{manifest.full_name} {window}: {candidate.how}, k={candidate.pages.k}, silhouette {quality:.3f}, {reason}"
+    )
+    return {
+        "workload": workload.name,
+        "model": model.name,
+        "window": window,
+        "version": manifest.version,
+        "k": candidate.pages.k,
+        "how": candidate.how,
+        "silhouette": round(quality, 4),
+        "drift": moved,
+        "rows": found.kept,
+        "snapshot_id": training.snapshot_id,
+        "promoted": promoted,
+        "gate": reason,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def first(frame: Frame, model: PageModel, sample: Sample, before: Before | None) -> Candidate:
+    """Spark's k-means for every k; the best silhouette on the sample wins. The largest cluster is number 0, but where
+    a champion in another space has numbered them."""
+    features = frame.space.features(sample)
+    tried: dict[int, tuple[float, Pages]] = {}
+    for centres in frame.kmeans(model.k, model.seed):
+        pages = Pages(frame.space, centres, np.ones(len(centres)))
+        clusters, _ = pages.nearest(features)
+        order = np.argsort(-np.bincount(clusters, minlength=len(centres)), kind="stable")
+        quality = silhouette(features.astype(np.float64), clusters)
+        tried.setdefault(len(centres), (quality, Pages(frame.space, centres[order], np.ones(len(centres)))))
+    k, (_, best) = max(tried.items(), key=lambda item: item[1][0])
+    same, how = np.zeros(k, dtype=bool), "first fit"
+    if before:
+        best, same = numbered(best, before.pages.assign(sample)[0], before.pages.k, features)
+        how = "learnt anew"
+    weighted = Pages(frame.space, best.centres, frame.sums(best, only_new=False).counts)
+    return Candidate(weighted, how, same, {one: value for one, (value, _) in tried.items()})
+
+
+def numbered(pages: Pages, old: np.ndarray, k_before: int, features: np.ndarray) -> tuple[Pages, np.ndarray]:
+    """(the model in the champion's numbering, which clusters continue the champion's), by the pages of the sample:
+    `old` are their clusters by the champion, (n,), and `features` theirs in the model's space."""
+    numbers, same = match(old, pages.nearest(features)[0], pages.k, k_before)
+    order = np.argsort(numbers)
+    return Pages(pages.space, pages.centres[order], pages.weights[order]), same[order]
+
+
+def later(frame: Frame, model: PageModel, before: Before, sample: Sample, judged_on: Sample) -> Candidate:
+    """The champion's centres, moved by the pages that it has not read; or centres fitted anew with the champion's k
+    and numbered as the champion's, where those part the held-out pages better by more than the gate's margin."""
+    own, k = before.pages, before.pages.k
+    features = frame.space.features(sample).astype(np.float64)
+    old = own.nearest(features)[0]
+    pulled = Pages(frame.space, *update.updated(own.centres, own.weights, frame.sums(own, only_new=True)))
+    found, same = numbered(pulled, old, k, features)
+    how = "update"
+    (refit,) = frame.kmeans((k,), model.seed)
+    if len(refit) == k:
+        other, also = numbered(Pages(frame.space, refit, np.ones(k)), old, k, features)
+        space = judged_on.features(frame.space)
+        gained = silhouette(space, other.nearest(space)[0]) - silhouette(space, found.nearest(space)[0])
+        if gained > settings().gate_margin:
+            found, same, how = (
+                Pages(frame.space, other.centres, frame.sums(other, only_new=False).counts),
+                also,
+                "refit",
+            )
+    return Candidate(found, how, same, {k: silhouette(features, found.nearest(features)[0])})
+
+
+def judge(candidate: Pages, before: Before | None, judged_on: Sample) -> Verdict:
+    """Mean silhouettes of both models on the same held-out pages, in the candidate's space: the champion's own, but
+    for a version that learnt everything anew."""
+    space = judged_on.features(candidate.space)
+    ours, margin = silhouette(space, candidate.nearest(space)[0]) if len(space) else 0.0, settings().gate_margin
+    if before is None:
+        return Verdict(True, ours, None, None, margin, len(space))
+    theirs = silhouette(space, before.pages.assign(judged_on)[0]) if len(space) else 0.0
+    return Verdict(ours >= theirs - margin, ours, theirs, before.manifest.version, margin, len(space))
+
+
+def drifted(before: Before, after: Pages, new: Sample) -> dict[str, float]:
+    """How far the new pages are from what the champion was made of, and how far the centres went for them."""
+    clusters, distances = before.pages.assign(new)
+    found = {
+        "psi": drift.psi(before.manifest.parameters["sizes"], np.bincount(clusters, minlength=before.pages.k)),
+        "inertia_ratio": drift.inertia_ratio(distances, before.manifest.metrics["inertia_per_row"]),
+    }
+    if after.space is before.pages.space:  # in another space a centre's way has no length
+        found["moved"] = drift.moved(before.pages.centres, after.centres)
+    return {name: round(value, 6) for name, value in found.items()}
+
+
+def check_export(pages: Pages, assigned: Any, found: dataset.Records, model: PageModel) -> None:
+    """Raises Corrupt unless the arrays that are published give pages the clusters that Spark gave them."""
+    exported = Pages.load(pages.arrays())
+    texts = found.rows.select("record_id", *paged.fields(model)).limit(SAMPLE // 10)
+    rows = texts.join(assigned.select("record_id", "cluster"), "record_id").toArrow()
+    columns = {
+        name: rows.column(field).to_pylist() for name, field in zip(paged.NAMES, paged.fields(model), strict=True)
+    }
+    clusters, _ = exported.assign(columns)
+    different = np.flatnonzero(clusters != rows.column("cluster").to_numpy())
+    if len(different):
+        row = int(different[0])
+        raise Corrupt(
+            f"The export gives {len(different)} of {len(clusters)} pages another cluster than Spark, the first is "
+            f"{columns['url'][row]}: {clusters[row]} instead of {rows.column('cluster')[row]}. Nothing was published.",
+            code="export_differs",
+        )

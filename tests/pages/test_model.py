@@ -1,0 +1,112 @@
+"""Features and assignments: alone as in bulk, from arrays as from a training, of any page there may be."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from millrace.errors import Corrupt
+from millrace.pages import lexical
+from millrace.pages.hosts import parts
+from millrace.pages.learning import learn
+from millrace.pages.model import Pages
+from millrace.pages.space import BLOCK, WIDTH
+from tests.pages.made import by_theme, space, table
+
+ODD = {
+    "url": ["", None, "https://x.de/" + "a-b/" * 3000, "host:443", "http://ü\ud800.de/%zz%", "\0"],
+    "title": [None, "", "の" * 70_000, "x" * 70_000, "\ud800", "1 2 3"],
+    "keywords": [None, "a,b", None, "", "\n", "z"],
+}
+
+
+def test_a_page_has_the_same_features_alone_and_among_many():
+    columns, _ = table(2500, 2)
+    columns = {name: [*ODD[name], *values] for name, values in columns.items()}
+    bulk = space().features(columns)
+    assert len(bulk) > BLOCK
+    assert np.isfinite(bulk).all()
+    for row in [*range(300), BLOCK - 1, BLOCK, len(bulk) - 1]:
+        assert (
+            space().features({name: values[row : row + 1] for name, values in columns.items()})[0] == bulk[row]
+        ).all()
+
+
+def test_features_do_not_depend_on_the_hash_seed_of_the_process():
+    code = (
+        "from tests.pages.made import *; import hashlib;"
+        "print(hashlib.sha256(space().features(table(300)[0]).tobytes()).hexdigest())"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(seen) == 1
+
+
+def test_there_are_29_coordinates_of_which_words_outweigh_the_lexical_ones():
+    features = space().features(table(1500)[0])
+    assert features.shape[1] == WIDTH == 29
+    assert features.dtype == np.float32
+    assert np.abs(features.mean(axis=0)).max() < 1e-3
+    spread = features.var(axis=0)
+    assert spread[: -len(lexical.NAMES)].sum() == pytest.approx(0.85, abs=1e-3)
+    assert spread.sum() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_lexical_numbers_are_those_of_the_url():
+    url = "https://a.example.com/one/two-three/p.html?x=1&y=%C3"
+    values = lexical.lexical([url], [parts(url)], ["Title"])[0]
+    counts = np.expm1(values[:10]).round().astype(int).tolist()
+    #       depth url    host path query = labels - digits escapes
+    assert counts == [3, len(url), 13, 21, 9, 2, 3, 1, 2, 1]
+    assert values[10:].tolist() == [1, 1, pytest.approx(np.log1p(5))]
+
+
+def test_arrays_give_the_model_back_and_no_engine_is_needed_for_it():
+    columns, _ = table(1500)
+    model = by_theme()
+    again = Pages.load({name: np.asarray(array) for name, array in model.arrays().items()})
+    clusters, distances = model.assign(columns)
+    assert all((a == b).all() for a, b in zip(again.assign(columns), (clusters, distances), strict=True))
+    assert (again.k, clusters.dtype, distances.dtype) == (10, np.int64, np.float64)
+    code = "import sys, millrace.pages.model, millrace.pages.drift, millrace.pages.profile, millrace.api.paged; "
+    code += "print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"scipy", "pyspark", "pyarrow", "fastapi", "kafka"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("idf", None),
+        ("projection", lambda array: array[:, :-1]),
+        ("centres", lambda array: array[:, :-1]),
+        ("centres", lambda array: np.full_like(array, np.nan)),
+        ("weights", lambda array: array[:-1]),
+        ("scale", lambda array: -array),
+        ("mean", lambda array: array.astype(np.int64)),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused_by_name(name, broken):
+    arrays = by_theme().arrays()
+    changed = {**arrays, name: broken(arrays[name])} if broken else {k: v for k, v in arrays.items() if k != name}
+    with pytest.raises(Corrupt, match=name):
+        Pages.load(changed)
+
+
+def test_pages_that_were_not_learnt_from_are_told_apart_by_their_themes():
+    columns, themes = table(2500, 2)
+    clusters, _ = by_theme().assign(columns)
+    assert (clusters == themes).mean() > 0.95
+
+
+def test_the_same_pages_give_the_same_space():
+    columns, _ = table(300)
+    one, other = learn(columns, 3), learn(columns, 3)
+    assert (one.projection == other.projection).all()
+    assert (one.features(columns) == other.features(columns)).all()
+    assert np.isfinite(learn({name: values[:3] for name, values in columns.items()}, 1).features(ODD)).all()

@@ -1,0 +1,123 @@
+"""Clusters of pages through the whole training: k and names at first, numbers that stay, the gate, and the way back."""
+
+import numpy as np
+import pytest
+
+from millrace.api.paged import Paged
+from millrace.api.routes.models import detail
+from millrace.cli.models import results_table
+from millrace.errors import Corrupt
+from millrace.ingest.publish import ingest
+from millrace.lake.progress import wait_until_landed
+from millrace.pages import drift
+from millrace.pages.matching import match
+from millrace.pages.model import Pages
+from millrace.registry.registry import Registry
+from millrace.settings import settings
+from millrace.training import dataset, offsets, paged, pages, train
+from millrace.workloads import workload
+from tests.conftest import generated
+from tests.pages.made import table
+
+pytestmark = pytest.mark.stack
+URLS = workload("urls")
+MODEL = URLS.model("pages")
+
+
+@pytest.fixture(scope="module")
+def registry(stack):
+    """A registry of this module's own: what other tests of the run promote is not judged here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MILLRACE_MODELS_BUCKET", "millrace-test-pages")
+        settings.cache_clear()
+        found = Registry()
+        found.store.ensure_bucket()
+        yield found
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def trained(registry, spark, tmp_path_factory):
+    """The results of a first training on a third of what was ingested, and of one on all."""
+    ingest(URLS, str(generated(URLS, 2000, 31, tmp_path_factory.mktemp("urls"))))
+    wait_until_landed(URLS)
+    return list(train.train(spark, URLS, [MODEL], ["1/3", "all"]))
+
+
+def loaded(registry, result) -> Paged:
+    return Paged(*registry.load("urls", "pages", result["version"]))
+
+
+def test_the_first_version_tries_every_k_and_names_its_clusters_by_their_words(registry, trained):
+    first = loaded(registry, trained[0])
+    parameters = first.manifest.parameters
+    assert (trained[0]["how"], trained[0]["promoted"], parameters["drift"]) == ("first fit", True, None)
+    tried = {int(k): value for k, value in parameters["silhouette_by_k"].items()}
+    assert set(tried) <= set(MODEL.k)
+    assert trained[0]["k"] == first.pages.k == max(tried, key=tried.get)
+    assert len(set(first.labels)) == first.pages.k == len(parameters["profile"])
+    for label, profile in zip(first.labels, first.profile, strict=True):
+        assert label
+        assert profile["words"]
+        assert 1 <= len(profile["examples"]) <= 5
+    assert sum(parameters["sizes"]) == trained[0]["rows"] == first.manifest.data.fitted + first.manifest.data.held_out
+
+
+def test_a_later_version_keeps_space_k_numbers_and_names_and_tells_its_drift(registry, trained):
+    first, second = (loaded(registry, result) for result in trained)
+    assert trained[1]["how"] in ("update", "refit")
+    assert second.manifest.parameters["new_pages"] > 0
+    assert (second.pages.space.projection == first.pages.space.projection).all()
+    columns, _ = table(1500)
+    before, after = first.pages.assign(columns)[0], second.pages.assign(columns)[0]
+    assert (match(before, after, first.pages.k, first.pages.k)[0] == np.arange(first.pages.k)).all()
+    continued = second.manifest.parameters["continued"]
+    assert any(continued)
+    assert all(old == new for old, new, same in zip(first.labels, second.labels, continued, strict=True) if same)
+    found = second.manifest.parameters["drift"]
+    assert found["moved"] == pytest.approx(drift.moved(first.pages.centres, second.pages.centres), abs=1e-6)
+    assert found.items() <= second.manifest.metrics.items()
+    assert (
+        f"against {first.manifest.metrics['held_out_silhouette']:.4f} of {trained[0]['version']}" in trained[1]["gate"]
+    )
+
+
+def test_what_is_published_gives_every_record_the_cluster_that_spark_gave_it(registry, trained, spark):
+    rows = dataset.snapshot(spark, URLS, trained[1]["snapshot_id"])
+    found = dataset.records(rows, URLS, offsets.audit(rows).ranges)
+    given = spark.table("iceberg.millrace.urls_assignments").where(f"version = '{trained[1]['version']}'")
+    model = loaded(registry, trained[1]).pages
+    together = found.rows.join(given, "record_id").toArrow()
+    assert together.num_rows == trained[1]["rows"]
+    clusters, _ = model.assign({name: together.column(name).to_pylist() for name in paged.NAMES})
+    assert (clusters == together.column("cluster").to_numpy()).all()
+    pages.check_export(model, given, found, MODEL)
+    with pytest.raises(Corrupt, match="another cluster than Spark"):
+        pages.check_export(Pages(model.space, model.centres[::-1].copy(), model.weights), given, found, MODEL)
+
+
+def test_people_are_shown_labels_quality_and_gate(registry, trained):
+    champion = registry.champion("urls", "pages")
+    shown = detail(loaded(registry, trained[1]), champion)
+    assert [one["cluster"] for one in shown["clusters"]] == list(range(trained[1]["k"]))
+    assert shown["metrics"].keys() >= {"silhouette", "psi", "inertia_ratio", "moved"}
+    assert results_table(trained).row_count == 2
+
+
+def test_a_garbage_version_is_refused_with_both_numbers_and_a_rollback_serves_the_one_before(
+    registry, trained, spark, monkeypatch
+):
+    def garbage(centres, *_):
+        return np.random.default_rng(1).normal(size=centres.shape) * 9, np.ones(len(centres))
+
+    champion = registry.champion("urls", "pages")
+    good = loaded(registry, {"version": champion.version}).pages
+    monkeypatch.setattr(pages.update, "updated", garbage)
+    monkeypatch.setattr(paged.Frame, "kmeans", lambda self, numbers, seed: [garbage(good.centres)[0]])
+    (result,) = train.train(spark, URLS, [MODEL], ["all"])
+    assert not result["promoted"]
+    held_out = registry.manifest("urls", "pages", result["version"]).metrics["held_out_silhouette"]
+    assert result["gate"].startswith(f"refused: silhouette {held_out:.4f} against ")
+    assert registry.champion("urls", "pages").version == champion.version
+    back = registry.rollback("urls", "pages")
+    assert back.version == champion.previous == trained[0]["version"]
