@@ -125,6 +125,11 @@ class Settings(BaseSettings):
     those of the snapshots. The default value is true."""
     api_streams: int = Field(100, ge=1, le=10_000)
     """Live pages that a worker keeps up to date at the same time. The default value is 100."""
+    api_event_timeout: float = Field(10.0, ge=1, le=120)
+    """How long a posted event waits for Kafka's acknowledgement before the answer is 503. The default value is 10."""
+
+    metrics_port: int | None = Field(None, ge=1, le=65535)
+    """The port on which `millrace online` shows its metrics; the API has /metrics. No default value."""
 
     api_arrays: Path | None = None
     """A folder in which workers share the mapped arrays of recommenders; `millrace serve` makes one for its time. None

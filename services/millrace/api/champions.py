@@ -19,13 +19,14 @@ from millrace.errors import Corrupt, MillraceError, NotFound, Unavailable
 from millrace.pages.model import ALGORITHM as PAGES
 from millrace.records.numbers import shown
 from millrace.registry.champion import Champion
-from millrace.registry.checks import RECOMMENDERS
+from millrace.registry.checks import RECOMMENDERS, UPDATERS
 from millrace.registry.registry import Registry, folder
 from millrace.settings import settings
 from millrace.workloads import workloads
 
 log = logging.getLogger("millrace.api")
 VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
+PATIENCE = 30.0  # seconds that a new champion has to take up the events which the old one answers with
 OTHER_VERSIONS = 8  # versions other than the champion that stay in memory for the V2 protocol
 Key = tuple[str, str]
 
@@ -109,6 +110,8 @@ class Champions:
                 loaded = self._load(*key, champion.version)
             except NotFound as error:
                 raise Corrupt(f"champion.json names a version that is not there. {error.message}") from None
+            if isinstance(loaded, Recommended):
+                self._await_events(key, before, loaded)
             # The new one is whole in memory before the old one is let go: no request ever finds neither.
             self._champions[key] = champion
             self._served = {**self._served, key: loaded}
@@ -120,9 +123,24 @@ class Champions:
             log.info("%s serves %s", name, champion.version)
         self._champions[key] = champion
 
+    def _await_events(self, key: Key, before: Any, loaded: Recommended) -> None:
+        """Wait until the new version has taken up the events that the old one answers with: nothing is forgotten."""
+        store = self.live.store(key[0])
+        if isinstance(before, Recommended) and before.overlay.watermark:
+            ends = time.monotonic() + PATIENCE
+            while not loaded.overlay.covers(before.overlay) and time.monotonic() < ends and not self._stop.wait(0.05):
+                pass
+            if not loaded.overlay.covers(before.overlay):
+                version = loaded.manifest.version
+                log.warning("%s %s is served without the latest events: is `millrace online` running?", key[0], version)
+        store.served = loaded.manifest.version
+
     def _load(self, workload: str, model: str, version: str) -> Any:
-        manifest, arrays = self._registry.load(workload, model, version, mapped=settings().api_arrays)
-        kinds = {sales.ALGORITHM: Sold, PAGES: Paged} | dict.fromkeys(RECOMMENDERS, Recommended)
+        folder = settings().api_arrays
+        manifest, arrays = self._registry.load(workload, model, version, mapped=folder, without=UPDATERS)
+        if manifest.algorithm in RECOMMENDERS:
+            return Recommended(manifest, arrays, self.live.store(workload).of(version))
+        kinds = {sales.ALGORITHM: Sold, PAGES: Paged}
         return kinds.get(manifest.algorithm, Served)(manifest, arrays)
 
     def all(self) -> dict[Key, Any]:

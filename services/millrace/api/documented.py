@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 
 from millrace.api.errors import ErrorBody
-from millrace.api.fast import Answer, FastRoute
+from millrace.api.fast import Answer, FastRoute, Later
 from millrace.settings import settings
 
 REASONS = {
@@ -17,7 +17,7 @@ REASONS = {
     408: "The body did not arrive in time.",
     413: "The body or the list is too large.",
     422: "The request is not acceptable; the message names the field, the value and what is allowed.",
-    503: "The model has no champion yet, or the registry can't be reached.",
+    503: "The model has no champion yet, or the registry or Kafka can't be reached.",
 }
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -106,6 +106,17 @@ class Declared:
         self.skip_router(path, path, answer)
         self.post_with(path, endpoint, summary, tag, model, errors, schema)
 
+    def post_later(
+        self, path: str, answer: Later, summary: str, tag: str, model: Any, errors: dict, schema: dict[str, Any]
+    ) -> None:
+        """As `post`, for what is accepted and waited for: 202."""
+
+        async def endpoint(request: Request) -> Response:
+            return Response(await answer(await request.body()), 202, media_type="application/json")
+
+        self.skip_router(path, path, answer, 202)
+        self.post_with(path, endpoint, summary, tag, model, errors, schema, 202)
+
     def file(
         self, path: str, media_type: str, content: bytes, headers: dict[str, str], summary: str | None, tag: str
     ) -> None:
@@ -129,12 +140,20 @@ class Declared:
             include_in_schema=summary is not None,
         )
 
-    def skip_router(self, path: str, template: str, answer: Answer) -> None:
+    def skip_router(self, path: str, template: str, answer: Answer | Later, status: int = 200) -> None:
         """Answer a POST to `path` without the router; metrics count it under `template`."""
-        self.fast[path] = FastRoute(template, answer)
+        self.fast[path] = FastRoute(template, answer, status)
 
     def post_with(
-        self, path: str, endpoint: Endpoint, summary: str, tag: str, model: Any, errors: dict, schema: dict[str, Any]
+        self,
+        path: str,
+        endpoint: Endpoint,
+        summary: str,
+        tag: str,
+        model: Any,
+        errors: dict,
+        schema: dict[str, Any],
+        status: int = 200,
     ) -> None:
         """A path whose endpoint needs the request."""
         self.app.add_api_route(
@@ -145,7 +164,8 @@ class Declared:
             name=name_of("post", path),
             operation_id=name_of("post", path),
             summary=summary,
-            responses={200: {"model": model}, **errors},
+            status_code=status,
+            responses={status: {"model": model}, **errors},
             response_model=None,
             openapi_extra=schema | path_parameters(path),
         )

@@ -4,7 +4,7 @@ The paths are declared to FastAPI as well, for the documentation and for every o
 them goes from bytes to bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,6 +14,8 @@ from millrace.errors import MillraceError
 
 Answer = Callable[[bytes], bytes]
 """JSON in, JSON out; raises MillraceError."""
+Later = Callable[[bytes], Awaitable[bytes]]
+"""The same, where something must be waited for."""
 JSON = (b"content-type", b"application/json")
 
 
@@ -22,7 +24,8 @@ class FastRoute:
     """`path` is the template under which metrics count it."""
 
     path: str
-    answer: Answer
+    answer: Answer | Later
+    status: int = 200
 
 
 class Disconnected(Exception):
@@ -41,9 +44,11 @@ class FastPaths:
             await self.app(scope, receive, send)
             return
         scope["route"] = route
-        status = 200
+        status = route.status
         try:
             body = route.answer(await read(receive))
+            if not isinstance(body, bytes):
+                body = await body
         except MillraceError as error:
             status, body = error.status, error_body(scope["path"], error)
         except Disconnected:

@@ -15,15 +15,16 @@ from millrace.api.follow import Live
 from millrace.api.keys import KeyMiddleware
 from millrace.api.limits import BodyLimitMiddleware
 from millrace.api.metrics import MetricsMiddleware
-from millrace.api.routes import health, kept, models, open_inference, pages, recommendations, sales
+from millrace.api.routes import events, health, kept, models, open_inference, pages, recommendations, sales
 from millrace.api.streams import Streams
+from millrace.messaging.outbox import Outbox
 from millrace.settings import settings
 
 
 def create_app(live: Live | None = None) -> FastAPI:
     """The API over the registry that the settings name, and what it follows in Kafka."""
     current = settings()
-    live = live or Live()
+    live, outbox = live or Live(), Outbox()
     champions, streams = Champions(live=live), Streams(current.api_streams)
 
     @asynccontextmanager
@@ -34,6 +35,7 @@ def create_app(live: Live | None = None) -> FastAPI:
             yield
         champions.stop()
         live.stop()
+        outbox.stop()
 
     keys = parts(current.api_keys.get_secret_value()) if current.api_keys else []
     app = FastAPI(
@@ -48,6 +50,7 @@ def create_app(live: Live | None = None) -> FastAPI:
     declared = Declared(app)
     for family in (health, kept, models, open_inference, recommendations, sales):
         family.declare(declared, champions)
+    events.declare(declared, outbox)
     pages.declare(declared, champions, streams)
     openapi.install(app, keys=bool(keys), open=declared.open, schemas=declared.schemas)
     # The last one added is the first to see a request: what a browser may ask, counting, keys, size, answers.

@@ -41,6 +41,7 @@ class Metrics:
             multiprocess_mode="livemin",
             **common,
         )
+        self.events = Counter("events", "Posted events that Kafka has acknowledged.", ["workload"], **common)
         self.deltas = Counter("deltas", "Messages of the deltas topics that were read.", ["topic"], **common)
         self.deltas_refused = Counter("deltas_refused", "Of these, such as could not be read.", ["topic"], **common)
         self.staleness = Gauge(

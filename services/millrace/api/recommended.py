@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from millrace.errors import NotFound
+from millrace.online.growing import Growing
+from millrace.online.overlays import Overlay
 from millrace.recommend import stored
 from millrace.recommend.answer import Answer, Recommender, cleaned
 from millrace.records.numbers import shown
@@ -20,18 +22,34 @@ class Recommended:
 
     manifest: Manifest
     arrays: dict[str, np.ndarray]
-    model: Recommender = field(init=False)
+    overlay: Overlay = field(default_factory=Overlay)
+    """What events have added since: it grows while the version is served."""
+    _model: Growing = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "model", stored.load(self.manifest.algorithm, self.arrays))
+        loaded = stored.load(self.manifest.algorithm, self.arrays)
+        object.__setattr__(self, "_model", Growing(loaded, self.arrays, self.manifest.parameters, self.overlay))
 
-    def user(self, user_id: str) -> np.ndarray | None:
-        """The user's items, oldest first; None for a user without history."""
+    @property
+    def model(self) -> Recommender:
+        """The model as the events so far have made it."""
+        return self._model.now()
+
+    def history(self, user_id: str) -> list[int | str]:
+        """The user's items, oldest first, one that the version does not know by its id; empty for a stranger."""
+        return [*self._stored(user_id).tolist(), *self.overlay.users.get(user_id, ())]
+
+    def user(self, user_id: str) -> np.ndarray:
+        """The numbers of the user's items, oldest first."""
+        stored_items, tail = self._stored(user_id), self.overlay.users.get(user_id)
+        if not tail:
+            return stored_items
+        return np.concatenate([stored_items, [item for item in tail if not isinstance(item, str)]]).astype(np.int64)
+
+    def _stored(self, user_id: str) -> np.ndarray:
         place = found(self.arrays["users"], user_id)
-        if place is None:
-            return None
-        starts = self.arrays["history_starts"]
-        return self.arrays["history_items"][starts[place] : starts[place + 1]]
+        starts, items = self.arrays["history_starts"], self.arrays["history_items"]
+        return items[:0] if place is None else items[starts[place] : starts[place + 1]]
 
     def item(self, item_id: str) -> int:
         """Raises NotFound for an item that the version does not know."""
@@ -52,10 +70,11 @@ class Recommended:
 
     def recommend(self, history: np.ndarray, n: int, keep_known: bool) -> dict[str, Any]:
         """The answer to a history; popularity where it is empty, and it says so."""
-        known = cleaned(history, self.model.items)
+        model = self.model
+        known = cleaned(history, model.items)
         if not len(known):
             return self.popular(n) | {"fallback": FALLBACK}
-        return self.spelled(self.model.top(known, n, keep_known=keep_known))
+        return self.spelled(model.top(known, n, keep_known=keep_known))
 
     def popular(self, n: int) -> dict[str, Any]:
         """Windowed popularity, best first; its scores are 0, as nothing was said about anybody."""
@@ -69,7 +88,9 @@ class Recommended:
         ]
         return {"items": items, "fallback": None, **self.manifest.said}
 
-    def named(self, item: int) -> dict[str, str]:
+    def named(self, item: int | str) -> dict[str, str]:
+        if isinstance(item, str):
+            return {"id": item, "name": item}
         return {"id": self.arrays["item_ids"][item].decode(), "name": self.arrays["item_names"][item].decode()}
 
 

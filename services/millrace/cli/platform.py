@@ -68,12 +68,18 @@ def down(as_json: Json = False) -> None:
     emit({"stopped": stopped}, as_json, lambda: "stopped" if stopped else "nothing was running")
 
 
+def address(child: dict) -> str:
+    if not child["port"]:
+        return "-"
+    return f"127.0.0.1:{child['port']}" if child["name"] == "kafka" else f"http://127.0.0.1:{child['port']}"
+
+
 def status_table(found: dict):
     rows = [
         [
             child["name"],
             child["state"],
-            f"http://127.0.0.1:{child['port']}" if child["name"] != "kafka" else f"127.0.0.1:{child['port']}",
+            address(child),
             child["pid"],
             child["restarts"],
             f"{child['memory'] / 1e6:.0f} MB",

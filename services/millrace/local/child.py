@@ -23,7 +23,7 @@ class Child:
 
     name: str
     command: list[str]
-    port: int
+    port: int | None
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 60

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from millrace.local import api, connect, java, kafka, ports, s3, state
+from millrace.local import api, connect, java, kafka, online, ports, s3, state
 from millrace.local.child import Child
 from millrace.settings import settings
 
@@ -47,4 +47,5 @@ def configure(home: Path, say: Callable[[str], None]) -> list[Child]:
         s3.prepare(home, found, chosen["s3"], key, secret),
         connect.prepare(home, found, chosen["connect"], chosen["kafka"], secrets),
         api.prepare(chosen["api"]),
+        online.prepare(),
     ]

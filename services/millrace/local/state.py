@@ -15,7 +15,7 @@ from millrace.settings import settings
 @dataclass
 class ChildState:
     name: str
-    port: int
+    port: int | None
     pid: int | None = None
     state: str = "waiting"
     """waiting, starting, running, restarting or stopped."""

@@ -55,7 +55,14 @@ def workload_topics(workload: Workload) -> list[Topic]:
             Topic(
                 workload.deltas_topic,
                 1,
-                {"cleanup.policy": "compact", "max.message.bytes": str(LARGEST_MESSAGE), "segment.ms": str(DAY // 24)},
+                {
+                    "cleanup.policy": "compact",
+                    "max.message.bytes": str(LARGEST_MESSAGE),
+                    # A reader starts with the whole topic: what later messages of a key have replaced shall go soon.
+                    "segment.ms": str(DAY // 24),
+                    "segment.bytes": str(64 << 20),
+                    "min.cleanable.dirty.ratio": "0.2",
+                },
             )
         )
     # Each holds the pages of one cluster; the lake keeps them too.

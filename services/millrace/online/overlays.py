@@ -1,25 +1,92 @@
-"""What the events since the snapshots of a recommender's versions add, by version, as the API follows it."""
+"""What the events since the snapshots of a recommender's versions add, as an API process follows it."""
 
+import threading
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import orjson
+
+from millrace.online import deltas
+
+
+@dataclass
+class Overlay:
+    """The state of one version. One thread changes it while requests read."""
+
+    users: dict[str, list[int | str]] = field(default_factory=dict)
+    rows: dict[int, dict[int, int]] = field(default_factory=dict)
+    """Row -> column -> units added to the transitions."""
+    changes: dict[int, int] = field(default_factory=dict)
+    """Row -> how often it has changed."""
+    popular: tuple[np.ndarray, np.ndarray] | None = None
+    """Item numbers, and (2, n) events added in the window and of all time."""
+    watermark: dict[str, Any] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def row(self, item: int) -> tuple[int, dict[int, int]]:
+        """How often the row has changed, and a copy of what was added to it."""
+        with self.lock:
+            return self.changes.get(item, 0), dict(self.rows.get(item, ()))
+
+    def apply(self, kind: str, name: str, value: dict[str, Any] | None) -> None:
+        if kind == "column":
+            self._column(name, value or {"rows": [], "added": []})
+        elif kind == "user":
+            if value is None:
+                self.users.pop(name, None)
+            else:
+                self.users[name] = value["items"]
+        elif kind == "popular":
+            added = value and np.array([value["lately"], value["whole"]], dtype=np.int64)
+            self.popular = (np.array(value["items"], dtype=np.int64), added) if value else None
+        elif kind == "watermark":
+            self.watermark = value or {}
+
+    def _column(self, name: str, value: dict[str, Any]) -> None:
+        """The cells of a block of a column, all of them: those that are not named any more are gone."""
+        item, block = map(int, name.split("."))
+        new = dict(zip(value["rows"], value["added"], strict=True))
+        with self.lock:
+            if not new:
+                first = block * deltas.BLOCK
+                gone = (row for row in range(first, first + deltas.BLOCK) if item in self.rows.get(row, ()))
+                new = dict.fromkeys(gone, 0)
+            for row, units in new.items():
+                cells = self.rows.setdefault(row, {})
+                if cells.get(item, 0) != units:
+                    cells[item] = units
+                    self.changes[row] = self.changes.get(row, 0) + 1
+
+    def covers(self, other: "Overlay") -> bool:
+        """Whether all records that the other has taken up are in."""
+        own = self.watermark.get("offsets", {})
+        return all(own.get(part, 0) >= offset for part, offset in other.watermark.get("offsets", {}).items())
 
 
 class Overlays:
-    """By version, the state that its deltas add up to."""
+    """By version, what its deltas add up to; the store of a recommender's workload (see millrace.api.follow)."""
 
     def __init__(self) -> None:
-        self.versions: dict[str, dict[str, bytes]] = {}
-        self.watermark: float | None = None
+        self._versions: dict[str, Overlay] = {}
+        self.served: str | None = None
+        """The version that is served: staleness and readiness speak of it."""
+
+    def of(self, version: str) -> Overlay:
+        """The state of a version; empty, and filled later, where nothing was said of it yet."""
+        return self._versions.setdefault(version, Overlay())
 
     def apply(self, key: str, value: bytes | None, timestamp_ms: int) -> None:
-        version, _, rest = key.partition("/")
-        if value is None:
-            self.versions.get(version, {}).pop(rest, None)
-            return
-        self.versions.setdefault(version, {})[rest] = value
-        if rest == "watermark":
-            self.watermark = orjson.loads(value)["at"]
+        version, kind, name = deltas.parts(key)
+        self.of(version).apply(kind, name, None if value is None else orjson.loads(value))
+        if value is None and kind == "watermark" and version != self.served:
+            # Published last when a version is given up: whoever still holds it keeps its own reference.
+            self._versions.pop(version, None)
+
+    @property
+    def watermark(self) -> float | None:
+        return self.of(self.served).watermark.get("at") if self.served else None
 
     def said(self) -> dict[str, Any]:
-        return {"versions": sorted(self.versions)}
+        found = self.of(self.served).watermark if self.served else {}
+        return {"version": self.served} | {name: found.get(name) for name in ("offsets", "accepted", "error")}

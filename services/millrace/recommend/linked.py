@@ -63,15 +63,24 @@ class Linked:
     def _said(self, recent: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Target and weight of every link of the newest items, newest first, and the number of links of each."""
         links = self.links
-        starts = links.starts
-        spans = [slice(starts[item], starts[item + 1]) for item in recent.tolist()]
-        if not spans:
-            return links.neighbours[:0], links.weights[:0], starts[:0]
-        lengths = np.array([span.stop - span.start for span in spans])
-        # Slices one after the other: rows are long and few, so this beats one indexed read of all of them.
-        targets = np.concatenate([links.neighbours[span] for span in spans])
-        weights = np.concatenate([links.weights[span] for span in spans])
-        return targets, weights * np.repeat(links.by_age[: len(spans)], lengths), lengths
+        # Rows one after the other: they are long and few, so this beats one indexed read of all of them.
+        rows = [self._row(item) for item in recent.tolist()]
+        if not rows:
+            return links.neighbours[:0], links.weights[:0], links.starts[:0]
+        lengths = np.array([len(targets) for targets, _ in rows])
+        targets = np.concatenate([targets for targets, _ in rows])
+        weights = np.concatenate([weights for _, weights in rows])
+        return targets, weights * np.repeat(links.by_age[: len(rows)], lengths), lengths
+
+    def _row(self, item: int) -> tuple[np.ndarray, np.ndarray]:
+        """Targets and weights of an item's links."""
+        span = slice(self.links.starts[item], self.links.starts[item + 1])
+        return self.links.neighbours[span], self.links.weights[span]
+
+    def _rows(self, recent: np.ndarray) -> np.ndarray:
+        """(recent, items) float32 of the dense matrix."""
+        assert self._dense is not None
+        return self._dense[recent]
 
     def _recent(self, history: np.ndarray) -> np.ndarray:
         return history[: -len(self.links.by_age) - 1 : -1]
@@ -88,7 +97,7 @@ class Linked:
         The last gives, for (n,) items, the (n, recent) shares that the score of each has.
         """
         if self._dense is not None:
-            rows, ages = self._dense[recent], self.links.by_age[: len(recent)]
+            rows, ages = self._rows(recent), self.links.by_age[: len(recent)]
             scores = (ages @ rows).astype(np.float64)
             return scores, lambda _: np.flatnonzero(scores > 0), lambda chosen: rows[:, chosen].T * ages
         targets, values, lengths = self._said(recent)

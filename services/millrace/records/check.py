@@ -95,13 +95,18 @@ class Checker:
             return None
         counts.conflicts = self._seen.conflicts
         counts.accepted += 1
-        key = str(record[self.workload.key]).encode()
-        return Accepted(key, b'%s,"record_id":"%s"}' % (content[:-1], record_id.encode()))
+        return accepted(self.workload, record, content, record_id)
 
     def _reject(self, row: RawRow, record_id: str, code: str, field: str | None, message: str) -> Rejection:
         self.counts.rejected[code] += 1
         raw = printable(row.raw)[:RAW_LIMIT]
         return Rejection(code, field, message, raw, _printable(row.values), self.source, row.number, record_id)
+
+
+def accepted(workload: Workload, record: dict[str, Any], content: bytes, record_id: str) -> Accepted:
+    """The message of a checked record; `content` is its JSON."""
+    key = str(record[workload.key]).encode()
+    return Accepted(key, b'%s,"record_id":"%s"}' % (content[:-1], record_id.encode()))
 
 
 def _picker(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple]:

@@ -4,6 +4,7 @@ import numpy as np
 
 from millrace.analytics import sales
 from millrace.errors import Corrupt
+from millrace.online import arrays as live_arrays
 from millrace.pages.model import ALGORITHM as PAGES
 from millrace.pages.model import Pages
 from millrace.recommend import stored
@@ -19,6 +20,8 @@ MAPPED = (*RECOMMENDERS, sales.ALGORITHM)
 ALGORITHMS = ("kmeans", PAGES, *MAPPED)
 SERVED = ("users", "history_starts", "history_items", "item_ids", "item_names")
 """The arrays of a recommender besides the model's own."""
+UPDATERS = (live_arrays.SEEN,)
+"""Arrays that only the online updater reads."""
 
 
 def check_model(manifest: Manifest, arrays: dict[str, np.ndarray], where: str) -> None:
@@ -73,6 +76,10 @@ def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse
         raise refuse(error.field or "arrays", error.message) from None
     if lacking := sorted(set(SERVED) - set(arrays)):
         raise refuse("arrays", f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays))}.")
+    try:
+        live_arrays.check(arrays, live_arrays.Live.of(manifest.parameters), items)
+    except (Corrupt, TypeError) as error:
+        raise refuse("live", str(error)) from None
     starts, flat = arrays["history_starts"], arrays["history_items"]
     if (
         len(starts) != len(arrays["users"]) + 1

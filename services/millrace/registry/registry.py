@@ -6,6 +6,7 @@ models/<workload>/<model>/champion.json               the only object that ever 
 """
 
 import hashlib
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,14 @@ class Registry:
         return found
 
     def load(
-        self, workload: str, model: str, version: str, mapped: Path | None = None
+        self,
+        workload: str,
+        model: str,
+        version: str,
+        mapped: Path | None = None,
+        without: Collection[str] = (),
     ) -> tuple[Manifest, dict[str, np.ndarray]]:
-        """The manifest and the arrays, each checked. Raises NotFound or Corrupt with a sentence.
+        """The manifest and the arrays but those of `without`, each checked. Raises NotFound or Corrupt with a sentence.
 
         Where `mapped` is given, a recommender's arrays are kept in files below it and mapped from there, so that
         processes share one copy and only what is read takes memory.
@@ -82,21 +88,32 @@ class Registry:
         manifest = self.manifest(workload, model, version)
         place = folder(workload, model, version)
         arrays = {}
-        for name, spec in manifest.arrays.items():
-            key = f"{place}/{spec.file}"
-            file = mapped / key if mapped and manifest.algorithm in MAPPED else None
+        for name in [name for name in manifest.arrays if name not in without]:
+            file = mapped / place / manifest.arrays[name].file if mapped and manifest.algorithm in MAPPED else None
             if file and file.is_file():
                 arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
                 continue
-            try:
-                content, _ = self.store.get(key)
-            except NotFound:
-                raise Corrupt(f"{key} is named by its manifest and does not exist.", field=spec.file) from None
-            arrays[name] = packing.unpack(spec, content, key)
+            arrays[name], content = self._array(manifest, name)
             if file:
                 arrays[name] = packing.mapped(file, content)
         check_model(manifest, arrays, f"{place}/manifest.json")
         return manifest, arrays
+
+    def some(
+        self, workload: str, model: str, version: str, names: Collection[str]
+    ) -> tuple[Manifest, dict[str, np.ndarray]]:
+        """The manifest and those of the named arrays that the version has, each by its checksum. Raises as `load`."""
+        manifest = self.manifest(workload, model, version)
+        return manifest, {name: self._array(manifest, name)[0] for name in names if name in manifest.arrays}
+
+    def _array(self, manifest: Manifest, name: str) -> tuple[np.ndarray, bytes]:
+        spec = manifest.arrays[name]
+        key = f"{folder(manifest.workload, manifest.model, manifest.version)}/{spec.file}"
+        try:
+            content, _ = self.store.get(key)
+        except NotFound:
+            raise Corrupt(f"{key} is named by its manifest and does not exist.", field=spec.file) from None
+        return packing.unpack(spec, content, key), content
 
     def models(self, workload: str) -> list[str]:
         """The models of a workload that have ever been published."""

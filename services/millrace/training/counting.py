@@ -1,13 +1,15 @@
 """Counting by Spark what millrace.recommend counts in memory: pairs of items, transitions, popularity.
 
 Cost of pairs: the sum over users of their squared number of items; of transitions: AHEAD times the events. Both are
-added up where the events are (see millrace.training.sums); the driver gets the strongest links of each item, no more.
+added up where the events are (see millrace.training.sums); the driver gets the strongest links of each item, and the
+transitions of the version that is published, for the events that come after it.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -91,6 +93,18 @@ def transitions(sequences: DataFrame, items: int, decay: Decay | None = None, ah
         return [timed.transitions(users, gains(decay, users), ahead)]
 
     return sums.summed(sequences, items, ("value",), count)
+
+
+def collected(found: DataFrame, items: int, scale: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All `transitions` as a CSR in this process' memory, its values int64 in units of 1 / scale; 12 bytes a value."""
+    table = found.select("i", "j", "value").toArrow()
+    table = table.take(pa.array(np.argsort(table.column("i").to_numpy())))
+    neighbours, ends = sums.flat(table.column("j"), np.int32)
+    lengths = np.zeros(items, dtype=np.int64)
+    lengths[table.column("i").to_numpy()] = np.diff(ends)
+    values, _ = sums.flat(table.column("value"), np.float64)
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return starts, neighbours, np.rint(values * scale).astype(np.int64)
 
 
 def markov(found: DataFrame, items: int, norm: float = 0.5, power: float = 1.0, keep: int | None = None) -> Links:

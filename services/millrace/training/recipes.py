@@ -1,5 +1,6 @@
 """Recipes: which counts make a model, fitted by Spark on some sequences, as the recommenders of millrace.recommend."""
 
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,8 @@ POWERS_OF_ALS = (0.5, 1.0)
 ALPHA, NORM, PENALTY = 1.0, 0.5, 100.0
 Recipe = dict[str, Any]
 """{"model", "version": "count" or "time-weighted", "power", "shares": {layer: share}}: JSON, kept in the manifest."""
+Layered = Callable[[dict[str, Links]], None]
+Raw = Callable[[DataFrame], None]
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,8 @@ class Source:
         """What fills up answers and is given to the unknown: windowed popularity, each event counted once."""
         return self.popularity("count").popular
 
-    def links(self, version: str, layers: tuple[str, ...]) -> dict[str, Links]:
-        """The links of each layer. Pairs are counted once for both that need them."""
+    def links(self, version: str, layers: tuple[str, ...], raw: Raw = lambda moves: None) -> dict[str, Links]:
+        """The links of each layer. Pairs are counted once for both that need them; `raw` gets the transitions."""
         decay, found = self.decay(version), {}
         if {"knn", "ease"} & set(layers):
             pairs = counting.pairs(self.sequences, self.items, decay, plain="ease" in layers)
@@ -88,12 +91,15 @@ class Source:
         if "markov" in layers:
             moves = counting.transitions(self.sequences, self.items, decay)
             found["markov"] = counting.markov(moves, self.items, NORM)
+            raw(moves)
             moves.unpersist()
         return {name: found[name] for name in layers}
 
 
-def fit(source: Source, recipe: Recipe) -> Recommender:
-    """The model of a recipe. The same sequences give the same model."""
+def fit(
+    source: Source, recipe: Recipe, layered: Layered = lambda links: None, raw: Raw = lambda moves: None
+) -> Recommender:
+    """The model of a recipe. The same sequences give the same model. `layered` and `raw` get what links are made of."""
     if recipe["model"] == "popularity":
         return source.popularity(recipe["version"])
     if recipe["model"] in NETWORKS:
@@ -101,12 +107,20 @@ def fit(source: Source, recipe: Recipe) -> Recommender:
     if recipe["model"] == "als":
         return source.als(recipe["version"]).with_power(recipe["power"])
     layers = tuple(name for name in source.layers if recipe["shares"].get(name, 0) > 0)
-    return mixed(source.links(recipe["version"], layers), recipe, source.popular)
+    links = source.links(recipe["version"], layers, raw)
+    layered(links)
+    return mixed(links, recipe, source.popular)
 
 
 def mixed(links: dict[str, Links], recipe: Recipe, popular: np.ndarray) -> Linked:
     """A single layer as it is, or the sum of several by their shares."""
-    named = {name: share for name, share in recipe["shares"].items() if share > 0 and name in links}
+    named = shares(recipe, links)
     if len(named) == 1:
         return Linked(links[next(iter(named))].with_ages(by_age(recipe["power"])), popular)
     return blend.blended([links[name] for name in named], list(named.values()), recipe["power"], popular)
+
+
+def shares(recipe: Recipe, links: Container[str]) -> dict[str, float]:
+    """The shares above 0 of the layers that there are, Markov's last: what grows is added to a sum that stays."""
+    named = {name: share for name, share in recipe["shares"].items() if share > 0 and name in links}
+    return dict(sorted(named.items(), key=lambda one: one[0] == "markov"))

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from millrace.lake import CATALOG, table_name
 from millrace.registry.manifest import Manifest
 from millrace.settings import settings
-from millrace.training import choosing, events, offsets
+from millrace.training import choosing, events, live, offsets
 from millrace.training.counting import DAY
 from millrace.training.events import LAST, NEXT, Events, texts
 from millrace.training.recipes import Source, fit
@@ -86,14 +86,16 @@ def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.R
     for one in {id(validation): validation, id(test): test}.values():
         one.sequences.unpersist()
     full = source(found, rows, model, found.newest)
-    fitted = fit(full, recipe)
+    fitted, later, how = live.fitted(full, recipe)
     arrays = fitted.arrays() | {"popular": full.popular} | histories(full.sequences) | named(training, found, model)
+    arrays |= later | live.seen(training.rows, workload, bounds)
     kept = rows.count()
     draft = training.draft(
         model.name,
         fitted.algorithm,
         {
             "recipe": recipe,
+            "live": how,
             "protocol": found.protocol,
             "compared": table,
             "tried": [{**one, "ndcg@10": round(value, 5)} for one, value, _ in tried],

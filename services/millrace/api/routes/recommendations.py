@@ -77,8 +77,7 @@ class Family:
         return self.said(self._for(self.served(), user, n, keep))
 
     def _for(self, served: Recommended, user: str, n: int, keep: bool) -> dict[str, Any]:
-        history = served.user(user)
-        return served.recommend([] if history is None else history, n, keep)
+        return served.recommend(served.user(user), n, keep)
 
     async def posted(self, request: Request) -> Response:
         wanted, served = asked.body(await request.body(), self.declared_model.n), self.served()
@@ -105,13 +104,13 @@ class Family:
     async def history(self, request: Request) -> Response:
         user, n = asked.identifier(request, "user_id"), asked.number(request, "n", 100, asked.HISTORY)
         served = self.served()
-        items = served.user(user)
-        if items is None:
+        items = served.history(user)
+        if not items:
             allowed = f"a user in the data of {served.manifest.full_name} {served.manifest.version}"
             raise NotFound(
                 f"user_id: {shown(user)} has no history; allowed: {allowed}.", field="user_id", allowed=allowed
             )
-        named = [served.named(item) for item in items[-n:].tolist()]
+        named = [served.named(item) for item in items[-n:]]
         return self.said({"user_id": user, "items": named, "total": len(items), **served.manifest.said})
 
     def declare(self, declared: Declared) -> None:

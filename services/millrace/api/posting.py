@@ -1,0 +1,99 @@
+"""Posted events: checked by the record contract, one or many, and made into the messages that an ingest writes."""
+
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
+
+from millrace.api.bodies import check_length, parse, refusal
+from millrace.errors import BadInput
+from millrace.online.identity import plain
+from millrace.records.check import Accepted, accepted
+from millrace.records.numbers import shown
+from millrace.records.types import ID_LIMIT, identifier
+from millrace.workloads.base import Workload
+
+EVENT_ID = "event_id"
+
+
+class Position(BaseModel):
+    """Where an event stands in the records topic. The same event posted again has the same `record_id`."""
+
+    partition: int
+    offset: int
+    record_id: str
+
+
+class Posted(BaseModel):
+    """What was accepted, in the order of the request."""
+
+    accepted: int
+    positions: list[Position]
+
+
+def event_schema(workload: Workload) -> dict[str, Any]:
+    """One event of a request, for the document: the record's fields, and an id."""
+    found = workload.record.model_json_schema(mode="validation")
+    said = "Posted again under the same id, an event has the same record id."
+    one = {"anyOf": [{"type": "string", "minLength": 1, "maxLength": ID_LIMIT}, {"type": "integer"}]}
+    return found | {"properties": found["properties"] | {EVENT_ID: one | {"description": said}}}
+
+
+class Events:
+    """Reads the events of one workload."""
+
+    def __init__(self, workload: Workload):
+        self.workload = workload
+        self._fields = ", ".join((*workload.fields, EVENT_ID))
+        self._validate = workload.record.__pydantic_validator__.validate_python
+
+    def messages(self, content: bytes) -> list[tuple[str, Accepted]]:
+        """Record id and message of each event. One that is not acceptable, and none is: raises BadInput or TooLarge."""
+        given = parse(content)
+        if not isinstance(given, list):
+            return [self._message(given, "")]
+        if not given:
+            allowed = "an event, or a list of one or more"
+            raise BadInput(f"body: is an empty list; allowed: {allowed}.", field="body", allowed=allowed)
+        check_length(len(given))
+        return [self._message(row, f"[{place}]") for place, row in enumerate(given)]
+
+    def _message(self, row: Any, where: str) -> tuple[str, Accepted]:
+        if not isinstance(row, dict):
+            allowed = f"a JSON object with {self._fields}"
+            field = where or "body"
+            raise BadInput(f"{field}: {shown(row)} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
+        if found := self.workload.fault(row):
+            code, field, message = found
+            raise placed(BadInput(message, code=code, field=field), where)
+        try:
+            record = self._validate(row).__dict__
+        except ValidationError as error:
+            raise placed(refusal(error), where) from None
+        event_id = row.get(EVENT_ID)
+        said = (
+            [self._id(event_id, where)]
+            if event_id is not None
+            else [plain(record[name]) for name in self.workload.identity]
+        )
+        record_id = blake2b(orjson.dumps([self.workload.name, *said]), digest_size=16).hexdigest()
+        return record_id, accepted(self.workload, record, orjson.dumps(record), record_id)
+
+    @staticmethod
+    def _id(value: Any, where: str) -> str:
+        try:
+            return identifier(value)
+        except PydanticCustomError as error:
+            allowed = (error.context or {}).get("allowed")
+            found = BadInput(f"{EVENT_ID}: {error.message()}", code=error.type, field=EVENT_ID, allowed=allowed)
+            raise placed(found, where) from None
+
+
+def placed(error: BadInput, where: str) -> BadInput:
+    """The same refusal with the place of the row in a list."""
+    if not where:
+        return error
+    field = f"{where}.{error.field}"
+    return BadInput(f"{where}.{error.message}", code=error.code, field=field, allowed=error.allowed)

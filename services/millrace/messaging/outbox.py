@@ -1,0 +1,158 @@
+"""Messages sent from an event loop: each is acknowledged by all replicas before its place is given, in bounded time.
+
+The client is made by a thread of its own at the first message, and made anew when a broker that came back can't be
+reached by the old one. What could not be acknowledged may have been written or not: the caller repeats it, and whoever
+reads the topic knows an event that comes twice by its identity.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from millrace.errors import Unavailable
+from millrace.messaging.client import common
+from millrace.messaging.topics import LARGEST_MESSAGE
+from millrace.records.check import Accepted
+from millrace.settings import settings
+
+log = logging.getLogger("millrace.messaging")
+LINGER = 5  # milliseconds in which messages gather into a batch
+WAITING = 20_000  # messages under way at the most; more are refused at once, so that memory stays bounded
+AGAIN = 1.0  # seconds between two tries to make a client
+Places = list[tuple[int, int]]
+"""(partition, offset) of each message, in their order."""
+
+
+class Sent(NamedTuple):
+    """Messages of one request under way."""
+
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future
+    places: list[Any]
+    lock: threading.Lock
+
+    def placed(self, number: int, place: Any) -> None:
+        """One was acknowledged, or failed with an exception; called by the client's thread."""
+        with self.lock:
+            self.places[number] = place
+            whole = None not in self.places
+        if whole:
+            with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                self.loop.call_soon_threadsafe(self._finish)
+
+    def _finish(self) -> None:
+        if not self.done.done():
+            self.done.set_result(self.places)
+
+
+class Outbox:
+    """One for a process. Nothing is connected before the first message."""
+
+    def __init__(self) -> None:
+        self._client: KafkaProducer | None = None
+        self._known: set[str] = set()
+        """Topics whose partitions the client knows, so that sending to them never blocks."""
+        self._wanted: set[str] = set()
+        self._wake, self._stopped = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self._under_way = 0
+        self._fault = "it was not reached yet"
+
+    async def send(self, topic: str, messages: Sequence[Accepted]) -> Places:
+        """Send and wait for all acknowledgements. Raises Unavailable within `api_event_timeout`, and a second."""
+        ends = time.monotonic() + settings().api_event_timeout
+        if self._under_way + len(messages) > WAITING:
+            raise self._unavailable(f"{self._under_way} events wait for it already")
+        self._under_way += len(messages)
+        try:
+            while (client := self._client) is None or topic not in self._known:
+                self._want(topic)
+                if time.monotonic() > ends:
+                    raise self._unavailable(self._fault)
+                await asyncio.sleep(0.02)
+            loop = asyncio.get_running_loop()
+            sent = Sent(loop, loop.create_future(), [None] * len(messages), threading.Lock())
+            try:
+                for number, (key, value) in enumerate(messages):
+                    future = client.send(topic, key=key, value=value)
+                    future.add_callback(lambda place, n=number: sent.placed(n, (place.partition, place.offset)))
+                    future.add_errback(lambda error, n=number: sent.placed(n, error))
+                places = await asyncio.wait_for(sent.done, max(1.0, ends + 1 - time.monotonic()))
+            except (KafkaError, TimeoutError, ValueError) as error:
+                places = [error]
+            if failed := next((one for one in places if isinstance(one, BaseException)), None):
+                self._renew(client)
+                raise self._unavailable(f"{type(failed).__name__}: {failed}")
+            return places
+        finally:
+            self._under_way -= len(messages)
+
+    def stop(self) -> None:
+        """Send what is under way, for a second at most, and end."""
+        self._stopped.set()
+        self._wake.set()
+        if client := self._client:
+            client.close(timeout=1)
+
+    def _unavailable(self, why: str) -> Unavailable:
+        seconds = settings().api_event_timeout
+        return Unavailable(
+            f"Kafka at {settings().kafka_bootstrap} did not acknowledge the events within {seconds:g} s ({why}). "
+            "Whether they were written is not known: send them again, the same event counts once.",
+            code="kafka_unavailable",
+        )
+
+    def _want(self, topic: str) -> None:
+        self._wanted.add(topic)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._connect, name="outbox", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def _renew(self, client: KafkaProducer) -> None:
+        """The next message gets a client of its own: one that has lost a batch may never find its broker again."""
+        if self._client is client:
+            self._client, self._known = None, set()
+            threading.Thread(target=client.close, kwargs={"timeout": 0}, name="outbox close", daemon=True).start()
+
+    def _connect(self) -> None:
+        while not self._stopped.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            if self._client is not None and self._wanted <= self._known:
+                continue
+            try:
+                client = self._client or self._made()
+                for topic in self._wanted - self._known:
+                    client.partitions_for(topic)
+                    self._known |= {topic}
+                self._client = client
+            except (KafkaError, OSError) as error:
+                self._fault = f"{type(error).__name__}: {error}"
+                self._stopped.wait(AGAIN)
+
+    def _made(self) -> KafkaProducer:
+        milliseconds = int(1000 * settings().api_event_timeout)
+        options = common() | {"bootstrap_timeout_ms": min(3000, milliseconds)}
+        return KafkaProducer(
+            **options,
+            acks="all",
+            # A batch sent twice is the same events twice, which count once; a lost batch must not stop those after it.
+            enable_idempotence=False,
+            max_in_flight_requests_per_connection=1,
+            allow_auto_create_topics=False,
+            delivery_timeout_ms=milliseconds,
+            request_timeout_ms=milliseconds // 2,
+            max_block_ms=1000,
+            reconnect_backoff_max_ms=500,
+            max_request_size=LARGEST_MESSAGE,
+            linger_ms=LINGER,
+            metrics_enabled=False,
+        )

@@ -1,0 +1,48 @@
+"""The messages of a recommender's deltas topic: keys and JSON values, absolute ones, so that repeats are harmless.
+
+    <version>/user/<id>               {"items": [numbers, or ids that the version does not know]}, oldest first
+    <version>/column/<item>.<block>   {"rows": [numbers], "added": [units]}: transitions from these rows to the item
+    <version>/popular                 {"items": [numbers], "lately": [events], "whole": [events]}
+    <version>/watermark               {"offsets": {partition: next}, "at": seconds, "newest": seconds or null,
+                                       "accepted": n, "repeated": n, "unlinked": n, "error": sentence or null,
+                                       "format": FORMAT}
+
+All count what was added since the version's snapshot. One event changes cells of one item's columns only. `at` says
+that every record that had arrived by then is in; `newest` is when the newest one arrived.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+FORMAT = 1  # of the messages; a process publishes anew what one of another format has published
+BLOCK = 1024  # rows of a message
+TAIL = 1000  # newest items of a user that are published
+
+
+def user(version: str, user: str, items: Sequence[int | str]) -> tuple[str, bytes]:
+    return f"{version}/user/{user}", orjson.dumps({"items": items})
+
+
+def column(version: str, item: int, block: int, cells: Mapping[int, int]) -> tuple[str, bytes]:
+    rows = sorted(cells)
+    value = {"rows": rows, "added": [cells[row] for row in rows]}
+    return f"{version}/column/{item}.{block}", orjson.dumps(value)
+
+
+def popular(version: str, counts: Mapping[int, Sequence[int]]) -> tuple[str, bytes]:
+    items = sorted(counts)
+    lately, whole = ([counts[item][place] for item in items] for place in (0, 1))
+    return f"{version}/popular", orjson.dumps({"items": items, "lately": lately, "whole": whole})
+
+
+def watermark(version: str, **values: Any) -> tuple[str, bytes]:
+    return f"{version}/watermark", orjson.dumps(values)
+
+
+def parts(key: str) -> tuple[str, str, str]:
+    """Version, kind and the rest of a key."""
+    version, _, rest = key.partition("/")
+    kind, _, name = rest.partition("/")
+    return version, kind, name

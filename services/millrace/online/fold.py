@@ -1,0 +1,156 @@
+"""The events since a version's snapshot, folded into what they add to it: whole numbers, the same in every order."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from millrace.online import deltas
+from millrace.online.arrays import SEEN, Live
+from millrace.online.identity import EPOCH, contains, hash_of
+from millrace.online.tails import Arrival, Event, Placed, Tail
+from millrace.recommend.markov import AHEAD
+from millrace.registry.manifest import Manifest
+from millrace.workloads.base import RecommenderModel, Workload
+
+NEEDED = ("users", "history_starts", "history_items", "item_ids")
+ANONYMOUS = "\x01"  # before a session's id, as in training
+
+
+@dataclass(frozen=True)
+class Base:
+    """What the fold reads of a version: `histories` by user, `items` their numbers by id, `seen` the hashes."""
+
+    workload: Workload
+    model: RecommenderModel
+    version: str
+    live: Live
+    items: Mapping[str, int]
+    users: np.ndarray
+    starts: np.ndarray
+    flat: np.ndarray
+    seen: np.ndarray
+
+    @classmethod
+    def of(cls, workload: Workload, model: RecommenderModel, manifest: Manifest, arrays: Mapping[str, np.ndarray]):
+        items = {item.decode(): number for number, item in enumerate(arrays["item_ids"].tolist())}
+        own = [arrays[name] for name in NEEDED[:3]]
+        seen = arrays.get(SEEN, np.empty(0, np.uint64))
+        return cls(workload, model, manifest.version, Live.of(manifest.parameters), items, *own, seen)
+
+    def newest(self, user: str) -> list[int]:
+        """The last items of the user's history, oldest first."""
+        wanted = user.encode()
+        place = int(np.searchsorted(self.users, np.bytes_(wanted)))
+        if place >= len(self.users) or self.users[place] != wanted:
+            return []
+        end = int(self.starts[place + 1])
+        return self.flat[max(int(self.starts[place]), end - AHEAD) : end].tolist()
+
+
+class Fold:
+    """`add` events in any order; `messages` gives what has changed since the last time."""
+
+    def __init__(self, base: Base):
+        self.base = base
+        self.accepted = 0
+        """Events that count; `repeated` were seen before, `unlinked` name an item that the version does not know."""
+        self.repeated = 0
+        self.unlinked = 0
+        self.tails: dict[str, Tail] = {}
+        self.columns: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        """(item, block of rows) -> row -> units that were added to the transitions from row to item."""
+        self.popular: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+        """Item -> events in popularity's window, and events at all."""
+        self._events: dict[int, tuple[str, Event]] = {}
+        self._changed: set[tuple[str, Any]] = set()
+
+    def add(self, record: Mapping[str, Any], arrival: Arrival, silent: bool = False) -> bool:
+        """Whether a checked record is an event that was not there yet. A `silent` one is not given as a message."""
+        found = hash_of(record, self.base.workload.identity)
+        known = self._events.get(found)
+        if known is None and contains(self.base.seen, found):
+            self.repeated += 1
+            return False
+        if known is not None:
+            self.repeated += 1
+            # Of the same events the one counts that came first, which is not always the one that is read first.
+            if arrival < known[1].arrival:
+                user, event = known[0], known[1]._replace(arrival=arrival)
+                self._events[found] = user, event
+                self._take(user, event, known[1], silent)
+            return False
+        model = self.base.model
+        user = record[model.user]
+        if user is None:
+            user = ANONYMOUS + (str(record[model.session]) if model.session else "")
+        item = self.base.items.get(record[model.item], record[model.item])
+        self.unlinked += isinstance(item, str)
+        event = Event(arrival, item, seconds(record[model.time]))
+        self._events[found] = user, event
+        self.accepted += 1
+        self._take(user, event, None, silent)
+        return True
+
+    def _take(self, user: str, event: Event, instead_of: Event | None, silent: bool) -> None:
+        tail = self.tails.get(user)
+        if tail is None:
+            tail = self.tails[user] = Tail([] if user.startswith(ANONYMOUS) else self.base.newest(user))
+        first, old = tail.add(event, instead_of)
+        new = tail.sequence
+        if old:
+            tail.sequence = new[:first] + old
+            self._count(tail, first, -1, silent)
+            tail.sequence = new
+        self._count(tail, first, 1, silent)
+        if not silent and not user.startswith(ANONYMOUS):
+            self._changed.add(("user", user))
+
+    def _count(self, tail: Tail, first: int, sign: int, silent: bool) -> None:
+        """Add, or take away, what the events from a place of the sequence on say."""
+        linked = self.base.live.share is not None
+        for place in range(first, len(tail.sequence)):
+            one = tail.sequence[place]
+            if isinstance(one.item, str):
+                continue
+            self._popular(one, sign, silent)
+            units = self.base.live.units(one.time)
+            for distance, before in enumerate(tail.ahead_of(place) if linked else (), start=1):
+                if isinstance(before, str):
+                    continue
+                block = before // deltas.BLOCK
+                self.columns[one.item, block][before] += sign * round(units / distance)
+                if not silent:
+                    self._changed.add(("column", (one.item, block)))
+
+    def _popular(self, one: Placed, sign: int, silent: bool) -> None:
+        counts, since = self.popular[one.item], self.base.live.since
+        # One without a time has come after the snapshot, and so within the window.
+        counts[0] += sign * (since is None or one.time is None or one.time > since)
+        counts[1] += sign
+        if not silent:
+            self._changed.add(("popular", None))
+
+    def messages(self, popular: bool = True) -> Iterator[tuple[str, bytes]]:
+        """Key and value of all that has changed since it was `settled`, with popularity where it is wanted."""
+        version = self.base.version
+        for kind, what in self._changed:
+            if kind == "popular" and not popular:
+                continue
+            if kind == "user":
+                yield deltas.user(version, what, [one.item for one in self.tails[what].sequence[-deltas.TAIL :]])
+            elif kind == "column":
+                yield deltas.column(version, *what, self.columns[what])
+            else:
+                yield deltas.popular(version, self.popular)
+
+    def settled(self, popular: bool = True) -> None:
+        """The messages have arrived where they should."""
+        self._changed = {one for one in self._changed if one[0] == "popular" and not popular}
+
+
+def seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else (moment - EPOCH).total_seconds()

@@ -1,0 +1,48 @@
+"""A loaded model together with what events add to it: links that grow, and the order of popularity."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from millrace.online.arrays import POPULAR, Live
+from millrace.online.grown import Grown, Rows
+from millrace.online.overlays import Overlay
+from millrace.recommend.answer import Recommender
+from millrace.recommend.linked import Linked
+from millrace.recommend.popularity import Popularity
+
+
+class Growing:
+    """`now` is the model with all that the overlay has by now. Histories are the caller's (see api.recommended)."""
+
+    def __init__(
+        self, model: Recommender, arrays: Mapping[str, np.ndarray], parameters: Mapping[str, Any], overlay: Overlay
+    ):
+        live = Live.of(parameters)
+        if isinstance(model, Linked) and live.share is not None:
+            model = Grown.over(model, Rows(arrays, live, model.items, overlay))
+        self._model, self._overlay = model, overlay
+        self._counts = arrays.get(POPULAR)
+        self._own = model.counts if isinstance(model, Popularity) else None
+        self._popular: Any = None  # what of the overlay's is in the model
+
+    def now(self) -> Recommender:
+        added = self._overlay.popular
+        if added is not self._popular and added is not None and self._counts is not None:
+            lately, whole = self._sums(*added)
+            order = np.lexsort((-whole, -lately))[: int(np.count_nonzero(whole))].astype(np.int32)
+            # Whole arrays take the place of others, so that a request that has begun sees one or the other.
+            object.__setattr__(self._model, "popular", order)
+            if self._own is not None:
+                counts = np.array(self._own)
+                counts[added[0]] += added[1][0]
+                object.__setattr__(self._model, "counts", counts)
+            self._popular = added
+        return self._model
+
+    def _sums(self, items: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """(2, items) events in the window and of all time."""
+        found = np.array(self._counts)
+        found[:, items] += counts
+        return found

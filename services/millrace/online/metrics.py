@@ -1,0 +1,45 @@
+"""Prometheus metrics of the updater."""
+
+from functools import lru_cache
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        common = {"registry": self.registry, "namespace": "millrace", "subsystem": "online"}
+        self.events = Counter("events", "Records read, by what became of them.", ["workload", "outcome"], **common)
+        self.messages = Counter("messages", "Changes published.", ["workload"], **common)
+        self.seconds = Histogram("publish_seconds", "Time until a flush was acknowledged.", ["workload"], **common)
+        self.watermark = Gauge(
+            "watermark_seconds", "Every record that arrived before is published.", ["workload"], **common
+        )
+        self.lost = Gauge("lost", "1 where Kafka lacks events after the snapshot: train again.", ["workload"], **common)
+
+    def of(self, workload: str) -> "OfWorkload":
+        return OfWorkload(self, workload)
+
+
+class OfWorkload:
+    """The metrics of one workload."""
+
+    def __init__(self, metrics: Metrics, workload: str):
+        self._metrics, self._workload = metrics, workload
+        self.lost = metrics.lost.labels(workload)
+        self._events = {
+            outcome: metrics.events.labels(workload, outcome) for outcome in ("accepted", "repeated", "unreadable")
+        }
+
+    def events(self, outcome: str) -> Counter:
+        return self._events[outcome]
+
+    def published(self, messages: int, seconds: float, watermark: float | None) -> None:
+        self._metrics.messages.labels(self._workload).inc(messages)
+        self._metrics.seconds.labels(self._workload).observe(seconds)
+        self._metrics.watermark.labels(self._workload).set(watermark or 0)
+
+
+@lru_cache(maxsize=1)
+def metrics() -> Metrics:
+    return Metrics()

@@ -1,0 +1,122 @@
+"""A small world: events of some users, a snapshot of the first of them, and what a training would make of both."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from millrace.online.arrays import COUNTS, EXACT, FINE, POPULAR, SEEN, STATIC, Live
+from millrace.online.fold import Base
+from millrace.online.identity import hash_of
+from millrace.recommend import knn, markov, popularity, timed
+from millrace.recommend.blend import blended
+from millrace.recommend.linked import Linked
+from millrace.recommend.links import Links, by_age
+from millrace.recommend.sequences import Sequences
+from millrace.workloads import workload
+
+ITEMS, USERS = 40, 25
+START = datetime(2020, 1, 1, tzinfo=UTC)
+VERSION = "20261122T000000Z-00000000"
+MOOC = workload("mooc")
+Record = dict[str, Any]
+
+
+def record(user: int, item: int, minutes: float | None) -> Record:
+    at = None if minutes is None else START + timedelta(minutes=minutes)
+    return {"user_id": f"U{user:02}", "course_id": f"C{item:02}", "enrolled_at": at}
+
+
+def records(count: int, seed: int = 0) -> list[Record]:
+    """Events in the order of time, each of its own minute."""
+    random = np.random.default_rng(seed)
+    chosen = zip(random.integers(0, USERS, count).tolist(), (random.beta(1, 3, count) * ITEMS).tolist(), strict=True)
+    return [record(user, int(item), minute) for minute, (user, item) in enumerate(chosen)]
+
+
+def sequences(found: list[Record]) -> Sequences:
+    """Of all users, in the order of the events."""
+    order = sorted(range(len(found)), key=lambda n: (found[n]["user_id"], n))
+    users = np.array([int(found[n]["user_id"][1:]) for n in order], dtype=np.int64)
+    items = np.array([int(found[n]["course_id"][1:]) for n in order], dtype=np.int32)
+    times = np.array([found[n]["enrolled_at"].timestamp() for n in order])
+    return Sequences(items, np.searchsorted(users, np.arange(USERS + 1)), ITEMS, times)
+
+
+def counted(found: Sequences, live: Live):
+    """(items, items) transitions: of the snapshot's formulas, time-weighted where the version is."""
+    if live.half_life is None:
+        return markov.counted(found)
+    return timed.transitions(found, timed.gains(found, live.half_life, live.now))
+
+
+def markov_layer(found: Sequences, live: Live) -> Links:
+    if live.half_life is None:
+        return markov.fit(found, norm=live.norm)
+    return timed.markov(found, live.half_life, norm=live.norm, now=live.now)
+
+
+def fitted(found: Sequences, live: Live, static: Links | None, snapshot: Sequences) -> Linked:
+    """What a training makes whose Markov layer counts these sequences; popularity's window is the snapshot's."""
+    assert live.share is not None
+    whole = popularity.counts(found)
+    lately = popularity.counts(found, float(found.times.max()) - live.since, float(found.times.max()))
+    popular = np.lexsort((-whole, -lately))[: int(np.count_nonzero(whole))].astype(np.int32)
+    layer = markov_layer(found, live)
+    if static is None:
+        return Linked(layer.with_ages(by_age(1.0)), popular)
+    return blended([static, layer], [0.4, live.share], 1.0, popular)
+
+
+def live_of(found: Sequences, half_life: float | None, alone: bool = False) -> Live:
+    now = float(found.times.max())
+    scale = EXACT if half_life is None else FINE
+    return Live(1.0 if alone else 0.7, 0.5, scale, now - 3600, now, half_life)
+
+
+def arrays(before: list[Record], live: Live, static: Links | None) -> dict[str, np.ndarray]:
+    """The arrays of a version whose snapshot holds these events."""
+    found = sequences(before)
+    model = fitted(found, live, static, found)
+    raw = counted(found, live).tocsr()
+    raw.sort_indices()
+    counts = np.rint(raw.data.astype(np.float64) * live.scale).astype(np.int64)
+    made = dict(zip(COUNTS, (raw.indptr.astype(np.int64), raw.indices.astype(np.int32), counts), strict=True))
+    if static is None:
+        still = np.zeros(ITEMS + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
+    else:
+        part = (0.4 * static.matrix()).tocsr()
+        still = part.indptr.astype(np.int64), part.indices.astype(np.int32), part.data.astype(np.float32)
+    made |= dict(zip(STATIC, still, strict=True))
+    whole = np.bincount(found.items, minlength=ITEMS)
+    lately = np.bincount(found.items[found.times > live.since], minlength=ITEMS)
+    present = np.flatnonzero(found.lengths)
+    kept = found.take(present)
+    return (
+        model.arrays()
+        | made
+        | {
+            POPULAR: np.array([lately, whole], dtype=np.int64),
+            SEEN: np.array(sorted({hash_of(one, MOOC.identity) for one in before}), dtype=np.uint64),
+            "users": np.array([f"U{user:02}".encode() for user in present]),
+            "history_starts": kept.starts,
+            "history_items": kept.items,
+            "item_ids": np.array([f"C{item:02}".encode() for item in range(ITEMS)]),
+            "item_names": np.array([f"Course {item}".encode() for item in range(ITEMS)]),
+        }
+    )
+
+
+def static_layer(before: list[Record]) -> Links:
+    return knn.fit(sequences(before))
+
+
+def base(found: dict[str, np.ndarray], live: Live) -> Base:
+    items = {item.decode(): number for number, item in enumerate(found["item_ids"])}
+    own = found["users"], found["history_starts"], found["history_items"], found[SEEN]
+    return Base(MOOC, MOOC.recommenders[0], VERSION, live, items, *own)
+
+
+def parameters(live: Live) -> dict[str, Any]:
+    return {"live": asdict(live)}

@@ -1,0 +1,172 @@
+"""What the fold of events gives is what a training counts over all of them, in whatever order they were read."""
+
+import random
+
+import numpy as np
+import pytest
+
+from millrace.online import deltas
+from millrace.online.fold import Base, Fold
+from millrace.online.overlays import Overlays
+from tests.online import made
+
+DAY = 86_400.0
+PARTITIONS = 4
+WEIGHTS = pytest.mark.parametrize("half_life", [None, DAY / 8], ids=["count", "time-weighted"])
+
+
+def world(half_life: float | None = None):
+    """All events, how many of them the snapshot holds, and the version's base and arrays."""
+    found = made.records(600)
+    live = made.live_of(made.sequences(found[:400]), half_life)
+    arrays = made.arrays(found[:400], live, None)
+    return found, 400, made.base(arrays, live), arrays
+
+
+def arrivals(records: list[made.Record]) -> list[tuple[made.Record, tuple[int, int, int]]]:
+    """Each record with its place: a user's in one partition, in order."""
+    ends = [0] * PARTITIONS
+    placed = []
+    for number, record in enumerate(records):
+        partition = int(record["user_id"][1:]) % PARTITIONS
+        placed.append((record, (1_000_000 + number, partition, ends[partition])))
+        ends[partition] += 1
+    return placed
+
+
+def interleaved(placed, seed: int):
+    """The same messages as another reading of the partitions gives them."""
+    queues = [[one for one in placed if one[1][1] == partition] for partition in range(PARTITIONS)]
+    chooser = random.Random(seed)
+    while any(queues):
+        yield chooser.choice([queue for queue in queues if queue]).pop(0)
+
+
+def folded(base: Base, placed) -> Fold:
+    fold = Fold(base)
+    for record, arrival in placed:
+        fold.add(record, arrival)
+    return fold
+
+
+def state(fold: Fold) -> tuple:
+    """Everything that readers get, without cells that came to nothing."""
+    overlays = Overlays()
+    for key, value in fold.messages():
+        overlays.apply(key, value, 0)
+    found = overlays.of(made.VERSION)
+    rows = {row: {item: units for item, units in cells.items() if units} for row, cells in found.rows.items()}
+    popular = [part.tolist() for part in found.popular]
+    return {row: cells for row, cells in rows.items() if cells}, found.users, popular
+
+
+def added(fold: Fold) -> np.ndarray:
+    found = np.zeros((made.ITEMS, made.ITEMS))
+    for (item, _), cells in fold.columns.items():
+        for row, units in cells.items():
+            found[row, item] += units / fold.base.live.scale
+    return found
+
+
+@WEIGHTS
+@pytest.mark.parametrize("seed", range(3))
+def test_the_snapshot_and_what_was_added_are_the_transitions_of_all_events(half_life, seed):
+    found, split, base, _ = world(half_life)
+    fold = folded(base, interleaved(arrivals(found[split:]), seed))
+    live = base.live
+    before = made.counted(made.sequences(found[:split]), live).toarray()
+    whole = made.counted(made.sequences(found), live).toarray()
+    np.testing.assert_allclose(before + added(fold), whole, rtol=1e-5, atol=1e-6)
+    assert fold.accepted == len(found) - split
+
+
+def test_unweighted_counts_are_whole_numbers_of_units():
+    found, split, base, _ = world()
+    fold = folded(base, arrivals(found[split:]))
+    expected = made.counted(made.sequences(found), base.live) - made.counted(made.sequences(found[:split]), base.live)
+    units = np.rint(expected.toarray().astype(np.float64) * 2520).astype(int)
+    assert (np.rint(added(fold) * 2520).astype(int) == units).all()
+
+
+@WEIGHTS
+def test_every_order_of_reading_gives_the_same_messages(half_life):
+    found, split, base, _ = world(half_life)
+    placed = arrivals(found[split:])
+    expected = state(folded(base, placed))
+    for seed in range(3):
+        assert state(folded(base, interleaved(placed, seed))) == expected
+    # As a shop has it, whose key is the order: one user's events come from several partitions, in any order.
+    shuffled = placed[:]
+    random.Random(9).shuffle(shuffled)
+    assert state(folded(base, shuffled)) == expected
+
+
+def test_times_out_of_order_and_unknown_ones_are_sorted_as_a_training_sorts_them():
+    _, _, base, _ = world()
+    later = [
+        made.record(1, 5, 9000),
+        made.record(1, 6, None),  # stands behind the one before it
+        made.record(1, 7, 8000),  # is older than both
+        made.record(1, 8, 9001),
+    ]
+    fold = folded(base, arrivals(later))
+    assert [one.item for one in fold.tails["U01"].sequence] == [7, 5, 6, 8]
+    again = Fold(base)
+    for record, arrival in reversed(arrivals(later)):
+        again.add(record, arrival)
+    assert state(again) == state(fold)
+
+
+def test_an_event_counts_once_whether_the_snapshot_has_it_or_an_earlier_message():
+    found, split, base, _ = world()
+    placed = arrivals(found[split:])
+    once = folded(base, placed)
+    twice = folded(base, placed)
+    ends = 10_000
+    for number, record in enumerate([*found[:50], *found[-50:]]):
+        assert not twice.add(record, (2_000_000 + number, 0, ends + number))
+    assert dict(twice.messages()) == dict(once.messages())
+    assert twice.repeated == 100
+
+
+def test_of_the_same_events_the_first_arrival_counts_even_if_it_is_read_last():
+    _, _, base, _ = world()
+    first, other, same = made.record(2, 3, None), made.record(2, 4, None), made.record(2, 3, None)
+    fold = Fold(base)
+    fold.add(other, (20, 0, 1))
+    fold.add(same, (30, 0, 2))
+    fold.add(first, (10, 1, 0))
+    assert [one.item for one in fold.tails["U02"].sequence] == [3, 4]
+    assert state(fold) == state(folded(base, [(first, (10, 1, 0)), (other, (20, 0, 1))]))
+
+
+def test_an_unknown_item_keeps_its_place_in_the_history_and_is_linked_to_nothing():
+    _, _, base, _ = world()
+    unknown = made.record(3, 3, None) | {"course_id": "C_new"}
+    fold = folded(base, arrivals([made.record(3, 3, 9000), unknown, made.record(3, 4, 9100)]))
+    assert fold.unlinked == 1
+    near = fold.columns[4, 0][3]
+    assert near == 2520 // 2, "the unknown one stands between"
+    overlays = Overlays()
+    for key, value in fold.messages():
+        overlays.apply(key, value, 0)
+    assert overlays.of(made.VERSION).users["U03"] == [3, "C_new", 4]
+
+
+def test_messages_give_only_what_has_changed_since_they_were_settled_and_no_silent_event():
+    found, split, base, _ = world()
+    placed = arrivals(found[split:])
+    fold = Fold(base)
+    for record, arrival in placed[:-1]:
+        fold.add(record, arrival, silent=True)
+    assert not dict(fold.messages())
+    record, arrival = placed[-1]
+    fold.add(record, arrival)
+    changed = dict(fold.messages())
+    item = int(record["course_id"][1:])
+    assert {deltas.parts(key)[1] for key in changed} == {"user", "column", "popular"}
+    assert {deltas.parts(key)[2].partition(".")[0] for key in changed if "/column/" in key} == {str(item)}
+    fold.settled(popular=False)
+    assert [deltas.parts(key)[1] for key in dict(fold.messages())] == ["popular"]
+    fold.settled()
+    assert not dict(fold.messages())

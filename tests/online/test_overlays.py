@@ -1,0 +1,129 @@
+"""Answers with what was added are those of a model fitted on all events; untouched ones stay as they are."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from millrace.api.recommended import Recommended
+from millrace.online.fold import Fold
+from millrace.online.overlays import Overlays
+from millrace.recommend import stored
+from millrace.recommend.answer import cleaned
+from millrace.registry.checks import check_model
+from millrace.registry.manifest import Manifest
+from tests.online import made
+from tests.online.test_fold import WEIGHTS, arrivals
+from tests.registry.made import draft
+
+
+def manifest(parameters) -> Manifest:
+    found = draft("mooc", "recommendations", "linked", parameters)
+    return Manifest(**found.model_dump(), version=made.VERSION, created_at=datetime.now(UTC), arrays={})
+
+
+@pytest.fixture(params=["dense", "sparse"])
+def form(request, monkeypatch):
+    """Both forms in which links are read."""
+    if request.param == "sparse":
+        monkeypatch.setattr("millrace.recommend.linked.DENSE", 0)
+
+
+def applied(fold: Fold) -> Overlays:
+    overlays = Overlays()
+    for key, value in fold.messages():
+        overlays.apply(key, value, 0)
+    return overlays
+
+
+@WEIGHTS
+@pytest.mark.parametrize("alone", [True, False], ids=["markov", "blend"])
+def test_answers_are_those_of_a_model_fitted_on_all_events(form, half_life, alone):
+    found, split = made.records(700, 3), 450
+    live = made.live_of(made.sequences(found[:split]), half_life, alone)
+    static = None if alone else made.static_layer(found[:split])
+    arrays = made.arrays(found[:split], live, static)
+    fold = Fold(made.base(arrays, live))
+    for record, arrival in arrivals(found[split:]):
+        fold.add(record, arrival)
+    overlays = applied(fold)
+    told = manifest(made.parameters(live))
+    check_model(told, arrays, "here")
+    served = Recommended(told, arrays, overlays.of(made.VERSION))
+    whole = made.sequences(found)
+    expected = made.fitted(whole, live, static, whole)
+    for user in range(made.USERS):
+        history = served.user(f"U{user:02}")
+        assert history.tolist() == whole[user].tolist()
+        answer, wanted = served.model.top(cleaned(history, made.ITEMS), 10), expected.top(whole[user], 10)
+        np.testing.assert_allclose(answer.scores, wanted.scores, rtol=1e-4)
+        ties = np.isclose(np.diff(wanted.scores), 0, rtol=1e-4).any()
+        assert ties or answer.items.tolist() == wanted.items.tolist()
+    assert served.model.popular.tolist() == expected.popular.tolist()
+
+
+def test_without_events_answers_are_the_model_s_own_to_the_last_bit(form):
+    found = made.records(400)
+    live = made.live_of(made.sequences(found), None)
+    arrays = made.arrays(found, live, made.static_layer(found))
+    served = Recommended(manifest(made.parameters(live)), arrays, Overlays().of(made.VERSION))
+    plain = stored.load("linked", arrays)
+    for user in range(made.USERS):
+        history = cleaned(served.user(f"U{user:02}"), made.ITEMS)
+        assert (served.model.top(history, 10).scores == plain.top(history, 10).scores).all()
+
+
+def test_a_row_that_is_computed_anew_without_a_change_is_the_row_of_the_training():
+    found = made.records(400)
+    live = made.live_of(made.sequences(found), None)
+    arrays = made.arrays(found, live, made.static_layer(found))
+    served = Recommended(manifest(made.parameters(live)), arrays, Overlays().of(made.VERSION))
+    for item in range(made.ITEMS):
+        computed = served.model.rows.computed(item)
+        targets, weights = served.model._row(item)
+        assert np.flatnonzero(computed).tolist() == sorted(targets.tolist())
+        np.testing.assert_allclose(computed[targets], weights, rtol=1e-6)
+
+
+def test_a_version_without_counts_still_learns_histories_and_what_is_popular():
+    found = made.records(400)
+    live = made.live_of(made.sequences(found), None)
+    arrays = made.arrays(found, live, None)
+    plain = {name: array for name, array in arrays.items() if not name.startswith(("live_", "static_"))}
+    overlays = Overlays()
+    overlays.apply(f"{made.VERSION}/user/new one", b'{"items":[3,"C_new"]}', 0)
+    overlays.apply(f"{made.VERSION}/popular", b'{"items":[39],"lately":[9999],"whole":[9999]}', 0)
+    told = manifest(made.parameters(replace(live, share=None)))
+    check_model(told, plain, "here")
+    served = Recommended(told, plain, overlays.of(made.VERSION))
+    assert served.history("new one") == [3, "C_new"]
+    assert served.recommend(served.user("new one"), 5, False)["fallback"] is None
+    assert served.popular(1)["items"][0]["id"] == "C39"
+
+
+def test_a_tombstone_takes_back_what_was_said():
+    overlays = Overlays()
+    overlays.served = made.VERSION
+    overlay = overlays.of(made.VERSION)
+    overlays.apply(f"{made.VERSION}/column/7.0", b'{"rows":[1,2],"added":[2520,1260]}', 0)
+    overlays.apply(f"{made.VERSION}/user/a/b", b'{"items":[1]}', 0)
+    assert overlay.row(1) == (1, {7: 2520})
+    assert overlay.users == {"a/b": [1]}
+    overlays.apply(f"{made.VERSION}/column/7.0", b'{"rows":[1,2],"added":[2520,1260]}', 0)
+    assert overlay.row(1) == (1, {7: 2520}), "the same once more changes nothing"
+    overlays.apply(f"{made.VERSION}/column/7.0", None, 0)
+    overlays.apply(f"{made.VERSION}/user/a/b", None, 0)
+    assert overlay.row(1)[1] == {7: 0}
+    assert overlay.users == {}
+
+
+def test_a_new_version_covers_the_old_one_when_it_has_read_as_far():
+    overlays = Overlays()
+    overlays.apply("a/watermark", b'{"offsets":{"0":5,"1":7},"at":1.0}', 0)
+    old, new = overlays.of("a"), overlays.of("b")
+    assert not new.covers(old)
+    overlays.apply("b/watermark", b'{"offsets":{"0":5,"1":6},"at":1.0}', 0)
+    assert not new.covers(old)
+    overlays.apply("b/watermark", b'{"offsets":{"0":9,"1":7},"at":1.0}', 0)
+    assert new.covers(old)
