@@ -36,7 +36,12 @@ def board(stores):
 
 
 def test_without_a_stream_the_answers_are_empty_and_no_error(api, board):
-    assert api.get(f"{BASE}/clusters").json() == {"model": "urls/pages", "version": None, "clusters": []}
+    assert api.get(f"{BASE}/clusters").json() == {
+        "model": "urls/pages",
+        "version": None,
+        "live": False,
+        "clusters": [],
+    }
     found = api.get(f"{BASE}/timeline").json()
     assert (found["messages"], found["clusters"], found["from"]) == ([], [], None)
 
