@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from millrace.cli.main import app
 from millrace.errors import BadInput
-from millrace.messaging.producer import producer
 from millrace.pages.board import Board
 from millrace.report import charts
 from millrace.report.write import MESSAGES, PAGE, SHARES, write
 from tests.pages import told
+from tests.pages.topic import emptied
 
 END = datetime(2026, 1, 22, 5, 0, tzinfo=UTC)
 FOREIGN = "<script>alert(1)</script> $x_1$ 新闻"
@@ -31,13 +31,14 @@ def board():
     return found
 
 
-def colours(picture: bytes) -> set[tuple[int, ...]]:
-    pixels = (imread(BytesIO(picture), format="png")[..., :3] * 255).round().astype(int)
-    return set(map(tuple, np.unique(pixels.reshape(-1, 3), axis=0).tolist()))
+def pixels(picture: bytes) -> np.ndarray:
+    """(height, width) of colours as 0xRRGGBB."""
+    channels = (imread(BytesIO(picture), format="png")[..., :3] * 255).round().astype(np.int32)
+    return channels @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
 
 
-def rgb(colour: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(colour[1:]))
+def rgb(colour: str) -> int:
+    return int(colour[1:], 16)
 
 
 def test_the_charts_are_pictures_in_which_every_cluster_is_drawn(board, tmp_path):
@@ -45,9 +46,10 @@ def test_the_charts_are_pictures_in_which_every_cluster_is_drawn(board, tmp_path
     assert [Path(file).name for file in result["files"]] == [PAGE, SHARES, MESSAGES]
     assert result["pages"] == sum(board.timeline(60)["messages"])
     shares, messages = ((tmp_path / "made/here" / name).read_bytes() for name in (SHARES, MESSAGES))
-    assert {rgb(colour) for colour in charts.COLOURS[:4]} <= colours(shares)
-    assert rgb(charts.COLOURS[4]) not in colours(shares)
-    assert rgb(charts.COLOURS[0]) in colours(messages)
+    found = set(np.unique(pixels(shares)).tolist())
+    assert {rgb(colour) for colour in charts.COLOURS[:4]} <= found
+    assert rgb(charts.COLOURS[4]) not in found
+    assert rgb(charts.COLOURS[0]) in pixels(messages)
 
 
 def test_a_share_is_drawn_as_high_as_it_is(board):
@@ -56,8 +58,8 @@ def test_a_share_is_drawn_as_high_as_it_is(board):
         "messages": [100] * 60,
         "clusters": [{"cluster": n, "label": str(n), "pages": [count] * 60} for n, count in ((0, 75), (1, 25))],
     }
-    pixels = (imread(BytesIO(charts.shares(timeline)), format="png")[..., :3] * 255).round().astype(int)
-    counts = [(pixels == rgb(colour)).all(axis=2).sum(axis=0).max() for colour in charts.COLOURS[:2]]
+    drawn = pixels(charts.shares(timeline))
+    counts = [(drawn == rgb(colour)).sum(axis=0).max() for colour in charts.COLOURS[:2]]
     assert counts[0] / sum(counts) == pytest.approx(0.75, abs=0.02)
 
 
@@ -108,33 +110,16 @@ def test_a_workload_without_pages_is_refused_with_those_that_have_some(tmp_path)
 
 @pytest.mark.stack
 def test_the_command_reads_the_topic_and_says_so_while_it_is_empty(stack, tmp_path):
-    from millrace.messaging.client import read_all
-
-    sender = producer()
-
-    def send(*messages: told.Message) -> None:
-        for key, value in map(told.encoded, messages):
-            sender.send("urls.deltas", key.encode(), value)
-        sender.flush()
-
-    def forget() -> None:
-        present = {message.key: message.value for message in read_all("urls.deltas")}
-        send(*((key.decode(), None) for key, value in present.items() if value is not None))
-
-    forget()
-    done = run("urls", "--out", str(tmp_path / "none"), "--json")
-    assert done.exit_code == 2
-    error = json.loads(done.stdout)["error"]
-    assert error["code"] == "nothing_yet"
-    assert "millrace stream urls" in error["message"]
-    assert not (tmp_path / "none").exists()
-    try:
-        send(*told.history(datetime.now(UTC), 12), ("no/such", {}))
+    with emptied() as publish:
+        done = run("urls", "--out", str(tmp_path / "none"), "--json")
+        assert done.exit_code == 2
+        error = json.loads(done.stdout)["error"]
+        assert error["code"] == "nothing_yet"
+        assert "millrace stream urls" in error["message"]
+        assert not (tmp_path / "none").exists()
+        publish(*told.history(datetime.now(UTC), 12), ("no/such", {}))
         done = run("urls", "--out", str(tmp_path), "--minutes", "1", "--json")
         assert done.exit_code == 0, done.output
         found = json.loads(done.stdout)
         assert (found["clusters"], len(found["files"])) == (4, 3)
         assert all(Path(file).stat().st_size > 1000 for file in found["files"])
-    finally:
-        forget()
-        sender.close()

@@ -1,15 +1,13 @@
-"""A real browser, and the topic that the pages of the real API follow."""
+"""A real browser, and a way to send what the real API follows."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from millrace.messaging.client import read_all
-from millrace.messaging.producer import producer
-from tests.pages import told
+from tests.pages.topic import Publish, emptied
 
 FLAGS = [
     "--headless=new",
@@ -23,8 +21,6 @@ FLAGS = [
     "--disable-dev-shm-usage",
     "--window-size=1280,1400",
 ]
-TOPIC = "urls.deltas"
-Publish = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +43,5 @@ def browser(tmp_path_factory) -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture(scope="module")
 def publish(stack) -> Iterator[Publish]:
-    """Sends messages to the topic of the running stack; what was in it before, and these afterwards, get tombstones."""
-    sender = producer()
-
-    def send(*messages: told.Message) -> None:
-        for key, value in map(told.encoded, messages):
-            sender.send(TOPIC, key.encode(), value)
-        sender.flush()
-
-    def forget() -> None:
-        present = {message.key.decode(): message.value for message in read_all(TOPIC)}
-        send(*((key, None) for key, value in present.items() if value is not None))
-
-    forget()
-    try:
+    with emptied() as send:
         yield send
-    finally:
-        forget()
-        sender.close()
