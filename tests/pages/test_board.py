@@ -82,9 +82,10 @@ def test_windows_older_than_two_hours_fall_out(board):
     assert len(board._windows) == KEPT // 10
 
 
-def test_the_newest_window_of_a_stream_that_stood_still_is_shown_alone(board):
+def test_the_time_in_which_a_stream_stood_still_is_shown_as_empty(board):
     told.apply(board, told.window(END - timedelta(seconds=3600), {0: 9}), told.window(END, {0: 1}))
-    assert board.timeline(5)["messages"] == [1]
+    assert board.timeline(5)["messages"] == [0] * 29 + [1]
+    assert sum(board.timeline(61)["messages"]) == 10
 
 
 @pytest.mark.parametrize(
