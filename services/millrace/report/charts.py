@@ -19,6 +19,7 @@ COLOURS = (
 QUIET, LINE = "#5b6675", "#dfe3e8"
 SIZE = (10.0, 3.8)  # inches
 DPI = 130
+PALE = 0.45
 LONGEST = 40  # characters of a label
 
 
@@ -56,9 +57,16 @@ def messages(timeline: dict[str, Any]) -> bytes:
     starts, width = times(timeline)
     figure, axes = canvas()
     rates = [count / timeline["step"] for count in timeline["messages"]]
-    axes.bar(starts, rates, width, align="edge", color=COLOURS[0], linewidth=0)
+    bars = axes.bar(starts, rates, width, align="edge", color=COLOURS[0], linewidth=0)
+    if timeline["open"]:
+        bars[-1].set_alpha(PALE)
     axes.set_ylim(0, max(max(rates) * 1.08, 0.1))
-    return finished(figure, axes, "Messages over time", "pages a second")
+    return finished(
+        figure,
+        axes,
+        "Messages over time",
+        "pages a second; pale: still being filled" if timeline["open"] else "pages a second",
+    )
 
 
 def canvas() -> tuple[Figure, Axes]:
@@ -68,12 +76,12 @@ def canvas() -> tuple[Figure, Axes]:
 
 
 def finished(figure: Figure, axes: Axes, title: str, unit: str) -> bytes:
-    axes.set_title(title, loc="left", fontsize=12, fontweight="semibold")
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
     axes.set_ylabel(unit, color=QUIET)
     locator = AutoDateLocator(tz=UTC)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
-    axes.set_xlabel("UTC", color=QUIET, loc="right")
+    axes.set_xlabel("UTC", color=QUIET, loc="left")  # the date is at the right
     axes.margins(x=0)
     axes.grid(axis="y", color=LINE, linewidth=0.8)
     axes.set_axisbelow(True)
