@@ -62,7 +62,7 @@ def test_both_charts_and_the_table_show_what_was_published(browser, page):
         "aria-label"
     )
     facts = " ".join(texts(browser, "#facts dd"))
-    for shown in ("203.5", "PSI 0.034", "10,000", "20261122T040000Z-0123abcd"):
+    for shown in ("204", "PSI 0.034", "10,000", "20261122T040000Z-0123abcd"):
         assert shown in facts
     drawn = browser.execute_script(
         "return [...document.querySelectorAll('#shares path.solid')].map((one) => one.getBBox().height)"
