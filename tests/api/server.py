@@ -55,8 +55,10 @@ class Server:
 
 
 @contextmanager
-def serving(variables: dict[str, str], folder: Path, until: str = "/health/live") -> Iterator[Server]:
-    port = free_port()
+def serving(
+    variables: dict[str, str], folder: Path, until: str = "/health/live", port: int | None = None
+) -> Iterator[Server]:
+    port = port or free_port()
     log = folder / f"api-{port}.log"
     environment = {**os.environ, "MILLRACE_API_WORKERS": "1", "MILLRACE_API_POLL_INTERVAL": "0.1"}
     environment |= {"MILLRACE_API_LIVE": "false", **variables}

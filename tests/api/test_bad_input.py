@@ -18,6 +18,7 @@ PATHS = [
     *(endpoint.path for workload in workloads().values() for endpoint in workload.endpoints),
     *(f"/v1/{workload}/{model}/predict" for workload, model in MODELS),
     *(f"/v1/{workload.name}/recommendations" for workload in workloads().values() if workload.recommenders),
+    *(f"/v1/{workload.name}/pages" for workload in workloads().values() if workload.pages),
     *(f"/v2/models/{workload}.{model}/infer" for workload, model in MODELS),
 ]
 GOOD = {"num_subscribers": 5, "num_reviews": 1, "num_lectures": 40, "content_duration": 4.5}

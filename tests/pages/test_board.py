@@ -46,11 +46,14 @@ def test_the_last_step_is_closed_when_a_page_after_it_has_arrived(board):
 
 @pytest.mark.parametrize("minutes", [1, 7, 30, 60, 119, 120])
 @pytest.mark.parametrize("shift", [0, 10, 20, 50])
-def test_a_timeline_loses_no_page_and_is_never_longer_than_a_screen(board, minutes, shift):
+def test_a_timeline_has_every_page_of_its_steps_and_is_never_longer_than_a_screen(board, minutes, shift):
     end = END + timedelta(seconds=shift)
     told.apply(board, *told.history(end, 720))
     found = board.timeline(minutes)
-    messages = told.history(end, 720)[4:-1][-6 * minutes :]
+    messages = [one for one in told.history(end, 720)[4:-1] if one[1]["start"] >= found["from"]]
+    asked_for = end - timedelta(minutes=minutes)
+    assert abs(datetime.fromisoformat(found["from"]) - asked_for) < timedelta(seconds=found["step"])
+    assert minutes == 120 or found["from"] >= told.iso(asked_for)
     assert sum(found["messages"]) == sum(value["total"] for _, value in messages)
     assert [sum(step) for step in zip(*(one["pages"] for one in found["clusters"]), strict=True)] == found["messages"]
     assert len(found["messages"]) <= POINTS
@@ -79,9 +82,10 @@ def test_windows_older_than_two_hours_fall_out(board):
     assert len(board._windows) == KEPT // 10
 
 
-def test_the_newest_window_of_a_stream_that_stood_still_is_shown_alone(board):
+def test_the_time_in_which_a_stream_stood_still_is_shown_as_empty(board):
     told.apply(board, told.window(END - timedelta(seconds=3600), {0: 9}), told.window(END, {0: 1}))
-    assert board.timeline(5)["messages"] == [1]
+    assert board.timeline(5)["messages"] == [0] * 29 + [1]
+    assert sum(board.timeline(61)["messages"]) == 10
 
 
 @pytest.mark.parametrize(

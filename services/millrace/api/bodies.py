@@ -1,7 +1,7 @@
 """Request bodies: derived from the record contract and a model's features, read fast, refused with a sentence."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, Protocol, get_origin
 
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
@@ -11,7 +11,7 @@ from millrace.errors import BadInput, TooLarge
 from millrace.records.contract import unwrapped
 from millrace.records.numbers import shown
 from millrace.settings import settings
-from millrace.workloads.base import ClusterModel, Workload
+from millrace.workloads.base import Feature, Workload
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -23,7 +23,17 @@ def field_type(workload: Workload, name: str) -> Any:
     return kind if get_origin(kind) is Annotated or not info.metadata else Annotated[(kind, *info.metadata)]
 
 
-def request_model(workload: Workload, model: ClusterModel, optional: tuple[str, ...] = ()) -> type[BaseModel]:
+class Inputs(Protocol):
+    """A model's name and what it is asked with."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def features(self) -> tuple[Feature, ...]: ...
+
+
+def request_model(workload: Workload, model: Inputs, optional: tuple[str, ...] = ()) -> type[BaseModel]:
     """One row of a request: the model's features with the record's own types, so that text is read the same way.
 
     A feature with a default may be left out; `optional` fields are checked when they are given.
@@ -41,7 +51,7 @@ def request_model(workload: Workload, model: ClusterModel, optional: tuple[str, 
 class Body:
     """Reads rows for one model: single objects, lists of them, or columns."""
 
-    def __init__(self, workload: Workload, model: ClusterModel, optional: tuple[str, ...] = ()):
+    def __init__(self, workload: Workload, model: Inputs, optional: tuple[str, ...] = ()):
         self.row = request_model(workload, model, optional)
         self.features = tuple(feature.field for feature in model.features)
         self._optional = tuple(name for name in optional if name not in self.features)

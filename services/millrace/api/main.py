@@ -21,10 +21,10 @@ from millrace.messaging.outbox import Outbox
 from millrace.settings import settings
 
 
-def create_app() -> FastAPI:
-    """The API over the registry that the settings name."""
+def create_app(live: Live | None = None) -> FastAPI:
+    """The API over the registry that the settings name, and what it follows in Kafka."""
     current = settings()
-    live, outbox = Live(), Outbox()
+    live, outbox = live or Live(), Outbox()
     champions, streams = Champions(live=live), Streams(current.api_streams)
 
     @asynccontextmanager

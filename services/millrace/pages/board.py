@@ -115,16 +115,17 @@ class Board:
             return {"from": None, "to": None, "step": None, "open": False, "messages": [], "clusters": []}
         newest = max(windows)
         end = newest + windows[newest].seconds
-        chosen = {start: one for start, one in windows.items() if start >= end - 60 * minutes or start == newest}
-        span = end - min(chosen)
-        width = max(one.seconds for one in chosen.values())
-        # One step is left over for the edges: the first and the last one may hold less than a whole one.
-        step = width * -(-span // (width * (POINTS - 1)))
-        first = min(chosen) // step * step
+        wanted = max(end - 60 * minutes, min(windows))
+        width = max(one.seconds for start, one in windows.items() if start >= wanted or start == newest)
+        # One step is left over for the edges: the last one may hold less than a whole one.
+        step = width * -(-(end - wanted) // (width * (POINTS - 1)))
+        # A step that begins too early would show a part of its pages; nothing is before the very first window.
+        first = wanted // step * step if wanted == min(windows) else min(-(-wanted // step), newest // step) * step
         steps = (newest - first) // step + 1
         messages, by_cluster = [0] * steps, {number: [0] * steps for number in labels}
-        for start, one in chosen.items():
-            place = (start - first) // step
+        for start, one in windows.items():
+            if (place := (start - first) // step) < 0:
+                continue
             messages[place] += one.total
             for number, count in one.counts.items():
                 by_cluster.setdefault(number, [0] * steps)[place] += count

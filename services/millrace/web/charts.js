@@ -4,6 +4,7 @@ import { clock, colour, element, percent, rate, swatch } from "./page.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const HEIGHT = 230, LEFT = 44, BOTTOM = 24, TOP = 8, FEWEST = 12;
+const APART = [10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200]; // seconds between two times of the axis
 
 function shape(name, attributes, ...children) {
   const made = document.createElementNS(NAMESPACE, name);
@@ -35,13 +36,14 @@ function axes(place, timeline, ticks, shown) {
     made.push(shape("line", { class: "grid", x1: LEFT, x2: place.width, y1: y, y2: y }));
     made.push(shape("text", { x: LEFT - 8, y: +y + 4, "text-anchor": "end" }, shown(tick)));
   }
-  const first = Date.parse(timeline.from), seconds = timeline.step * place.steps < 300;
-  const every = Math.max(1, Math.ceil((seconds ? 84 : 64) / place.step));
-  for (let at = place.steps - 1; at >= 0; at -= every) {
-    const x = place.left(at) + place.step / 2;
+  const first = Date.parse(timeline.from) / 1000, last = Date.parse(timeline.to) / 1000;
+  const apart = (seconds) => place.step * seconds / timeline.step >= (seconds < 60 ? 84 : 64);
+  const every = APART.find((seconds) => seconds >= timeline.step && apart(seconds)) ?? 86400;
+  for (let at = Math.ceil(first / every) * every; at < last; at += every) {
+    const x = place.left(0) + place.step * (at - first) / timeline.step;
     if (x < LEFT + 20 || x > place.width - 24) continue;
-    const when = clock(first + 1000 * timeline.step * at, seconds);
-    made.push(shape("text", { x: x.toFixed(1), y: HEIGHT - 6, "text-anchor": "middle" }, when));
+    made.push(shape("line", { class: "grid", x1: x, x2: x, y1: HEIGHT - BOTTOM, y2: HEIGHT - BOTTOM + 5 }));
+    made.push(shape("text", { x: x.toFixed(1), y: HEIGHT - 5, "text-anchor": "middle" }, clock(1000 * at, every < 60)));
   }
   return made;
 }

@@ -43,13 +43,13 @@ function told(event) {
 
 function show() {
   if (!newest) return;
-  const { timeline, clusters } = newest, some = timeline.messages.length > 0 || clusters.clusters.length > 0;
-  $("board").hidden = !some;
+  const { timeline, clusters } = newest, some = timeline.messages.length > 0;
+  $("board").hidden = !some && !clusters.clusters.length; // clusters as they were trained, before any page
   $("empty").hidden = some;
   facts();
   tables.clusters($("clusters").tBodies[0], clusters.clusters);
-  for (const id of ["shares", "messages"]) $(id).closest("section").hidden = !timeline.messages.length;
-  if (!timeline.messages.length) return;
+  for (const id of ["shares", "messages"]) $(id).closest("section").hidden = !some;
+  if (!some) return;
   charts.shares($("shares"), timeline);
   charts.messages($("messages"), timeline);
   tables.legend($("legend"), timeline);

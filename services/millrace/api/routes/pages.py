@@ -1,4 +1,4 @@
-"""`/v1/<workload>/clusters`, `/timeline`, `/live` and its events, for every workload whose pages are clustered."""
+"""`/v1/<workload>/clusters`, `/timeline`, `/pages`, `/live` and its events, for every workload with pages."""
 
 import asyncio
 import time
@@ -9,9 +9,11 @@ import orjson
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
-from millrace.api import asked
+from millrace.api import asked, paging
+from millrace.api.answers import ClusterAnswer
 from millrace.api.champions import Champions
-from millrace.api.documented import Declared, errors, json, query
+from millrace.api.documented import Declared, body_schema, errors, json, query
+from millrace.api.paged import Paged
 from millrace.api.streams import EVENTS, Streams, event
 from millrace.pages.board import MOST_MINUTES, Board
 from millrace.pages.messages import ClusterState, StreamState
@@ -26,6 +28,7 @@ HEARTBEAT = 15.0  # seconds of silence after which a comment is sent, so that no
 class Clusters(BaseModel):
     model: str
     version: str | None = Field(description="The version that scored the newest pages; null before the first.")
+    live: bool = Field(description="Whether a stream tells of them; else they are as the champion was trained.")
     clusters: list[ClusterState] = Field(description="By number. Size: pages in the table; share: of the last hour.")
 
 
@@ -62,6 +65,14 @@ class Event(BaseModel):
     timeline: Timeline
 
 
+def as_trained(served: Paged) -> list[dict[str, Any]]:
+    """The clusters before any page of a stream: what the training said of them."""
+    return [
+        ClusterState(cluster=number, label=label, size=0, **{"share": 0.0} | profile).model_dump(mode="json")
+        for number, (label, profile) in enumerate(zip(served.labels, served.profile, strict=True))
+    ]
+
+
 def declare(declared: Declared, champions: Champions, streams: Streams) -> None:
     for workload in workloads().values():
         for model in workload.pages:
@@ -72,7 +83,7 @@ class Family:
     """The paths of one workload's pages."""
 
     def __init__(self, champions: Champions, streams: Streams, workload: Workload, model: PageModel):
-        self.champions, self.streams, self.workload = champions, streams, workload
+        self.champions, self.streams, self.workload, self.model = champions, streams, workload, model
         self.full_name = f"{workload.name}/{model.name}"
         self._drawn: dict[int, bytes] = {}
         self._drawn_at = -1
@@ -85,7 +96,12 @@ class Family:
         return {"model": self.full_name, "version": self.board.status()["version"]}
 
     def clusters(self) -> dict[str, Any]:
-        return {**self.said(), "clusters": self.board.clusters()}
+        if found := self.board.clusters():
+            return {**self.said(), "live": True, "clusters": found}
+        served: Paged | None = self.champions.all().get((self.workload.name, self.model.name))
+        if served is None:
+            return {**self.said(), "live": False, "clusters": []}
+        return {**served.manifest.said, "live": False, "clusters": as_trained(served)}
 
     def timeline(self, minutes: int) -> dict[str, Any]:
         return {**self.said(), **self.board.timeline(minutes)}
@@ -130,6 +146,16 @@ class Family:
         )
         summary, wrong = "Clusters and messages over time", errors(401, 422, 503)
         declared.get(f"{base}/timeline", self.show_timeline, summary, tag, Timeline, wrong, [minutes])
+        body = paging.body(self.workload, self.model)
+        declared.post(
+            f"{base}/pages",
+            paging.answers(self.champions, self.workload, self.model, body),
+            "The cluster of a page, or of each page of a list",
+            tag,
+            ClusterAnswer | list[ClusterAnswer],
+            errors(401, 408, 413, 422, 503),
+            body_schema(body.row, "object", "array"),
+        )
         summary = "All of it as server-sent events, whenever it has changed"
         declared.get(f"{base}/live/events", self.events, summary, tag, Event, wrong, [minutes], media_type=EVENTS)
         for name, (media_type, content) in files().items():

@@ -1,0 +1,41 @@
+"""The board of a stream of pages, from all that its topic holds."""
+
+import logging
+
+from millrace.errors import BadInput, NotFound
+from millrace.messaging.client import end_offsets, read_all
+from millrace.pages.board import Board
+from millrace.workloads import workloads
+from millrace.workloads.base import Workload
+
+log = logging.getLogger("millrace.report")
+
+
+def with_pages(workload: Workload) -> Workload:
+    """The workload itself. Raises BadInput where there is nothing to report of."""
+    if not workload.pages:
+        allowed = ", ".join(name for name, one in workloads().items() if one.pages) or "none of those in use"
+        raise BadInput(
+            f"{workload.name} has no stream of pages to report of; allowed: {allowed}.",
+            field="workload",
+            allowed=allowed,
+        )
+    return workload
+
+
+def board(workload: Workload) -> Board:
+    """All that the stream has published. Raises NotFound where that is nothing yet, Unavailable without Kafka."""
+    found = Board()
+    if end_offsets(with_pages(workload).deltas_topic):
+        for message in read_all(workload.deltas_topic):
+            try:
+                found.apply((message.key or b"").decode("utf-8", "replace"), message.value, message.timestamp)
+            except BadInput as error:
+                log.warning("offset %d of %s is left out: %s", message.offset, workload.deltas_topic, error.message)
+    if not found.timeline(1)["messages"]:
+        raise NotFound(
+            f"{workload.deltas_topic} tells of no pages yet: train a champion (`millrace train {workload.name}`), run "
+            f"`millrace stream {workload.name}` and send it some (`millrace ingest {workload.name} FILE`).",
+            code="nothing_yet",
+        )
+    return found

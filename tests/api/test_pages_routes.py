@@ -1,0 +1,138 @@
+"""Clusters, timeline and the page of `urls`: the application itself, over a board that is filled by hand."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from millrace.api.follow import Live
+from millrace.api.main import create_app
+from millrace.pages.board import Board
+from millrace.settings import settings
+from millrace.web import files
+from tests.api.inside import inside
+from tests.pages import told
+
+END = datetime(2026, 1, 22, 5, 0, tzinfo=UTC)
+BASE = "/v1/urls"
+
+
+@pytest.fixture(scope="module")
+def stores():
+    return {"urls": Board()}
+
+
+@pytest.fixture(scope="module")
+def api(stores):
+    with inside(create_app(Live(stores))) as client:
+        yield client
+
+
+@pytest.fixture
+def board(stores):
+    """An empty board that the application answers from now."""
+    stores["urls"] = Board()
+    return stores["urls"]
+
+
+def test_without_a_stream_the_answers_are_empty_and_no_error(api, board):
+    assert api.get(f"{BASE}/clusters").json() == {
+        "model": "urls/pages",
+        "version": None,
+        "live": False,
+        "clusters": [],
+    }
+    found = api.get(f"{BASE}/timeline").json()
+    assert (found["messages"], found["clusters"], found["from"]) == ([], [], None)
+
+
+def test_clusters_have_their_words_hosts_pages_and_version(api, board):
+    told.apply(board, *told.history(END, 5))
+    found = api.get(f"{BASE}/clusters").json()
+    assert found["version"] == "20261122T040000Z-0123abcd"
+    assert [one["cluster"] for one in found["clusters"]] == [0, 1, 2, 3]
+    third = found["clusters"][2]
+    assert (third["label"], third["size"], third["share"]) == ("code python", 3000, 0.25)
+    assert third["words"][0] == ["code", 300]
+    assert third["hosts"][1] == ["python.example.com", 80]
+    assert third["examples"][0] == {"url": "https://code.example.com/0", "title": "python 0", "at": None}
+
+
+def test_a_timeline_ends_with_the_newest_window_and_goes_back_as_far_as_was_asked(api, board):
+    told.apply(board, *told.history(END, 100))
+    found = api.get(f"{BASE}/timeline", params={"minutes": 5}).json()
+    assert (found["from"], found["to"], found["step"]) == ("2026-01-22T04:55:00Z", "2026-01-22T05:00:00Z", 10)
+    assert len(found["messages"]) == 30
+    assert sum(sum(one["pages"]) for one in found["clusters"]) == sum(found["messages"]) > 0
+    assert len(api.get(f"{BASE}/timeline").json()["messages"]) == 100
+
+
+@pytest.mark.parametrize("path", ["timeline", "live/events"])
+@pytest.mark.parametrize("minutes", ["0", "121", "-5", "1.5", "soon", "9" * 30])
+def test_minutes_out_of_range_are_refused_by_name(api, path, minutes):
+    answer = api.get(f"{BASE}/{path}", params={"minutes": minutes})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["field"] == "minutes"
+    assert answer.json()["error"]["allowed"] == "a whole number from 1 to 120"
+
+
+def test_the_page_runs_nothing_but_its_own_files(api):
+    page = api.get(f"{BASE}/live")
+    assert page.headers["content-type"].startswith("text/html")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=|javascript:|//", page.text.replace("<!doctype", ""))
+    for name in re.findall(r'(?:src|href)="(live/[^"]+)"', page.text):
+        asset = api.get(f"{BASE}/{name}")
+        assert asset.status_code == 200
+        assert asset.headers["x-content-type-options"] == "nosniff"
+
+
+def test_everything_a_script_imports_is_served(api):
+    for name, (_, content) in files().items():
+        for imported in re.findall(r'from "\./([^"]+)"', content.decode()):
+            answer = api.get(f"{BASE}/live/{imported}")
+            assert answer.headers["content-type"].startswith("text/javascript"), f"{name} imports {imported}"
+
+
+def test_with_keys_the_page_is_open_and_its_data_is_not(board, monkeypatch):
+    monkeypatch.setenv("MILLRACE_API_KEYS", "correct")
+    settings.cache_clear()
+    app = create_app(Live({"urls": board}))
+    monkeypatch.undo()
+    settings.cache_clear()
+    with inside(app) as api:
+        for path in ("live", "live/live.js", "live/live.css"):
+            assert api.get(f"{BASE}/{path}").status_code == 200
+        for path in ("clusters", "timeline", "live/events", "live/", "live/none.js"):
+            assert api.get(f"{BASE}/{path}").status_code == 401
+        api.headers["X-API-Key"] = "correct"
+        assert api.get(f"{BASE}/clusters").status_code == 200
+        paths = api.get("/openapi.json").json()["paths"]
+    assert paths[f"{BASE}/live"]["get"]["security"] == []
+    assert paths[f"{BASE}/live/events"]["get"]["security"] == [{"ApiKey": []}]
+
+
+def test_the_stream_of_events_is_documented_with_the_shape_of_its_data(api):
+    document = api.get("/openapi.json").json()
+    answers = document["paths"][f"{BASE}/live/events"]["get"]["responses"]
+    assert set(answers) == {"200", "401", "422", "503"}
+    schema = answers["200"]["content"]["text/event-stream"]["schema"]
+    event = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    assert set(event["properties"]) == {"status", "clusters", "timeline"}
+
+
+def test_only_workloads_with_pages_have_these_paths(api):
+    assert api.get("/v1/courses/clusters").status_code == 404
+    paths = api.get("/openapi.json").json()["paths"]
+    assert {path for path in paths if path.endswith(("/timeline", "/clusters", "/live/events"))} == {
+        f"{BASE}/{name}" for name in ("timeline", "clusters", "live/events")
+    }
+
+
+def test_the_newest_window_may_be_hours_old(api, board):
+    told.apply(board, told.window(END - timedelta(days=1), {0: 3}))
+    assert api.get(f"{BASE}/timeline", params={"minutes": 1}).json()["messages"] == [3]

@@ -1,0 +1,58 @@
+"""Posted pages get the cluster that the model gives them, one by one and as a list."""
+
+import numpy as np
+import pytest
+
+from millrace.pages.model import Pages
+from tests.registry.made import clean_rows, made
+
+PATH = "/v1/urls/pages"
+FIELDS = ("url", "title", "keywords")
+ROWS = [{name: row[name] for name in FIELDS} for row in clean_rows("urls", 40, seed=5)]
+
+
+@pytest.fixture(scope="module")
+def expected():
+    draft, arrays = made("urls", "pages")
+    clusters, distances = Pages.load(arrays).assign({name: [row[name] for row in ROWS] for name in FIELDS})
+    return clusters, distances, draft.names["label"]
+
+
+def test_a_list_is_answered_as_the_model_assigns_it(api, expected):
+    clusters, distances, labels = expected
+    answers = api.post(PATH, json=ROWS).json()
+    assert [one["cluster"] for one in answers] == clusters.tolist()
+    assert [one["label"] for one in answers] == [labels[cluster] for cluster in clusters]
+    np.testing.assert_allclose([one["distance"] for one in answers], distances, rtol=1e-5)
+    assert len(set(clusters.tolist())) > 1
+    assert {one["model"] for one in answers} == {"urls/pages"}
+
+
+def test_a_page_alone_is_answered_as_in_a_list(api, expected):
+    found = api.post(PATH, json=ROWS[7]).json()
+    assert (found["cluster"], found["model"]) == (expected[0][7], "urls/pages")
+    assert found["version"] == api.get("/v1/models/urls/pages").json()["version"]
+
+
+def test_title_and_keywords_may_be_left_out_and_an_empty_list_is_one(api):
+    url = ROWS[0]["url"]
+    bare = api.post(PATH, json={"url": url}).json()
+    assert bare == api.post(PATH, json={"url": url, "title": "", "keywords": ""}).json()
+    assert api.post(PATH, json=[]).json() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({}, "url"), ({"title": "x"}, "url"), ({"url": ""}, "url"), ([{"url": 3}], "[0].url"), ("x", "body")],
+)
+def test_what_is_no_page_is_named(api, body, field):
+    answer = api.post(PATH, json=body)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["field"] == field
+
+
+def test_before_a_stream_the_clusters_are_those_of_the_training(api, expected):
+    found = api.get("/v1/urls/clusters").json()
+    assert not found["live"]
+    assert [one["label"] for one in found["clusters"]] == expected[2]
+    assert found["version"] == api.get("/v1/models/urls/pages").json()["version"]

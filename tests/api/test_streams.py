@@ -1,0 +1,90 @@
+"""Server-sent events: when they come, how many may listen, and that they let go."""
+
+import json
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from millrace.api.follow import Live
+from millrace.api.main import create_app
+from millrace.pages.board import Board
+from tests.api.inside import inside
+from tests.api.server import serving
+from tests.pages import told
+
+END = datetime(2026, 1, 22, 5, 0, tzinfo=UTC)
+EVENTS = "/v1/urls/live/events"
+
+
+def events(answer: httpx.Response):
+    """The data of each event. To let go of this is to close the answer."""
+    for line in answer.iter_lines():
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))
+
+
+@pytest.fixture
+def board():
+    return Board()
+
+
+@pytest.fixture
+def api(board):
+    with inside(create_app(Live({"urls": board}))) as client:
+        yield client
+
+
+def test_an_event_comes_at_once_and_after_each_change_and_none_is_lost(api, board):
+    with api.stream("GET", EVENTS, params={"minutes": 5}) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-store"
+        coming = events(answer)
+        first = next(coming)
+        assert (first["clusters"]["clusters"], first["timeline"]["messages"]) == ([], [])
+        for place in range(3):
+            start = END + timedelta(seconds=10 * place)
+            told.apply(board, told.window(start, {0: place + 1}), told.stream(start, rows_per_second=place))
+            found = next(coming)
+            while found["status"]["rows_per_second"] != place:  # an event may fall between the two messages
+                found = next(coming)
+            assert found["timeline"]["messages"] == list(range(1, place + 2))
+
+
+def test_the_data_of_an_event_is_what_the_other_paths_answer(api, board):
+    told.apply(board, *told.history(END, 30))
+    with api.stream("GET", EVENTS, params={"minutes": 3}) as answer:
+        found = next(events(answer))
+    assert found["clusters"] == api.get("/v1/urls/clusters").json()
+    assert found["timeline"] == api.get("/v1/urls/timeline", params={"minutes": 3}).json()
+    assert found["status"]["psi"] == 0.034
+
+
+def test_a_server_with_all_its_streams_taken_says_so_and_has_room_again(s3_variables, tmp_path):
+    variables = s3_variables | {"MILLRACE_API_STREAMS": "2", "MILLRACE_API_KEYS": "correct"}
+    with serving(variables, tmp_path) as server, ExitStack() as opened:
+        server.client.headers["X-API-Key"] = "correct"
+        first = opened.enter_context(server.client.stream("GET", EVENTS))
+        told_first = events(first)
+        next(told_first)
+        with server.client.stream("GET", EVENTS) as second:
+            told_second = events(second)
+            next(told_second)
+            refused = server.client.get(EVENTS)
+            assert refused.status_code == 503
+            assert refused.json()["error"]["code"] == "too_many_streams"
+            assert "MILLRACE_API_STREAMS" in refused.json()["error"]["message"]
+        # The second one has gone: its place is free as soon as the server has seen that.
+        third = opened.enter_context(server.client.stream("GET", EVENTS))
+        while third.status_code == 503:
+            time.sleep(0.05)
+            third = opened.enter_context(server.client.stream("GET", EVENTS))
+        told_third = events(third)
+        next(told_third)
+        # Told to end, the server says the stream to its end: a cut one would raise here.
+        server.process.terminate()
+        assert (list(told_first), list(told_third)) == ([], [])
+        assert server.process.wait(40) == 0
+        assert "Traceback" not in server.log

@@ -1,0 +1,33 @@
+"""The topic of the running stack that the pages of the API follow."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from millrace.messaging.client import read_all
+from millrace.messaging.producer import producer
+from tests.pages import told
+
+TOPIC = "urls.deltas"
+Publish = Callable[..., None]
+
+
+@contextmanager
+def emptied() -> Iterator[Publish]:
+    """A way to send messages; what was in the topic before, and these afterwards, get tombstones."""
+    sender = producer()
+
+    def publish(*messages: told.Message) -> None:
+        for key, value in map(told.encoded, messages):
+            sender.send(TOPIC, key.encode(), value)
+        sender.flush()
+
+    def forget() -> None:
+        present = {message.key.decode(): message.value for message in read_all(TOPIC) if message.key}
+        publish(*((key, None) for key, value in present.items() if value is not None))
+
+    try:
+        forget()
+        yield publish
+        forget()
+    finally:
+        sender.close()

@@ -1,0 +1,125 @@
+"""The report: pictures that are pictures, a page that holds the numbers, and sentences where there is nothing yet."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from typer.testing import CliRunner
+
+from millrace.cli.main import app
+from millrace.errors import BadInput
+from millrace.pages.board import Board
+from millrace.report import charts
+from millrace.report.write import MESSAGES, PAGE, SHARES, write
+from tests.pages import told
+from tests.pages.topic import emptied
+
+END = datetime(2026, 1, 22, 5, 0, tzinfo=UTC)
+FOREIGN = "<script>alert(1)</script> $x_1$ 新闻"
+
+
+@pytest.fixture
+def board():
+    found = Board()
+    told.apply(found, *told.history(END, 60))
+    return found
+
+
+def pixels(picture: bytes) -> np.ndarray:
+    """(height, width) of colours as 0xRRGGBB."""
+    channels = (imread(BytesIO(picture), format="png")[..., :3] * 255).round().astype(np.int32)
+    return channels @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
+
+
+def rgb(colour: str) -> int:
+    return int(colour[1:], 16)
+
+
+def test_the_charts_are_pictures_in_which_every_cluster_is_drawn(board, tmp_path):
+    result = write("urls", board, tmp_path / "made" / "here", 60)
+    assert [Path(file).name for file in result["files"]] == [PAGE, SHARES, MESSAGES]
+    assert result["pages"] == sum(board.timeline(60)["messages"])
+    shares, messages = ((tmp_path / "made/here" / name).read_bytes() for name in (SHARES, MESSAGES))
+    found = set(np.unique(pixels(shares)).tolist())
+    assert {rgb(colour) for colour in charts.COLOURS[:4]} <= found
+    assert rgb(charts.COLOURS[4]) not in found
+    assert rgb(charts.COLOURS[0]) in pixels(messages)
+
+
+def test_a_share_is_drawn_as_high_as_it_is(board):
+    timeline = {
+        **board.timeline(60),
+        "messages": [100] * 60,
+        "clusters": [{"cluster": n, "label": str(n), "pages": [count] * 60} for n, count in ((0, 75), (1, 25))],
+    }
+    drawn = pixels(charts.shares(timeline))
+    counts = [(drawn == rgb(colour)).sum(axis=0).max() for colour in charts.COLOURS[:2]]
+    assert counts[0] / sum(counts) == pytest.approx(0.75, abs=0.02)
+
+
+def test_the_page_holds_the_numbers_and_loads_nothing(board, tmp_path):
+    write("urls", board, tmp_path, 60)
+    page = (tmp_path / PAGE).read_text()
+    timeline = board.timeline(60)
+    assert f"{sum(timeline['messages']):,} pages" in page
+    for place in (0, 30, 59):
+        when = (END - timedelta(seconds=10 * (60 - place))).strftime("%Y-%m-%d %H:%M:%S")
+        counts = [timeline["messages"][place], *(one["pages"][place] for one in timeline["clusters"])]
+        assert f"{when}</th>{''.join(f'<td class=n>{count:,}</td>' for count in counts)}" in page
+    assert "20261122T040000Z-0123abcd" in page
+    assert page.count("data:image/png;base64,") == 2
+    assert not re.search(r"<(script|link|iframe)|src=\"(?!data:)|@import", page)
+
+
+def test_foreign_words_are_text_in_the_page_and_no_formula_in_the_chart(board, tmp_path):
+    examples = [{"url": "javascript:alert(1)", "title": FOREIGN}, {"url": "http://[", "title": None}]
+    told.apply(board, told.cluster(0, label=FOREIGN, examples=examples, words=[[FOREIGN, 1]]))
+    told.apply(board, told.cluster(1, label="_hidden $$"))
+    write("urls", board, tmp_path, 60)
+    found: list[tuple[str, dict]] = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: found.append((tag, dict(attributes)))  # type: ignore[method-assign]
+    parser.feed((tmp_path / PAGE).read_text())
+    assert not [tag for tag, _ in found if tag == "script"]
+    links = [attributes["href"] for tag, attributes in found if tag == "a"]
+    assert links
+    assert all(link.startswith("https://") for link in links)
+
+
+def test_nothing_to_draw_is_an_error_and_no_empty_chart():
+    with pytest.raises(BadInput, match="empty"):
+        charts.shares(Board().timeline(60))
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, ["report", *arguments])
+
+
+def test_a_workload_without_pages_is_refused_with_those_that_have_some(tmp_path):
+    done = run("courses", "--out", str(tmp_path), "--json")
+    assert done.exit_code == 2
+    assert json.loads(done.stdout)["error"]["allowed"] == "urls"
+    assert run("lakes", "--out", str(tmp_path)).exit_code == 2
+
+
+@pytest.mark.stack
+def test_the_command_reads_the_topic_and_says_so_while_it_is_empty(stack, tmp_path):
+    with emptied() as publish:
+        done = run("urls", "--out", str(tmp_path / "none"), "--json")
+        assert done.exit_code == 2
+        error = json.loads(done.stdout)["error"]
+        assert error["code"] == "nothing_yet"
+        assert "millrace stream urls" in error["message"]
+        assert not (tmp_path / "none").exists()
+        publish(*told.history(datetime.now(UTC), 12), ("no/such", {}))
+        done = run("urls", "--out", str(tmp_path), "--minutes", "1", "--json")
+        assert done.exit_code == 0, done.output
+        found = json.loads(done.stdout)
+        assert (found["clusters"], len(found["files"])) == (4, 3)
+        assert all(Path(file).stat().st_size > 1000 for file in found["files"])
