@@ -1,4 +1,4 @@
-"""Write charts/millrace/files/dashboards/*.json from tools/chart_panels; `--check` only says whether they are current."""
+"""Write charts/millrace/files/dashboards/*.json from tools/chart_panels; `--check` only says whether they are new."""
 
 import argparse
 import json
