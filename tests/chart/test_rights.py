@@ -164,9 +164,6 @@ def test_nobody_writes_what_is_not_theirs(secured, landed, user, topic):
         ("millrace-ingest", "courses.records"),
         ("millrace-api", "courses.records"),
         ("millrace-api", "mooc.records"),
-        ("millrace-api", "urls.cluster.0"),
-        ("millrace-online", "urls.records"),
-        ("millrace-stream", "mooc.records"),
         ("millrace-provision", "courses.records"),
     ],
 )
@@ -176,3 +173,19 @@ def test_nobody_reads_what_is_not_theirs(secured, landed, user, topic):
     with pytest.raises(KafkaError, match="uthoriz"):
         consumer.poll(timeout_ms=20_000)
     consumer.close()
+
+
+@pytest.mark.parametrize(
+    ("user", "seen"),
+    [
+        ("millrace-api", {"courses.records", "mooc.records", "urls.records", "mooc.deltas", "urls.deltas"}),
+        ("millrace-online", {"mooc.records", "mooc.deltas"}),
+        ("millrace-stream", {"urls.records", "urls.deltas", *(f"urls.cluster.{number}" for number in range(10))}),
+    ],
+)
+def test_who_follows_a_stream_sees_no_other_topics_at_all(secured, user, seen):
+    consumer = KafkaConsumer(**secured.client(user))
+    try:
+        assert consumer.topics() == seen
+    finally:
+        consumer.close()

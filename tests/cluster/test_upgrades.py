@@ -19,9 +19,11 @@ def test_an_upgrade_from_the_previous_chart_keeps_data_and_models(upgraded: tupl
 
 
 def test_an_upgrade_and_a_rollback_keep_data_and_models(served: Release):
+    served.deploy()  # every training waits, in this revision and in the next: champions must stay
+    served.serves()
     held = served.holds()
     revision = int(json.loads(served.helm("history", "-o", "json"))[-1]["revision"])
-    served.deploy("--set", "api.bodyLimit=1000000,connect.commitIntervalSeconds=3,training.suspend=false")
+    served.deploy("--set", "api.bodyLimit=1000000,connect.commitIntervalSeconds=3")
     _unchanged(served, held)
     served.helm("rollback", str(revision), "--timeout", "10m")
     _unchanged(served, held)

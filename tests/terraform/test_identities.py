@@ -7,7 +7,7 @@ import pytest
 
 from tests.terraform.conftest import Aws
 
-COMPONENTS = ["api", "connect", "train", "ingest", "provision"]
+COMPONENTS = ["api", "connect", "train", "ingest", "provision", "online", "stream"]
 
 
 def statements(aws: Aws, component: str) -> list[dict[str, Any]]:
@@ -42,13 +42,17 @@ def test_no_policy_names_all_actions_or_all_resources(aws: Aws, made: dict[str, 
                 assert "*" not in resource.split("/")[0], "a pattern over buckets"
 
 
-def test_the_api_reads_models_and_does_nothing_else(aws: Aws, made: dict[str, Any]):
+def test_the_api_reads_models_and_of_kafka_events_and_deltas(aws: Aws, made: dict[str, Any]):
     models = f"arn:aws:s3:::{made['buckets']['models']}"
     actions = {action for statement in statements(aws, "api") for action in listed(statement["Action"])}
 
     assert allowed(aws, "api", "s3:GetObject") == {f"{models}/models/*"}
     assert allowed(aws, "api", "s3:ListBucket") == {models}
-    assert not {action for action in actions if "Put" in action or "Delete" in action or action.startswith("kafka")}
+    assert not {action for action in actions if "Put" in action or "Delete" in action}
+    written = {arn.split("/")[-1] for arn in allowed(aws, "api", "kafka-cluster:WriteData")}
+    read = {arn.split("/")[-1] for arn in allowed(aws, "api", "kafka-cluster:ReadData")}
+    assert written == {"mooc.records", "shop.records"}
+    assert read == {"mooc.deltas", "shop.deltas", "urls.deltas"}
     assert "kms:GenerateDataKey" not in actions
 
 
@@ -59,6 +63,8 @@ def test_models_are_written_by_training_alone_and_the_lake_by_who_fills_it(aws: 
     assert writes == {
         "api": set(),
         "ingest": set(),
+        "online": set(),
+        "stream": {f"{lake}/warehouse/*"},
         "connect": {f"{lake}/warehouse/*"},
         "provision": {f"{lake}/warehouse/*"},
         "train": {f"{lake}/warehouse/*", f"{models}/models/*"},
@@ -79,6 +85,12 @@ def test_kafka_is_open_to_each_component_for_its_own_topics(aws: Aws, made: dict
     assert topics("provision", "WriteData") == topics("provision", "ReadData") == set()
     assert topics("provision", "CreateTopic") >= {"courses.records", "lake.control", "connect.rejected"}
     assert topics("ingest", "CreateTopic") == topics("train", "WriteData") == set()
+    assert topics("online", "WriteData") == {"mooc.deltas", "shop.deltas"}
+    assert topics("online", "ReadData") == {"mooc.deltas", "shop.deltas", "mooc.records", "shop.records"}
+    assert topics("stream", "WriteData") >= {"urls.deltas", "urls.cluster.0", "urls.cluster.9"}
+    assert topics("stream", "ReadData") == topics("stream", "WriteData") | {"urls.records"}
+    groups = {arn.split("/")[-1] for arn in allowed(aws, "stream", "kafka-cluster:AlterGroup")}
+    assert groups == {"spark-kafka-source-*"}
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

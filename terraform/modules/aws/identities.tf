@@ -12,6 +12,17 @@ locals {
       read  = ["${local.models}/models/*"]
       write = []
     }
+    online = {
+      list  = [local.models]
+      read  = ["${local.models}/models/*"]
+      write = []
+    }
+    # It appends to the table of pages, and models are read only.
+    stream = {
+      list  = [local.lake, local.models]
+      read  = ["${local.lake}/warehouse/*", "${local.models}/models/*"]
+      write = ["${local.lake}/warehouse/*"]
+    }
     connect = {
       list  = [local.lake]
       read  = ["${local.lake}/warehouse/*"]
@@ -37,12 +48,15 @@ locals {
 
   # Service accounts as the chart and Strimzi name them.
   service_accounts = {
-    "${var.release}-api"            = "api"
-    "${var.release}-connect"        = "connect"
-    "${var.release}-train"          = "train"
-    "${var.release}-train-executor" = "train"
-    "${var.release}-ingest"         = "ingest"
-    "${var.release}-provision"      = "provision"
+    "${var.release}-api"             = "api"
+    "${var.release}-online"          = "online"
+    "${var.release}-stream"          = "stream"
+    "${var.release}-stream-executor" = "stream"
+    "${var.release}-connect"         = "connect"
+    "${var.release}-train"           = "train"
+    "${var.release}-train-executor"  = "train"
+    "${var.release}-ingest"          = "ingest"
+    "${var.release}-provision"       = "provision"
   }
 }
 

@@ -46,9 +46,34 @@ locals {
   rejected  = formatlist("%s.rejected", local.workloads)
   connects  = ["connect.configs", "connect.offsets", "connect.status"]
 
+  # Workloads whose recommendations follow events, and such whose pages are scored as they come.
+  events   = [for name, of in local.platform.workloads : name if length(of.events) > 0]
+  pages    = [for name, of in local.platform.workloads : name if length(of.pages) > 0]
+  deltas   = formatlist("%s.deltas", distinct(concat(local.events, local.pages)))
+  clusters = flatten([for name in local.pages : [for topic in local.topics : topic if startswith(topic, "${name}.cluster.")]])
+
   # What each component does in Kafka: the same as the ACLs of the chart's KafkaUsers, plus the making of topics, which
-  # Strimzi does there. The API has no business in it.
+  # Strimzi does there.
   kafka = {
+    # It writes the events that it is sent, and follows what is made of them.
+    api = {
+      write  = formatlist("%s.records", local.events)
+      read   = local.deltas
+      create = []
+      groups = []
+    }
+    online = {
+      write  = formatlist("%s.deltas", local.events)
+      read   = concat(formatlist("%s.records", local.events), formatlist("%s.deltas", local.events))
+      create = []
+      groups = []
+    }
+    stream = {
+      write  = concat(formatlist("%s.deltas", local.pages), local.clusters)
+      read   = concat(formatlist("%s.records", local.pages), formatlist("%s.deltas", local.pages), local.clusters)
+      create = []
+      groups = ["spark-kafka-source-*"]
+    }
     ingest = {
       write  = concat(local.records, local.rejected, ["ingest.receipts"])
       read   = concat(local.rejected, ["ingest.receipts", "connect.rejected"])

@@ -1,6 +1,13 @@
 # What the chart must know about this AWS, in the shape of its values.yaml.
 
 locals {
+  spark_scheduling = {
+    nodeSelector = { (local.spark_pool.key) = local.spark_pool.value }
+    tolerations = [
+      { key = local.spark_pool.key, operator = "Equal", value = local.spark_pool.value, effect = "NoSchedule" },
+    ]
+  }
+
   settings = {
     image = { registry = trimsuffix(aws_ecr_repository.this["api"].repository_url, "/millrace-api") }
 
@@ -13,15 +20,11 @@ locals {
     # The buckets are here already, and no role may make any.
     provision = { buckets = false }
 
+    # A batch that loses its executor is repaired, so that the stream's may stand on the same nodes.
+    stream = { executor = { scheduling = local.spark_scheduling } }
+
     training = {
-      executor = {
-        scheduling = {
-          nodeSelector = { (local.spark_pool.key) = local.spark_pool.value }
-          tolerations = [
-            { key = local.spark_pool.key, operator = "Equal", value = local.spark_pool.value, effect = "NoSchedule" },
-          ]
-        }
-      }
+      executor = { scheduling = local.spark_scheduling }
       # The Kubernetes API has an address in the VPC and one as a service.
       networkPolicy = {
         apiServer = {
