@@ -6,7 +6,7 @@ import sys
 import typer
 
 from millrace import __version__
-from millrace.cli import data, demo, evaluation, models, platform
+from millrace.cli import continual, data, demo, evaluation, models, platform
 
 app = typer.Typer(
     name="millrace",
@@ -18,7 +18,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a fault of Millrace, 2 bad input, 3 conflict, 4 corrupt data, 5 a part is away, "
     "130 interrupted.",
 )
-for module in (platform, data, models, evaluation, demo):
+for module in (platform, data, models, continual, evaluation, demo):
     module.register(app)
 
 
