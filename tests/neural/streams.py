@@ -19,15 +19,16 @@ SMALL = Plan(
 
 @dataclass(frozen=True)
 class Listed:
-    """A log of these messages by partition; called, it opens itself."""
+    """A log of these messages by partition, of which those before `begin` are gone; called, it opens itself."""
 
     partitions: tuple[tuple[Message, ...], ...]
+    begin: int = 0
 
     def __call__(self) -> "Listed":
         return self
 
     def begins(self) -> dict[int, int]:
-        return dict.fromkeys(range(len(self.partitions)), 0)
+        return dict.fromkeys(range(len(self.partitions)), self.begin)
 
     def ends(self) -> dict[int, int]:
         return {number: len(held) for number, held in enumerate(self.partitions)}
