@@ -1,11 +1,14 @@
 """The records topic as the training reads it: no group and no commits, since the checkpoint holds the positions."""
 
+import time
 from collections import deque
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaTimeoutError
 
 from millrace.messaging.client import Message, common, unavailable
 from millrace.neural.continual.log import Cut
+from millrace.settings import settings
 
 
 class KafkaLog:
@@ -35,11 +38,16 @@ class KafkaLog:
         with unavailable():
             for one, (first, _) in wanted.items():
                 self._ready(one, first)
+            heard = time.monotonic()
             # Transaction markers leave gaps, so the position decides and not the last message.
             while lacking := [one for one, (_, end) in wanted.items() if self._client.position(one) < end]:
                 self._client.pause(*set(self._waiting) - set(lacking))
                 self._client.resume(*lacking)
-                for one, batch in self._client.poll(timeout_ms=1000).items():
+                polled = self._client.poll(timeout_ms=1000)
+                heard = time.monotonic() if polled else heard
+                if time.monotonic() - heard > settings().kafka_timeout:
+                    raise KafkaTimeoutError(f"{self.topic} partition {lacking[0].partition} gives no records")
+                for one, batch in polled.items():
                     self._waiting[one].extend(
                         Message(one.partition, item.offset, item.timestamp, item.key, item.value, {}) for item in batch
                     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from millrace.errors import Conflict, Corrupt
+from millrace.errors import Conflict, Corrupt, NotFound
 from millrace.neural.continual.judged import asked, judged, measured
 from millrace.neural.continual.log import ANONYMOUS, Event
 from millrace.neural.continual.state import State
@@ -93,7 +93,7 @@ class Publisher:
         for version in reversed(self.registry.versions(self.workload.name, self.model.name)[-LOOKED_BACK:]):
             try:
                 manifest = self.registry.manifest(self.workload.name, self.model.name, version)
-            except (Corrupt, LookupError):
+            except (Corrupt, NotFound):
                 continue
             told = manifest.parameters.get("continual", {})
             if (told.get("batch"), told.get("weights")) == (batch, weights):

@@ -1,6 +1,7 @@
 """What a worker of the group does: rank 0 reads, decides and writes; the others follow what it shares."""
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -75,10 +76,12 @@ def work(rank: int, task: Task, parent: Connection) -> None:
 
 
 def _die_with_parent() -> None:
+    """On Linux, even when the supervisor is ended by kill -9; also if that was before this line."""
     if LIBC is not None:
         LIBC.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
-        if os.getppid() == 1:
-            sys.exit(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:
+        sys.exit(1)
 
 
 def follow(group: Group) -> None:
@@ -144,7 +147,7 @@ class Lead:
 
     def _check_positions(self) -> None:
         """Raises Corrupt where events were lost between what was learned and what the topic still holds."""
-        begins, self.ends = self.log.begins(), self.log.ends()
+        begins = self.log.begins()
         for number, first in begins.items():
             place = self.positions.setdefault(number, first)
             if place < first and not self.plan.accept_gaps:
@@ -156,14 +159,20 @@ class Lead:
                     code="offset_gap",
                     field=str(number),
                 )
-            if place > self.ends[number]:
+            self.positions[number] = max(place, first)
+        self._check_ends(self.positions)
+
+    def _check_ends(self, places: dict[int, int]) -> None:
+        """Raises Corrupt where the topic ends before the offsets that it once had."""
+        self.ends = self.log.ends()
+        for number, place in places.items():
+            if place > (end := self.ends.get(number, 0)):
                 raise Corrupt(
-                    f"{self.workload.records_topic} partition {number} ends at offset {self.ends[number]}; {place} of "
-                    "it were learned from before. It is another topic, or it lost records; --fresh starts anew.",
+                    f"{self.workload.records_topic} partition {number} ends at offset {end}; {place} of it were read "
+                    "before. It is another topic, or it lost records; --fresh starts anew.",
                     code="offset_loss",
                     field=str(number),
                 )
-            self.positions[number] = max(place, first)
 
     def run(self) -> None:
         progress, plan = self.learner.state.progress, self.plan
@@ -199,6 +208,8 @@ class Lead:
         """The micro-batch behind all that was read, once it is full; None at the end, or when it is to stop."""
         number = self.learner.state.progress.batch + len(self.ahead) + 1
         made = self.checkpoints.journal.get(number)
+        if made is not None:
+            self._check_ends({one: end for one, (_, end) in made.items()})
         while made is None:
             self.ends = self.log.ends()
             made = next_cut(self.positions, self.ends, self.plan.batch)
