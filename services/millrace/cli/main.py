@@ -6,7 +6,18 @@ import sys
 import typer
 
 from millrace import __version__
-from millrace.cli import consume, data, demo, evaluation, models, online, platform, report, topics
+from millrace.cli import (
+    consume,
+    continual,
+    data,
+    demo,
+    evaluation,
+    models,
+    online,
+    platform,
+    report,
+    topics,
+)
 
 app = typer.Typer(
     name="millrace",
@@ -18,7 +29,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a fault of Millrace, 2 bad input, 3 conflict, 4 corrupt data, 5 a part is away, "
     "130 interrupted.",
 )
-for module in (platform, topics, data, models, evaluation, online, consume, report, demo):
+for module in (platform, topics, data, models, evaluation, online, continual, consume, report, demo):
     module.register(app)
 
 

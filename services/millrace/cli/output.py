@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -57,7 +58,7 @@ def guarded(command: Callable) -> Callable:
             if kwargs.get("as_json"):
                 emit({"error": error.as_dict()}, True)
             else:
-                err.print(f"[bold red]error:[/] {error.message}", markup=True)
+                err.print(f"[bold red]error:[/] {escape(error.message)}", markup=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             err.print("interrupted")

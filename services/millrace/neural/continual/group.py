@@ -1,4 +1,4 @@
-"""The torch.distributed group: what rank 0 has read reaches all, and gradients are summed so that weights stay equal."""
+"""The torch.distributed group: all get what rank 0 has read, and gradients are summed so that weights stay equal."""
 
 import hashlib
 from collections.abc import Iterator

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Names:
 
     def array(self) -> np.ndarray:
         """uint8: a line each; no id holds a control character."""
-        return np.frombuffer("\n".join(self.texts).encode(), dtype=np.uint8)
+        return np.array(bytearray("\n".join(self.texts).encode()), dtype=np.uint8)
 
     @classmethod
     def of(cls, found: np.ndarray) -> "Names":
@@ -60,7 +61,7 @@ class Histories:
 
     def sequences(self, items: int) -> Sequences:
         starts = np.concatenate([[0], np.cumsum([len(walk) for walk in self.walks], dtype=np.int64)]).astype(np.int64)
-        flat = np.frombuffer(b"".join(walk.tobytes() for walk in self.walks), dtype=np.int32)
+        flat = np.array(array("i", b"".join(walk.tobytes() for walk in self.walks)), dtype=np.int32)
         return Sequences(flat, starts, items)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -72,5 +73,5 @@ class Histories:
         made = cls()
         made.users = Names.of(arrays["users"])
         ends, flat = arrays["starts"].tolist(), arrays["items"].astype(np.int32)
-        made.walks = [array("i", flat[start:end].tobytes()) for start, end in zip(ends, ends[1:], strict=False)]
+        made.walks = [array("i", flat[start:end].tobytes()) for start, end in pairwise(ends)]
         return made

@@ -1,7 +1,9 @@
 """What a continual training is asked to do; the supervisor hands it to every worker."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from millrace.errors import BadInput
 
 NETWORKS = ("sasrec", "bert4rec")
 FIXED = ("network", "width", "heads", "layers", "depth", "buffer", "seed")
@@ -47,6 +49,19 @@ class Plan:
     """Leave earlier checkpoints behind and start from the newest published version."""
     accept_gaps: bool = False
     """Go on although the topic no longer holds events that were to be read next."""
+
+    def __post_init__(self) -> None:
+        """Raises BadInput that names the field and what is allowed."""
+        least = dict.fromkeys(("replay", "negatives", "restarts"), 0) | {"depth": 2}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.type is int and value < least.get(one.name, 1):
+                allowed = f"{least.get(one.name, 1)} or more"
+                raise BadInput(
+                    f"--{one.name.replace('_', '-')} {value} is not usable; allowed: {allowed}.",
+                    field=one.name,
+                    allowed=allowed,
+                )
 
     @property
     def ahead(self) -> int:

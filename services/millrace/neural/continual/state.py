@@ -36,7 +36,7 @@ class Progress:
     watermark: int = 0
     """The newest arrival, in milliseconds since 1970 UTC."""
     counts: dict[str, int] = field(default_factory=Counter)
-    """read, fresh, repeated, unreadable, unknown (no room for the item), asked, new (asked for an item not yet known)"""
+    """read, fresh, repeated, unreadable, unknown (no room for the item), asked, new (asked for items not yet known)"""
     hits: float = 0.0
     recent: list[tuple[int, float]] = field(default_factory=list)
     """(asked, hits) of the last RECENT micro-batches."""

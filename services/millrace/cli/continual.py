@@ -1,0 +1,62 @@
+"""Continual training of a network on a workload's stream."""
+
+from dataclasses import fields
+from typing import Annotated
+
+import typer
+
+from millrace.cli.output import Json, emit, err, grid, guarded
+from millrace.neural.continual.plan import NETWORKS, Plan
+from millrace.workloads import workload
+
+DEFAULT = {one.name: one.default for one in fields(Plan)}
+Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="One with a recommender, such as mooc.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Examples: `millrace continual mooc`; `millrace continual mooc --until-end --publish 2000`")(
+        continual
+    )
+
+
+@guarded
+def continual(
+    name: Name,
+    model: Annotated[str | None, typer.Option(help="Its recommender, where it has several.")] = None,
+    network: Annotated[str, typer.Option(help=" or ".join(NETWORKS) + ".")] = DEFAULT["network"],
+    workers: Annotated[int, typer.Option(help="Processes of the torch.distributed group.")] = DEFAULT["workers"],
+    batch: Annotated[int, typer.Option(help="Events of a micro-batch.")] = DEFAULT["batch"],
+    steps: Annotated[int, typer.Option(help="Steps of the optimiser for each micro-batch.")] = DEFAULT["steps"],
+    replay: Annotated[int, typer.Option(help="Replayed sequences that join each step.")] = DEFAULT["replay"],
+    buffer: Annotated[int, typer.Option(help="The most events in the replay buffer.")] = DEFAULT["buffer"],
+    checkpoint: Annotated[int, typer.Option(help="Micro-batches between checkpoints.")] = DEFAULT["checkpoint"],
+    publish: Annotated[int, typer.Option(help="Events between two published versions.")] = DEFAULT["publish"],
+    held_out: Annotated[int, typer.Option(help="Events on which the gate judges.")] = DEFAULT["held_out"],
+    items: Annotated[int, typer.Option(help="The most items that the network has room for.")] = DEFAULT["items"],
+    width: Annotated[int, typer.Option(help="Width of the network, where it starts from nothing.")] = DEFAULT["width"],
+    depth: Annotated[int, typer.Option(help="Items of a history, where it starts from nothing.")] = DEFAULT["depth"],
+    rate: Annotated[float, typer.Option(help="Learning rate.")] = DEFAULT["rate"],
+    restarts: Annotated[int, typer.Option(help="Deaths in a row before it gives up.")] = DEFAULT["restarts"],
+    until_end: Annotated[bool, typer.Option("--until-end", help="End with the last full micro-batch.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget checkpoints; start from the newest version.")] = False,
+    accept_gaps: Annotated[bool, typer.Option("--accept-gaps", help="Skip events that Kafka has deleted.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a network on the stream, micro-batch by micro-batch, each a test first; publish through the gate.
+
+    Runs until it is stopped, and goes on from its last checkpoint, which is kept in S3. Needs the extra `neural`.
+    """
+    given = locals()
+    plan = Plan(**{name: given[name] for name in DEFAULT if name in given})
+    from millrace.neural.continual.supervise import Supervisor, check
+
+    found = workload(name)
+    result = Supervisor(found, check(found, model, plan), plan, lambda sentence: err.print(sentence)).run()
+    rows = [[one["version"], f"{one['metrics']['ndcg@10']:.4f}", one["gate"]] for one in result["published"]]
+    title = (
+        f"{found.name}/{result['model']}: {result.get('batch', 0)} micro-batches, {result.get('read', 0)} events, "
+        f"prequential HR@10 {result.get('hr@10', 0):.4f}"
+    )
+    emit(result, as_json, lambda: grid(title, "version", "NDCG@10", "gate", rows=rows))
+    if result["signal"]:
+        raise typer.Exit(128 + result["signal"])

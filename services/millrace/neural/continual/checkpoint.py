@@ -1,0 +1,79 @@
+"""Checkpoints in object storage: one conditional PUT each, so that one is there whole or not at all.
+
+continual/<workload>/<model>/<network>/checkpoints/<micro-batch>.state
+continual/<workload>/<model>/<network>/cuts/<micro-batch>.json
+"""
+
+from collections.abc import Callable
+
+from millrace.errors import Conflict, Corrupt, NotFound
+from millrace.neural.continual.cuts import Journal
+from millrace.neural.continual.plan import Plan
+from millrace.neural.continual.state import State
+from millrace.registry.store import ObjectStore
+
+KEPT = 2
+SUFFIX = ".state"
+
+
+class Checkpoints:
+    """The newest KEPT of one training, in `store`; the journal keeps the cuts that follow the oldest of them."""
+
+    def __init__(self, store: ObjectStore, workload: str, model: str, network: str):
+        self.store, self.root = store, f"continual/{workload}/{model}/{network}"
+        self.prefix = f"{self.root}/checkpoints/"
+        self.journal = Journal(store, self.root)
+
+    def _batches(self) -> list[int]:
+        keys = [key for key in self.store.keys(self.prefix) if key.endswith(SUFFIX)]
+        return sorted(int(key.removeprefix(self.prefix).removesuffix(SUFFIX)) for key in keys)
+
+    def key(self, batch: int) -> str:
+        return f"{self.prefix}{batch:012d}{SUFFIX}"
+
+    def write(self, state: State) -> int:
+        """Its size in bytes. Raises Conflict where another training has left another state of this micro-batch."""
+        batch, content = state.progress.batch, state.packed()
+        try:
+            self.store.put_if_absent(self.key(batch), content)
+        except Conflict:
+            raise Conflict(
+                f"s3://{self.store.bucket}/{self.key(batch)} holds another state of micro-batch {batch}: another "
+                "training runs here, or ran with other settings. Let only one run; --fresh starts anew.",
+                code="lost_race",
+            ) from None
+        kept = self._batches()
+        for old in kept[:-KEPT]:
+            self.store.delete(self.key(old))
+        self.journal.forget(kept[-KEPT:][0])
+        return len(content)
+
+    def newest(self, plan: Plan, say: Callable[[str], None]) -> State | None:
+        """The newest that can be trusted; one that can't is set aside as `.corrupt`. Raises Corrupt if all are such."""
+        found = self._batches()
+        reasons = []
+        for batch in reversed(found):
+            key = self.key(batch)
+            try:
+                content, _ = self.store.get(key)
+                return State.unpacked(content, f"s3://{self.store.bucket}/{key}", plan)
+            except NotFound:
+                continue
+            except Corrupt as error:
+                say(f"{error.message} The checkpoint before it is used.")
+                reasons.append(error.message)
+                self.store.put(f"{key}.corrupt", content)
+                self.store.delete(key)
+        if reasons:
+            raise Corrupt(
+                f"No checkpoint below s3://{self.store.bucket}/{self.prefix} can be used. {reasons[-1]} "
+                "--fresh starts from the newest published version.",
+                field="checkpoint",
+            )
+        return None
+
+    def clear(self) -> None:
+        """Forget everything that was kept, corrupt ones too."""
+        for key in self.store.keys(self.prefix):
+            self.store.delete(key)
+        self.journal.forget()

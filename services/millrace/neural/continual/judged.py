@@ -1,0 +1,66 @@
+"""The gate of a continual training: events that were read and not yet learned from, asked of both versions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from millrace.evaluation.metrics import NAMES, per_user
+from millrace.evaluation.ranks import ranks
+from millrace.evaluation.split import Fold
+from millrace.neural.continual.log import ANONYMOUS, Event
+from millrace.neural.continual.state import State
+from millrace.recommend.answer import Recommender
+from millrace.recommend.sequences import Sequences
+from millrace.recommend.verdict import Verdict, verdict
+
+FEWEST = 20
+"""Users below whom two numbers say nothing."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A known user's history and first new item of the held-out events, by their ids."""
+
+    history: list[str]
+    target: str
+
+
+def asked(state: State, events: Sequence[Event], learned: Mapping[str, tuple[int, int]]) -> tuple[list[Asked], int]:
+    """One question a user, and how many were left out because the champion has `learned` from their offsets."""
+    found: dict[str, Asked | None] = {}
+    for event in events:
+        if event.user is None or event.user in found or event.user.startswith(ANONYMOUS):
+            continue
+        history = [state.items.texts[item] for item in state.histories.walk(event.user)]
+        if not history or event.item in history:
+            continue
+        known = event.offset <= learned.get(str(event.partition), (0, -1))[1]
+        found[event.user] = None if known else Asked(history, event.item)
+    questions = [one for one in found.values() if one is not None]
+    return questions, len(found) - len(questions)
+
+
+def measured(model: Recommender, item_ids: Sequence[str], questions: Sequence[Asked]) -> dict[str, float]:
+    """HR@10, NDCG@10 and MRR by name; a target that the model does not know is a miss, and counts."""
+    numbers = {item: number for number, item in enumerate(item_ids)}
+    known = [one for one in questions if one.target in numbers]
+    walks = [[numbers[item] for item in one.history if item in numbers] for one in known]
+    starts = np.concatenate([[0], np.cumsum([len(walk) for walk in walks], dtype=np.int64)]).astype(np.int64)
+    flat = np.array([item for walk in walks for item in walk], dtype=np.int32)
+    histories = Sequences(flat, starts, len(numbers))
+    fold = Fold(histories, histories, np.array([numbers[one.target] for one in known], dtype=np.int64))
+    found = ranks(model, fold)
+    sums = per_user(found.greater, found.tied).sum(axis=0)
+    return dict(zip(NAMES, (float(value) / max(len(questions), 1) for value in sums), strict=True))
+
+
+def judged(ours: float, champion: tuple[str, float] | None, users: int, left_out: int) -> Verdict:
+    """As in every other training; refused where too few users are left to compare the two."""
+    if champion and users < FEWEST:
+        return Verdict(
+            False,
+            f"refused: {users} held-out users are too few to compare with {champion[0]}, allowed: {FEWEST} and more; "
+            f"it was itself trained on the events of {left_out} others",
+        )
+    return verdict(ours, champion, users)

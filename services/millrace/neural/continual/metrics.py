@@ -1,0 +1,76 @@
+"""What a scrape sees of a continual training, where MILLRACE_METRICS_PORT is set; worker 0 answers."""
+
+import os
+
+from millrace.errors import BadInput, Unavailable
+from millrace.neural.continual.learner import Outcome
+from millrace.neural.continual.state import State
+
+VARIABLE = "MILLRACE_METRICS_PORT"
+
+
+class Metrics:
+    """Nothing is counted without a port."""
+
+    def __init__(self, model: str, restarts: int):
+        text = os.environ.get(VARIABLE, "")
+        self.on = bool(text)
+        if not self.on:
+            return
+        if not text.isdigit() or not 1 <= int(text) <= 65_535:
+            raise BadInput(f"{VARIABLE}={text!r} is not usable; allowed: 1 to 65535.", code="bad_setting")
+        try:
+            from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+        except ImportError:
+            raise BadInput(f"{VARIABLE} needs prometheus-client: pip install 'millrace[neural,api]'.") from None
+        registry = CollectorRegistry()
+
+        def gauge(name: str, text: str):
+            return Gauge(name, text, ["model"], registry=registry, namespace="millrace_continual").labels(model)
+
+        self.batches = gauge("micro_batches", "Micro-batches learned from, since the first start.")
+        self.hr = gauge("prequential_hr_at_10", "HR@10 of the last micro-batches, each asked before it was learned.")
+        self.loss = gauge("loss", "Mean cross-entropy of the last step.")
+        self.lag = gauge("lag_events", "Events of the topic that were not learned from yet.")
+        self.watermark = gauge("watermark_seconds", "Arrival of the newest event learned from, seconds since 1970.")
+        self.items = gauge("items", "Items that the network knows.")
+        self.replay = gauge("replay_events", "Events in the replay buffer.")
+        self.checkpoint = gauge("checkpoint_micro_batch", "The micro-batch of the newest checkpoint.")
+        self.restarts = gauge("restarts", "How often the group was started again.")
+        self.events = {
+            name: gauge(f"events_{name}", f"Events {text}, since the first start.")
+            for name, text in (
+                ("read", "read"),
+                ("repeated", "of an item that the user had"),
+                ("unreadable", "that could not be read"),
+                ("unknown", "of items without room"),
+            )
+        }
+        self.published = Counter(
+            "published", "Versions by what the gate said.", ["gate"], registry=registry, namespace="millrace_continual"
+        )
+        self.restarts.set(restarts)
+        try:
+            start_http_server(int(text), registry=registry)
+        except OSError as error:
+            raise Unavailable(f"{VARIABLE}={text} can't be listened on: {error}.", code="port_in_use") from None
+
+    def learned(self, state: State, outcome: Outcome, lag: int) -> None:
+        if not self.on:
+            return
+        progress = state.progress
+        values = (progress.batch, progress.hr(), outcome.loss, lag, progress.watermark / 1000)
+        for one, value in zip((self.batches, self.hr, self.loss, self.lag, self.watermark), values, strict=True):
+            one.set(value)
+        self.items.set(len(state.items))
+        self.replay.set(len(state.replay.kept))
+        for name, one in self.events.items():
+            one.set(progress.counts[name])
+
+    def checkpointed(self, batch: int) -> None:
+        if self.on:
+            self.checkpoint.set(batch)
+
+    def judged(self, promoted: bool) -> None:
+        if self.on:
+            self.published.labels("passed" if promoted else "refused").inc()

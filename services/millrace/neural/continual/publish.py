@@ -1,0 +1,181 @@
+"""A state as a version of the registry: arrays in the serving form, judged, published, and promoted if it passed."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from millrace.errors import Conflict, Corrupt, NotFound
+from millrace.neural.continual.judged import asked, judged, measured
+from millrace.neural.continual.log import ANONYMOUS, Event
+from millrace.neural.continual.state import State
+from millrace.neural.continual.weights import checksum
+from millrace.recommend import stored
+from millrace.recommend.answer import Recommender
+from millrace.records.contract import schema_hash
+from millrace.registry.champion import Champion
+from millrace.registry.code import code_version
+from millrace.registry.manifest import DataSpec, Draft, Manifest
+from millrace.registry.registry import NONE_YET, Registry
+from millrace.workloads.base import RecommenderModel, Workload
+
+SOURCE = "stream"
+"""The snapshot id of what was read from the topic itself."""
+LOOKED_BACK = 20  # versions among which a publication is found again after a kill
+
+
+def served(state: State) -> tuple[Recommender, dict[str, np.ndarray]]:
+    """The model and all arrays of a version but the names; items and users are sorted, as the registry wants them."""
+    by_id = sorted(range(len(state.items)), key=lambda number: state.items.texts[number].encode())
+    rank = np.empty(len(by_id), dtype=np.int32)
+    rank[by_id] = np.arange(len(by_id), dtype=np.int32)
+    plain = state.weights.network.eval().model(rank[state.taken.order])
+    model = stored.load(plain.algorithm, plain.arrays() | {"factors": plain.weights["factors"][by_id]})
+    _insist_on_agreement(state, model, rank)
+    histories = state.histories
+    users = sorted(
+        (user for user in range(len(histories.walks)) if not histories.users.texts[user].startswith(ANONYMOUS)),
+        key=lambda user: histories.users.texts[user].encode(),
+    )
+    kept = histories.sequences(len(by_id)).take(np.array(users, dtype=np.int64))
+    return model, model.arrays() | {
+        "users": _texts([histories.users.texts[user] for user in users]),
+        "history_starts": kept.starts.astype(np.int64),
+        "history_items": rank[kept.items],
+        "item_ids": _texts([state.items.texts[number] for number in by_id]),
+    }
+
+
+def _texts(values: Sequence[str]) -> np.ndarray:
+    return np.array([value.encode() for value in values] or [b""], dtype=np.bytes_)[: len(values)]
+
+
+@torch.no_grad()
+def _insist_on_agreement(state: State, model: Recommender, rank: np.ndarray) -> None:
+    """Raises Corrupt where NumPy would answer otherwise than the network in PyTorch, on a few histories."""
+    for walk in [walk for walk in state.histories.walks if len(walk)][:8]:
+        history = np.array(walk[-state.plan.depth :])
+        expected = state.weights.network.scores(torch.from_numpy(history[None].astype(np.int64))).numpy()[0]
+        found = model.scores(rank[history])[rank]
+        finite = np.isfinite(found)
+        if not np.allclose(found[finite], expected[finite], rtol=1e-3, atol=1e-3):
+            raise Corrupt(
+                f"NumPy's scores differ from PyTorch's by up to {np.abs(found - expected)[finite].max():.4g}; allowed: "
+                "0.001. Nothing was published.",
+                field="weights",
+            )
+
+
+class Publisher:
+    def __init__(
+        self, registry: Registry, workload: Workload, model: RecommenderModel, say: Callable[[str], None]
+    ) -> None:
+        self.registry, self.workload, self.model, self.say = registry, workload, model, say
+
+    def publish(self, state: State, held_out: Sequence[Event]) -> dict[str, Any]:
+        """Judge the state on events that it has not learned from, publish it, and promote it if it passed.
+
+        After a kill the same state is not published twice.
+        """
+        where = (self.workload.name, self.model.name)
+        weights, progress = checksum(state.weights.arrays()), state.progress
+        champion = self.registry.champion(*where)
+        manifest = self._earlier(progress.batch, weights)
+        if manifest is None:
+            manifest = self._publish(state, weights, champion, held_out)
+        passed = manifest.parameters["gate"].startswith("passed")
+        promoted, reason = self._promote(manifest, champion) if passed else (False, manifest.parameters["gate"])
+        self.say(f"{manifest.full_name} {manifest.version}: after micro-batch {progress.batch}, {reason}")
+        return {"version": manifest.version, "promoted": promoted, "gate": reason, "metrics": manifest.metrics}
+
+    def _earlier(self, batch: int, weights: str) -> Manifest | None:
+        for version in reversed(self.registry.versions(self.workload.name, self.model.name)[-LOOKED_BACK:]):
+            try:
+                manifest = self.registry.manifest(self.workload.name, self.model.name, version)
+            except (Corrupt, NotFound):
+                continue
+            told = manifest.parameters.get("continual", {})
+            if (told.get("batch"), told.get("weights")) == (batch, weights):
+                return manifest
+        return None
+
+    def _publish(self, state: State, weights: str, champion: Champion | None, held_out: Sequence[Event]) -> Manifest:
+        model, arrays = served(state)
+        ids = [one.decode() for one in arrays["item_ids"].tolist()]
+        names, theirs, learned = {}, None, {}
+        if champion:
+            before, other = self.registry.load(self.workload.name, self.model.name, champion.version)
+            known = [one.decode() for one in other["item_ids"].tolist()]
+            names = dict(zip(known, other["item_names"].tolist(), strict=True))
+            learned, theirs = before.data.offsets, (stored.load(before.algorithm, other), known)
+        questions, left_out = asked(state, held_out, learned)
+        metrics = measured(model, ids, questions)
+        rival = (champion.version, measured(*theirs, questions)["ndcg"]) if champion and theirs else None
+        verdict = judged(metrics["ndcg"], rival, len(questions), left_out)
+        arrays["item_names"] = np.array([names.get(one) or one.encode() for one in ids] or [b""])[: len(ids)]
+        return self.registry.publish(self._draft(state, weights, model.algorithm, metrics, verdict.sentence), arrays)
+
+    def _draft(self, state: State, weights: str, algorithm: str, metrics: dict[str, float], sentence: str) -> Draft:
+        progress, plan, counts = state.progress, state.plan, state.progress.counts
+        passes = round(plan.steps * (1 + plan.replay / plan.batch))
+        return Draft(
+            workload=self.workload.name,
+            model=self.model.name,
+            algorithm=algorithm,
+            features=[],
+            names={},
+            schema_hash=schema_hash(self.workload.record),
+            parameters={
+                # What a training of the lake fits in its stead, when it compares itself with this version.
+                "recipe": {"model": plan.network, "version": "count", "epochs": progress.epochs or max(passes, 1)},
+                "protocol": "prequential",
+                "gate": sentence,
+                "window_days": self.model.window,
+                "half_life_days": self.model.half_life,
+                "continual": {
+                    "batch": progress.batch,
+                    "step": progress.step,
+                    "weights": weights,
+                    "based_on": progress.based_on,
+                    "watermark_ms": progress.watermark,
+                    "counts": dict(progress.counts),
+                    "plan": vars(plan),
+                },
+            },
+            metrics={
+                "ndcg@10": metrics["ndcg"],
+                "hr@10": metrics["hr"],
+                "mrr": metrics["mrr"],
+                "prequential_hr@10": progress.hr(),
+                "prequential_hr@10_of_all": progress.hr(recent=False),
+            },
+            data=DataSpec(
+                table=self.workload.records_topic,
+                snapshot_id=SOURCE,
+                window="all",
+                rows=progress.based_on_rows + counts["fresh"],
+                fitted=progress.based_on_rows + counts["fresh"],
+                held_out=0,
+                without_features=counts["unreadable"] + counts["unknown"],
+                repeated=counts["repeated"],
+                offsets={
+                    number: (progress.firsts[number], end - 1) for number, end in sorted(progress.positions.items())
+                },
+            ),
+            code_version=code_version(),
+        )
+
+    def _promote(self, manifest: Manifest, champion: Champion | None) -> tuple[bool, str]:
+        """Unless another champion came in the meantime, which the verdict was not about."""
+        sentence = manifest.parameters["gate"]
+        if champion and champion.version == manifest.version:
+            return True, sentence
+        if champion and champion.version not in sentence:
+            return False, f"{champion.version} became champion since the version was judged; it was not promoted"
+        try:
+            etag = champion.etag if champion else NONE_YET
+            self.registry.promote(self.workload.name, self.model.name, manifest.version, expected_etag=etag)
+        except Conflict as error:
+            return False, error.message
+        return True, sentence

@@ -1,0 +1,74 @@
+"""The first state: the newest published version of the network with its users' histories, or nothing at all."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from millrace.neural.continual.histories import Histories, Names
+from millrace.neural.continual.plan import Plan
+from millrace.neural.continual.state import State
+from millrace.neural.continual.weights import Weights
+from millrace.recommend import stored
+from millrace.registry.manifest import Manifest
+from millrace.registry.registry import Registry
+from millrace.workloads.base import RecommenderModel, Workload
+
+ALGORITHMS = {"sasrec": "attention", "bert4rec": "masked_attention"}
+
+
+def started(
+    plan: Plan, workload: Workload, model: RecommenderModel, registry: Registry, say: Callable[[str], None]
+) -> State:
+    """Weights, items, histories and offsets of the newest version of this network, whether it was promoted or not."""
+    for manifest in reversed(registry.manifests(workload.name, model.name)):
+        if manifest.algorithm == ALGORITHMS[plan.network]:
+            _, arrays = registry.load(workload.name, model.name, manifest.version)
+            say(f"{manifest.full_name}: starts from {manifest.version}, {len(arrays['item_ids'])} items")
+            return taken_up(plan, model, manifest, arrays)
+    say(f"{workload.name}/{model.name}: no version of {plan.network} is published; starts from nothing")
+    return State.empty(plan, model.window)
+
+
+def taken_up(plan: Plan, model: RecommenderModel, manifest: Manifest, arrays: dict[str, np.ndarray]) -> State:
+    """The state after everything that the version has learned from; its sizes count, not those of the plan.
+
+    The replay buffer is a sample of the histories. What is popular begins with the counts of the histories, which say
+    nothing of when.
+    """
+    served = stored.load(manifest.algorithm, arrays)
+    plan = replace(
+        plan,
+        width=served.weights["factors"].shape[1],
+        heads=int(served.weights["heads"][0]),
+        layers=len(served.weights["qkv_weight"]),
+        depth=served.depth,
+    )
+    state = State.empty(plan, model.window)
+    state.items = Names(one.decode() for one in arrays["item_ids"].tolist())
+    state.weights = Weights(plan, len(state.items))
+    state.weights.take_up(served.weights)
+    state.histories = _histories(arrays)
+    walks = state.histories.walks
+    places = np.array([(user, place) for user, walk in enumerate(walks) for place in range(1, len(walk))])
+    # In an order of chance: the reservoir's own draws take it from there.
+    state.replay.offer(np.random.default_rng(plan.seed).permutation(places.reshape(-1, 2).astype(np.int64)))
+    state.taken.grow(len(state.items))
+    state.taken.whole += np.bincount(state.histories.sequences(0).items, minlength=len(state.items))
+    # Known from users who are not kept by name, such as sessions: it may be answered, last of all.
+    state.taken.whole[arrays["popular"]] = np.maximum(state.taken.whole[arrays["popular"]], 1)
+    progress = state.progress
+    for number, (first, last) in manifest.data.offsets.items():
+        progress.firsts[number], progress.positions[number] = first, last + 1
+    progress.based_on, progress.based_on_rows = manifest.version, manifest.data.rows
+    progress.epochs = int(manifest.parameters.get("recipe", {}).get("epochs", 0))
+    return state
+
+
+def _histories(arrays: dict[str, np.ndarray]) -> Histories:
+    made = Histories()
+    starts, flat = arrays["history_starts"].tolist(), arrays["history_items"].tolist()
+    for place, user in enumerate(arrays["users"].tolist()):
+        for item in flat[starts[place] : starts[place + 1]]:
+            made.add(user.decode(), item)
+    return made

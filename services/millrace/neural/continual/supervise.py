@@ -1,0 +1,206 @@
+"""The parent of the group: starts the workers, ends them, and starts them again from the checkpoint when one dies."""
+
+import importlib.util
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from millrace import errors
+from millrace.errors import BadInput, MillraceError, Unavailable
+from millrace.ingest.publish import Stop
+from millrace.neural.continual.kafka_log import KafkaLog
+from millrace.neural.continual.log import Log
+from millrace.neural.continual.plan import NETWORKS, Plan
+from millrace.settings import settings
+from millrace.workloads.base import RecommenderModel, Workload
+
+LINES = 5.0  # seconds between two lines about progress
+LONGEST_PAUSE = 10.0  # seconds before another start
+Say = Callable[[str], None]
+
+
+def check(workload: Workload, name: str | None, plan: Plan) -> RecommenderModel:
+    """The model to train. Raises BadInput or NotFound with what is allowed."""
+    if plan.network not in NETWORKS:
+        allowed = ", ".join(NETWORKS)
+        raise BadInput(f"--network {plan.network!r} is none; allowed: {allowed}.", field="network", allowed=allowed)
+    models = [model for model in workload.recommenders if name in (None, model.name)]
+    if not models:
+        allowed = ", ".join(model.name for model in workload.recommenders) or "none"
+        raise errors.NotFound(
+            f"{workload.name} has no recommender{f' {name!r}' if name else ''}; allowed: {allowed}.",
+            field="model",
+            allowed=allowed,
+        )
+    if importlib.util.find_spec("torch") is None:
+        raise BadInput(
+            f"{plan.network} needs PyTorch, which is not installed: pip install 'millrace[neural,api]'.",
+            code="no_torch",
+            field="network",
+            allowed="an environment with the extra `neural`",
+        )
+    return models[0]
+
+
+class Supervisor:
+    """`heard` holds the last message of each kind, `published` all publications.
+
+    `log` opens the stream in worker 0, and must be such that it can be sent there; by default the workload's topic.
+    `progress` is called with the number of each micro-batch and the processes of the group.
+    """
+
+    def __init__(
+        self,
+        workload: Workload,
+        model: RecommenderModel,
+        plan: Plan,
+        say: Say,
+        log: Callable[[], Log] | None = None,
+        progress: Callable[[int, list[Any]], None] = lambda batch, workers: None,
+    ):
+        self.workload, self.model, self.plan, self.say = workload, model, plan, say
+        self.log = log or partial(KafkaLog, workload.records_topic)
+        self.stop = Stop()
+        self.heard: dict[str, Any] = {}
+        self.published: list[dict[str, Any]] = []
+        self.progress = progress
+        self.failures = self.restarts = 0
+        self.workers: list[Any] = []
+        self._line = 0.0
+
+    def run(self) -> dict[str, Any]:
+        """Until the end, a signal, or an error that another start would not mend."""
+        with self.stop.listening():
+            while (fault := self._group()) is not None:
+                self.failures += 1
+                if self.failures > self.plan.restarts:
+                    raise Unavailable(
+                        f"The group ended {self.failures} times without another checkpoint; the last time {fault}. "
+                        "Started again, the command goes on from the last checkpoint.",
+                        code="workers_died",
+                    )
+                self.restarts += 1
+                again = f"{self.failures} of {self.plan.restarts}"
+                self.say(f"{fault}; the group starts again from the last checkpoint ({again})")
+                deadline = time.monotonic() + min(0.25 * 2**self.failures, LONGEST_PAUSE)
+                while self.stop.signal is None and time.monotonic() < deadline:
+                    time.sleep(0.1)
+                if self.stop.signal is not None:
+                    break
+        return {
+            "workload": self.workload.name,
+            "model": self.model.name,
+            "network": self.plan.network,
+            **self.heard.get("ended", {}),
+            "checkpoint": self.heard.get("kept", {}).get("batch"),
+            "published": self.published,
+            "restarts": self.restarts,
+            "signal": self.stop.signal,
+        }
+
+    def _group(self) -> str | None:
+        """One life of the group; None when it ended as it should, else what happened."""
+        from millrace.neural.continual.worker import Task, work
+
+        context = multiprocessing.get_context("spawn")
+        with tempfile.TemporaryDirectory(prefix="millrace-continual-") as folder:
+            task = Task(
+                self.workload.name,
+                self.model.name,
+                settings().models_bucket,
+                replace(self.plan, fresh=self.plan.fresh and "begun" not in self.heard),
+                self.log,
+                folder,
+                self.restarts,
+            )
+            pipes: list[Connection] = []
+            self.workers = []
+            try:
+                for rank in range(self.plan.workers):
+                    ours, theirs = context.Pipe()
+                    worker = context.Process(target=work, args=(rank, task, theirs), name=f"continual-{rank}")
+                    worker.start()
+                    theirs.close()  # so that the pipe ends with the worker
+                    self.workers.append(worker)
+                    pipes.append(ours)
+                return self._watch(pipes)
+            finally:
+                for worker in self.workers:
+                    worker.kill()
+                    worker.join()
+                for pipe in pipes:
+                    pipe.close()
+
+    def _watch(self, pipes: list[Connection]) -> str | None:
+        """None when all ended as they should, else which did not. Raises an error that a worker has sent."""
+        told, open_pipes = False, list(pipes)
+        error: MillraceError | None = None
+        while any(worker.exitcode is None for worker in self.workers):
+            if self.stop.signal is not None and not told:
+                told = True
+                self.say("finishing the micro-batch, then a checkpoint")
+                self._tell(pipes[0])
+            for pipe in wait(
+                [*open_pipes, *(worker.sentinel for worker in self.workers if worker.exitcode is None)], 0.3
+            ):
+                if isinstance(pipe, Connection):
+                    error = self._receive(pipe, open_pipes) or error
+            if error or any(worker.exitcode for worker in self.workers):
+                break
+        for pipe in list(open_pipes):
+            while pipe in open_pipes and pipe.poll():
+                error = self._receive(pipe, open_pipes) or error
+        if error is not None:
+            # What another start may mend: a server that is away for a while, once this one has worked.
+            if "begun" in self.heard and (isinstance(error, Unavailable) or error.code == "workers_differ"):
+                return error.message.rstrip(".")
+            raise error
+        codes = [worker.exitcode for worker in self.workers]
+        if any(codes):
+            return self._described(codes)
+        return None
+
+    def _tell(self, pipe: Connection) -> None:
+        with suppress(OSError):  # rank 0 is gone, which is dealt with as any death
+            pipe.send("stop")
+
+    def _receive(self, pipe: Connection, open_pipes: list[Connection]) -> MillraceError | None:
+        """Take one message of a worker; an error is given back."""
+        try:
+            kind, told = pipe.recv()
+        except (EOFError, OSError):
+            open_pipes.remove(pipe)
+            return None
+        self.heard[kind] = told
+        if kind == "say":
+            self.say(told)
+        elif kind == "error":
+            made = getattr(errors, told.pop("kind"), MillraceError)
+            return made(told.pop("message"), **told)
+        elif kind == "kept":
+            self.failures = 0
+        elif kind == "published":
+            self.published.append(told)
+        elif kind == "learned":
+            self._shown(told)
+        return None
+
+    def _shown(self, told: dict[str, Any]) -> None:
+        if time.monotonic() - self._line >= LINES:
+            self._line = time.monotonic()
+            self.say(
+                f"micro-batch {told['batch']}: prequential HR@10 {told['hr@10']:.4f}, loss {told['loss']:.4f}, "
+                f"{told['lag']} events behind"
+            )
+        self.progress(told["batch"], self.workers)
+
+    def _described(self, codes: list[int | None]) -> str:
+        """Which worker went first: the others only end because of it."""
+        code, rank = min((code, rank) for rank, code in enumerate(codes) if code)
+        return f"worker {rank} was ended by signal {-code}" if code < 0 else f"worker {rank} ended with code {code}"

@@ -1,0 +1,228 @@
+"""What continual training does to its state, without a broker: it asks, learns, replays, grows, and comes back."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
+
+from millrace.errors import Corrupt  # noqa: E402
+from millrace.neural.continual.cuts import cut  # noqa: E402
+from millrace.neural.continual.judged import asked  # noqa: E402
+from millrace.neural.continual.learner import Learner  # noqa: E402
+from millrace.neural.continual.log import ANONYMOUS, Event, events  # noqa: E402
+from millrace.neural.continual.plan import Plan  # noqa: E402
+from millrace.neural.continual.popular import DAY, Taken  # noqa: E402
+from millrace.neural.continual.publish import served  # noqa: E402
+from millrace.neural.continual.reservoir import Reservoir  # noqa: E402
+from millrace.neural.continual.state import State  # noqa: E402
+from millrace.workloads import workload  # noqa: E402
+from tests.neural.streams import MODEL, SMALL, micro_batches, stream  # noqa: E402
+
+BATCHES = micro_batches(stream(1600), SMALL.batch)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def learned(count: int, plan: Plan = SMALL) -> Learner:
+    learner = Learner(State.empty(plan, MODEL.window))
+    for one in BATCHES[:count]:
+        learner.learn(*one)
+    return learner
+
+
+@pytest.fixture(scope="module")
+def packed() -> bytes:
+    """A state after eight micro-batches."""
+    return learned(8).state.packed()
+
+
+def of(packed: bytes) -> State:
+    return State.unpacked(packed, "the test's state")
+
+
+def hits_by_hand(state: State, found: list[Event]) -> tuple[int, float]:
+    """(asked, hits) of a micro-batch: the serving form scores every item, one question after the other, in Python."""
+    model, arrays = served(state)
+    ids = [one.decode() for one in arrays["item_ids"].tolist()]
+    walks = {
+        user: [state.items.texts[item] for item in state.histories.walk(user)] for user in state.histories.users.texts
+    }
+    questions, hits = 0, 0.0
+    for event in found:
+        walk = walks.setdefault(event.user, [])
+        if event.item in walk:
+            continue
+        if walk:
+            questions += 1
+            known = [ids.index(item) for item in walk if item in ids]
+            if event.item in ids and known:
+                scores = model.scores(np.array(known))
+                ranking = sorted(
+                    (item for item in range(len(ids)) if item not in known), key=lambda item: -scores[item]
+                )
+                hits += ranking.index(ids.index(event.item)) < 10
+        walk.append(event.item)
+    return questions, hits
+
+
+@pytest.mark.parametrize("network", ["sasrec", "bert4rec"])
+def test_each_micro_batch_is_asked_before_it_is_learned_and_counted_as_by_hand(network):
+    learner = learned(3, replace(SMALL, network=network))
+    for number in range(3, 8):
+        expected = hits_by_hand(learner.state, BATCHES[number][1])
+        before = dict(learner.state.progress.counts)
+        outcome = learner.learn(*BATCHES[number])
+        assert (outcome.asked, outcome.hits) == expected
+        assert learner.state.progress.counts["asked"] - before["asked"] == expected[0]
+    asked_, hits = map(sum, zip(*learner.state.progress.recent, strict=True))
+    assert learner.state.progress.hr() == pytest.approx(hits / asked_)
+
+
+def test_what_was_asked_was_not_known_then_and_the_share_of_hits_rises_on_a_stream_that_can_be_learned():
+    learner = learned(len(BATCHES), replace(SMALL, steps=4, rate=3e-3))
+    shares = [hits / asked_ for asked_, hits in learner.state.progress.recent]
+    early, late = np.mean(shares[1:6]), np.mean(shares[-5:])
+    # Of 200 courses ten by chance are 0.05; what follows a course is learned from others.
+    assert late > early + 0.1
+    assert late > 0.3
+
+
+def test_the_same_stream_gives_the_same_bits_also_through_a_checkpoint(packed):
+    straight, resumed = learned(12), Learner(of(packed))
+    for one in BATCHES[8:12]:
+        resumed.learn(*one)
+    assert resumed.state.packed() == straight.state.packed()
+
+
+def test_a_state_that_was_changed_on_the_way_is_no_state(packed):
+    for place in (len(packed) // 2, len(packed) - 1, 30):
+        changed = bytearray(packed)
+        changed[place] ^= 1
+        with pytest.raises(Corrupt, match=r"(?s)checkpoint 7 .*(checksum|no checkpoint)"):
+            State.unpacked(bytes(changed), "checkpoint 7")
+    with pytest.raises(Corrupt, match="truncated"):
+        State.unpacked(packed[:-100], "checkpoint 7")
+    with pytest.raises(Corrupt, match="no checkpoint of millrace"):
+        State.unpacked(b"", "checkpoint 7")
+
+
+def test_the_sizes_of_a_checkpoint_count_and_not_those_of_the_plan(packed):
+    state = State.unpacked(packed, "", replace(SMALL, width=64, buffer=9, rate=0.5, batch=7))
+    assert (state.plan.width, state.plan.buffer, state.plan.rate, state.plan.batch) == (16, 200, 0.5, 7)
+
+
+def test_new_items_get_room_and_the_others_keep_their_weights_and_moments(packed):
+    state = of(packed)
+    network, known = state.weights.network, len(state.items)
+    before = {name: array.copy() for name, array in state.weights.arrays().items()}
+    history = torch.tensor([[1, 2, 3]])
+    scores = network.eval().scores(history).detach()
+    state.weights.grow(known + 7)
+    after = state.weights.arrays()
+    assert after["weights_0"].shape == (known + 7, 16)
+    assert (after["weights_0"][:known] == before["weights_0"]).all()
+    assert (after["second_0"][:known] == before["second_0"]).all()
+    assert not after["second_0"][known:].any()
+    assert after["weights_0"][known:].any(axis=1).all()
+    assert network.scores(history)[:, :known].detach().numpy() == pytest.approx(scores.numpy(), abs=1e-6)
+
+
+def test_the_mask_of_bert_stays_behind_the_items_that_come_later():
+    state = learned(2, replace(SMALL, network="bert4rec")).state
+    mask = state.weights.network.items.weight[-1].detach().clone()
+    state.weights.grow(len(state.items) + 3)
+    assert torch.equal(state.weights.network.items.weight[-1].detach(), mask)
+    assert state.weights.network.count == len(state.items) + 3
+
+
+def test_items_beyond_the_room_are_counted_and_learned_from_by_nobody():
+    learner = learned(6, replace(SMALL, items=30))
+    assert len(learner.state.items) == 30 == learner.state.weights.network.count
+    counts = learner.state.progress.counts
+    assert counts["unknown"] > 0
+    assert counts["fresh"] + counts["repeated"] + counts["unknown"] == counts["read"] == 6 * SMALL.batch
+
+
+def test_an_event_that_comes_again_and_one_that_can_not_be_read_change_no_weights():
+    once, twice = learned(4), learned(3)
+    made, found = BATCHES[3]
+    broken = Event(0, 0, 0, None, "", 0.0)
+    twice.learn(made, [*found, *found, broken])
+    counts = twice.state.progress.counts
+    assert counts["repeated"] - once.state.progress.counts["repeated"] == len(found)
+    assert counts["unreadable"] == 1
+    assert all((twice.state.arrays()[name] == array).all() for name, array in once.state.arrays().items())
+
+
+def test_messages_become_events_and_a_session_without_a_user_stands_for_itself():
+    shop = workload("shop").recommenders[0]
+    row = b'{"order_id":"o1","product_id":"p1","user_id":null,"event_time":"2020-01-01T00:00:00Z"}'
+    message = stream(1, 1).partitions[0][0]
+    found = events([replace(message, value=row), replace(message, value=b"[]"), replace(message, value=None)], shop)
+    assert (found[0].user, found[0].item, found[0].at) == (f"{ANONYMOUS}o1", "p1", 1_577_836_800.0)
+    assert [event.user for event in found[1:]] == [None, None]
+
+
+def test_nobody_asks_for_a_session_and_none_is_published():
+    made, found = BATCHES[0]
+    learner = Learner(State.empty(SMALL, MODEL.window))
+    learner.learn(made, [event._replace(user=ANONYMOUS + event.user) for event in found])
+    assert learner.state.progress.counts["asked"] == 0
+    assert learner.state.replay.seen > 0
+    assert len(served(learner.state)[1]["users"]) == 0
+    assert asked(learner.state, [found[0]._replace(user=ANONYMOUS + found[0].user, item="another")], {}) == ([], 0)
+
+
+def test_the_replay_buffer_is_bounded_and_a_uniform_sample_of_all_that_came():
+    size, total, rounds = 40, 400, 300
+    counts = np.zeros(total)
+    for seed in range(rounds):
+        buffer = Reservoir(size, seed)
+        for start in range(0, total, 50):
+            buffer.offer(np.column_stack([np.arange(start, start + 50), np.ones(50, dtype=np.int64)]))
+            assert len(buffer.kept) == min(size, start + 50)
+        assert len(set(buffer.kept[:, 0].tolist())) == size
+        counts[buffer.kept[:, 0]] += 1
+    # Each of 400 is kept with the chance 0.1: 30 times of 300, with a standard deviation of 5.2.
+    assert np.abs(counts - rounds * size / total).max() < 5 * 5.2
+    for eighth in counts.reshape(8, 50).sum(axis=1):
+        assert abs(eighth - rounds * size / 8) < 5 * np.sqrt(rounds * size / 8)
+    drawn = buffer.draw(4000, 7)
+    assert np.bincount(drawn[:, 0], minlength=total).max() < 100 + 5 * 10
+    assert (drawn == buffer.draw(4000, 7)).all()
+
+
+def test_a_cut_is_full_even_and_never_waits_for_a_partition_that_has_nothing():
+    assert cut({}, {0: 3, 1: 3}, 7) is None
+    assert cut({}, {0: 9, 1: 9}, 8) == {0: (0, 4), 1: (0, 4)}
+    assert cut({0: 5, 1: 2}, {0: 5, 1: 99, 2: 1}, 10) == {1: (2, 11), 2: (0, 1)}
+    random = np.random.default_rng(1)
+    for _ in range(300):
+        ends = {number: int(random.integers(0, 30)) for number in range(5)}
+        size = int(random.integers(1, 40))
+        made = cut({}, ends, size)
+        assert (made is None) == (sum(ends.values()) < size)
+        if made is not None:
+            assert sum(end - first for first, end in made.values()) == size
+            assert all(end <= ends[number] for number, (_, end) in made.items())
+
+
+def test_popularity_forgets_the_days_before_its_window_and_comes_back_from_arrays():
+    taken = Taken(2)
+    taken.grow(3)
+    taken.add([0, 0, 0, 1], [0.0, 1.0, 2.0, 3.0])
+    assert taken.order.tolist() == [0, 1]
+    taken.add([1, 2], [5.0 * DAY, 5.0 * DAY])
+    taken = Taken.load(2, taken.arrays())
+    assert list(taken.days) == [5]
+    assert taken.order.tolist() == [1, 2, 0]
+    taken.grow(5)
+    assert taken.order.tolist() == [1, 2, 0]
