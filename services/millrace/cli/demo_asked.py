@@ -10,18 +10,25 @@ from millrace.workloads.base import Row, Workload
 
 
 def first_row(workload: Workload, file: Path) -> Row | None:
-    """The fields of the first row that is accepted, as the source has them; None where there is none."""
+    """The fields of the first row that is accepted and whose user is known, as the source has them.
+
+    The first accepted one where no user is known; None where none is accepted.
+    """
     from millrace.records.check import Accepted, Checker
     from millrace.records.readers import RawRow, opened, rows
 
+    users = [model.user for model in workload.recommenders]
+    accepted: Row | None = None
     with opened(str(file)) as source:
         checker = Checker(workload)
         for row in rows(source, ()):
             inner = workload.expand(row.values) if row.values and not workload.fault(row.values) else None
             found = RawRow(row.number, row.raw, next(iter(inner))) if inner else row
-            if isinstance(checker.outcome(found), Accepted):
-                return found.values
-    return None
+            if found.values and isinstance(checker.outcome(found), Accepted):
+                accepted = accepted or found.values
+                if all(str(found.values.get(user) or "").strip() for user in users):
+                    return found.values
+    return accepted
 
 
 def ask(workload: Workload, file: Path) -> list[dict[str, Any]]:
