@@ -2,6 +2,7 @@
 
 Needs helm, kubectl and a KUBECONFIG, or the cluster tool with its cluster up; skipped with a reason otherwise. On a
 cluster of your own the images come from where MILLRACE_TEST_REGISTRY and MILLRACE_TEST_TAG say (`make images`).
+What takes minutes and has a smaller sibling elsewhere is marked `thorough` and wants MILLRACE_TEST_THOROUGH=1.
 MILLRACE_TEST_KEEP=1 leaves the release installed at the end, and goes on with it in the next run.
 """
 

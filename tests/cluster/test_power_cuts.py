@@ -27,6 +27,7 @@ def test_a_killed_api_pod_fails_no_request_that_a_client_sends_again(served: Rel
     assert counted["answers"] > 100
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("selector", [CONNECT, BROKER], ids=["connect", "broker"])
 def test_a_killed_pod_on_the_way_to_the_lake_loses_no_row_and_doubles_none(served: Release, selector: str):
     before = served.audit("courses")["rows"]
@@ -43,6 +44,7 @@ def test_a_killed_pod_on_the_way_to_the_lake_loses_no_row_and_doubles_none(serve
     assert found["rows"] == found["places"] == found["wanted"]
 
 
+@pytest.mark.thorough
 def test_a_killed_driver_is_run_again_and_a_killed_executor_fails_no_training(served: Release):
     served.kubectl("delete", "sparkapplication", APPLICATION)
     wait("the end of the former pods", 120, lambda: not served.all("pod", TRAINING))

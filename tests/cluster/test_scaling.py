@@ -32,6 +32,7 @@ def test_a_rollout_under_load_fails_no_request(served: Release):
     assert counted["answers"] > 100
 
 
+@pytest.mark.thorough
 def test_a_new_champion_under_load_fails_no_request_and_is_served(served: Release):
     before = served.champion()
     served.kubectl("delete", "sparkapplication", "millrace-train-courses")

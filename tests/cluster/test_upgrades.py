@@ -18,6 +18,7 @@ def test_an_upgrade_from_the_previous_chart_keeps_data_and_models(upgraded: tupl
     assert charts[-1] != PREVIOUS.stem
 
 
+@pytest.mark.thorough
 def test_an_upgrade_and_a_rollback_keep_data_and_models(served: Release):
     served.deploy()  # every training waits, in this revision and in the next: champions must stay
     served.serves()
@@ -54,6 +55,7 @@ def test_a_path_that_a_network_policy_forbids_is_closed(served: Release):
         pytest.skip("the network plugin of this cluster does not enforce NetworkPolicies")
 
 
+@pytest.mark.thorough
 def test_an_uninstall_leaves_its_volumes_and_an_install_goes_on_with_them(served: Release):
     held = served.holds()
     _uninstall(served)
