@@ -151,7 +151,9 @@ def test_two_readers_of_a_group_share_the_pages(stream, tmp_path):
             command = [sys.executable, "-m", "millrace.cli", "consume", "urls", "--group", "shared", "--json"]
             readers.append(subprocess.Popen(command, stdout=out, stderr=errors))
     try:
-        until(lambda: all(" urls.cluster." in (tmp_path / f"{n}.err").read_text() for n in range(2)), "two readers")
+        until(
+            lambda: all("reads 20 partitions" in (tmp_path / f"{n}.err").read_text() for n in range(2)), "two readers"
+        )
         publish(600, 63, tmp_path)
         caught_up(stream)
         printed = [tmp_path / f"{number}.out" for number in range(2)]

@@ -46,17 +46,18 @@ class Seen:
 
 
 class Noted(ConsumerRebalanceListener):
-    """Says which partitions this reader has."""
+    """Says how many partitions this reader has, when that changes."""
 
     def __init__(self, say: Callable[[str], None]):
-        self.say = say
+        self.say, self.said = say, -1
 
     def on_partitions_revoked(self, revoked) -> None:
         """What was written is committed before each poll."""
 
     def on_partitions_assigned(self, assigned) -> None:
-        names = ", ".join(sorted(f"{part.topic}/{part.partition}" for part in assigned))
-        self.say(f"reads {names or 'nothing: the others of the group have all partitions'}")
+        if len(assigned) != self.said:
+            self.said = len(assigned)
+            self.say(f"reads {self.said} partitions; any others are with other readers of the group")
 
 
 @contextmanager
