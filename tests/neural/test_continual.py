@@ -135,6 +135,23 @@ def test_new_items_get_room_and_the_others_keep_their_weights_and_moments(packed
     assert network.scores(history)[:, :known].detach().numpy() == pytest.approx(scores.numpy(), abs=1e-6)
 
 
+def test_the_steps_are_those_of_AdamW_in_pytorch(packed):
+    ours, theirs = of(packed).weights, of(packed).weights
+    for moment in (*ours.first, *ours.second):
+        moment.zero_()
+    ours.steps = 0
+    optimiser = torch.optim.AdamW(theirs.network.parameters(), lr=SMALL.rate, weight_decay=0.01)
+    for seed in range(5):
+        for weights in (ours, theirs):
+            torch.manual_seed(seed)
+            for one in weights.network.parameters():
+                one.grad = torch.randn_like(one) * 10.0 ** (seed - 3)
+        ours.step()
+        optimiser.step()
+    for one, other in zip(ours.network.parameters(), theirs.network.parameters(), strict=True):
+        assert one.detach().numpy() == pytest.approx(other.detach().numpy(), rel=1e-5, abs=1e-7)
+
+
 def test_the_mask_of_bert_stays_behind_the_items_that_come_later():
     state = learned(2, replace(SMALL, network="bert4rec")).state
     mask = state.weights.network.items.weight[-1].detach().clone()
