@@ -23,14 +23,6 @@ from tests.neural.streams import MODEL, SMALL, micro_batches, stream  # noqa: E4
 BATCHES = micro_batches(stream(1600), SMALL.batch)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def learned(count: int, plan: Plan = SMALL) -> Learner:
     learner = Learner(State.empty(plan, MODEL.window))
     for one in BATCHES[:count]:
