@@ -23,14 +23,6 @@ from tests.neural.streams import MODEL, SMALL, micro_batches, stream  # noqa: E4
 BATCHES = micro_batches(stream(1600), SMALL.batch)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def learned(count: int, plan: Plan = SMALL) -> Learner:
     learner = Learner(State.empty(plan, MODEL.window))
     for one in BATCHES[:count]:
@@ -133,6 +125,23 @@ def test_new_items_get_room_and_the_others_keep_their_weights_and_moments(packed
     assert not after["second_0"][known:].any()
     assert after["weights_0"][known:].any(axis=1).all()
     assert network.scores(history)[:, :known].detach().numpy() == pytest.approx(scores.numpy(), abs=1e-6)
+
+
+def test_the_steps_are_those_of_AdamW_in_pytorch(packed):
+    ours, theirs = of(packed).weights, of(packed).weights
+    for moment in (*ours.first, *ours.second):
+        moment.zero_()
+    ours.steps = 0
+    optimiser = torch.optim.AdamW(theirs.network.parameters(), lr=SMALL.rate, weight_decay=0.01)
+    for seed in range(5):
+        for weights in (ours, theirs):
+            torch.manual_seed(seed)
+            for one in weights.network.parameters():
+                one.grad = torch.randn_like(one) * 10.0 ** (seed - 3)
+        ours.step()
+        optimiser.step()
+    for one, other in zip(ours.network.parameters(), theirs.network.parameters(), strict=True):
+        assert one.detach().numpy() == pytest.approx(other.detach().numpy(), rel=1e-5, abs=1e-7)
 
 
 def test_the_mask_of_bert_stays_behind_the_items_that_come_later():

@@ -134,10 +134,9 @@ class Learner:
         targets = sum(len(walk) - 1 for walk in walks)
         if not targets:
             return 0.0
-        network, optimiser = state.weights.network.train(), state.weights.optimiser
+        network = state.weights.network.train()
         seed = np.random.SeedSequence((plan.seed, 3, state.progress.step, group.rank)).generate_state(1)[0]
         torch.manual_seed(int(seed))
-        optimiser.zero_grad()
         loss, own = 0.0, walks[group.rank :: group.processes]
         for start in range(0, len(own), ROWS):
             part = own[start : start + ROWS]
@@ -149,7 +148,7 @@ class Learner:
             found.backward()
             loss += found.item()
         self._reduce(list(network.parameters()))
-        optimiser.step()
+        state.weights.step()
         return float(group.sum(torch.tensor([loss], dtype=torch.float64)))
 
     def _reduce(self, parameters: list[torch.nn.Parameter]) -> None:

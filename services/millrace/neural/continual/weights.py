@@ -11,18 +11,35 @@ from millrace.neural.continual.plan import Plan
 from millrace.neural.network import NETWORKS, SasRec
 from millrace.recommend.attention import LAYER
 
-MOMENTS = {"first": "exp_avg", "second": "exp_avg_sq"}
+KEPT_OF_FIRST, KEPT_OF_SECOND, EPSILON, DECAY = 0.9, 0.999, 1e-8, 0.01
 
 
 class Weights:
-    """`network` and its AdamW; Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019)."""
+    """`network` and the moments of its AdamW, a tensor for each parameter in the network's order.
+
+    Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019), algorithm 2. It is written out because
+    torch.optim's brings in the compiler, which would double the time until a worker that has died learns again.
+    """
 
     def __init__(self, plan: Plan, items: int):
-        self.plan = plan
+        self.plan, self.steps = plan, 0
         torch.manual_seed(plan.seed)
         sizes = {name: getattr(plan, name) for name in ("width", "heads", "layers", "depth", "dropout")}
         self.network: SasRec = NETWORKS[plan.network](items, **sizes)
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=plan.rate, weight_decay=0.01)
+        self.first = [torch.zeros_like(one) for one in self.network.parameters()]
+        self.second = [torch.zeros_like(one) for one in self.network.parameters()]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move by the gradients that the parameters have, and forget them."""
+        self.steps += 1
+        rate, scale = self.plan.rate / (1 - KEPT_OF_FIRST**self.steps), (1 - KEPT_OF_SECOND**self.steps) ** 0.5
+        for one, first, second in zip(self.network.parameters(), self.first, self.second, strict=True):
+            one.mul_(1 - self.plan.rate * DECAY)
+            first.mul_(KEPT_OF_FIRST).add_(one.grad, alpha=1 - KEPT_OF_FIRST)
+            second.mul_(KEPT_OF_SECOND).addcmul_(one.grad, one.grad, value=1 - KEPT_OF_SECOND)
+            one.addcdiv_(first, (second.sqrt() / scale).add_(EPSILON), value=-rate)
+            one.grad = None
 
     @torch.no_grad()
     def grow(self, items: int) -> None:
@@ -41,32 +58,24 @@ class Weights:
 
         new = nn.Parameter(longer(old, fresh))
         network.items.weight, network.items.num_embeddings, network.count = new, len(new), items
-        group = self.optimiser.param_groups[0]
-        group["params"] = [new if one is old else one for one in group["params"]]
-        if moments := self.optimiser.state.pop(old, None):
-            for name in MOMENTS.values():
-                moments[name] = longer(moments[name], torch.zeros_like(fresh))
-            self.optimiser.state[new] = moments
+        place = next(number for number, one in enumerate(network.parameters()) if one is new)
+        for moments in (self.first, self.second):
+            moments[place] = longer(moments[place], torch.zeros_like(fresh))
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        named = {"weights": self.network.parameters(), "first": self.first, "second": self.second}
+        return {f"{name}_{place}": one for name, tensors in named.items() for place, one in enumerate(tensors)}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Copies: `weights_<n>` and, from the first step on, `first_<n>`, `second_<n>`, `steps_<n>` by parameter."""
-        found = {}
-        for place, tensor in enumerate(self.network.parameters()):
-            found[f"weights_{place}"] = tensor.detach().numpy().copy()
-            if moments := self.optimiser.state.get(tensor):
-                found |= {f"{name}_{place}": moments[inner].numpy().copy() for name, inner in MOMENTS.items()}
-                found[f"steps_{place}"] = np.array(float(moments["step"]))
-        return found
+        """Copies: `weights_<n>`, `first_<n>` and `second_<n>` by parameter, and `steps`."""
+        found = {name: tensor.detach().numpy().copy() for name, tensor in self._tensors().items()}
+        return found | {"steps": np.array(self.steps)}
 
     @torch.no_grad()
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        for place, tensor in enumerate(self.network.parameters()):
-            tensor.copy_(torch.from_numpy(arrays[f"weights_{place}"].copy()))
-            if f"steps_{place}" in arrays:
-                self.optimiser.state[tensor] = {
-                    "step": torch.tensor(float(arrays[f"steps_{place}"])),
-                    **{inner: torch.from_numpy(arrays[f"{name}_{place}"].copy()) for name, inner in MOMENTS.items()},
-                }
+        self.steps = int(arrays["steps"])
+        for name, tensor in self._tensors().items():
+            tensor.copy_(torch.from_numpy(arrays[name].copy()))
 
     @torch.no_grad()
     def take_up(self, served: Mapping[str, np.ndarray]) -> None:

@@ -98,7 +98,7 @@ def follow(group: Group) -> None:
 
 
 def encoded(made: Cut, found: list[Event]) -> bytes:
-    return orjson.dumps([[[number, *made[number]] for number in made], found])
+    return orjson.dumps([[[number, *made[number]] for number in made], [list(event) for event in found]])
 
 
 def decoded(content: bytes) -> tuple[Cut, list[Event]]:
