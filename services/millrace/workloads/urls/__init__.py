@@ -69,6 +69,6 @@ WORKLOAD = Workload(
     record=Page,
     identity=("id",),
     generate=generate,
-    files=("sample_campaign_data_2023.csv", "hacker_news.csv"),
+    files=("hacker_news.csv", "sample_campaign_data_2023.csv"),
     models=(PageModel("pages", url="url", title="title", keywords="keywords", time="creation_time"),),
 )
