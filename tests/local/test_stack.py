@@ -21,7 +21,7 @@ def test_a_second_up_changes_nothing(stack):
     assert not local.up()
     after = local.status()
     assert [(child["name"], child["pid"], child["port"]) for child in after["children"]] == before
-    assert [name for name, _, _ in before] == ["kafka", "s3", "connect", "api"]
+    assert [name for name, _, _ in before] == ["kafka", "s3", "connect", "api", "online"]
     assert after["phase"] == "running"
 
 
