@@ -191,7 +191,7 @@ def test_killed_three_times_in_mid_batch_it_loses_and_doubles_nothing(stream, tm
 
 
 def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_later(stream, spark, tmp_path):
-    publish(1000, 66, tmp_path)
+    publish(2000, 66, tmp_path)
     after_a_commit()
     assert stream.stop() == 0
     assert "Traceback" not in stream.said()
