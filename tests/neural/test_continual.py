@@ -111,6 +111,12 @@ def test_the_sizes_of_a_checkpoint_count_and_not_those_of_the_plan(packed):
     assert (state.plan.width, state.plan.buffer, state.plan.rate, state.plan.batch) == (16, 200, 0.5, 7)
 
 
+def test_how_a_training_is_run_leaves_no_trace_in_its_state(packed):
+    other = State.unpacked(packed, "", replace(SMALL, restarts=0, until_end=True, fresh=True, accept_gaps=True))
+    assert other.plan.until_end
+    assert other.packed() == packed
+
+
 def test_new_items_get_room_and_the_others_keep_their_weights_and_moments(packed):
     state = of(packed)
     network, known = state.weights.network, len(state.items)

@@ -17,6 +17,7 @@ class KafkaLog:
     def __init__(self, topic: str):
         self.topic = topic
         self._waiting: dict[TopicPartition, deque[Message]] = {}
+        self._read_to: dict[TopicPartition, int] = {}
         with unavailable():
             self._client = KafkaConsumer(**common(), enable_auto_commit=False, auto_offset_reset="none")
 
@@ -56,6 +57,7 @@ class KafkaLog:
             waiting = self._waiting[one]
             while waiting and waiting[0].offset < end:
                 found.append(waiting.popleft())
+            self._read_to[one] = end
         return found
 
     def _ready(self, one: TopicPartition, first: int) -> None:
@@ -66,9 +68,6 @@ class KafkaLog:
             self._client.assign(list(self._waiting))
             for other, position in before.items():
                 self._client.seek(other, position)
-            self._client.seek(one, first)
-        waiting = self._waiting[one]
-        while waiting and waiting[0].offset < first:
-            waiting.popleft()
-        if not waiting and self._client.position(one) != first:
+        if self._read_to.get(one) != first:
+            self._waiting[one].clear()
             self._client.seek(one, first)

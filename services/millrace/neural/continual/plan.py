@@ -2,12 +2,16 @@
 
 import math
 from dataclasses import dataclass, fields
+from typing import Any
 
 from millrace.errors import BadInput
 
 NETWORKS = ("sasrec", "bert4rec")
 FIXED = ("network", "width", "heads", "layers", "depth", "buffer", "seed")
 """Fields that a checkpoint decides: another value needs a new start."""
+
+OF_ONE_RUN = ("restarts", "until_end", "fresh", "accept_gaps")
+"""Fields that say how to run and not what to learn; no state and no manifest holds them."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,11 @@ class Plan:
                     field=one.name,
                     allowed=allowed,
                 )
+
+    @property
+    def learning(self) -> dict[str, Any]:
+        """What decides on the weights; JSON."""
+        return {name: value for name, value in vars(self).items() if name not in OF_ONE_RUN}
 
     @property
     def ahead(self) -> int:

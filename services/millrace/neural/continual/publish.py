@@ -140,7 +140,7 @@ class Publisher:
                     "based_on": progress.based_on,
                     "watermark_ms": progress.watermark,
                     "counts": dict(progress.counts),
-                    "plan": vars(plan),
+                    "plan": plan.learning,
                 },
             },
             metrics={

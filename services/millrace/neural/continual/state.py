@@ -6,7 +6,7 @@ There is no state of a random generator: each draw has a seed of its own, made o
 import hashlib
 import io
 from collections import Counter
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ class State:
         body = io.BytesIO()
         np.savez(body, **self.arrays())
         progress = vars(self.progress) | {"counts": dict(self.progress.counts)}
-        kept = {"plan": asdict(self.plan), "progress": progress, "window": self.taken.window}
+        kept = {"plan": self.plan.learning, "progress": progress, "window": self.taken.window}
         content = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS) + b"\n" + body.getvalue()
         return FORMAT + b" " + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 

@@ -106,7 +106,8 @@ class Supervisor:
 
     def _group(self) -> str | None:
         """One life of the group; None when it ended as it should, else what happened."""
-        from millrace.neural.continual.worker import Task, work
+        from millrace.neural.continual.lead import Task
+        from millrace.neural.continual.worker import work
 
         context = multiprocessing.get_context("spawn")
         with tempfile.TemporaryDirectory(prefix="millrace-continual-") as folder:

@@ -1,54 +1,21 @@
-"""What a worker of the group does: rank 0 reads, decides and writes; the others follow what it shares."""
+"""The life of a worker: it joins the group, leads it or follows, and leaves its errors to the supervisor."""
 
 import ctypes
 import multiprocessing
 import os
 import signal
 import sys
-import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
-import orjson
 import torch
 
-from millrace.errors import Corrupt, MillraceError
+from millrace.errors import MillraceError
 from millrace.local.child import LIBC, PR_SET_PDEATHSIG
-from millrace.neural.continual.checkpoint import Checkpoints
-from millrace.neural.continual.cuts import cut as next_cut
 from millrace.neural.continual.group import Group, joined
+from millrace.neural.continual.lead import COMPARE, LEARN, STOP, Lead, Task, decoded
 from millrace.neural.continual.learner import Learner
-from millrace.neural.continual.log import Cut, Event, Log, events
-from millrace.neural.continual.metrics import Metrics
-from millrace.neural.continual.plan import Plan
-from millrace.neural.continual.publish import Publisher
-from millrace.neural.continual.start import started
 from millrace.neural.continual.state import State
-from millrace.registry.registry import Registry
-from millrace.registry.store import ObjectStore
-from millrace.workloads import workload as find
-from millrace.workloads.base import RecommenderModel
-
-POLL = 0.2  # seconds between two looks at the ends of the topic
-SIGN_OF_LIFE = 30.0  # seconds after which the others hear of a rank 0 that waits
-LEARN, COMPARE, WAIT, STOP = b"L", b"C", b"W", b"S"
-
-
-@dataclass(frozen=True)
-class Task:
-    """What the supervisor hands to each worker. `log` opens the stream, in rank 0 alone."""
-
-    workload: str
-    model: str
-    bucket: str
-    plan: Plan
-    log: Callable[[], Log]
-    folder: str
-    restarts: int = 0
 
 
 def work(rank: int, task: Task, parent: Connection) -> None:
@@ -95,163 +62,3 @@ def follow(group: Group) -> None:
             group.insist_on_equal(learner.checksum(), "state")
         if told[:1] == LEARN:
             learner.learn(*decoded(told[1:]))
-
-
-def encoded(made: Cut, found: list[Event]) -> bytes:
-    return orjson.dumps([[[number, *made[number]] for number in made], [list(event) for event in found]])
-
-
-def decoded(content: bytes) -> tuple[Cut, list[Event]]:
-    made, found = orjson.loads(content)
-    return {number: (first, end) for number, first, end in made}, [Event(*one) for one in found]
-
-
-class Lead:
-    """Rank 0."""
-
-    def __init__(self, task: Task, group: Group, parent: Connection):
-        self.plan, self.group, self.parent = task.plan, group, parent
-        self.workload = find(task.workload)
-        model = self.workload.model(task.model)
-        assert isinstance(model, RecommenderModel)
-        self.model, self.log = model, task.log()
-        registry = Registry(ObjectStore(task.bucket))
-        self.checkpoints = Checkpoints(registry.store, task.workload, task.model, task.plan.network)
-        self.metrics = Metrics(f"{task.workload}/{task.model}", task.restarts)
-        self.publisher = Publisher(registry, self.workload, model, self.say)
-        self.ahead: deque[tuple[Cut, list[Event]]] = deque()
-        self.stopping = False
-        self.kept = -1
-        self.ends: dict[int, int] = {}
-        self.heard = time.monotonic()
-        self.learner = self._begin(registry)
-
-    def say(self, sentence: str) -> None:
-        self.parent.send(("say", sentence))
-
-    def _begin(self, registry: Registry) -> Learner:
-        if self.plan.fresh:
-            self.checkpoints.clear()
-        state = self.checkpoints.newest(self.plan, self.say)
-        if state is None:
-            state = started(self.plan, self.workload, self.model, registry, self.say)
-        else:
-            self.kept = state.progress.batch
-            self.say(f"goes on after micro-batch {self.kept}, prequential HR@10 {state.progress.hr():.4f}")
-        self.positions = {int(number): place for number, place in state.progress.positions.items()}
-        self._check_positions()
-        self.parent.send(("begun", {"batch": state.progress.batch}))
-        # Rank 0 too goes on from the bytes, so that all begin with the same.
-        content = self.group.share(state.packed())
-        return Learner(State.unpacked(content, "the first state"), self.group)
-
-    def _check_positions(self) -> None:
-        """Raises Corrupt where events were lost between what was learned and what the topic still holds."""
-        begins = self.log.begins()
-        for number, first in begins.items():
-            place = self.positions.setdefault(number, first)
-            if place < first and not self.plan.accept_gaps:
-                command = f"millrace train {self.workload.name} --network {self.plan.network}"
-                raise Corrupt(
-                    f"{self.workload.records_topic} partition {number} begins at offset {first}; the next to learn "
-                    f"from is {place}. What lies between is gone from Kafka. `{command}` reads it from the lake, then "
-                    "--fresh goes on from there; --accept-gaps skips it.",
-                    code="offset_gap",
-                    field=str(number),
-                )
-            self.positions[number] = max(place, first)
-        self._check_ends(self.positions)
-
-    def _check_ends(self, places: dict[int, int]) -> None:
-        """Raises Corrupt where the topic ends before the offsets that it once had."""
-        self.ends = self.log.ends()
-        for number, place in places.items():
-            if place > (end := self.ends.get(number, 0)):
-                raise Corrupt(
-                    f"{self.workload.records_topic} partition {number} ends at offset {end}; {place} of it were read "
-                    "before. It is another topic, or it lost records; --fresh starts anew.",
-                    code="offset_loss",
-                    field=str(number),
-                )
-
-    def run(self) -> None:
-        progress, plan = self.learner.state.progress, self.plan
-        published = progress.batch if progress.batch == 0 else None
-        while not self.stopping:
-            if progress.batch % plan.every == 0 and published != progress.batch:
-                self._publish()
-                published = progress.batch
-                continue
-            if (one := self._next()) is None:
-                break
-            self.group.share(LEARN + encoded(*one))
-            outcome = self.learner.learn(*one)
-            self.heard = time.monotonic()
-            lag = max(0, sum(end - progress.positions.get(str(one), 0) for one, end in self.ends.items()))
-            self.metrics.learned(self.learner.state, outcome, lag)
-            self.parent.send(
-                ("learned", {"batch": progress.batch, "hr@10": progress.hr(), "loss": outcome.loss, "lag": lag})
-            )
-            if progress.batch % plan.checkpoint == 0:
-                self._keep()
-            self._listen()
-        self._keep()
-        self.group.share(STOP)
-        self.parent.send(("ended", {"batch": progress.batch, **progress.counts, "hr@10": progress.hr()}))
-
-    def _listen(self) -> None:
-        """Whether the supervisor wants an end."""
-        while self.parent.poll():
-            self.stopping = self.parent.recv() == "stop" or self.stopping
-
-    def _read(self) -> tuple[Cut, list[Event]] | None:
-        """The micro-batch behind all that was read, once it is full; None at the end, or when it is to stop."""
-        number = self.learner.state.progress.batch + len(self.ahead) + 1
-        made = self.checkpoints.journal.get(number)
-        if made is not None:
-            self._check_ends({one: end for one, (_, end) in made.items()})
-        while made is None:
-            self.ends = self.log.ends()
-            made = next_cut(self.positions, self.ends, self.plan.batch)
-            if made is not None:
-                self.checkpoints.journal.put(number, made)
-                break
-            self._listen()
-            if self.stopping or self.plan.until_end:
-                return None
-            if time.monotonic() - self.heard > SIGN_OF_LIFE:
-                self.group.share(WAIT)
-                self.heard = time.monotonic()
-            time.sleep(POLL)
-        found = events(self.log.read(made), self.model)
-        self.positions |= {number: end for number, (_, end) in made.items()}
-        return made, found
-
-    def _next(self) -> tuple[Cut, list[Event]] | None:
-        return self.ahead.popleft() if self.ahead else self._read()
-
-    def _keep(self) -> None:
-        """A checkpoint, once all workers have shown that they hold the same."""
-        batch = self.learner.state.progress.batch
-        if batch == self.kept:
-            return
-        self.group.share(COMPARE)
-        self.group.insist_on_equal(self.learner.checksum(), "state")
-        size = self.checkpoints.write(self.learner.state)
-        self.kept = batch
-        self.metrics.checkpointed(batch)
-        self.parent.send(("kept", {"batch": batch, "bytes": size}))
-
-    def _publish(self) -> None:
-        """Read on as far as the gate needs, judge, publish; only then are those events learned from."""
-        while len(self.ahead) < self.plan.ahead:
-            one = self._read()
-            if one is None:
-                if not self.stopping:
-                    self.say("no version here: the stream ends before there are enough events to judge it on")
-                return
-            self.ahead.append(one)
-        held_out = [event for _, found in self.ahead for event in found]
-        done: dict[str, Any] = self.publisher.publish(self.learner.state, held_out)
-        self.metrics.judged(done["promoted"])
-        self.parent.send(("published", done))
