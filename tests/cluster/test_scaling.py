@@ -13,6 +13,7 @@ def replicas(release: Release) -> int:
     return release.get("deployment", "millrace-api")["status"].get("readyReplicas", 0)
 
 
+@pytest.mark.thorough
 def test_the_api_scales_out_under_load_and_in_again_and_fails_nobody(served: Release):
     wait("the autoscaler's first look", 120, lambda: served.condition("hpa", "millrace-api", "ScalingActive"))
     wait("one pod", 180, lambda: replicas(served) == 1)
