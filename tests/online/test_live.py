@@ -279,11 +279,12 @@ def test_after_kills_of_updater_worker_and_broker_every_accepted_event_counts_on
     told = {(one["user_id"], one["course_id"], one["enrolled_at"]) for one in poster.accepted}
     assert len(told) == len(poster.accepted) >= 160
     as_replayed(manifest, arrays, ["killed-0", "killed-7", "watcher"])
-    histories = {f"killed-{one}": Replay(manifest, arrays).history(f"killed-{one}") for one in range(20)}
-    for user, history in histories.items():
-        mine = [one["course_id"] for one in poster.accepted if one["user_id"] == user]
-        # What was refused may have been written and posted again: it is there once all the same.
-        assert history == mine or set(history) - set(mine)
+    replay = Replay(manifest, arrays)
+    for user in {one["user_id"] for one in poster.accepted}:
+        mine, history = [one["course_id"] for one in poster.accepted if one["user_id"] == user], replay.history(user)
+        # The one that was under way at the end may be there without having been accepted.
+        assert history[: len(mine)] == mine
+        assert len(history) <= len(mine) + 1
 
 
 def test_events_that_kafka_no_longer_has_are_said_and_a_version_given_up_is_taken_back(champion):
