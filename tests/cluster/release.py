@@ -156,7 +156,9 @@ class Release(Space):
     def finished(self, job: str, seconds: float = 300) -> dict[str, Any]:
         """Wait for an ingest job and return the counts that it printed."""
         wait(f"job {job}", seconds, lambda: self.get("job", job).get("status", {}).get("succeeded"))
-        said = self.kubectl("logs", f"job/{job}", "-c", "ingest")
+        # A pod before it may have come before its topic was there, and have said so.
+        done = [pod for pod in self.all("pod", f"job-name={job}") if pod["status"]["phase"] == "Succeeded"]
+        said = self.kubectl("logs", done[0]["metadata"]["name"], "-c", "ingest")
         # Sentences on standard error stand before the JSON.
         return json.JSONDecoder().raw_decode(said[said.index("{") :])[0]
 
