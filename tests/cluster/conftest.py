@@ -32,6 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     mine.sort(key=lambda item: item.path.name == "test_upgrades.py")
     for place, item in zip(places, mine, strict=True):
         item.add_marker(pytest.mark.cluster)
+        if item.get_closest_marker("thorough") and "MILLRACE_TEST_THOROUGH" not in os.environ:
+            item.add_marker(pytest.mark.skip(reason="takes minutes on a cluster; MILLRACE_TEST_THOROUGH=1 runs it"))
         items[place] = item
 
 
