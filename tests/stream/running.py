@@ -17,7 +17,7 @@ from millrace.local import ports
 from millrace.messaging.client import read_all
 from millrace.settings import REPOSITORY
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 def until(true: Callable[[], Any], what: str) -> Any:
