@@ -25,17 +25,19 @@ ROWS = 30_000
 KILLS = 3
 
 
-def kill(name: str) -> None:
-    """Kill -9 of a child of the stack."""
+def kill(name: str) -> int:
+    """Kill -9 of a child of the stack; its process id."""
     child = next(child for child in local.status()["children"] if child["name"] == name)
     os.kill(child["pid"], signal.SIGKILL)
+    return child["pid"]
 
 
-def wait_running(name: str) -> None:
-    deadline = time.monotonic() + 90
+def wait_running(name: str, killed: int = 0) -> None:
+    """Wait until it has been started again and, where one is named, another process than the killed one runs."""
+    deadline = time.monotonic() + 180
     while True:
         child = next(child for child in local.status()["children"] if child["name"] == name)
-        if child["state"] == "running" and child["restarts"]:
+        if child["state"] == "running" and child["restarts"] and child["pid"] != killed:
             return
         assert time.monotonic() < deadline, f"{name} did not come back: {child}"
         time.sleep(0.3)

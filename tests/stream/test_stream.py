@@ -170,8 +170,7 @@ def test_two_readers_of_a_group_share_the_pages(stream, tmp_path):
 def test_a_broker_that_is_killed_in_mid_flight_costs_nothing(stream, tmp_path):
     publish(2500, 64, tmp_path)
     after_a_commit()
-    kill("kafka")
-    wait_running("kafka")
+    wait_running("kafka", kill("kafka"))
     publish(300, 65, tmp_path)
     caught_up(stream)
     everything_once()

@@ -120,7 +120,7 @@ def aws(root: Path) -> Iterator[Aws]:
             yield Aws(root, f"http://127.0.0.1:{port}")
         finally:
             server.stdin.close()
-            server.wait(10)
+            server.wait(60)
 
 
 @pytest.fixture(scope="session")

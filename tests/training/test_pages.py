@@ -135,4 +135,4 @@ def test_learnt_anew_the_clusters_are_those_of_the_champion_as_far_as_their_page
         assert (after.labels[number] in before.labels) == same
         if same:
             shared = (clusters[0] == number) & (clusters[1] == number)
-            assert shared.sum() > 0.3 * (clusters[1] == number).sum()
+            assert shared.sum() >= 0.3 * (clusters[1] == number).sum()
