@@ -11,6 +11,8 @@ import pytest
 from tests.cluster.release import Release
 from tests.cluster.tools import wait
 
+pytestmark = pytest.mark.thorough
+
 LIVE = Path(__file__).with_name("live.yaml")
 FOLLOWED = ("mooc", "urls")
 STREAM = "millrace-stream-urls"
