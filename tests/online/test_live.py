@@ -23,7 +23,7 @@ from millrace.online.followed import Followed
 from millrace.online.updater import forget
 from millrace.recommend.answer import cleaned
 from millrace.registry.manifest import Draft
-from millrace.registry.registry import Registry
+from millrace.registry.registry import Registry, champion_key
 from millrace.settings import settings
 from millrace.training.train import train
 from millrace.workloads import workload
@@ -91,18 +91,25 @@ def answers(user: str, n: int = 10) -> list[list[tuple[str, float]]]:
 
 @pytest.fixture(scope="module")
 def champion(stack, spark, tmp_path_factory):
-    """(manifest, arrays) of a champion of mooc whose links grow, served by all workers."""
-    found = workload("mooc")
+    """(manifest, arrays) of a champion of mooc whose links grow, served by all workers.
+
+    Afterwards the champion is as it was: the gate of a later training must not be held against this one.
+    """
+    found, registry = workload("mooc"), Registry()
+    before = registry.champion("mooc", "recommendations")
     ingest(found, str(generated(found, 1500, 61, tmp_path_factory.mktemp("live"))))
     wait_until_landed(found)
     result = next(iter(train(spark, found, list(found.models), ["all"])))
-    registry = Registry()
     manifest, arrays = registry.load("mooc", "recommendations", result["version"])
     assert manifest.parameters["live"]["share"], f"the recipe has no transitions: {result}"
     registry.promote("mooc", "recommendations", result["version"])
     until(serves(manifest.version), "the champion is served")
     until(every(lambda one: one["live"]["mooc"]["staleness"] is not None), "the updater follows")
-    return manifest, arrays
+    yield manifest, arrays
+    if before is None:
+        registry.store.delete(champion_key("mooc", "recommendations"))
+    else:
+        registry.promote("mooc", "recommendations", before.version)
 
 
 def as_replayed(manifest, arrays, users: list[str]) -> None:
