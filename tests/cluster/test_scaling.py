@@ -23,6 +23,7 @@ def test_the_api_scales_out_under_load_and_in_again_and_fails_nobody(served: Rel
     assert counted["failed"] == []
 
 
+@pytest.mark.thorough
 def test_a_rollout_under_load_fails_no_request(served: Release):
     before = set(served.pods(API))
     with asked(served.address(), 4) as counted:

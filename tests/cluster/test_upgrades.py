@@ -8,6 +8,7 @@ from tests.cluster.release import PREVIOUS, Release
 from tests.cluster.tools import run, wait
 
 
+@pytest.mark.thorough
 def test_an_upgrade_from_the_previous_chart_keeps_data_and_models(upgraded: tuple[dict, dict], served: Release):
     before, after = upgraded
     assert after == before
