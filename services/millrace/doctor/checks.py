@@ -73,6 +73,14 @@ def _kafka() -> str:
     return f"{settings().kafka_bootstrap}, all topics present"
 
 
+def _transactions() -> str:
+    from millrace.messaging import hanging
+
+    if found := hanging.find():
+        raise Fault("; ".join(str(one) for one in found))
+    return "none hangs"
+
+
 def _connect() -> str:
     from millrace.lake import sink
     from millrace.workloads import workloads
@@ -188,6 +196,11 @@ CHECKS: list[tuple[str, Callable[[], str], str]] = [
     ("jars", _jars, "`millrace up` downloads what is missing."),
     ("disk", _disk, "Free some space, or set MILLRACE_HOME to a larger disk."),
     ("kafka", _kafka, "`millrace status` shows the broker; `millrace up` starts it."),
+    (
+        "transactions",
+        _transactions,
+        "The supervisor ends them; elsewhere `kafka-transactions.sh abort`, then ingest again.",
+    ),
     ("connect", _connect, "`millrace status` shows the tasks and their cause; failed ones are restarted."),
     ("s3 conditional PUT", _conditional, "Use an S3 that honours If-None-Match and If-Match: promotions need it."),
     ("catalog", _catalog, "Check MILLRACE_CATALOG_JDBC and the database behind it."),

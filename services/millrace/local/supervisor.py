@@ -1,5 +1,6 @@
 """The daemon that starts the children, starts a dead one again, and stops all of them on SIGTERM."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from millrace.settings import settings
 GRACE = 25  # seconds that a child has for stopping before it is killed
 STEADY = 60  # seconds after which an earlier death no longer makes the pause longer
 WATCH = 5  # seconds between two looks at Connect's tasks
+EVERY = 6  # as many of these looks between two at Kafka's transactions
 
 
 class Supervisor:
@@ -123,17 +125,20 @@ class Supervisor:
             self.processes[one.name].wait()
 
     def watch_sinks(self) -> None:
-        """Connect's failed tasks are shown and restarted, beside the children."""
+        """Connect's failed tasks are restarted, its hanging transactions ended; each is said."""
         said = None
-        while not self.stopping.wait(WATCH):
+        for look in itertools.count(1):
+            if self.stopping.wait(WATCH):
+                return
             try:
                 from millrace.lake import sink
+                from millrace.messaging import hanging
 
-                for sentence in sink.watch_once():
+                for sentence in sink.watch_once() + (hanging.end_all() if look % EVERY == 0 else []):
                     self.say(sentence)
                 said = None
             except MillraceError:
-                continue  # Connect is starting; the child itself is looked after above.
+                continue  # Kafka or Connect is starting; the child itself is looked after above.
             except Exception as error:  # noqa: BLE001 - a fault of the watch must not end the watch
                 sentence = f"the sinks can't be watched: {type(error).__name__}: {error}"
                 if sentence != said:

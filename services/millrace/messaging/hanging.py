@@ -1,0 +1,103 @@
+"""Transactions whose end Kafka has lost: found, and ended as their coordinator had decided.
+
+Kafka 4.1 to 4.3 leave out the marker of a transaction that is ended while its partition has no leader (KAFKA-20734):
+one broker that was too slow for its own heartbeat is enough. The partition then keeps the transaction open for ever,
+readers of committed messages stop in front of it, and a sink of Connect lands nothing more, though it runs.
+`kafka-transactions.sh` would abort such a transaction; a committed one is committed here, so that nothing is lost.
+"""
+
+import time
+from dataclasses import dataclass
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import AbortTransactionSpec
+from kafka.protocol.producer.transaction import WriteTxnMarkersRequest
+
+from millrace.messaging.client import admin, end_offsets, unavailable
+from millrace.messaging.topics import CONTROL
+
+READ_COMMITTED = (CONTROL, "__consumer_offsets")  # what Connect's sinks write in transactions
+AGE = 30.0  # seconds; a marker is on its way for milliseconds
+COMMITTED = "CompleteCommit"
+ENDED = (COMMITTED, "CompleteAbort")
+
+
+@dataclass(frozen=True)
+class Hanging:
+    """A transaction that `partition` holds open from `offset` on, though its coordinator has ended it."""
+
+    partition: TopicPartition
+    offset: int
+    producer: int
+    epoch: int
+    coordinator_epoch: int  # of the producer's last marker, -1 before its first; an older one would be refused
+    committed: bool
+
+    def __str__(self) -> str:
+        end = "committed" if self.committed else "aborted"
+        where = f"{self.partition.topic}-{self.partition.partition}"
+        return (
+            f"{where} holds a transaction open from offset {self.offset} on that was {end} (producer {self.producer})"
+        )
+
+
+def find(age: float = AGE) -> list[Hanging]:
+    """The hanging transactions older than `age` seconds. Raises Unavailable."""
+    parts = [TopicPartition(topic, number) for topic in READ_COMMITTED for number in end_offsets(topic)]
+    before = (time.time() - age) * 1000
+    with unavailable(), admin() as client:
+        held = [
+            (part, producer)
+            for part, state in client.describe_producers(parts).items()
+            for producer in state.active_producers
+            if producer.current_transaction_start_offset >= 0 and producer.last_timestamp < before
+        ]
+        if not held:
+            return []
+        listed = client.list_transactions(producer_id_filters=[producer.producer_id for _, producer in held])
+        states = {one.producer_id: one.state for found in listed.values() for one in found}
+    return [
+        Hanging(
+            part,
+            producer.current_transaction_start_offset,
+            producer.producer_id,
+            producer.producer_epoch,
+            producer.coordinator_epoch,
+            states[producer.producer_id] == COMMITTED,
+        )
+        for part, producer in held
+        # One that goes on is ended by its coordinator, which counts its time.
+        if states.get(producer.producer_id) in ENDED
+    ]
+
+
+def end(one: Hanging) -> None:
+    """Write the marker that was lost. Raises Unavailable; a broker with rights wants ClusterAction for it."""
+    with unavailable(), admin() as client:
+        spec = AbortTransactionSpec(one.partition, one.producer, one.epoch, one.coordinator_epoch)
+        if not one.committed:
+            client.abort_transaction(spec)
+        else:
+            _commit(client, spec)
+
+
+def _commit(client: KafkaAdminClient, spec: AbortTransactionSpec) -> None:
+    """As kafka-python's `abort_transaction`, which is all that it offers, but for the result in the marker."""
+
+    async def write() -> None:
+        leaders = await client._async_get_leader_for_partitions([spec.topic_partition])
+        request: WriteTxnMarkersRequest = client._abort_transaction_request(spec)
+        request.markers[0].transaction_result = True
+        response = await client._manager.send(request, node_id=next(iter(leaders)))
+        client._abort_transaction_process_response(response, spec)
+
+    client._manager.run(write)
+
+
+def end_all(age: float = AGE) -> list[str]:
+    """End every hanging transaction older than `age` seconds; one sentence each. Raises Unavailable."""
+    said = []
+    for one in find(age):
+        end(one)
+        said.append(f"{one}; Kafka had lost its marker, which was written again.")
+    return said

@@ -1,0 +1,97 @@
+"""A transaction whose marker the broker has lost (KAFKA-20734) is found, and ended as it was decided."""
+
+import struct
+import time
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient, NewTopic
+
+from millrace.local import jars
+from millrace.messaging import hanging
+from millrace.messaging.topics import CONTROL
+from tests.local.broker import broker
+from tests.registry.servers import settings_of
+
+PART = TopicPartition(CONTROL, 0)
+
+
+def write(address, name, values, commit=True):
+    """A transaction for each value; the last one is ended as `commit` says."""
+    producer = KafkaProducer(bootstrap_servers=address, transactional_id=name)
+    producer.init_transactions()
+    for number, value in enumerate(values, 1):
+        producer.begin_transaction()
+        producer.send(CONTROL, value).get(timeout=30)
+        producer.commit_transaction() if commit or number < len(values) else producer.abort_transaction()
+    producer.close(timeout=5)
+
+
+def wait_for_the_marker(address):
+    """The broker answers a commit before its marker is in the partition."""
+    client = KafkaConsumer(bootstrap_servers=address, isolation_level="read_committed", group_id=None)
+    deadline = time.monotonic() + 60
+    while client.end_offsets([PART])[PART] < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    client.close()
+
+
+def lose_the_last_batch(folder):
+    """Cut the partition's log before its last batch, and drop what was derived from it."""
+    log = folder / f"{0:020}.log"
+    data, begin = log.read_bytes(), 0
+    while (after := begin + 12 + struct.unpack(">i", data[begin + 8 : begin + 12])[0]) < len(data):
+        begin = after
+    assert data[begin + 21 + 1] & 0x20, "the last batch is a marker"
+    log.write_bytes(data[:begin])
+    for derived in (*folder.glob("*.snapshot"), *folder.glob("*index")):
+        derived.unlink()
+
+
+def readable(address):
+    """What a reader of committed messages gets, up to the last stable offset."""
+    client = KafkaConsumer(
+        bootstrap_servers=address, isolation_level="read_committed", enable_auto_commit=False, group_id=None
+    )
+    client.assign([PART])
+    client.seek_to_beginning()
+    end, found = client.end_offsets([PART])[PART], []
+    while client.position(PART) < end:
+        found += [item.value for batch in client.poll(timeout_ms=1000).values() for item in batch]
+    client.close()
+    return found
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(
+    ("commit", "expected"), [(True, [b"zeroth", b"first", b"second"]), (False, [b"zeroth", b"second"])]
+)
+def test_a_lost_marker_is_written_again_as_it_was_decided(home, commit, expected):
+    jars.ensure(["kafka"])
+    (home / "logs").mkdir()
+    with broker(home) as address:
+        admin = KafkaAdminClient(bootstrap_servers=address)
+        admin.create_topics([NewTopic(name=CONTROL, num_partitions=1, replication_factor=1)])
+        admin.close()
+        write(address, "lost", [b"zeroth", b"first"], commit)
+        wait_for_the_marker(address)
+    lose_the_last_batch(home / "kafka" / f"{CONTROL}-0")
+    with broker(home) as address, settings_of({"MILLRACE_KAFKA_BOOTSTRAP": address}):
+        write(address, "next", [b"second"])
+        assert readable(address) == [b"zeroth"], "the transaction without an end holds back what came after it"
+        (found,) = hanging.find(age=0)
+        assert (found.partition, found.offset, found.committed) == (PART, 2, commit)
+        assert hanging.find() == [], "nothing that young is touched"
+        (said,) = hanging.end_all(age=0)
+        assert "lake.control-0 holds a transaction open from offset 2" in said
+        assert readable(address) == expected
+        assert hanging.find(age=0) == []
+        going = KafkaProducer(bootstrap_servers=address, transactional_id="going")
+        going.init_transactions()
+        going.begin_transaction()
+        going.send(CONTROL, b"third").get(timeout=30)
+        assert hanging.find(age=0) == [], "a transaction that goes on is its coordinator's"
+        going.commit_transaction()
+        going.close(timeout=5)
+        assert readable(address) == [*expected, b"third"]
