@@ -11,13 +11,14 @@ from millrace.errors import Corrupt  # noqa: E402
 from millrace.neural.continual.cuts import cut  # noqa: E402
 from millrace.neural.continual.judged import asked  # noqa: E402
 from millrace.neural.continual.learner import Learner  # noqa: E402
-from millrace.neural.continual.log import ANONYMOUS, Event, events  # noqa: E402
+from millrace.neural.continual.log import Event, events  # noqa: E402
 from millrace.neural.continual.plan import Plan  # noqa: E402
 from millrace.neural.continual.popular import DAY, Taken  # noqa: E402
 from millrace.neural.continual.publish import served  # noqa: E402
 from millrace.neural.continual.reservoir import Reservoir  # noqa: E402
 from millrace.neural.continual.state import State  # noqa: E402
 from millrace.workloads import workload  # noqa: E402
+from millrace.workloads.base import ANONYMOUS  # noqa: E402
 from tests.neural.streams import MODEL, SMALL, micro_batches, stream  # noqa: E402
 
 BATCHES = micro_batches(stream(1600), SMALL.batch)

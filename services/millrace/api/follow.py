@@ -7,14 +7,13 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any, Protocol
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from millrace.api.metrics import metrics
-from millrace.messaging.client import common
+from millrace.messaging.client import consumer
 from millrace.settings import settings
 from millrace.workloads import workloads
 from millrace.workloads.base import Workload
@@ -101,7 +100,8 @@ class Live:
         said = None
         while not self._stop.is_set():
             try:
-                with closing(self._client()) as client:
+                # A topic that was made anew is read from its beginning.
+                with consumer(bootstrap_timeout_ms=3000, reconnect_backoff_max_ms=1000) as client:
                     self._follow(client)
             except (KafkaError, OSError) as error:
                 self.fault = f"Kafka at {settings().kafka_bootstrap} can't be followed: {type(error).__name__}"
@@ -111,11 +111,6 @@ class Live:
             except Exception:
                 log.exception("following Kafka failed")
             self._stop.wait(AGAIN)
-
-    def _client(self) -> KafkaConsumer:
-        options = common() | {"bootstrap_timeout_ms": 3000, "reconnect_backoff_max_ms": 1000}
-        # A topic that was made anew is read from its beginning.
-        return KafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="earliest")
 
     def _follow(self, client: KafkaConsumer) -> None:
         look = 0.0

@@ -47,13 +47,13 @@ class Recommended:
         return np.concatenate([stored_items, [item for item in tail if not isinstance(item, str)]]).astype(np.int64)
 
     def _stored(self, user_id: str) -> np.ndarray:
-        place = found(self.arrays["users"], user_id)
+        place = stored.place_of(self.arrays["users"], user_id)
         starts, items = self.arrays["history_starts"], self.arrays["history_items"]
         return items[:0] if place is None else items[starts[place] : starts[place + 1]]
 
     def item(self, item_id: str) -> int:
         """Raises NotFound for an item that the version does not know."""
-        place = found(self.arrays["item_ids"], item_id)
+        place = stored.place_of(self.arrays["item_ids"], item_id)
         if place is None:
             allowed = f"an item of {self.manifest.full_name} {self.manifest.version}"
             raise NotFound(
@@ -65,7 +65,7 @@ class Recommended:
 
     def items(self, ids: list[str]) -> np.ndarray:
         """The numbers of those ids that are known, in their order."""
-        places = [found(self.arrays["item_ids"], one) for one in ids]
+        places = [stored.place_of(self.arrays["item_ids"], one) for one in ids]
         return np.array([place for place in places if place is not None], dtype=np.int64)
 
     def recommend(self, history: np.ndarray, n: int, keep_known: bool) -> dict[str, Any]:
@@ -92,12 +92,3 @@ class Recommended:
         if isinstance(item, str):
             return {"id": item, "name": item}
         return {"id": self.arrays["item_ids"][item].decode(), "name": self.arrays["item_names"][item].decode()}
-
-
-def found(ids: np.ndarray, text: str) -> int | None:
-    """The place of a text in a sorted array of bytes, or None."""
-    wanted = text.encode("utf-8", "surrogatepass")
-    if not wanted or len(wanted) > ids.dtype.itemsize or wanted.endswith(b"\0"):
-        return None
-    place = int(np.searchsorted(ids, np.bytes_(wanted)))
-    return place if place < len(ids) and ids[place] == wanted else None

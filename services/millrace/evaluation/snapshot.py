@@ -6,10 +6,9 @@ import pyarrow.compute as pc
 
 from millrace.errors import BadInput
 from millrace.recommend.sequences import Sequences
-from millrace.workloads.base import RecommenderModel, Workload
+from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
 
 ARRIVAL = ("kafka_timestamp", "kafka_partition", "kafka_offset")
-ANONYMOUS = "\x01"  # before a session's id, as in millrace.training.events
 
 
 def read(workload: Workload, snapshot_id: str | None = None) -> tuple[str, Sequences]:

@@ -61,7 +61,8 @@ class Message:
 
 @contextmanager
 def consumer(**options: Any) -> Iterator[KafkaConsumer]:
-    client = KafkaConsumer(**common(), enable_auto_commit=False, auto_offset_reset="earliest", **options)
+    """Closed at the end; commits nothing by itself and reads from the beginning, unless the options say otherwise."""
+    client = KafkaConsumer(**(common() | {"enable_auto_commit": False, "auto_offset_reset": "earliest"} | options))
     try:
         yield client
     finally:

@@ -13,11 +13,11 @@ from millrace.online.arrays import SEEN, Live
 from millrace.online.identity import EPOCH, contains, hash_of
 from millrace.online.tails import Arrival, Event, Placed, Tail
 from millrace.recommend.markov import AHEAD
+from millrace.recommend.stored import place_of
 from millrace.registry.manifest import Manifest
-from millrace.workloads.base import RecommenderModel, Workload
+from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
 
 NEEDED = ("users", "history_starts", "history_items", "item_ids")
-ANONYMOUS = "\x01"  # before a session's id, as in training
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,8 @@ class Base:
 
     def newest(self, user: str) -> list[int]:
         """The last items of the user's history, oldest first."""
-        wanted = user.encode()
-        place = int(np.searchsorted(self.users, np.bytes_(wanted)))
-        if place >= len(self.users) or self.users[place] != wanted:
+        place = place_of(self.users, user)
+        if place is None:
             return []
         end = int(self.starts[place + 1])
         return self.flat[max(int(self.starts[place]), end - AHEAD) : end].tolist()

@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import orjson
@@ -13,7 +12,7 @@ from kafka.errors import KafkaError, OffsetOutOfRangeError
 from pydantic import ValidationError
 
 from millrace.errors import MillraceError
-from millrace.messaging.client import common
+from millrace.messaging.client import consumer
 from millrace.messaging.producer import Producer, producer
 from millrace.online import deltas
 from millrace.online.fold import Base, Fold
@@ -24,6 +23,12 @@ FLUSH = 0.25  # seconds in which changes gather
 HEARTBEAT = 1.0  # seconds between two watermarks where nothing changes
 POPULAR = 3.0  # seconds between two orders of popularity
 AGAIN = 1.0  # seconds before a broker that failed is tried again
+CLIENT = {
+    "auto_offset_reset": "none",
+    "bootstrap_timeout_ms": 5000,
+    "reconnect_backoff_max_ms": 500,
+    "fetch_max_wait_ms": 200,
+}
 Offsets = dict[int, int]
 """Partition -> next offset."""
 
@@ -62,7 +67,7 @@ class Followed(threading.Thread):
         said = None
         while not self.ended.is_set():
             try:
-                with closing(self._client()) as client:
+                with consumer(**CLIENT) as client:
                     self._follow(client)
             except Lost as error:
                 self._error = str(error)
@@ -80,14 +85,6 @@ class Followed(threading.Thread):
                 self._forget_producer()
                 self.ended.wait(AGAIN)
         self._forget_producer()
-
-    def _client(self) -> KafkaConsumer:
-        return KafkaConsumer(
-            **common() | {"bootstrap_timeout_ms": 5000, "reconnect_backoff_max_ms": 500},
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            fetch_max_wait_ms=200,
-        )
 
     def _follow(self, client: KafkaConsumer) -> None:
         look = 0.0

@@ -85,3 +85,12 @@ def _attention(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> atte
 def _inside(numbers: np.ndarray, items: int, name: str) -> None:
     if len(numbers) and (int(numbers.min()) < 0 or int(numbers.max()) >= items):
         raise Corrupt(f"{name}.npy names an item outside 0 ... {items - 1}.", field=name)
+
+
+def place_of(ids: np.ndarray, text: str) -> int | None:
+    """The place of a text in a sorted array of bytes, or None."""
+    wanted = text.encode("utf-8", "surrogatepass")
+    if not wanted or len(wanted) > ids.dtype.itemsize or wanted.endswith(b"\0"):
+        return None
+    place = int(np.searchsorted(ids, np.bytes_(wanted)))
+    return place if place < len(ids) and ids[place] == wanted else None

@@ -9,7 +9,7 @@ from kafka.errors import CommitFailedError
 
 from millrace.errors import BadInput, NotFound
 from millrace.ingest.publish import Stop
-from millrace.messaging.client import common, unavailable
+from millrace.messaging.client import consumer, unavailable
 from millrace.workloads.base import Workload
 
 AT_ONCE = 500  # messages that are written before their offsets are committed
@@ -63,21 +63,12 @@ class Noted(ConsumerRebalanceListener):
 @contextmanager
 def member(group: str, names: list[str], beginning: bool, say: Callable[[str], None]) -> Iterator[KafkaConsumer]:
     """A member of the group, which it leaves at the end. Raises NotFound when a topic is missing."""
-    client = KafkaConsumer(
-        **common(),
-        group_id=group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest" if beginning else "latest",
-        session_timeout_ms=10_000,
-        heartbeat_interval_ms=2_000,
-    )
-    try:
+    options = {"session_timeout_ms": 10_000, "heartbeat_interval_ms": 2_000}
+    with consumer(group_id=group, auto_offset_reset="earliest" if beginning else "latest", **options) as client:
         if missing := sorted(set(names) - client.topics()):
             raise NotFound(f"Kafka has no topic {missing[0]}; `millrace topics create` makes it.", field="topic")
         client.subscribe(names, listener=Noted(say))
         yield client
-    finally:
-        client.close()
 
 
 def consume(

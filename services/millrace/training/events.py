@@ -9,10 +9,9 @@ from pyspark.sql import functions as F
 
 from millrace.errors import BadInput
 from millrace.training.offsets import Ranges
-from millrace.workloads.base import RecommenderModel, Workload
+from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
 
 ARRIVAL = ("kafka_timestamp", "kafka_partition", "kafka_offset")
-ANONYMOUS = "\x01"  # before a session's id; an id holds no control character
 SHARE = 0.9  # of the events lie before the point in time
 EARLY, NEXT, LAST = 0, 1, 2
 """`part` of an event: what every fit may see, what options are chosen on, what is only measured."""

@@ -1,7 +1,9 @@
 """K-means by Spark MLlib, k by silhouette, exported as arrays that give Spark's own answers."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pyspark.ml.clustering import KMeans as SparkKMeans
@@ -103,11 +105,16 @@ def assert_equal(scorer: KMeans, assigned: DataFrame, names: list[str]) -> None:
     rows = assigned.select("cluster", *names).limit(COMPARED).toArrow()
     values = np.column_stack([rows.column(name).to_numpy() for name in names])
     clusters, _ = scorer.assign(values)
-    different = np.flatnonzero(clusters != rows.column("cluster").to_numpy())
+    refuse_difference(clusters, rows.column("cluster").to_numpy(), "rows", lambda row: values[row].tolist())
+
+
+def refuse_difference(exported: np.ndarray, given: np.ndarray, what: str, shown: Callable[[int], Any]) -> None:
+    """Raises Corrupt that shows the first row for which the export's cluster, (n,), is not the one of Spark, (n,)."""
+    different = np.flatnonzero(exported != given)
     if len(different):
         row = int(different[0])
         raise Corrupt(
-            f"The export gives {len(different)} of {len(values)} rows another cluster than Spark, the first is "
-            f"{values[row].tolist()}: {clusters[row]} instead of {rows.column('cluster')[row]}. Nothing was published.",
+            f"The export gives {len(different)} of {len(exported)} {what} another cluster than Spark, the first is "
+            f"{shown(row)}: {exported[row]} instead of {given[row]}. Nothing was published.",
             code="export_differs",
         )

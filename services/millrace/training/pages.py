@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.errors import BadInput, Corrupt
+from millrace.errors import BadInput
 from millrace.pages import drift, update
 from millrace.pages.learning import learn
 from millrace.pages.model import ALGORITHM, Pages
@@ -15,6 +15,7 @@ from millrace.scoring.silhouette import silhouette
 from millrace.settings import settings
 from millrace.training import dataset, offsets, paged
 from millrace.training.gate import Verdict
+from millrace.training.kmeans import refuse_difference
 from millrace.training.page_fits import Before, first, later
 from millrace.training.paged import SAMPLE, Frame, Sample
 from millrace.workloads.base import PageModel
@@ -156,11 +157,4 @@ def check_export(pages: Pages, assigned: Any, found: dataset.Records, model: Pag
         name: rows.column(field).to_pylist() for name, field in zip(paged.NAMES, paged.fields(model), strict=True)
     }
     clusters, _ = exported.assign(columns)
-    different = np.flatnonzero(clusters != rows.column("cluster").to_numpy())
-    if len(different):
-        row = int(different[0])
-        raise Corrupt(
-            f"The export gives {len(different)} of {len(clusters)} pages another cluster than Spark, the first is "
-            f"{columns['url'][row]}: {clusters[row]} instead of {rows.column('cluster')[row]}. Nothing was published.",
-            code="export_differs",
-        )
+    refuse_difference(clusters, rows.column("cluster").to_numpy(), "pages", columns["url"].__getitem__)

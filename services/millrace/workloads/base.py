@@ -7,6 +7,8 @@ from typing import Any
 
 from millrace.records.contract import Record
 
+ANONYMOUS = "\x01"
+"""Before a session's id where it stands for a user who is not known; an id holds no control character."""
 Row = dict[str, Any]
 Fault = tuple[str, str, str]
 """(reason code, field, sentence) of what is wrong with a row before its fields are read."""

@@ -8,11 +8,12 @@ import numpy as np
 from millrace.evaluation.metrics import NAMES, per_user
 from millrace.evaluation.ranks import ranks
 from millrace.evaluation.split import Fold
-from millrace.neural.continual.log import ANONYMOUS, Event
+from millrace.neural.continual.log import Event
 from millrace.neural.continual.state import State
 from millrace.recommend.answer import Recommender
 from millrace.recommend.sequences import Sequences
 from millrace.recommend.verdict import Verdict, verdict
+from millrace.workloads.base import ANONYMOUS
 
 FEWEST = 20
 """Users below whom two numbers say nothing."""

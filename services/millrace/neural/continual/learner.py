@@ -11,9 +11,10 @@ import torch
 from millrace.evaluation.metrics import per_user
 from millrace.neural.batches import padded
 from millrace.neural.continual.group import Group
-from millrace.neural.continual.log import ANONYMOUS, Cut, Event
+from millrace.neural.continual.log import Cut, Event
 from millrace.neural.continual.state import RECENT, State
 from millrace.neural.continual.weights import checksum
+from millrace.workloads.base import ANONYMOUS
 
 ROWS = 128  # sequences at a time; of about the same length, so that little is padded
 

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from millrace.messaging.client import Message
-from millrace.workloads.base import RecommenderModel
+from millrace.workloads.base import ANONYMOUS, RecommenderModel
 
-ANONYMOUS = "\x01"  # before a session's id, as in training.events; an id holds no control character
 Cut = dict[int, tuple[int, int]]
 """Partition -> (first, end) offset; the end is not part of it."""
 

@@ -8,7 +8,7 @@ import torch
 
 from millrace.errors import Conflict, Corrupt, NotFound
 from millrace.neural.continual.judged import asked, judged, measured
-from millrace.neural.continual.log import ANONYMOUS, Event
+from millrace.neural.continual.log import Event
 from millrace.neural.continual.state import State
 from millrace.neural.continual.weights import checksum
 from millrace.recommend import stored
@@ -18,7 +18,7 @@ from millrace.registry.champion import Champion
 from millrace.registry.code import code_version
 from millrace.registry.manifest import DataSpec, Draft, Manifest
 from millrace.registry.registry import NONE_YET, Registry
-from millrace.workloads.base import RecommenderModel, Workload
+from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
 
 SOURCE = "stream"
 """The snapshot id of what was read from the topic itself."""
