@@ -118,12 +118,18 @@ def test_a_tombstone_takes_back_what_was_said():
     assert overlay.users == {}
 
 
-def test_a_new_version_covers_the_old_one_when_it_has_read_as_far():
+def test_a_version_leads_when_it_has_read_as_far_as_any_other():
     overlays = Overlays()
+    assert overlays.leads("a"), "nothing was said of any"
     overlays.apply("a/watermark", b'{"offsets":{"0":5,"1":7},"at":1.0}', 0)
-    old, new = overlays.of("a"), overlays.of("b")
-    assert not new.covers(old)
+    assert overlays.leads("a")
+    assert not overlays.leads("b")
     overlays.apply("b/watermark", b'{"offsets":{"0":5,"1":6},"at":1.0}', 0)
-    assert not new.covers(old)
+    assert not overlays.leads("b")
     overlays.apply("b/watermark", b'{"offsets":{"0":9,"1":7},"at":1.0}', 0)
-    assert new.covers(old)
+    assert overlays.leads("b")
+    assert not overlays.leads("a")
+    overlays.apply("b/watermark", b'{"offsets":{"0":9,"1":7},"at":1.0,"error":"train again"}', 0)
+    assert overlays.leads("a"), "what was given up holds nobody up"
+    overlays.apply("b/watermark", None, 0)
+    assert overlays.leads("a"), "nor does what was taken back"

@@ -111,7 +111,7 @@ class Champions:
             except NotFound as error:
                 raise Corrupt(f"champion.json names a version that is not there. {error.message}") from None
             if isinstance(loaded, Recommended):
-                self._await_events(key, before, loaded)
+                self._await_events(key[0], champion.version)
             # The new one is whole in memory before the old one is let go: no request ever finds neither.
             self._champions[key] = champion
             self._served = {**self._served, key: loaded}
@@ -123,17 +123,16 @@ class Champions:
             log.info("%s serves %s", name, champion.version)
         self._champions[key] = champion
 
-    def _await_events(self, key: Key, before: Any, loaded: Recommended) -> None:
-        """Wait until the new version has taken up the events that the old one answers with: nothing is forgotten."""
-        store = self.live.store(key[0])
-        if isinstance(before, Recommended) and before.overlay.watermark:
-            ends = time.monotonic() + PATIENCE
-            while not loaded.overlay.covers(before.overlay) and time.monotonic() < ends and not self._stop.wait(0.05):
-                pass
-            if not loaded.overlay.covers(before.overlay):
-                version = loaded.manifest.version
-                log.warning("%s %s is served without the latest events: is `millrace online` running?", key[0], version)
-        store.served = loaded.manifest.version
+    def _await_events(self, workload: str, version: str) -> None:
+        """Wait until the version has taken up the events that any other has: what was answered once is not forgotten,
+        whether a champion is new or this process."""
+        store, ends = self.live.store(workload), time.monotonic() + PATIENCE
+        while not (caught_up := self.live.ready and store.leads(version)) and time.monotonic() < ends:
+            if self._stop.wait(0.05):
+                break
+        if not caught_up:
+            log.warning("%s %s is served without the latest events: is `millrace online` running?", workload, version)
+        store.served = version
 
     def _load(self, workload: str, model: str, version: str) -> Any:
         folder = settings().api_arrays

@@ -75,6 +75,11 @@ class Overlays:
         """The state of a version; empty, and filled later, where nothing was said of it yet."""
         return self._versions.setdefault(version, Overlay())
 
+    def leads(self, version: str) -> bool:
+        """Whether no other version that is followed has taken up a record that this one has not."""
+        own = self.of(version)
+        return all(own.covers(other) or other.watermark.get("error") for other in list(self._versions.values()))
+
     def apply(self, key: str, value: bytes | None, timestamp_ms: int) -> None:
         version, kind, name = deltas.parts(key)
         self.of(version).apply(kind, name, None if value is None else orjson.loads(value))

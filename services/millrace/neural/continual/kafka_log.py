@@ -12,12 +12,14 @@ from millrace.settings import settings
 
 
 class KafkaLog:
-    """What was fetched beyond a cut waits for the next one; partitions that have enough are paused meanwhile."""
+    """What was fetched beyond a cut waits for the next one; partitions that have enough are not fetched meanwhile."""
 
     def __init__(self, topic: str):
         self.topic = topic
         self._waiting: dict[TopicPartition, deque[Message]] = {}
         self._read_to: dict[TopicPartition, int] = {}
+        self._fetched_to: dict[TopicPartition, int] = {}
+        self._fetching: set[TopicPartition] = set()
         with unavailable():
             self._client = KafkaConsumer(**common(), enable_auto_commit=False, auto_offset_reset="none")
 
@@ -36,22 +38,24 @@ class KafkaLog:
 
     def read(self, cut: Cut) -> list[Message]:
         wanted = {TopicPartition(self.topic, number): cut[number] for number in sorted(cut)}
+        for one, (first, _) in wanted.items():
+            if self._read_to.get(one) != first:
+                self._waiting[one], self._fetched_to[one] = deque(), first
+                self._fetching.discard(one)
         with unavailable():
-            for one, (first, _) in wanted.items():
-                self._ready(one, first)
             heard = time.monotonic()
             # Transaction markers leave gaps, so the position decides and not the last message.
-            while lacking := [one for one, (_, end) in wanted.items() if self._client.position(one) < end]:
-                self._client.pause(*set(self._waiting) - set(lacking))
-                self._client.resume(*lacking)
+            while lacking := {one for one, (_, end) in wanted.items() if self._fetched_to[one] < end}:
+                self._fetch_only(lacking)
                 polled = self._client.poll(timeout_ms=1000)
                 heard = time.monotonic() if polled else heard
                 if time.monotonic() - heard > settings().kafka_timeout:
-                    raise KafkaTimeoutError(f"{self.topic} partition {lacking[0].partition} gives no records")
+                    raise KafkaTimeoutError(f"{self.topic} partition {min(lacking).partition} gives no records")
                 for one, batch in polled.items():
                     self._waiting[one].extend(
                         Message(one.partition, item.offset, item.timestamp, item.key, item.value, {}) for item in batch
                     )
+                self._fetched_to |= {one: self._client.position(one) for one in lacking}
         found = []
         for one, (_, end) in wanted.items():
             waiting = self._waiting[one]
@@ -60,14 +64,10 @@ class KafkaLog:
             self._read_to[one] = end
         return found
 
-    def _ready(self, one: TopicPartition, first: int) -> None:
-        """What comes next of the partition is at `first` or behind it."""
-        if one not in self._waiting:
-            before = {other: self._client.position(other) for other in self._waiting}
-            self._waiting[one] = deque()
-            self._client.assign(list(self._waiting))
-            for other, position in before.items():
-                self._client.seek(other, position)
-        if self._read_to.get(one) != first:
-            self._waiting[one].clear()
-            self._client.seek(one, first)
+    def _fetch_only(self, parts: set[TopicPartition]) -> None:
+        """By assignment, not by pausing: kafka-python 3.0.12 may never fetch a partition again that was resumed."""
+        if parts != self._fetching:
+            self._client.assign(sorted(parts))
+            for one in parts:
+                self._client.seek(one, self._fetched_to[one])
+            self._fetching = parts
