@@ -1,5 +1,7 @@
 """The doctor of the cluster: every check holds on the release, and a fault is found with its cure."""
 
+import re
+
 from millrace.doctor.cluster import examine_cluster
 from tests.cluster.release import Release
 from tests.cluster.standin.operator import Operator
@@ -14,7 +16,9 @@ def test_every_check_holds_but_that_the_stand_in_is_no_operator(
     assert {f"{name}, in the cluster" for name in inside} <= set(found)
     faults = {name for name, one in found.items() if not one["ok"]}
     assert faults == ({"operators"} if operators else set()), {name: found[name]["found"] for name in faults}
-    assert f"courses: all {filled['courses']['accepted']} landed" in found["lake, in the cluster"]["found"]
+    # Other files ingest too: at least what this run began with.
+    landed = re.search(r"courses: all (\d+) landed", found["lake, in the cluster"]["found"])
+    assert landed and int(landed[1]) >= filled["courses"]["accepted"]
 
 
 def test_a_release_that_is_not_there_is_told(release: Release):

@@ -130,11 +130,13 @@ def test_drift_is_nothing_for_the_training_and_grows_with_what_is_new():
         return Summary(10, rows, squared=squared * rows, features=(centres + shift) * numbers[:, None], placed=numbers)
 
     found.add(pages([50, 50], 0.0, 1.0))
+    assert found.measures()["psi"] is None, "so few differ by chance"
+    found.add(pages([60, 60], 0.0, 1.0))
     assert found.measures() == {"psi": 0.0, "inertia_ratio": 1.0, "moved": 0.0}
-    found.add(pages([100, 0], 1.0, 3.0))
+    found.add(pages([300, 0], 1.0, 3.0))
     measured = found.measures()
     assert measured["psi"] > 0.25
-    assert measured["inertia_ratio"] == pytest.approx(2.0, rel=0.01)
+    assert measured["inertia_ratio"] == pytest.approx(1 + 2 * 300 / 520, rel=0.01)
     assert measured["moved"] > 0
     # What a manifest does not tell is not measured.
     assert against({}, {}, centres).shares is None

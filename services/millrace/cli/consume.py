@@ -68,4 +68,5 @@ def spoken(line: bytes) -> bytes:
     """A page as people read it."""
     page = orjson.loads(line)
     said = f"{page['timestamp']}  {page['cluster']} ({page['label']})  {page['title'] or '-'}  {page['url']}"
-    return said.encode("utf-8", "replace")
+    # A title is anybody's: what could steer the terminal is not printed.
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in said).encode("utf-8", "replace")

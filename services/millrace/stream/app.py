@@ -30,6 +30,13 @@ def page_model(workload: Workload) -> PageModel:
     return workload.pages[0]
 
 
+def second(workload: Workload) -> str:
+    return (
+        f"Another stream of {workload.name} runs; one is allowed. `millrace status` shows the one of this machine, "
+        "`kubectl get sparkapplications` that of a cluster; end the other."
+    )
+
+
 def wait(follower: Follower, stop: Stop) -> bool:
     """Wait for the first champion, without Spark; False when the wait was stopped."""
     said = None
@@ -57,6 +64,7 @@ def run(workload: Workload, stop: Stop) -> None:
     follower = Follower(workload, declared, say)
     if not wait(follower, stop):
         return
+    from millrace.lake.lease import hold
     from millrace.stream.stream import Stream
     from millrace.training.session import spark
 
@@ -73,8 +81,10 @@ def run(workload: Workload, stop: Stop) -> None:
             while stop.signal is None:
                 stream = Stream(session, workload, declared, follower, metrics)
                 try:
-                    stream.begin()
-                    stream.follow(stop)
+                    with hold(f"stream-{workload.name}", second(workload)) as check:
+                        stream.begin(check)
+                        stream.follow(stop)
+                        stream.close()
                 except (BadInput, Conflict, Corrupt, Py4JNetworkError):
                     raise
                 except Exception as error:

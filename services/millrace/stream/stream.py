@@ -12,6 +12,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 from millrace.errors import Unavailable
 from millrace.ingest.publish import Stop
+from millrace.lake.lease import Check
 from millrace.settings import settings
 from millrace.stream import source, tally, topics
 from millrace.stream.champion import Follower, Frozen
@@ -55,7 +56,9 @@ class Stream:
         self._looked = 0.0
         self._said = (0.0, 0)
 
-    def begin(self) -> None:
+    def begin(self, check: Check) -> None:
+        """`check` is the lease's: it raises Unavailable before a batch is written without it."""
+        self._check = check
         self.table = PagesTable(self.spark, self.workload)
         if repaired := topics.repair(self.table, self.workload, self.follower.labels):
             self.metrics.add("repaired_total", repaired)
@@ -150,6 +153,7 @@ class Stream:
             if found.rows:
                 # A commit a second of a file each: the tasks' shares of a small batch make one file.
                 pages = scored.where("summary IS NULL").select(*PAGE).coalesce(1 + found.rows // 100_000)
+                self._check()
                 self.table.append(pages, found.offsets)
                 topics.send(pages, self.workload, {frozen.version: frozen.labels})
         finally:

@@ -5,6 +5,7 @@ after any end of the process the rows themselves say what is done: reading goes 
 partition, and only the pages of the last append may be missing from the topics of the clusters.
 """
 
+import secrets
 import time
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ from millrace.workloads.base import Workload
 
 BATCH = "millrace.batch"
 """The property of a snapshot: {"<partition>": [first, last]} of the offsets that its append added."""
+WRITER = "millrace.writer"
+"""The property of a snapshot: which stream made it, a random name for each start."""
 OFTEN = 100  # appends between two times that old snapshots are dropped
 HISTORY = 3600.0  # seconds of snapshots that are kept
 RETAINED = 20  # snapshots that are kept in any case
@@ -48,6 +51,7 @@ class PagesTable:
         self.spark = spark
         self.name = pages_name(workload.name)
         self.full_name = f"{CATALOG}.{self.name}"
+        self._writer = secrets.token_hex(8)
         self._last = self._load().metadata.current_snapshot_id
         self._appends = 0
 
@@ -112,11 +116,11 @@ class PagesTable:
 
     def append(self, rows: DataFrame, ranges: Ranges) -> None:
         """Add the pages of a batch in one commit. Raises Conflict when another stream has added pages meanwhile."""
-        table = self._load()
-        self._refuse_others(table)
+        self._refuse_others()
         said = orjson.dumps({str(partition): ends for partition, ends in ranges.items()}).decode()
-        rows.writeTo(self.full_name).option(f"snapshot-property.{BATCH}", said).append()
-        self._last = self._load().metadata.current_snapshot_id
+        writer = rows.writeTo(self.full_name).option(f"snapshot-property.{BATCH}", said)
+        writer.option(f"snapshot-property.{WRITER}", self._writer).append()
+        self._refuse_others()
 
         self._appends += 1
         if self._appends % OFTEN == 0:
@@ -129,11 +133,16 @@ class PagesTable:
         table = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self.spark._jsparkSession, self.full_name)
         table.expireSnapshots().expireOlderThan(before).retainLast(RETAINED).commit()
 
-    def _refuse_others(self, table: Table) -> None:
-        """Two streams at once would hold every page twice. Compactions are welcome."""
-        snapshot = table.current_snapshot()
+    def _refuse_others(self) -> None:
+        """Two streams at once would hold every page twice. Compactions are welcome.
+
+        The lease of `millrace.stream.app` keeps a second one away; this is for a table that is written without it.
+        """
+        table = self._load()
+        newest = snapshot = table.current_snapshot()
         while snapshot is not None and snapshot.snapshot_id != self._last:
-            if snapshot.summary and BATCH in snapshot.summary.additional_properties:
+            said = snapshot.summary.additional_properties if snapshot.summary else {}
+            if BATCH in said and said.get(WRITER) != self._writer:
                 raise Conflict(
                     f"Another stream appends to {self.name} (snapshot {snapshot.snapshot_id}); one is allowed. "
                     "`millrace status` shows the one of this machine; end the other.",
@@ -141,6 +150,7 @@ class PagesTable:
                 )
             before = snapshot.parent_snapshot_id
             snapshot = table.snapshot_by_id(before) if before is not None else None
+        self._last = newest.snapshot_id if newest else None
 
 
 def _inside(ranges: Ranges) -> Column:

@@ -1,9 +1,11 @@
 """What the stream knows of its clusters: counts by window, sizes, and what their pages of late have in common."""
 
+import time
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from typing import Any
 
+from millrace.pages.board import AHEAD
 from millrace.stream.summary import Summary, newest
 
 KEPT = 7200  # seconds of windows that are kept and published
@@ -47,7 +49,8 @@ class Fading:
 class Tally:
     """Absolute values in the driver's memory; whoever reads them again and again counts nothing twice.
 
-    Time is that of the stream: the newest arrival.
+    Time is that of the stream: the newest arrival. A page of a producer whose clock is wrong, more than AHEAD of this
+    one's, is counted in its cluster and in no window: it would push all the others out.
     """
 
     def __init__(self, window: int):
@@ -63,21 +66,23 @@ class Tally:
     def rebuilt(self, sizes: dict[int, int], windows: dict[int, dict[int, int]], newest_ms: int) -> None:
         """Begin with what the table of pages holds."""
         self.sizes = Counter(sizes)
-        self.windows = {start: Counter(counts) for start, counts in windows.items()}
-        self.watermark = newest_ms / 1000
+        limit = time.time() + AHEAD
+        self.windows = {start: Counter(counts) for start, counts in windows.items() if start <= limit}
+        self.watermark = min(newest_ms / 1000, limit)
 
     def add(self, found: Summary) -> None:
         """Count the pages of a batch."""
         for start, counts in found.windows.items():
-            self.windows.setdefault(start, Counter()).update(counts)
             self.sizes.update(counts)
+            if start <= time.time() + AHEAD:
+                self.windows.setdefault(start, Counter()).update(counts)
         self.describe(found)
         oldest = self.watermark - KEPT
         self.windows = {start: counts for start, counts in self.windows.items() if start + self.window > oldest}
 
     def describe(self, found: Summary) -> None:
         """Take up words, hosts and examples; nothing is counted."""
-        self.watermark = max(self.watermark, found.newest / 1000)
+        self.watermark = max(self.watermark, min(found.newest / 1000, time.time() + AHEAD))
         for mine, theirs in ((self._words, found.words), (self._hosts, found.hosts)):
             for cluster, counts in theirs.items():
                 mine[cluster].add(counts, self.watermark)

@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import orjson
 from kafka import TopicPartition
 from pyspark.sql import DataFrame
 
-from millrace.messaging.client import consumer, unavailable
+from millrace.messaging.client import consumer, read_all, unavailable
 from millrace.messaging.topics import DAY
+from millrace.pages.board import STREAM
 from millrace.stream import source
 from millrace.stream.score import MESSAGE_SCHEMA, messages
 from millrace.stream.table import PagesTable, Ranges
@@ -58,8 +60,8 @@ def repair(table: PagesTable, workload: Workload, labels: Callable[[str], list[s
     Batches follow each other: what came before the last append was in the topics when that one began.
     """
     ranges, since = table.last_batch()
-    if not ranges or since < time.time() * 1000 - DAY:
-        return 0  # the topics keep a day
+    if not ranges or (since < time.time() * 1000 - DAY and _was_told(workload, ranges)):
+        return 0  # the topics keep a day: what was sent before would be missing too
     present = held(workload, ranges, since)
     rows = table.within(ranges)
     versions = {row["version"]: row["count"] for row in rows.groupBy("version").count().collect()}
@@ -67,6 +69,13 @@ def repair(table: PagesTable, workload: Workload, labels: Callable[[str], list[s
     if missing:
         send(rows, workload, {version: labels(version) for version in versions}, present)
     return missing
+
+
+def _was_told(workload: Workload, ranges: Ranges) -> bool:
+    """Whether a stream has told of these offsets, which it does after it has written them to the topics."""
+    told = [one.value for one in read_all(workload.deltas_topic) if one.key == STREAM.encode() and one.value]
+    read = orjson.loads(told[-1])["offsets"] if told else {}
+    return all(read.get(str(partition), 0) > last for partition, (_, last) in ranges.items())
 
 
 def send(

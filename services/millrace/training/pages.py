@@ -92,7 +92,7 @@ def train(
         metrics,
         names={"label": names},
         window=window,
-        offsets=bounds,
+        offsets=united(bounds, read) if kept_space else bounds,
         rows=found.kept,
         fitted=fitted,
         held_out=found.kept - fitted,
@@ -123,6 +123,13 @@ def train(
         "gate": reason,
         "seconds": round(time.monotonic() - started, 1),
     }
+
+
+def united(bounds: offsets.Ranges, read: offsets.Ranges) -> offsets.Ranges:
+    """What an update has read, its champion's pages among it: a window of pages that were read takes none back."""
+    parts = bounds.keys() | read.keys()
+    found = {part: [one[part] for one in (bounds, read) if part in one] for part in parts}
+    return {part: (min(first for first, _ in ends), max(last for _, last in ends)) for part, ends in found.items()}
 
 
 def judge(candidate: Pages, before: Before | None, judged_on: Sample) -> Verdict:

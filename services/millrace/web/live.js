@@ -11,7 +11,6 @@ let newest = null, heard = 0, following = null;
 
 const COMMANDS = `millrace generate ${workload} --rows 20000 --out pages.csv
 millrace ingest ${workload} pages.csv && millrace train ${workload}
-millrace stream ${workload} &
 millrace generate ${workload} --rows 100000 --seed 8 --out more.csv
 millrace ingest ${workload} more.csv --rate 200/s --random-pauses`;
 

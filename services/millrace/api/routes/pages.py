@@ -86,11 +86,14 @@ class Family:
         self.champions, self.streams, self.workload, self.model = champions, streams, workload, model
         self.full_name = f"{workload.name}/{model.name}"
         self._drawn: dict[int, bytes] = {}
-        self._drawn_at = -1
+        self._drawn_at: tuple[int, str | None] | None = None
 
     @property
     def board(self) -> Board:
         return self.champions.live.store(self.workload.name)
+
+    def served(self) -> Paged | None:
+        return self.champions.all().get((self.workload.name, self.model.name))
 
     def said(self) -> dict[str, Any]:
         return {"model": self.full_name, "version": self.board.status()["version"]}
@@ -98,8 +101,7 @@ class Family:
     def clusters(self) -> dict[str, Any]:
         if found := self.board.clusters():
             return {**self.said(), "live": True, "clusters": found}
-        served: Paged | None = self.champions.all().get((self.workload.name, self.model.name))
-        if served is None:
+        if (served := self.served()) is None:
             return {**self.said(), "live": False, "clusters": []}
         return {**served.manifest.said, "live": False, "clusters": as_trained(served)}
 
@@ -119,18 +121,23 @@ class Family:
     async def told(self, minutes: int) -> AsyncIterator[bytes]:
         """The board at once and after every change. Looking twice a second costs less than waking each stream from
         the follower's thread, and is the limit on events at the same time."""
-        seen, last = -1, 0.0
+        seen, last = None, 0.0
         while not self.streams.ending:
-            changed, now = self.board.changed, time.monotonic()
+            changed, now = self.changed(), time.monotonic()
             if changed != seen:
                 seen, last = changed, now
-                yield event("board", changed, self.drawn(minutes, changed))
+                yield event("board", changed[0], self.drawn(minutes, changed))
             elif now - last >= HEARTBEAT:
                 last = now
                 yield b": still here\n\n"
             await asyncio.sleep(PAUSE)
 
-    def drawn(self, minutes: int, changed: int) -> bytes:
+    def changed(self) -> tuple[int, str | None]:
+        """What an event depends on: the board, and before any page of a stream the champion."""
+        served = self.served()
+        return self.board.changed, served.manifest.version if served else None
+
+    def drawn(self, minutes: int, changed: tuple[int, str | None]) -> bytes:
         """The event's data; what all streams share is made once for each change, ages for each event."""
         if changed != self._drawn_at:
             self._drawn, self._drawn_at = {}, changed

@@ -1,0 +1,82 @@
+"""One process at a time: a lock beside the catalog, which the end of its holder gives back, also by kill -9."""
+
+import fcntl
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from millrace.errors import Conflict, Unavailable
+from millrace.lake.catalog import sql_uri
+
+PATIENCE = 45.0  # seconds for a holder to end; Postgres sees within 30 that the machine of one is gone
+AGAIN = 0.5  # seconds between two tries
+SEEN_GONE = {"idle": 15, "interval": 5, "count": 3}
+"""Postgres' tcp_keepalives_*: the session of a machine that is gone ends after 30 seconds, not after two hours."""
+Check = Callable[[], None]
+
+
+@contextmanager
+def hold(name: str, what: str, patience: float = PATIENCE) -> Iterator[Check]:
+    """Hold the lock `name` for a while; gives a function that raises Unavailable where it was lost.
+
+    Raises Conflict that says `what` when another process keeps it for `patience` seconds, Unavailable where the
+    catalog's database is away.
+    """
+    holding = _file(name) if sql_uri().startswith("sqlite:///") else _session(name)
+    with holding as (take, check):
+        until = time.monotonic() + patience
+        while not take():
+            if time.monotonic() >= until:
+                raise Conflict(what, code="held")
+            time.sleep(AGAIN)
+        yield check
+
+
+@contextmanager
+def _file(name: str) -> Iterator[tuple[Callable[[], bool], Check]]:
+    """A catalog in a file is one machine's: a lock on a file beside it, which the kernel keeps."""
+    database = Path(sql_uri().removeprefix("sqlite:///"))
+    with database.with_name(f"{database.name}.{name}.lock").open("w") as file:
+
+        def take() -> bool:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+        yield take, lambda: None
+
+
+@contextmanager
+def _session(name: str) -> Iterator[tuple[Callable[[], bool], Check]]:
+    """An advisory lock of Postgres, which ends with its session."""
+    key = int.from_bytes(hashlib.sha256(f"millrace {name}".encode()).digest()[:8], "big", signed=True)
+    engine = create_engine(sql_uri(), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with _said(), engine.connect() as connection:
+        for setting, value in SEEN_GONE.items():
+            connection.execute(text(f"SET tcp_keepalives_{setting} = {value}"))
+        yield lambda: _ask(connection, f"SELECT pg_try_advisory_lock({key})"), lambda: _check(connection)
+
+
+def _check(connection: Connection) -> None:
+    with _said():
+        _ask(connection, "SELECT true")
+
+
+def _ask(connection: Connection, question: str) -> bool:
+    return bool(connection.execute(text(question)).scalar())
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = str(error).splitlines()[0]
+        raise Unavailable(f"The catalog's database does not answer: {cause}.", code="catalog_unavailable") from error
