@@ -18,7 +18,8 @@ def test_every_check_holds_but_that_the_stand_in_is_no_operator(
     assert faults == ({"operators"} if operators else set()), {name: found[name]["found"] for name in faults}
     # Other files ingest too: at least what this run began with.
     landed = re.search(r"courses: all (\d+) landed", found["lake, in the cluster"]["found"])
-    assert landed and int(landed[1]) >= filled["courses"]["accepted"]
+    assert landed
+    assert int(landed[1]) >= filled["courses"]["accepted"]
 
 
 def test_a_release_that_is_not_there_is_told(release: Release):

@@ -2,6 +2,7 @@
 
 import struct
 import time
+from contextlib import contextmanager
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -63,11 +64,9 @@ def readable(address):
     return found
 
 
-@pytest.mark.stack
-@pytest.mark.parametrize(
-    ("commit", "expected"), [(True, [b"zeroth", b"first", b"second"]), (False, [b"zeroth", b"second"])]
-)
-def test_a_lost_marker_is_written_again_as_it_was_decided(home, commit, expected):
+@contextmanager
+def marker_lost(home, commit):
+    """A broker whose log lacks the marker of the transaction `lost`, and has a later one; its address."""
     jars.ensure(["kafka"])
     (home / "logs").mkdir()
     with broker(home) as address:
@@ -80,9 +79,18 @@ def test_a_lost_marker_is_written_again_as_it_was_decided(home, commit, expected
     with broker(home) as address, settings_of({"MILLRACE_KAFKA_BOOTSTRAP": address}):
         write(address, "next", [b"second"])
         assert readable(address) == [b"zeroth"], "the transaction without an end holds back what came after it"
+        yield address
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(
+    ("commit", "expected"), [(True, [b"zeroth", b"first", b"second"]), (False, [b"zeroth", b"second"])]
+)
+def test_a_lost_marker_is_written_again_as_it_was_decided(home, commit, expected):
+    with marker_lost(home, commit) as address:
         (found,) = hanging.find(age=0)
         assert (found.partition, found.offset, found.committed) == (PART, 2, commit)
-        assert hanging.find() == [], "nothing that young is touched"
+        assert hanging.find(age=600) == [], "nothing that young is touched"
         (said,) = hanging.end_all(age=0)
         assert "lake.control-0 holds a transaction open from offset 2" in said
         assert readable(address) == expected
@@ -95,3 +103,18 @@ def test_a_lost_marker_is_written_again_as_it_was_decided(home, commit, expected
         going.commit_transaction()
         going.close(timeout=5)
         assert readable(address) == [*expected, b"third"]
+
+
+@pytest.mark.stack
+def test_one_whose_producer_has_begun_anew_is_named_and_left_alone(home):
+    with marker_lost(home, True) as address:
+        anew = KafkaProducer(bootstrap_servers=address, transactional_id="lost")
+        anew.init_transactions()
+        anew.close(timeout=5)
+        (found,) = hanging.find(age=0)
+        assert (found.partition, found.offset, found.committed) == (PART, 2, None)
+        (said,) = hanging.end_all(age=0)
+        assert "for you to say" in said
+        assert readable(address) == [b"zeroth"]
+        hanging.end(found)
+        assert readable(address) == [b"zeroth", b"second"]

@@ -159,7 +159,8 @@ def test_messages_give_only_what_has_changed_since_they_were_settled_and_no_sile
     fold = Fold(base)
     for record, arrival in placed[:-1]:
         fold.add(record, arrival, silent=True)
-    assert not dict(fold.messages())
+    # The order of popularity is published less often than the watermark, by which events are silent.
+    assert [deltas.parts(key)[1] for key in dict(fold.messages())] == ["popular"]
     record, arrival = placed[-1]
     fold.add(record, arrival)
     changed = dict(fold.messages())

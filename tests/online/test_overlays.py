@@ -118,6 +118,18 @@ def test_a_tombstone_takes_back_what_was_said():
     assert overlay.users == {}
 
 
+@pytest.mark.parametrize("served", [None, "other", made.VERSION])
+def test_a_version_that_was_given_up_and_is_followed_again_reaches_who_answers_from_it(served):
+    overlays = Overlays()
+    overlays.served = served
+    answering = overlays.of(made.VERSION)
+    overlays.apply(f"{made.VERSION}/watermark", b'{"offsets":{"0":5},"at":1.0}', 0)
+    overlays.apply(f"{made.VERSION}/watermark", None, 0)
+    overlays.apply(f"{made.VERSION}/user/a", b'{"items":[1,2]}', 0)
+    assert answering.users == {"a": [1, 2]}
+    assert overlays.of(made.VERSION) is answering
+
+
 def test_a_version_leads_when_it_has_read_as_far_as_any_other():
     overlays = Overlays()
     assert overlays.leads("a"), "nothing was said of any"

@@ -21,6 +21,7 @@ from millrace.workloads.base import Workload
 log = logging.getLogger("millrace.api")
 AGAIN = 1.0  # seconds between two tries to reach a broker, and two looks for topics that are not there yet
 PATIENCE = 30.0  # seconds after the start in which a broker that is away holds readiness up
+SILENCE = 5.0  # seconds without a message, while there are more, after which the broker is taken to be away
 BATCH = 500  # messages between two looks at whether to stop
 
 
@@ -113,7 +114,7 @@ class Live:
             self._stop.wait(AGAIN)
 
     def _follow(self, client: KafkaConsumer) -> None:
-        look = 0.0
+        look, heard = 0.0, time.monotonic()
         while not self._stop.is_set():
             if time.monotonic() >= look and len(client.assignment()) < len(self._topics):
                 self._assign(client)
@@ -122,11 +123,14 @@ class Live:
                 self._stop.wait(AGAIN)
                 continue
             for part, batch in client.poll(timeout_ms=500, max_records=BATCH).items():
+                heard = time.monotonic()
                 self._take(part.topic, batch)
             for topic, end in list(self._ends.items()):
                 # The position and not the last message: compaction leaves gaps at the end too.
                 if client.position(TopicPartition(topic, 0)) >= end:
                     del self._ends[topic]
+            silent = self._ends and time.monotonic() - heard > SILENCE
+            self.fault = f"Kafka at {settings().kafka_bootstrap} gives no {', '.join(self._ends)}" if silent else None
             self._measure()
 
     def _assign(self, client: KafkaConsumer) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from millrace.settings import settings
 GRACE = 25  # seconds that a child has for stopping before it is killed
 STEADY = 60  # seconds after which an earlier death no longer makes the pause longer
 WATCH = 5  # seconds between two looks at Connect's tasks
-EVERY = 6  # as many of these looks between two at Kafka's transactions
+EVERY = 2  # as many of these looks between two at Kafka's transactions
 
 
 class Supervisor:
@@ -35,6 +36,7 @@ class Supervisor:
         self.deaths: dict[str, int] = {}
         self.retry_at: dict[str, float] = {}
         self.stopping = threading.Event()
+        self.watched: dict[str, list[str]] = {}
 
     def say(self, sentence: str) -> None:
         print(time.strftime("%Y-%m-%dT%H:%M:%S"), sentence, flush=True)
@@ -126,24 +128,26 @@ class Supervisor:
 
     def watch_sinks(self) -> None:
         """Connect's failed tasks are restarted, its hanging transactions ended; each is said."""
-        said = None
-        for look in itertools.count(1):
+        for look in itertools.count():
             if self.stopping.wait(WATCH):
                 return
-            try:
-                from millrace.lake import sink
-                from millrace.messaging import hanging
+            # A task that is started again forgets how its transaction was ended: these first.
+            if look % EVERY == 0:
+                self.watch("hanging transactions", end_transactions)
+            self.watch("the sinks", restart_sinks)
 
-                for sentence in sink.watch_once() + (hanging.end_all() if look % EVERY == 0 else []):
-                    self.say(sentence)
-                said = None
-            except MillraceError:
-                continue  # Kafka or Connect is starting; the child itself is looked after above.
-            except Exception as error:  # noqa: BLE001 - a fault of the watch must not end the watch
-                sentence = f"the sinks can't be watched: {type(error).__name__}: {error}"
-                if sentence != said:
-                    self.say(sentence)
-                said = sentence
+    def watch(self, what: str, step: Callable[[], list[str]]) -> None:
+        """Say what a step has done, and its fault, each once as long as it stays the same."""
+        try:
+            said = step()
+        except Unavailable:
+            return  # Kafka or Connect is starting; the child itself is looked after above.
+        except Exception as error:  # noqa: BLE001 - a fault of the watch must not end the watch
+            said = [f"{what} can't be watched: {type(error).__name__}: {error}"]
+        for sentence in said:
+            if sentence not in self.watched.get(what, ()):
+                self.say(sentence)
+        self.watched[what] = said
 
     def stop_all(self) -> None:
         """In reverse order, so that whoever writes stops before what it writes to."""
@@ -188,6 +192,18 @@ class Supervisor:
             self.state.phase = "failed" if self.state.error else "stopped"
             self.state.save()
         return 1 if self.state.error else 0
+
+
+def end_transactions() -> list[str]:
+    from millrace.messaging import hanging
+
+    return hanging.end_all()
+
+
+def restart_sinks() -> list[str]:
+    from millrace.lake import sink
+
+    return sink.watch_once()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """kafka-python's clients with this platform's settings, and its errors as sentences."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from millrace.errors import Unavailable
 from millrace.messaging import security
@@ -45,6 +46,18 @@ def admin() -> Iterator[KafkaAdminClient]:
         yield client
     finally:
         client.close()
+
+
+def end(client: KafkaProducer, seconds: float) -> None:
+    """Send what is under way, for so many seconds at the most, and end the client whatever is left.
+
+    kafka-python 3.0.12 raises when something is left, and its thread goes on: it would write old messages after newer.
+    """
+    try:
+        client.close(timeout=seconds)
+    except KafkaError:
+        client._sender.force_close()
+        client._sender.join(seconds)
 
 
 @dataclass(frozen=True)
@@ -90,15 +103,20 @@ def last_message(topic: str) -> Message | None:
 
 
 def read_all(topic: str) -> Iterator[Message]:
-    """Every message of a topic from its beginning to the end it has now."""
+    """Every message of a topic from its beginning to the end it has now. Raises Unavailable when none come."""
     with unavailable(), consumer() as client:
         partitions = [TopicPartition(topic, number) for number in client.partitions_for_topic(topic) or ()]
         client.assign(partitions)
         ends = client.end_offsets(partitions)
         begins = client.beginning_offsets(partitions)
         open_partitions = {part for part in partitions if begins[part] < ends[part]}
+        heard = time.monotonic()
         while open_partitions:
-            for part, batch in client.poll(timeout_ms=1000, max_records=2000).items():
+            polled = client.poll(timeout_ms=1000, max_records=2000)
+            heard = time.monotonic() if polled else heard
+            if time.monotonic() - heard > settings().kafka_timeout:
+                raise KafkaTimeoutError(f"{topic} gives no records")
+            for part, batch in polled.items():
                 for item in batch:
                     if item.offset < ends[part]:
                         headers = dict(item.headers or ())

@@ -62,4 +62,5 @@ class FastProducer:
             raise not_delivered(self._failure or f"{left} records were left")
 
     def close(self) -> None:
-        self._client.flush(5)
+        if self._client.flush(5):
+            self._client.purge()  # it would write them after newer ones

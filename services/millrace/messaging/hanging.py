@@ -8,6 +8,7 @@ readers of committed messages stop in front of it, and a sink of Connect lands n
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import AbortTransactionSpec
@@ -17,9 +18,9 @@ from millrace.messaging.client import admin, end_offsets, unavailable
 from millrace.messaging.topics import CONTROL
 
 READ_COMMITTED = (CONTROL, "__consumer_offsets")  # what Connect's sinks write in transactions
-AGE = 30.0  # seconds; a marker is on its way for milliseconds
-COMMITTED = "CompleteCommit"
-ENDED = (COMMITTED, "CompleteAbort")
+AGE = 10.0  # seconds; a marker is on its way for milliseconds
+FORGOTTEN = "Empty"  # the state of a producer that has begun anew and written nothing
+ENDED = {"CompleteCommit": True, "CompleteAbort": False, FORGOTTEN: None}
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,13 @@ class Hanging:
     producer: int
     epoch: int
     coordinator_epoch: int  # of the producer's last marker, -1 before its first; an older one would be refused
-    committed: bool
+    committed: bool | None
+    """None where its coordinator does not know any more: the producer has begun anew, or was forgotten."""
 
     def __str__(self) -> str:
-        end = "committed" if self.committed else "aborted"
+        end = {True: "was committed", False: "was aborted", None: "nobody ends"}[self.committed]
         where = f"{self.partition.topic}-{self.partition.partition}"
-        return (
-            f"{where} holds a transaction open from offset {self.offset} on that was {end} (producer {self.producer})"
-        )
+        return f"{where} holds a transaction open from offset {self.offset} on that {end} (producer {self.producer})"
 
 
 def find(age: float = AGE) -> list[Hanging]:
@@ -46,16 +46,15 @@ def find(age: float = AGE) -> list[Hanging]:
     parts = [TopicPartition(topic, number) for topic in READ_COMMITTED for number in end_offsets(topic)]
     before = (time.time() - age) * 1000
     with unavailable(), admin() as client:
-        held = [
-            (part, producer)
-            for part, state in client.describe_producers(parts).items()
-            for producer in state.active_producers
-            if producer.current_transaction_start_offset >= 0 and producer.last_timestamp < before
-        ]
+        held = _open(client, parts, before)
         if not held:
             return []
         listed = client.list_transactions(producer_id_filters=[producer.producer_id for _, producer in held])
-        states = {one.producer_id: one.state for found in listed.values() for one in found}
+        states: dict[int, set[str]] = {}
+        for one in (one for found in listed.values() for one in found):
+            states.setdefault(one.producer_id, set()).add(one.state)
+        # What has ended meanwhile, or begun, was going on when it was first seen.
+        still = _open(client, parts, before)
     return [
         Hanging(
             part,
@@ -63,11 +62,22 @@ def find(age: float = AGE) -> list[Hanging]:
             producer.producer_id,
             producer.producer_epoch,
             producer.coordinator_epoch,
-            states[producer.producer_id] == COMMITTED,
+            ENDED[next(iter(state))],
         )
         for part, producer in held
-        # One that goes on is ended by its coordinator, which counts its time.
-        if states.get(producer.producer_id) in ENDED
+        # One that goes on is ended by its coordinator, which counts its time; of two coordinators one is out of date.
+        for state in [states.get(producer.producer_id, {FORGOTTEN})]
+        if (part, producer) in still and state <= ENDED.keys() and len(state) == 1
+    ]
+
+
+def _open(client: KafkaAdminClient, parts: list[TopicPartition], before: float) -> list[tuple[TopicPartition, Any]]:
+    """The producers with a transaction open in which nothing was written since, in milliseconds since 1970."""
+    return [
+        (part, producer)
+        for part, state in client.describe_producers(parts).items()
+        for producer in state.active_producers
+        if producer.current_transaction_start_offset >= 0 and producer.last_timestamp < before
     ]
 
 
@@ -75,10 +85,10 @@ def end(one: Hanging) -> None:
     """Write the marker that was lost. Raises Unavailable; a broker with rights wants ClusterAction for it."""
     with unavailable(), admin() as client:
         spec = AbortTransactionSpec(one.partition, one.producer, one.epoch, one.coordinator_epoch)
-        if not one.committed:
-            client.abort_transaction(spec)
-        else:
+        if one.committed:
             _commit(client, spec)
+        else:
+            client.abort_transaction(spec)
 
 
 def _commit(client: KafkaAdminClient, spec: AbortTransactionSpec) -> None:
@@ -95,9 +105,15 @@ def _commit(client: KafkaAdminClient, spec: AbortTransactionSpec) -> None:
 
 
 def end_all(age: float = AGE) -> list[str]:
-    """End every hanging transaction older than `age` seconds; one sentence each. Raises Unavailable."""
+    """End every hanging transaction older than `age` seconds of which it is known how; one sentence each.
+
+    Raises Unavailable.
+    """
     said = []
     for one in find(age):
-        end(one)
-        said.append(f"{one}; Kafka had lost its marker, which was written again.")
+        if one.committed is None:
+            said.append(f"{one}; whether to abort it is for you to say, see docs/operations.md.")
+        else:
+            end(one)
+            said.append(f"{one}; Kafka had lost its marker, which was written again.")
     return said

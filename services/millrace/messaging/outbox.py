@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from millrace.errors import Unavailable
-from millrace.messaging.client import common
+from millrace.errors import MillraceError, Unavailable
+from millrace.messaging.client import common, end
 from millrace.messaging.topics import LARGEST_MESSAGE
 from millrace.records.check import Accepted
 from millrace.settings import settings
@@ -102,7 +102,7 @@ class Outbox:
         self._stopped.set()
         self._wake.set()
         if client := self._client:
-            client.close(timeout=1)
+            end(client, 1)
 
     def _unavailable(self, why: str) -> Unavailable:
         seconds = settings().api_event_timeout
@@ -123,7 +123,9 @@ class Outbox:
         """The next message gets a client of its own: one that has lost a batch may never find its broker again."""
         if self._client is client:
             self._client, self._known = None, set()
-            threading.Thread(target=client.close, kwargs={"timeout": 0}, name="outbox close", daemon=True).start()
+            # By then all that it had is acknowledged or given up, and whoever waits for it knows.
+            last = settings().api_event_timeout + 1
+            threading.Thread(target=end, args=(client, last), name="outbox close", daemon=True).start()
 
     def _connect(self) -> None:
         while not self._stopped.is_set():
@@ -137,7 +139,7 @@ class Outbox:
                     client.partitions_for(topic)
                     self._known |= {topic}
                 self._client = client
-            except (KafkaError, OSError) as error:
+            except (KafkaError, MillraceError, OSError) as error:
                 self._fault = f"{type(error).__name__}: {error}"
                 self._stopped.wait(AGAIN)
 

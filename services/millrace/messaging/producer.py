@@ -9,7 +9,7 @@ from typing import Protocol
 from kafka import KafkaProducer
 
 from millrace.errors import BadInput, MillraceError, Unavailable
-from millrace.messaging.client import common, unavailable
+from millrace.messaging.client import common, end, unavailable
 from millrace.messaging.topics import LARGEST_MESSAGE
 from millrace.settings import settings
 
@@ -104,4 +104,4 @@ class PythonProducer:
         self._settle()
 
     def close(self) -> None:
-        self._client.close(timeout=5)
+        end(self._client, 5)

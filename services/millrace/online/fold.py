@@ -115,7 +115,7 @@ class Fold:
             one = tail.sequence[place]
             if isinstance(one.item, str):
                 continue
-            self._popular(one, sign, silent)
+            self._popular(one, sign)
             units = self.base.live.units(one.time)
             for distance, before in enumerate(tail.ahead_of(place) if linked else (), start=1):
                 if isinstance(before, str):
@@ -125,13 +125,13 @@ class Fold:
                 if not silent:
                     self._changed.add(("column", (one.item, block)))
 
-    def _popular(self, one: Placed, sign: int, silent: bool) -> None:
+    def _popular(self, one: Placed, sign: int) -> None:
         counts, since = self.popular[one.item], self.base.live.since
         # One without a time has come after the snapshot, and so within the window.
         counts[0] += sign * (since is None or one.time is None or one.time > since)
         counts[1] += sign
-        if not silent:
-            self._changed.add(("popular", None))
+        # Also when silent: the order is published less often than the watermark, and a process may end in between.
+        self._changed.add(("popular", None))
 
     def messages(self, popular: bool = True) -> Iterator[tuple[str, bytes]]:
         """Key and value of all that has changed since it was `settled`, with popularity where it is wanted."""

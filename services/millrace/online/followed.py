@@ -52,7 +52,7 @@ class Followed(threading.Thread):
         self._newest: dict[int, int] = {}  # by partition, the timestamp of what was read last, in milliseconds
         self._at: float | None = None
         self._error: str | None = None
-        self._due = {"flush": 0.0, "heartbeat": 0.0, "popular": 0.0}
+        self._due = {"flush": 0.0, "heartbeat": 0.0, "popular": 0.0, "ends": 0.0}
         self._metrics = metrics().of(base.workload.name)
 
     @property
@@ -140,12 +140,18 @@ class Followed(threading.Thread):
         self._metrics.events("accepted" if added else "repeated").inc()
 
     def _watermark(self, client: KafkaConsumer, began: float) -> None:
-        """Where all partitions are read to their end, everything that had come before is in."""
+        """Where all partitions are read to their end, everything that had come before is in.
+
+        Once a second the brokers are asked where that is: what a fetch said last may be old.
+        """
         behind = [part for part in client.assignment() if client.position(part) < (client.highwater(part) or 1 << 62)]
         empty = [part for part in behind if client.highwater(part) == 0]
         late = [self._newest.get(part.partition) for part in set(behind) - set(empty)]
         if not late:
-            self._at = began
+            if time.monotonic() >= self._due["ends"]:
+                self._due["ends"] = time.monotonic() + HEARTBEAT
+                ends = client.end_offsets(list(client.assignment()))
+                self._at = began if all(client.position(part) >= end for part, end in ends.items()) else self._at
         elif None not in late:
             self._at = min(late) / 1000
 
@@ -201,6 +207,6 @@ class Followed(threading.Thread):
         self.ended.wait()
 
     def _forget_producer(self) -> None:
-        if self._producer is not None:
-            self._producer.close()
-            self._producer = None
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close()

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import orjson
@@ -68,24 +69,32 @@ class Overlays:
 
     def __init__(self) -> None:
         self._versions: dict[str, Overlay] = {}
+        self._given_up: WeakValueDictionary[str, Overlay] = WeakValueDictionary()
+        """What was taken back and somebody still answers from: followed again, it must be the same."""
+        self._lock = threading.Lock()
         self.served: str | None = None
         """The version that is served: staleness and readiness speak of it."""
 
     def of(self, version: str) -> Overlay:
         """The state of a version; empty, and filled later, where nothing was said of it yet."""
-        return self._versions.setdefault(version, Overlay())
+        with self._lock:
+            if version not in self._versions:
+                self._versions[version] = self._given_up.pop(version, None) or Overlay()
+            return self._versions[version]
 
     def leads(self, version: str) -> bool:
         """Whether no other version that is followed has taken up a record that this one has not."""
         own = self.of(version)
-        return all(own.covers(other) or other.watermark.get("error") for other in list(self._versions.values()))
+        with self._lock:
+            others = list(self._versions.values())
+        return all(own.covers(other) or other.watermark.get("error") for other in others)
 
     def apply(self, key: str, value: bytes | None, timestamp_ms: int) -> None:
         version, kind, name = deltas.parts(key)
         self.of(version).apply(kind, name, None if value is None else orjson.loads(value))
-        if value is None and kind == "watermark" and version != self.served:
-            # Published last when a version is given up: whoever still holds it keeps its own reference.
-            self._versions.pop(version, None)
+        if value is None and kind == "watermark":  # published last when a version is given up
+            with self._lock:
+                self._given_up[version] = self._versions.pop(version)
 
     @property
     def watermark(self) -> float | None:

@@ -51,6 +51,9 @@ class Role:
         name, model = self.workload.name, self.model.name
         etag = self.champion.etag if self.champion else None
         champion = self._registry.champion_if_changed(name, model, etag)
+        if champion is None and self.now is not None and not self.now.is_alive():
+            log.error("%s: what followed %s has ended; it begins anew", name, self.now.fold.base.version)
+            champion, self.now = self.champion, None
         if champion is not None:
             if self.now is None or self.now.fold.base.version != champion.version:
                 self._take_up(champion.version)
