@@ -78,7 +78,7 @@ PANELS = [
         [
             (f"max by (workload) ({STREAM}_psi{{{HERE}}})", "{{workload}} shares (PSI)"),
             (f"max by (workload) ({STREAM}_inertia_ratio{{{HERE}}})", "{{workload}} distance, against the training's"),
-            (f"max by (workload) ({STREAM}_moved{{{HERE}}})", "{{workload}} centres, in deviations"),
+            (f"max by (workload) ({STREAM}_moved{{{HERE}}})", "{{workload}} centres, over their distance"),
         ],
     ),
     (

@@ -18,7 +18,7 @@ HELP = {
     "watermark_seconds": ("gauge", "The newest arrival scored, in seconds since 1970."),
     "psi": ("gauge", "Population stability index of the clusters' shares against the training."),
     "inertia_ratio": ("gauge", "Mean squared distance to the centres, against the training's."),
-    "moved": ("gauge", "Mean distance from the centres to the means of their pages, in the training's deviations."),
+    "moved": ("gauge", "Mean way from a centre to the mean of its pages, over the distance between two."),
     "cluster_pages": ("gauge", "Pages of a cluster in the lake."),
     "version": ("gauge", "1 for the version that scores."),
 }
