@@ -22,6 +22,8 @@ def test_one_process_at_a_time_holds_it(catalog):
     with hold("a", "no"):
         with pytest.raises(Conflict, match="another runs"), hold("a", "another runs", patience=0):
             pytest.fail("held twice")
+        with pytest.raises(Conflict), hold("a", "stopped meanwhile", lambda: False):
+            pytest.fail("held twice")
         with hold("b", "no", patience=0) as check:
             check()
     with hold("a", "no", patience=0):

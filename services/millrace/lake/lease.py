@@ -21,17 +21,17 @@ Check = Callable[[], None]
 
 
 @contextmanager
-def hold(name: str, what: str, patience: float = PATIENCE) -> Iterator[Check]:
+def hold(name: str, what: str, going: Callable[[], bool] = lambda: True, patience: float = PATIENCE) -> Iterator[Check]:
     """Hold the lock `name` for a while; gives a function that raises Unavailable where it was lost.
 
-    Raises Conflict that says `what` when another process keeps it for `patience` seconds, Unavailable where the
-    catalog's database is away.
+    Raises Conflict that says `what` when another process keeps it for `patience` seconds, or until `going` says no;
+    Unavailable where the catalog's database is away.
     """
     holding = _file(name) if sql_uri().startswith("sqlite:///") else _session(name)
     with holding as (take, check):
         until = time.monotonic() + patience
         while not take():
-            if time.monotonic() >= until:
+            if time.monotonic() >= until or not going():
                 raise Conflict(what, code="held")
             time.sleep(AGAIN)
         yield check

@@ -133,6 +133,11 @@ class Fold:
         # Also when silent: the order is published less often than the watermark, and a process may end in between.
         self._changed.add(("popular", None))
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is more to publish than popularity, which has time."""
+        return any(kind != "popular" for kind, _ in self._changed)
+
     def messages(self, popular: bool = True) -> Iterator[tuple[str, bytes]]:
         """Key and value of all that has changed since it was `settled`, with popularity where it is wanted."""
         version = self.base.version

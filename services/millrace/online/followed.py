@@ -97,7 +97,9 @@ class Followed(threading.Thread):
                 look = 0.0
                 continue
             began = time.time()
-            wait = max(0.01, self._due["flush"] - time.monotonic())
+            # A record ends the wait; what it changes goes out at once, or with what gathers.
+            due = self._due["flush" if self.fold.changed else "heartbeat"]
+            wait = max(0.01, due - time.monotonic())
             try:
                 found = client.poll(timeout_ms=int(1000 * wait), max_records=2000)
             except OffsetOutOfRangeError as error:

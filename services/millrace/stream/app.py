@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import orjson
 from py4j.protocol import Py4JNetworkError
@@ -14,6 +15,9 @@ from millrace.stream.champion import Follower
 from millrace.stream.metrics import Metrics
 from millrace.workloads import workload as find
 from millrace.workloads.base import PageModel, Workload
+
+if TYPE_CHECKING:
+    from millrace.stream.stream import Stream
 
 LOOK = 1.0  # seconds between two looks for the first champion
 PAUSES = (1, 2, 5, 10, 20, 30, 30, 30)  # seconds before the next attempt; after these the process ends
@@ -30,9 +34,9 @@ def page_model(workload: Workload) -> PageModel:
     return workload.pages[0]
 
 
-def second(workload: Workload) -> str:
+def second(name: str) -> str:
     return (
-        f"Another stream of {workload.name} runs; one is allowed. `millrace status` shows the one of this machine, "
+        f"Another stream of {name} runs; one is allowed. `millrace status` shows the one of this machine, "
         "`kubectl get sparkapplications` that of a cluster; end the other."
     )
 
@@ -64,7 +68,6 @@ def run(workload: Workload, stop: Stop) -> None:
     follower = Follower(workload, declared, say)
     if not wait(follower, stop):
         return
-    from millrace.lake.lease import hold
     from millrace.stream.stream import Stream
     from millrace.training.session import spark
 
@@ -81,11 +84,11 @@ def run(workload: Workload, stop: Stop) -> None:
             while stop.signal is None:
                 stream = Stream(session, workload, declared, follower, metrics)
                 try:
-                    with hold(f"stream-{workload.name}", second(workload)) as check:
-                        stream.begin(check)
-                        stream.follow(stop)
-                        stream.close()
-                except (BadInput, Conflict, Corrupt, Py4JNetworkError):
+                    attempt(stream, stop)
+                except Conflict:
+                    if stop.signal is None:  # else it was stopped while it waited for the other one
+                        raise
+                except (BadInput, Corrupt, Py4JNetworkError):
                     raise
                 except Exception as error:
                     failed = 1 if stream.batches else failed + 1
@@ -97,10 +100,21 @@ def run(workload: Workload, stop: Stop) -> None:
                     until = time.monotonic() + pause
                     while stop.signal is None and time.monotonic() < until:
                         time.sleep(0.1)
-                finally:
-                    stream.close()
     finally:
         session.stop()
+
+
+def attempt(stream: "Stream", stop: Stop) -> None:
+    """Stream until the signal as the only one, or raise the fault."""
+    from millrace.lake.lease import hold
+
+    name = stream.workload.name
+    with hold(f"stream-{name}", second(name), lambda: stop.signal is None) as check:
+        try:
+            stream.begin(check)
+            stream.follow(stop)
+        finally:
+            stream.close()
 
 
 def sentence_of(error: BaseException) -> str:
