@@ -151,9 +151,9 @@ class Followed(threading.Thread):
         late = [self._newest.get(part.partition) for part in set(behind) - set(empty)]
         if not late:
             if time.monotonic() >= self._due["ends"]:
-                self._due["ends"] = time.monotonic() + HEARTBEAT
                 ends = client.end_offsets(list(client.assignment()))
-                self._at = began if all(client.position(part) >= end for part, end in ends.items()) else self._at
+                if all(client.position(part) >= end for part, end in ends.items()):
+                    self._at, self._due["ends"] = began, time.monotonic() + HEARTBEAT
         elif None not in late:
             self._at = min(late) / 1000
 
