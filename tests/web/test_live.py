@@ -156,5 +156,7 @@ def test_without_any_page_the_commands_that_make_some_are_shown(browser, stack, 
     with serving({"MILLRACE_API_LIVE": "false"}, tmp_path) as server:
         browser.get(f"{server.url}{PAGE}")
         wait(browser, lambda: browser.find_element(By.ID, "empty").is_displayed())
-        assert "millrace stream urls" in browser.find_element(By.ID, "commands").text
+        commands = browser.find_element(By.ID, "commands").text
+        assert "millrace ingest urls" in commands
+        assert "millrace stream" not in commands, "the stack runs one, and two are refused"
         assert not texts(browser, "#shares svg")
