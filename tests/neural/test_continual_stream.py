@@ -70,10 +70,11 @@ class Watched:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        for line in self.process.stderr:
-            with self.changed:
-                self.lines.append(line.decode())
-                self.changed.notify_all()
+        with self.process.stderr as lines:
+            for line in lines:
+                with self.changed:
+                    self.lines.append(line.decode())
+                    self.changed.notify_all()
 
     def until(self, text: str) -> str:
         with self.changed:
@@ -81,7 +82,8 @@ class Watched:
         return next(line for line in self.lines if text in line)
 
     def ended(self) -> tuple[int, dict]:
-        output = self.process.stdout.read()
+        with self.process.stdout as printed:
+            output = printed.read()
         return self.process.wait(120), json.loads(output)
 
 
@@ -112,7 +114,8 @@ def test_a_stream_is_followed_scraped_killed_stopped_and_gone_on_with_at_the_exa
     assert (code, result["signal"], result["restarts"]) == (143, signal.SIGTERM, 1)
     assert result["checkpoint"] == result["batch"] >= 16
     versions = registry.manifests("mooc", "recommendations")
-    assert [one.parameters["continual"]["batch"] for one in versions[:2]] == [8, 16]
+    # Of the versions of one second the order is not known.
+    assert {8, 16} <= {one.parameters["continual"]["batch"] for one in versions}
 
     again = Watched("--until-end")
     code, rest = again.ended()
