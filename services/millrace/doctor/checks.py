@@ -199,7 +199,7 @@ CHECKS: list[tuple[str, Callable[[], str], str]] = [
     (
         "transactions",
         _transactions,
-        "The supervisor ends them; elsewhere `kafka-transactions.sh abort`, then ingest again.",
+        "The supervisor ends them; elsewhere see docs/operations.md, A transaction without an end.",
     ),
     ("connect", _connect, "`millrace status` shows the tasks and their cause; failed ones are restarted."),
     ("s3 conditional PUT", _conditional, "Use an S3 that honours If-None-Match and If-Match: promotions need it."),

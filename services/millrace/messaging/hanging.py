@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import AbortTransactionSpec
 from kafka.protocol.producer.transaction import WriteTxnMarkersRequest
 
-from millrace.messaging.client import admin, end_offsets, unavailable
+from millrace.messaging.client import admin, unavailable
 from millrace.messaging.topics import CONTROL
 
 READ_COMMITTED = (CONTROL, "__consumer_offsets")  # what Connect's sinks write in transactions
@@ -43,9 +43,13 @@ class Hanging:
 
 def find(age: float = AGE) -> list[Hanging]:
     """The hanging transactions older than `age` seconds. Raises Unavailable."""
-    parts = [TopicPartition(topic, number) for topic in READ_COMMITTED for number in end_offsets(topic)]
     before = (time.time() - age) * 1000
     with unavailable(), admin() as client:
+        parts = [
+            TopicPartition(topic["name"], one["partition_index"])
+            for topic in client.describe_topics(list(READ_COMMITTED))
+            for one in topic["partitions"]
+        ]
         held = _open(client, parts, before)
         if not held:
             return []

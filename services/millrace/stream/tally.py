@@ -15,6 +15,11 @@ MOST = 2000  # words or hosts of a cluster that are counted; half of them are fo
 SHOWN = 10
 
 
+def limit() -> float:
+    """The latest arrival that is believed, in seconds since 1970."""
+    return time.time() + AHEAD
+
+
 def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -66,15 +71,16 @@ class Tally:
     def rebuilt(self, sizes: dict[int, int], windows: dict[int, dict[int, int]], newest_ms: int) -> None:
         """Begin with what the table of pages holds."""
         self.sizes = Counter(sizes)
-        limit = time.time() + AHEAD
-        self.windows = {start: Counter(counts) for start, counts in windows.items() if start <= limit}
-        self.watermark = min(newest_ms / 1000, limit)
+        latest = limit()
+        self.windows = {start: Counter(counts) for start, counts in windows.items() if start <= latest}
+        self.watermark = min(newest_ms / 1000, latest)
 
     def add(self, found: Summary) -> None:
         """Count the pages of a batch."""
+        latest = limit()
         for start, counts in found.windows.items():
             self.sizes.update(counts)
-            if start <= time.time() + AHEAD:
+            if start <= latest:
                 self.windows.setdefault(start, Counter()).update(counts)
         self.describe(found)
         oldest = self.watermark - KEPT
@@ -82,7 +88,7 @@ class Tally:
 
     def describe(self, found: Summary) -> None:
         """Take up words, hosts and examples; nothing is counted."""
-        self.watermark = max(self.watermark, min(found.newest / 1000, time.time() + AHEAD))
+        self.watermark = max(self.watermark, min(found.newest / 1000, limit()))
         for mine, theirs in ((self._words, found.words), (self._hosts, found.hosts)):
             for cluster, counts in theirs.items():
                 mine[cluster].add(counts, self.watermark)
