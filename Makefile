@@ -22,7 +22,7 @@ IMAGES := api ingest connect spark
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.lock
 	@touch $@
 
-.PHONY: help setup demo stop test lint bench minio helm kind-up operators images deploy chart-files locks clean
+.PHONY: help setup demo stop test lint bench minio helm actionlint kind-up operators images deploy chart-files locks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,10 @@ helm:  ## build helm with Go into the cache, where none is installed; the chart'
 	GOBIN=$${XDG_CACHE_HOME:-$$HOME/.cache}/millrace/bin CGO_ENABLED=0 go install -trimpath -ldflags "-s -w \
 	  -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34" \
 	  helm.sh/helm/v3/cmd/helm@v3.19.0
+
+actionlint:  ## build actionlint with Go into the cache, so that a test checks the workflows
+	GOBIN=$${XDG_CACHE_HOME:-$$HOME/.cache}/millrace/bin CGO_ENABLED=0 go install -trimpath -ldflags '-s -w' \
+	  github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 kind-up:  ## make a Kubernetes cluster of one node with kind
 	kind get clusters | grep -qx millrace || kind create cluster --config k8s/kind/cluster.yaml
