@@ -25,6 +25,7 @@ from millrace.recommend.answer import cleaned
 from millrace.registry.manifest import Draft
 from millrace.registry.registry import Registry, champion_key
 from millrace.settings import settings
+from millrace.training.options import TrainingOptions
 from millrace.training.train import train
 from millrace.workloads import workload
 from tests.conftest import generated
@@ -99,7 +100,7 @@ def champion(stack, spark, tmp_path_factory):
     before = registry.champion("mooc", "recommendations")
     ingest(found, str(generated(found, 1500, 61, tmp_path_factory.mktemp("live"))))
     wait_until_landed(found)
-    result = next(iter(train(spark, found, list(found.models), ["all"])))
+    result = next(iter(train(spark, found, TrainingOptions())))
     manifest, arrays = registry.load("mooc", "recommendations", result["version"])
     assert manifest.parameters["live"]["share"], f"the recipe has no transitions: {result}"
     registry.promote("mooc", "recommendations", result["version"])

@@ -15,6 +15,7 @@ from millrace.recommend.answer import cleaned
 from millrace.registry.registry import Registry, champion_key
 from millrace.settings import settings
 from millrace.training import dataset, offsets
+from millrace.training.options import TrainingOptions
 from millrace.training.train import train
 from millrace.workloads import workload, workloads
 from tests.conftest import generated
@@ -34,7 +35,7 @@ def trained(stack, spark, tmp_path_factory):
         file = generated(found, 1200, 21, tmp_path_factory.mktemp("train"))
         ingest(found, str(file))
         wait_until_landed(found)
-        for result in train(spark, found, list(found.models), ["all"]):
+        for result in train(spark, found, TrainingOptions()):
             results[f"{found.name}/{result['model']}"] = result
     return results
 
@@ -125,7 +126,8 @@ def test_the_api_answers_the_sales_of_the_lake(trained, spark):
 
 def test_a_second_version_is_judged_against_the_first_on_the_same_users(trained, spark):
     found = workload("mooc")
-    again = next(iter(train(spark, found, list(found.models), ["all"], trained["mooc/recommendations"]["snapshot_id"])))
+    options = TrainingOptions(snapshot_id=trained["mooc/recommendations"]["snapshot_id"])
+    again = next(iter(train(spark, found, options)))
     assert again["promoted"]
     assert f"of {trained['mooc/recommendations']['version']} for the same" in again["gate"]
     assert again["ndcg@10"] == pytest.approx(trained["mooc/recommendations"]["ndcg@10"], abs=0.02)
@@ -145,7 +147,7 @@ def test_the_lake_holds_exactly_what_was_published(trained, spark):
 def test_a_training_on_the_same_snapshot_gives_the_same_centres(trained, spark):
     found = workload("rentals")
     snapshot = trained["rentals/size"]["snapshot_id"]
-    again = next(iter(train(spark, found, list(found.models), ["all"], snapshot)))
+    again = next(iter(train(spark, found, TrainingOptions(snapshot_id=snapshot))))
     first = Registry().load("rentals", "size", trained["rentals/size"]["version"])[1]
     second = Registry().load("rentals", "size", again["version"])[1]
     assert all((first[name] == second[name]).all() for name in first)
@@ -153,7 +155,7 @@ def test_a_training_on_the_same_snapshot_gives_the_same_centres(trained, spark):
 
 def test_windows_are_cumulative_thirds_named_by_their_offsets(trained, spark):
     found = workload("rentals")
-    results = {r["window"]: r for r in train(spark, found, list(found.models), ["1/3", "2/3", "all"])}
+    results = {r["window"]: r for r in train(spark, found, TrainingOptions(windows=("1/3", "2/3", "all")))}
     spans = {
         window: Registry().manifest("rentals", "size", result["version"]).data.offsets
         for window, result in results.items()

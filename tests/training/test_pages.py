@@ -15,6 +15,7 @@ from millrace.pages.model import Pages
 from millrace.registry.registry import Registry
 from millrace.settings import settings
 from millrace.training import dataset, offsets, paged, pages, train
+from millrace.training.options import TrainingOptions
 from millrace.workloads import workload
 from tests.conftest import generated
 from tests.pages.made import table
@@ -41,7 +42,7 @@ def trained(registry, spark, tmp_path_factory):
     """The results of a first training on a third of what was ingested, and of one on all."""
     ingest(URLS, str(generated(URLS, 2000, 31, tmp_path_factory.mktemp("urls"))))
     wait_until_landed(URLS)
-    return list(train.train(spark, URLS, [MODEL], ["1/3", "all"]))
+    return list(train.train(spark, URLS, TrainingOptions(windows=("1/3", "all"))))
 
 
 def loaded(registry, result) -> Paged:
@@ -114,7 +115,7 @@ def test_a_garbage_version_is_refused_with_both_numbers_and_a_rollback_serves_th
     good = loaded(registry, {"version": champion.version}).pages
     monkeypatch.setattr(pages.update, "updated", garbage)
     monkeypatch.setattr(paged.Frame, "kmeans", lambda *_: [garbage(good.centres)[0]])
-    (result,) = train.train(spark, URLS, [MODEL], ["all"])
+    (result,) = train.train(spark, URLS, TrainingOptions())
     assert not result["promoted"]
     held_out = registry.manifest("urls", "pages", result["version"]).metrics["held_out_silhouette"]
     assert result["gate"].startswith(f"refused: silhouette {held_out:.4f} against ")
@@ -125,7 +126,7 @@ def test_a_garbage_version_is_refused_with_both_numbers_and_a_rollback_serves_th
 
 def test_learnt_anew_the_clusters_are_those_of_the_champion_as_far_as_their_pages_are(registry, trained, spark):
     before = loaded(registry, {"version": registry.champion("urls", "pages").version})
-    (result,) = train.train(spark, URLS, [MODEL], ["1/3"], fresh=True)
+    (result,) = train.train(spark, URLS, TrainingOptions(windows=("1/3",), fresh=True))
     after = loaded(registry, result)
     assert result["how"] == "learnt anew"
     assert set(after.manifest.parameters["drift"]) == {"psi", "inertia_ratio"}

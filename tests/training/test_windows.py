@@ -4,8 +4,8 @@ import pytest
 
 from millrace.errors import BadInput, Corrupt
 from millrace.lake.sink import cause_of
-from millrace.training.app import every
 from millrace.training.offsets import Audit, check, window_bounds
+from millrace.training.options import Pace
 
 
 def test_windows_are_shares_of_each_partition_and_cumulative():
@@ -16,16 +16,17 @@ def test_windows_are_shares_of_each_partition_and_cumulative():
 
 
 @pytest.mark.parametrize(
-    ("text", "pace"), [("1000rows", (1000, None)), ("1row", (1, None)), ("10m", (None, 600)), ("2h", (None, 7200))]
+    ("text", "pace"),
+    [("1000rows", Pace(rows=1000)), ("1row", Pace(rows=1)), ("10m", Pace(seconds=600)), ("2h", Pace(seconds=7200))],
 )
 def test_a_pace_is_rows_or_a_time(text, pace):
-    assert every(text) == pace
+    assert Pace.parse(text) == pace
 
 
 @pytest.mark.parametrize("text", ["", "0rows", "0s", "10", "-5m", "often", "1.5h", "10 parsecs"])
 def test_a_pace_that_is_none_is_refused_with_what_is_allowed(text):
     with pytest.raises(BadInput, match="allowed: rows such as 1000rows, or a time such as 30s, 10m, 6h"):
-        every(text)
+        Pace.parse(text)
 
 
 def test_a_gap_is_named_by_its_place_and_a_dead_letter_explains_it():

@@ -4,15 +4,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
 from millrace.cli.output import Json, emit, grid, guarded
-from millrace.errors import BadInput, MillraceError, NotFound
+from millrace.errors import MillraceError, NotFound
 from millrace.settings import REPOSITORY
-from millrace.workloads import workload
+from millrace.workloads import find_model, workload
+
+if TYPE_CHECKING:
+    from millrace.training.options import TrainingRequest
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="As WORKLOAD/MODEL, for example courses/popularity.")]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version, or `champion`.")]
@@ -37,9 +40,9 @@ class TrainingFailed(MillraceError):
         self.exit_code = exit_code
 
 
-def run_training(arguments: list[str]) -> Iterator[dict[str, Any]]:
+def run_training(request: "TrainingRequest") -> Iterator[dict[str, Any]]:
     """Run spark-apps/train.py and yield its results as they come. Raises its error."""
-    return run_spark("train.py", arguments)
+    return run_spark("train.py", request.to_arguments())
 
 
 def run_spark(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
@@ -108,45 +111,39 @@ def train(
         list[str] | None, typer.Option(help="For recommenders: try sasrec, bert4rec or fm too; needs PyTorch.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="For page clusters: learn space and k anew.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Keep running and train when --every says.")] = False,
-    every: Annotated[str, typer.Option(help="With --follow: 1000rows or 10m.")] = "1000rows",
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Keep running; train each workload again when --every says.")
+    ] = False,
+    every: Annotated[
+        str | None, typer.Option(show_default="1000rows", help="With --follow: 1000rows of a workload, or 10m.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train on a snapshot of the lake with Spark, publish versions, and promote those that pass the gate."""
-    from millrace.recommend.candidates import NETWORKS
+    from millrace.training.options import TrainingOptions, TrainingRequest, read_pace
 
-    for name in names:
-        found = workload(name)
-        for wanted in model or ():
-            split_model(f"{found.name}/{wanted}")
-    if wrong := [one for one in window or () if one not in ("1/3", "2/3", "all")]:
-        raise BadInput(f"--window {wrong[0]!r} is not a window; allowed: 1/3, 2/3, all.", field="window")
-    if wrong := [one for one in network or () if one not in NETWORKS]:
-        allowed = ", ".join(NETWORKS)
-        raise BadInput(f"--network {wrong[0]!r} is none; allowed: {allowed}.", field="network", allowed=allowed)
-    arguments = [*names, "--every", every]
-    arguments += [f"--model={one}" for one in model or ()] + [f"--window={one}" for one in window or ()]
-    arguments += [f"--snapshot={snapshot}"] if snapshot else []
-    arguments += ["--accept-gaps"] if accept_gaps else []
-    arguments += ["--fresh"] if fresh else []
-    arguments += [f"--network={one}" for one in network or ()]
-    if follow:
-        for result in run_training([*arguments, "--follow"]):
+    options = TrainingOptions(
+        models=tuple(model or ()),
+        windows=tuple(window or ()),
+        snapshot_id=snapshot,
+        accept_gaps=accept_gaps,
+        networks=tuple(network or ()),
+        fresh=fresh,
+    )
+    request = TrainingRequest(tuple(names), options, read_pace(follow, every))
+    if request.pace:
+        for result in run_training(request):
             sys.stdout.write(orjson.dumps(result).decode() + "\n")
             sys.stdout.flush()
         return
-    results = list(run_training(arguments))
+    results = list(run_training(request))
     emit(results, as_json, lambda: results_table(results))
 
 
 def split_model(full_name: str) -> tuple[str, str]:
     """(workload, model) of `courses/popularity`. Raises NotFound with what is allowed."""
-    name, _, model = full_name.partition("/")
-    found = workload(name)
-    if found.model(model) is None:
-        allowed = ", ".join(f"{name}/{one.name}" for one in found.models)
-        raise NotFound(f"There is no model {full_name!r}; allowed: {allowed}.", field="model", allowed=allowed)
-    return name, model
+    found, model = find_model(full_name)
+    return found.name, model.name
 
 
 def resolve(registry: Any, workload_name: str, model: str, version: str) -> str:

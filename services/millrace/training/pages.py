@@ -1,7 +1,7 @@
 """Training clusters of pages: the first version learns its space and k, later ones move the champion's centres."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from millrace.training.paged import SAMPLE, Frame, Sample
 from millrace.workloads.base import PageModel
 
 
-def run(training: Any, model: PageModel, windows: list[str]) -> Iterator[dict[str, Any]]:
+def run(training: Any, model: PageModel, windows: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Train on every window, oldest first; `training` is training.train.Training."""
     workload = training.workload
     whole = dataset.records(training.rows, workload, training.audit.ranges)
@@ -50,7 +50,7 @@ def train(
         manifest, arrays = registry.load(workload.name, model.name, champion.version)
         before = Before(manifest, Pages.load(arrays))
     sample = paged.sample(found.rows.where(~dataset.held_out()), model)
-    kept_space = before.pages.space if before and not training.fresh else None
+    kept_space = before.pages.space if before and not training.options.fresh else None
     space = kept_space or learn(sample, model.seed)
     read = before.manifest.data.offsets if before else {}
     frame = Frame.of(found, space, model, read)

@@ -51,14 +51,14 @@ def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.R
     asked = choosing.asked(whole, len(found.item_ids))
     whole.unpersist()
     validation = early(found, rows, model, NEXT)
-    tried = choosing.tried(validation, asked.validation, model.seed, training.say, training.networks)
+    tried = choosing.tried(validation, asked.validation, model.seed, training.say, training.options.networks)
     recipe, reached, _ = max(tried, key=lambda one: one[1])
     # The best of each version is measured, side by side, and windowed popularity always.
     best: dict[str, Any] = {}
     for one in sorted(tried, key=lambda one: -one[1]):  # of equal ones the first, as `max` has it
         best.setdefault(one[0]["version"], one)
     popular = next(one for one in tried if one[0]["model"] == "popularity")
-    others = [one for one in tried if one[0]["model"] in training.networks]
+    others = [one for one in tried if one[0]["model"] in training.options.networks]
     measured = list({id(one[0]): one for one in (*best.values(), popular, *others)}.values())
     test = validation if found.points is None else early(found, rows, model, LAST)
     table = [

@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from millrace.errors import Conflict, MillraceError
+from millrace.errors import Conflict
 from millrace.lake import CATALOG, assignments_name, table_name
 from millrace.records.contract import schema_hash
 from millrace.registry.champion import Champion
@@ -16,9 +16,9 @@ from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
 from millrace.registry.registry import NONE_YET, Registry
 from millrace.training import dataset, events, gate, kmeans, offsets, pages, recommender, sales
 from millrace.training.maintenance import tag_snapshot
+from millrace.training.options import TrainingOptions
 from millrace.workloads.base import ClusterModel, Model, PageModel, RecommenderModel, SalesModel, Workload
 
-WINDOWS = ("1/3", "2/3", "all")
 GATE_RECORDS = 50_000  # held-out records on which the gate judges; more would not change two digits
 Say = Callable[[str], None]
 
@@ -26,23 +26,13 @@ Say = Callable[[str], None]
 class Training:
     """Trains the models of a workload on one snapshot, checked once."""
 
-    def __init__(
-        self,
-        spark: SparkSession,
-        registry: Registry,
-        workload: Workload,
-        snapshot_id: str | None,
-        say: Say,
-        accept_gaps: bool = False,
-        networks: tuple[str, ...] = (),
-        fresh: bool = False,
-    ):
-        self.spark, self.registry, self.workload, self.say = spark, registry, workload, say
-        self.snapshot_id = snapshot_id or dataset.current_snapshot(spark, workload)
+    def __init__(self, spark: SparkSession, registry: Registry, workload: Workload, options: TrainingOptions, say: Say):
+        self.spark, self.registry, self.workload, self.options, self.say = spark, registry, workload, options, say
+        self.snapshot_id = options.snapshot_id or dataset.current_snapshot(spark, workload)
         self.rows = dataset.snapshot(spark, workload, self.snapshot_id)
         self.audit = offsets.audit(self.rows)
-        self.code_version, self.networks, self.fresh = code_version(), networks, fresh
-        if not accept_gaps:
+        self.code_version = code_version()
+        if not options.accept_gaps:
             offsets.check(self.audit, workload.name, self._read_before(), self._dead_letters())
         tag_snapshot(spark, workload, self.snapshot_id)
         total = sum(last - first + 1 for first, last in self.audit.ranges.values())
@@ -71,8 +61,9 @@ class Training:
 
         return dead_letter_places(self.workload)
 
-    def run(self, models: list[Model], windows: list[str]) -> Iterator[dict[str, Any]]:
+    def run(self, models: Sequence[Model]) -> Iterator[dict[str, Any]]:
         """Train every model on every window, oldest window first, and yield what became of each."""
+        windows = self.options.select_windows()
         if clusterings := [model for model in models if isinstance(model, ClusterModel)]:
             yield from self._cluster(clusterings, windows)
         for model in models:
@@ -89,7 +80,7 @@ class Training:
             elif isinstance(model, PageModel):
                 yield from pages.run(self, model, windows)
 
-    def _cluster(self, models: list[ClusterModel], windows: list[str]) -> Iterator[dict[str, Any]]:
+    def _cluster(self, models: list[ClusterModel], windows: Sequence[str]) -> Iterator[dict[str, Any]]:
         whole = dataset.records(self.rows, self.workload, self.audit.ranges)
         self.judged_on = self._held_out(whole.rows)
         for window in windows:
@@ -227,25 +218,9 @@ class Training:
 
 
 def train(
-    spark: SparkSession,
-    workload: Workload,
-    models: list[Model],
-    windows: list[str],
-    snapshot_id: str | None = None,
-    say: Say = lambda sentence: None,
-    accept_gaps: bool = False,
-    networks: tuple[str, ...] = (),
-    fresh: bool = False,
+    spark: SparkSession, workload: Workload, options: TrainingOptions, say: Say = lambda sentence: None
 ) -> Iterator[dict[str, Any]]:
-    """Train and yield a result per model and window. Raises MillraceError; what was published before stays.
-
-    `accept_gaps` trains although offsets are missing; the manifest names them. `networks` are tried for recommenders
-    beside what is counted, and need PyTorch in this process. `fresh` learns anew what versions of page clusters keep:
-    their space and k.
-    """
+    """Train and yield a result per model and window. Raises MillraceError; what was published before stays."""
     registry = Registry()
     registry.store.ensure_bucket()
-    yield from Training(spark, registry, workload, snapshot_id, say, accept_gaps, networks, fresh).run(models, windows)
-
-
-__all__ = ["WINDOWS", "MillraceError", "train"]
+    yield from Training(spark, registry, workload, options, say).run(options.select_models(workload))

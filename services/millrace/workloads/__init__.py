@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 
 from millrace.errors import BadInput, NotFound
 from millrace.settings import settings
-from millrace.workloads.base import Workload
+from millrace.workloads.base import Model, Workload
 
 
 @lru_cache(maxsize=1)
@@ -46,3 +46,14 @@ def workload(name: str) -> Workload:
         raise NotFound(
             f"There is no workload {name!r}; allowed: {allowed}.", field="workload", allowed=allowed
         ) from None
+
+
+def find_model(full_name: str) -> tuple[Workload, Model]:
+    """The workload and the model of `courses/popularity`. Raises NotFound that lists the names there are."""
+    name, _, short = full_name.partition("/")
+    found = workload(name)
+    model = found.model(short)
+    if model is None:
+        allowed = ", ".join(f"{name}/{model.name}" for model in found.models)
+        raise NotFound(f"There is no model {full_name!r}; allowed: {allowed}.", field="model", allowed=allowed)
+    return found, model

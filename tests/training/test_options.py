@@ -1,0 +1,68 @@
+"""What a training is asked to do reaches it whole, from the command line through arguments to the fit."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millrace.cli.main import app
+from millrace.errors import BadInput, NotFound
+from millrace.recommend.candidates import NETWORKS
+from millrace.training.options import WINDOWS, Pace, TrainingOptions, TrainingRequest
+
+paces = st.builds(Pace, rows=st.integers(1, 10_000)) | st.builds(Pace, seconds=st.integers(1, 10_000))
+options = st.builds(
+    TrainingOptions,
+    models=st.just(()) | st.just(("price", "trend")),
+    windows=st.lists(st.sampled_from(WINDOWS), max_size=3).map(tuple),
+    snapshot_id=st.none() | st.integers(1).map(str),
+    accept_gaps=st.booleans(),
+    networks=st.lists(st.sampled_from(NETWORKS), max_size=3).map(tuple),
+    fresh=st.booleans(),
+)
+
+
+@given(options, st.none() | paces)
+def test_every_option_survives_the_arguments_of_the_script(options, pace):
+    if options.snapshot_id and pace:
+        return
+    request = TrainingRequest(("courses",), options, pace)
+    assert TrainingRequest.parse(request.to_arguments()) == request
+
+
+def test_the_command_line_passes_all_options_on_to_a_training_that_follows(monkeypatch):
+    from typer.testing import CliRunner
+
+    requests = []
+    monkeypatch.setattr("millrace.cli.models.run_training", lambda request: requests.append(request) or [])
+    command = "train courses products --follow --every 5m --accept-gaps --fresh --network fm --window 1/3 --window all"
+    assert CliRunner().invoke(app, command.split()).exit_code == 0
+    options = TrainingOptions(windows=("1/3", "all"), accept_gaps=True, networks=("fm",), fresh=True)
+    assert requests == [TrainingRequest(("courses", "products"), options, Pace(seconds=300))]
+
+
+def test_a_snapshot_cannot_be_followed():
+    with pytest.raises(
+        BadInput, match=r"--snapshot '17' is not usable with --follow, .* Leave out --follow"
+    ) as refused:
+        TrainingRequest.parse(["courses", "--snapshot", "17", "--follow"])
+    assert refused.value.field == "snapshot"
+
+
+def test_a_pace_without_follow_is_refused():
+    with pytest.raises(BadInput, match="--every '10m' is not usable without --follow") as refused:
+        TrainingRequest.parse(["courses", "--every", "10m"])
+    assert refused.value.field == "every"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "sentence"),
+    [
+        (["cources"], NotFound, "There is no workload 'cources'"),
+        (["courses", "--model", "prize"], NotFound, "There is no model 'courses/prize'; allowed: courses/popularity"),
+        (["courses", "--window", "1/2"], BadInput, "--window '1/2' is not a window; allowed: 1/3, 2/3, all"),
+        (["courses", "--network", "gpt"], BadInput, "--network 'gpt' is not a network; allowed: sasrec, bert4rec, fm"),
+    ],
+)
+def test_a_mistake_is_named_before_spark_starts(arguments, error, sentence):
+    with pytest.raises(error, match=sentence):
+        TrainingRequest.parse(arguments)
