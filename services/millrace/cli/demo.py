@@ -37,6 +37,8 @@ def demo(
     """Start the stack, ingest, land, train, serve and ask; a second run repeats only what is new."""
     if data is not None and not data.is_dir():
         raise NotFound(f"--data {data} is not a folder.", field="data")
+    from millrace.training.options import TrainingOptions, TrainingRequest
+
     started = time.monotonic()
     start_stack()
     wanted = list(workloads().values())
@@ -53,21 +55,17 @@ def demo(
     trained = []
     for windows in (WINDOWS, WINDOWS[-1:]):
         if names := [workload.name for workload in due if windows_of(workload) == windows]:
-            trained += list(run_training(names + [f"--window={window}" for window in windows]))
+            trained += list(run_training(TrainingRequest(tuple(names), TrainingOptions(windows=windows))))
     if not due:
         err.print("every model was trained on these snapshots before; nothing is trained again")
     champions = served()
-    answers = [answer for workload in wanted for answer in ask(workload, files[workload.name])]
-    pages = [pages_scored(one, landed[one.name]["rows"]) for one in wanted if one.pages]
-    events = [event for one in wanted for event in event_posted(one, files[one.name])]
     result = {
         "counts": counts,
         "lake": landed,
         "trained": trained,
         "champions": champions,
-        "answers": answers,
-        "pages": pages,
-        "events": events,
+        "pages": [pages_scored(one, landed[one.name]["rows"]) for one in wanted if one.pages],
+        **ask_after_events(wanted, files),
         "urls": urls(),
         "seconds": round(time.monotonic() - started, 1),
     }
@@ -75,6 +73,13 @@ def demo(
         emit(result, True)
         return
     report(result)
+
+
+def ask_after_events(wanted: list[Workload], files: dict[str, Path]) -> dict[str, list[dict[str, Any]]]:
+    """{"events", "answers"}: every answer is from after the events, below which it is shown."""
+    events = [event for workload in wanted for event in event_posted(workload, files[workload.name])]
+    answers = [answer for workload in wanted for answer in ask(workload, files[workload.name], events)]
+    return {"events": events, "answers": answers}
 
 
 def source(workload: Workload, data: Path | None) -> Path:

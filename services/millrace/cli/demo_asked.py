@@ -1,10 +1,12 @@
 """What the demo asks the API: a question for each path, made of the first accepted row of the source."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from millrace.errors import Unavailable
 from millrace.settings import settings
 from millrace.workloads.base import Row, Workload
 
@@ -31,20 +33,24 @@ def first_row(workload: Workload, file: Path) -> Row | None:
     return accepted
 
 
-def ask(workload: Workload, file: Path) -> list[dict[str, Any]]:
-    """One question for each kept path, recommender and sales, made of the first accepted row of the source."""
+def ask(workload: Workload, file: Path, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One question for each kept path, recommender and sales, made of the first accepted row of the source.
+
+    `events` were posted before: a recommendation for the user of one is from after it.
+    """
     from millrace.api.bodies import request_model
 
     first = first_row(workload, file)
     if first is None:
         return []
     answers = []
-    paths = [f"recommendations/{first[one.user] or 'nobody'}" for one in workload.recommenders]
-    for path in paths + ["sales" for _ in workload.sales]:
-        path = f"/v1/{workload.name}/{path}"
-        response = httpx.get(f"{api()}{path}", headers=key(), timeout=10)
-        response.raise_for_status()
-        answers.append({"path": path, "question": None, "answer": response.json()})
+    taken = {event["user"]: event["item"] for event in events if event["workload"] == workload.name}
+    for user in [first[model.user] or "nobody" for model in workload.recommenders]:
+        path = f"/v1/{workload.name}/recommendations/{user}"
+        answer = get_without(path, taken[user], workload) if user in taken else get(path)
+        answers.append({"path": path, "question": None, "answer": answer})
+    for path in [f"/v1/{workload.name}/sales" for _ in workload.sales]:
+        answers.append({"path": path, "question": None, "answer": get(path)})
     for endpoint in workload.endpoints:
         model = workload.model(endpoint.model)
         fields = request_model(workload, model, endpoint.optional).model_fields if model else {}
@@ -58,6 +64,29 @@ def ask(workload: Workload, file: Path) -> list[dict[str, Any]]:
 
 def api() -> str:
     return f"http://{settings().api_host}:{settings().api_port}"
+
+def get(path: str) -> Any:
+    return httpx.get(f"{api()}{path}", headers=key(), timeout=10).raise_for_status().json()
+
+
+def get_without(path: str, item: str, workload: Workload) -> Any:
+    """Recommendations, as soon as they hold no item that the user has taken. Raises Unavailable after a while.
+
+    The API has several workers, and each takes up an event in its own time.
+    """
+    deadline = time.monotonic() + EVENT_TIMEOUT_S
+    while True:
+        answer = get(path)
+        if item not in [entry["id"] for entry in answer["items"]]:
+            return answer
+        if time.monotonic() > deadline:
+            raise Unavailable(
+                f"A posted event of {workload.name} changed no recommendation within {EVENT_TIMEOUT_S} s; "
+                "`millrace status` shows the updater (online), .millrace/logs/online.log says why.",
+                code="updater_behind",
+            )
+        time.sleep(0.02)
+
 
 
 def key() -> dict[str, str]:

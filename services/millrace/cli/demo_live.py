@@ -6,20 +6,12 @@ from typing import Any
 
 import httpx
 
-from millrace.cli.demo_asked import api, first_row, key
+from millrace.cli.demo_asked import api, first_row, get, get_without, key
 from millrace.cli.output import bar, grid, out
 from millrace.errors import Unavailable
 from millrace.workloads.base import Workload
 
-PAGES, EVENT = 240, 30  # seconds for the stream to reach the end of its topic; for an event to change an answer
-
-
-def get(path: str) -> Any:
-    return httpx.get(f"{api()}{path}", headers=key(), timeout=10).raise_for_status().json()
-
-
-def ids(items: list[dict[str, Any]]) -> list[str]:
-    return [item["id"] for item in items]
+PAGES = 240  # seconds for the stream to reach the end of its topic
 
 
 def pages_scored(workload: Workload, rows: int) -> dict[str, Any]:
@@ -49,7 +41,7 @@ def pages_scored(workload: Workload, rows: int) -> dict[str, Any]:
 def event_posted(workload: Workload, file: Path) -> list[dict[str, Any]]:
     """Post, for the user of the first row, the item that is recommended first, and wait until the answer has changed.
 
-    {"workload", "user", "took", "position", "before", "after", "seconds"} for each recommender.
+    {"workload", "user", "item", "took", "position", "before", "after", "seconds"} for each recommender.
     """
     first, found = first_row(workload, file), []
     for model in workload.recommenders:
@@ -62,20 +54,14 @@ def event_posted(workload: Workload, file: Path) -> list[dict[str, Any]]:
         started = time.monotonic()
         answer = httpx.post(f"{api()}/v1/{workload.name}/events", json=event, headers=key(), timeout=30)
         position = answer.raise_for_status().json()["positions"][0]
-        while before[0]["id"] in ids(after := get(path)["items"]):
-            if time.monotonic() - started > EVENT:
-                raise Unavailable(
-                    f"A posted event of {workload.name} changed no recommendation within {EVENT} s; `millrace status` "
-                    "shows the updater (online), .millrace/logs/online.log says why.",
-                    code="updater_behind",
-                )
-            time.sleep(0.02)
+        after = get_without(path, before[0]["id"], workload)["items"]
         seconds = round(time.monotonic() - started, 2)
         took, names = before[0]["name"], [[item["name"] for item in items] for items in (before, after)]
         found.append(
             {
                 "workload": workload.name,
                 "user": user,
+                "item": before[0]["id"],
                 "took": took,
                 "position": position,
                 "before": names[0],
