@@ -8,7 +8,9 @@ import httpx
 
 from millrace.errors import Unavailable
 from millrace.settings import settings
-from millrace.workloads.base import Row, Workload
+from millrace.workloads.base import ClusterModel, Row, Workload
+
+EVENT_TIMEOUT_S = 30
 
 
 def first_row(workload: Workload, file: Path) -> Row | None:
@@ -53,7 +55,8 @@ def ask(workload: Workload, file: Path, events: list[dict[str, Any]]) -> list[di
         answers.append({"path": path, "question": None, "answer": get(path)})
     for endpoint in workload.endpoints:
         model = workload.model(endpoint.model)
-        fields = request_model(workload, model, endpoint.optional).model_fields if model else {}
+        clusters = model if isinstance(model, ClusterModel) else None
+        fields = request_model(workload, clusters, endpoint.optional).model_fields if clusters else {}
         question = {name: first[name] for name in fields if name in first}
         body: Any = [question] if endpoint.many else question
         response = httpx.post(f"{api()}{endpoint.path}", json=body, headers=key(), timeout=10)
@@ -61,9 +64,6 @@ def ask(workload: Workload, file: Path, events: list[dict[str, Any]]) -> list[di
         answers.append({"path": endpoint.path, "question": body, "answer": response.json()})
     return answers
 
-
-def api() -> str:
-    return f"http://{settings().api_host}:{settings().api_port}"
 
 def get(path: str) -> Any:
     return httpx.get(f"{api()}{path}", headers=key(), timeout=10).raise_for_status().json()
@@ -87,6 +87,9 @@ def get_without(path: str, item: str, workload: Workload) -> Any:
             )
         time.sleep(0.02)
 
+
+def api() -> str:
+    return f"http://{settings().api_host}:{settings().api_port}"
 
 
 def key() -> dict[str, str]:
