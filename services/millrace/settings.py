@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from millrace.errors import BadInput
 
@@ -137,7 +143,8 @@ class Settings(BaseSettings):
     keeps them in each worker's memory. No default value."""
 
     metrics_port: int | None = Field(None, ge=1, le=65535)
-    """Where the stream and the updater, which have no API of their own, answer Prometheus. No default value."""
+    """Where the stream, the updater and a continual training, which have no API of their own, answer Prometheus. No
+    default value."""
 
     stream_interval: float = Field(1.0, ge=0.1, le=3600)
     """How often the stream takes a micro-batch, while pages arrive. The default value is 1."""
@@ -184,3 +191,9 @@ def settings() -> Settings:
             code="bad_setting",
             field=name,
         ) from None
+
+
+def read_explicit(name: str) -> str | None:
+    """The text that an environment variable or `.env` gives a setting; None where only a default or the running stack
+    does. For the stack, which must tell an address that somebody chose from one that it may choose itself."""
+    return (DotEnvSettingsSource(Settings)() | EnvSettingsSource(Settings)()).get(name)

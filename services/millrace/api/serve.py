@@ -30,7 +30,8 @@ def serve() -> None:
         # Must be set before a worker makes its first metric; fresh, since old processes' files would be counted.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         with tempfile.TemporaryDirectory(prefix="millrace-arrays-") as arrays:
-            os.environ.setdefault("MILLRACE_API_ARRAYS", arrays)
+            if current.api_arrays is None:
+                os.environ["MILLRACE_API_ARRAYS"] = arrays
             uvicorn.run(
                 "millrace.api.main:create_app",
                 factory=True,

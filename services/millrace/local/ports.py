@@ -1,22 +1,16 @@
 """Choosing ports: the usual one, a free one where that is taken, an error where the user insisted."""
 
-import os
 import random
 import socket
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
 from millrace.errors import BadInput, Unavailable
+from millrace.settings import read_explicit
 
 DEFAULTS = {"kafka": 9092, "kafka_controller": 9093, "connect": 8083, "s3": 9000, "api": 8000, "stream": 9108}
-VARIABLES = {
-    "kafka": "MILLRACE_KAFKA_BOOTSTRAP",
-    "connect": "MILLRACE_CONNECT_URL",
-    "s3": "MILLRACE_S3_ENDPOINT",
-    "api": "MILLRACE_API_PORT",
-}
+SETTINGS = {"kafka": "kafka_bootstrap", "connect": "connect_url", "s3": "s3_endpoint", "api": "api_port"}
+VARIABLES = {name: f"MILLRACE_{setting.upper()}" for name, setting in SETTINGS.items()}
 # Below the range from which the system takes ports for outgoing connections, so that a restarted child finds its own.
 FREE = range(20_000, 32_000)
 
@@ -45,10 +39,10 @@ def insisted(name: str) -> int | None:
 
     Raises BadInput when they name another machine: the stack would run here, and its clients look elsewhere.
     """
-    variable = VARIABLES.get(name, "")
-    value = ({key.upper(): text for key, text in dotenv_values(".env").items()} | os.environ).get(variable)
+    value = read_explicit(SETTINGS[name]) if name in SETTINGS else None
     if value is None:
         return None
+    variable = VARIABLES[name]
     if value.isdigit():
         return int(value)
     try:

@@ -1,28 +1,30 @@
-"""What a scrape sees of a continual training, where MILLRACE_METRICS_PORT is set; worker 0 answers."""
+"""What a scrape sees of a continual training, where the setting `metrics_port` is given; worker 0 answers."""
 
-import os
+from typing import TYPE_CHECKING
 
 from millrace.errors import BadInput, Unavailable
-from millrace.neural.continual.learner import Outcome
-from millrace.neural.continual.state import State
+from millrace.settings import settings
 
-VARIABLE = "MILLRACE_METRICS_PORT"
+if TYPE_CHECKING:
+    from millrace.neural.continual.learner import Outcome
+    from millrace.neural.continual.state import State
 
 
 class Metrics:
     """Nothing is counted without a port."""
 
     def __init__(self, model: str, restarts: int):
-        text = os.environ.get(VARIABLE, "")
-        self.on = bool(text)
-        if not self.on:
+        port = settings().metrics_port
+        self.on = port is not None
+        if port is None:
             return
-        if not text.isdigit() or not 1 <= int(text) <= 65_535:
-            raise BadInput(f"{VARIABLE}={text!r} is not usable; allowed: 1 to 65535.", code="bad_setting")
         try:
             from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
         except ImportError:
-            raise BadInput(f"{VARIABLE} needs prometheus-client: pip install 'millrace[neural,api]'.") from None
+            raise BadInput(
+                "MILLRACE_METRICS_PORT needs prometheus-client: pip install 'millrace[neural,api]'.",
+                field="metrics_port",
+            ) from None
         registry = CollectorRegistry()
 
         def gauge(name: str, text: str):
@@ -51,11 +53,12 @@ class Metrics:
         )
         self.restarts.set(restarts)
         try:
-            start_http_server(int(text), registry=registry)
+            self.server, _ = start_http_server(port, registry=registry)
         except OSError as error:
-            raise Unavailable(f"{VARIABLE}={text} can't be listened on: {error}.", code="port_in_use") from None
+            sentence = f"MILLRACE_METRICS_PORT={port} can't be listened on: {error}."
+            raise Unavailable(sentence, code="port_in_use", field="metrics_port") from None
 
-    def learned(self, state: State, outcome: Outcome, lag: int) -> None:
+    def learned(self, state: "State", outcome: "Outcome", lag: int) -> None:
         if not self.on:
             return
         progress = state.progress

@@ -1,0 +1,43 @@
+"""Where a continual training answers Prometheus is a setting like any other; PyTorch is not needed to see it."""
+
+import httpx
+import pytest
+
+from millrace.errors import BadInput
+from millrace.neural.continual.metrics import Metrics
+from millrace.settings import settings
+from tests.registry.servers import free_port
+
+
+@pytest.fixture
+def env_file(tmp_path, monkeypatch):
+    """The `.env` of the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MILLRACE_METRICS_PORT", raising=False)
+    settings.cache_clear()
+    yield tmp_path / ".env"
+    settings.cache_clear()
+
+
+def test_the_port_may_stand_in_the_env_file(env_file):
+    port = free_port()
+    env_file.write_text(f"MILLRACE_METRICS_PORT={port}\n")
+    metrics = Metrics("mooc/recommendations", restarts=2)
+    try:
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    finally:
+        metrics.server.shutdown()
+        metrics.server.server_close()
+    assert 'millrace_continual_restarts{model="mooc/recommendations"} 2.0' in text
+
+
+def test_a_port_that_is_none_is_refused_by_its_name(env_file):
+    env_file.write_text("MILLRACE_METRICS_PORT=70000\n")
+    with pytest.raises(BadInput, match="MILLRACE_METRICS_PORT='70000' is not usable"):
+        Metrics("mooc/recommendations", restarts=0)
+
+
+def test_without_a_port_nothing_is_counted(env_file):
+    metrics = Metrics("mooc/recommendations", restarts=0)
+    metrics.checkpointed(3)
+    assert not metrics.on
