@@ -61,8 +61,8 @@ class Declared:
     def __init__(self, app: FastAPI):
         self.app = app
         self.fast: dict[str, FastRoute] = {}
-        self.open: set[str] = set()
-        """Paths that need no API key."""
+        self.open_paths: set[str] = set()
+        """Paths that need no API key (see millrace.api.keys)."""
         self.schemas: list[type[BaseModel]] = []
         """Models that the document refers to where FastAPI does not see it."""
 
@@ -76,7 +76,11 @@ class Declared:
         errors: dict,
         queries: Sequence[dict[str, Any]] = (),
         media_type: str = "application/json",
+        is_open: bool = False,
     ) -> None:
+        """A path that is asked with GET; `is_open`: without an API key."""
+        if is_open:
+            self.open_paths.add(path)
         shape: dict[str, Any] = {"model": answer}
         if media_type != "application/json":
             # The document has no words for a stream: the schema is that of the data of an event.
@@ -125,7 +129,7 @@ class Declared:
         async def endpoint(request: Request) -> Response:
             return Response(content, media_type=media_type, headers=headers)
 
-        self.open.add(path)
+        self.open_paths.add(path)
         shape = {"description": "The file", "content": {media_type: {"schema": {"type": "string"}}}}
         self.app.add_api_route(
             path,

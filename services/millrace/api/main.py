@@ -52,12 +52,12 @@ def create_app(live: Live | None = None) -> FastAPI:
         family.declare(declared, champions)
     events.declare(declared, outbox)
     pages.declare(declared, champions, streams)
-    openapi.install(app, keys=bool(keys), open=declared.open, schemas=declared.schemas)
+    openapi.install(app, keys=bool(keys), open_paths=declared.open_paths, schemas=declared.schemas)
     # The last one added is the first to see a request: what a browser may ask, counting, keys, size, answers.
     app.add_middleware(FastPaths, routes=declared.fast)
     app.add_middleware(BodyLimitMiddleware, limit=current.api_body_limit)
     if keys:
-        app.add_middleware(KeyMiddleware, keys=keys, open=declared.open)
+        app.add_middleware(KeyMiddleware, keys=keys, open_paths=declared.open_paths)
     app.add_middleware(MetricsMiddleware)
     if origins := parts(current.api_cors_origins):
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])

@@ -8,14 +8,14 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from millrace.api.keys import requires_key
 from millrace.api.tensors import InferenceRequest
 
 HEADER = {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
-OPEN = "/health/"
 
 
-def install(app: FastAPI, keys: bool, open: Set[str] = frozenset(), schemas: Sequence[type[BaseModel]] = ()) -> None:
-    """`keys`: whether a call needs an API key, except to the paths in `open`; `schemas`: further answers."""
+def install(app: FastAPI, keys: bool, open_paths: Set[str], schemas: Sequence[type[BaseModel]] = ()) -> None:
+    """`keys`: whether a call needs an API key, except to the paths in `open_paths`; `schemas`: further answers."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -28,7 +28,7 @@ def install(app: FastAPI, keys: bool, open: Set[str] = frozenset(), schemas: Seq
                 parts["securitySchemes"] = HEADER
                 for path, operations in found["paths"].items():
                     for operation in operations.values():
-                        operation["security"] = [] if OPEN in path or path in open else [{"ApiKey": []}]
+                        operation["security"] = [{"ApiKey": []}] if requires_key(path, open_paths) else []
             app.openapi_schema = found
         return app.openapi_schema
 

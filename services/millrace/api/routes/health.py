@@ -45,8 +45,8 @@ def declare(declared: Declared, champions: Champions) -> None:
     async def exposition(request: Request) -> Response:
         return Response(metrics().exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    declared.get("/health/live", live, "The process runs", "health", Live, {})
-    declared.get("/health/ready", ready, "Champions are loaded", "health", Ready, errors(503))
+    declared.get("/health/live", live, "The process runs", "health", Live, {}, is_open=True)
+    declared.get("/health/ready", ready, "Champions are loaded", "health", Ready, errors(503), is_open=True)
     text = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus' text format"}}
     declared.app.add_api_route(
         "/metrics",

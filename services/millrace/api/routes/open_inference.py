@@ -133,8 +133,8 @@ def declare(declared: Declared, champions: Champions) -> None:
         return Response(infer(served, body, content), media_type="application/json")
 
     declared.get("/v2", server, "Server metadata", TAG, ServerMetadata, refusals(401))
-    declared.get("/v2/health/live", live, "Server live", TAG, ServerState, {})
-    declared.get("/v2/health/ready", ready, "Server ready", TAG, ServerState, refusals(503))
+    declared.get("/v2/health/live", live, "Server live", TAG, ServerState, {}, is_open=True)
+    declared.get("/v2/health/ready", ready, "Server ready", TAG, ServerState, refusals(503), is_open=True)
     schema = request_body({"$ref": "#/components/schemas/InferenceRequest"})
     for path in (PREFIX, f"{PREFIX}/versions/{{version}}"):
         declared.get(path, describe, "Model metadata", TAG, ModelMetadata, refusals(401, 404, 503))
