@@ -78,8 +78,8 @@ deploy:  ## install or upgrade the chart (NAMESPACE, VALUES, REGISTRY, TAG)
 	helm upgrade --install millrace charts/millrace --namespace $(NAMESPACE) --create-namespace --values $(VALUES) \
 	  --set image.registry=$(REGISTRY) --set image.tag=$(TAG)
 
-chart-files: .venv/dev  ## write what the chart knows about the workloads anew
-	@$(BIN)/python tools/chart_files.py && $(BIN)/python tools/chart_schema.py
+chart-files: .venv/dev  ## write the generated files of the chart: workloads, schema of the values, dashboards
+	@for tool in tools/chart_*.py; do echo "$$tool" && $(BIN)/python "$$tool" || exit 1; done
 
 COMPILE := uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11
 locks: .venv/dev  ## write the lock files anew (needs uv and Maven)
