@@ -34,9 +34,9 @@ def nested(path, value):
 def test_generated_files_are_what_the_generator_writes(tool):
     # Without the workload that exists only in the tests.
     environment = {key: value for key, value in os.environ.items() if key != "MILLRACE_WORKLOAD_MODULES"}
-    command = [sys.executable, TOOLS / tool, "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
+
 
 def test_make_chart_files_runs_every_generator(tmp_path):
     python = tmp_path / "python"
@@ -44,7 +44,6 @@ def test_make_chart_files_runs_every_generator(tmp_path):
     python.chmod(0o755)
     subprocess.run(["make", "-o", ".venv/dev", "chart-files", f"BIN={tmp_path}"], cwd=ROOT, check=True)
     assert (tmp_path / "ran").read_text().splitlines() == [str(tool.relative_to(ROOT)) for tool in GENERATORS]
-
 
 
 def test_every_value_has_a_comment():
