@@ -8,6 +8,8 @@ TAG ?= 0.3.0
 NAMESPACE ?= millrace
 VALUES ?= charts/millrace/values-kind.yaml
 IMAGES := api ingest connect spark
+# Tests of different files run side by side, those of the one stack one after the other.
+PARALLEL ?= -n 2 --dist loadgroup --no-loadscope-reorder
 
 .venv/run: requirements/run.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
@@ -22,7 +24,7 @@ IMAGES := api ingest connect spark
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.lock
 	@touch $@
 
-.PHONY: help setup demo stop test lint bench minio helm actionlint kind-up operators images deploy chart-files locks clean
+.PHONY: help setup demo stop check test test-cluster test-all lint bench minio helm actionlint kind-up operators images deploy chart-files locks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,8 +37,18 @@ demo: .venv/run  ## from generated (or DATA=folder) records to served answers
 stop: .venv/run  ## stop everything that demo or `millrace up` started
 	@$(BIN)/millrace down
 
-test: .venv/dev  ## all tests, against the real broker, Connect, S3 and Spark
-	@$(BIN)/python -m pytest $(ARGS)
+check: lint types imports  ## lint, types, import rules, and the tests that start no engine: 5 minutes
+	@$(BIN)/python -m pytest -m check $(PARALLEL) $(ARGS)
+
+test: .venv/dev  ## all tests but those of a cluster, against the real broker, Connect, S3 and Spark: 12 minutes
+	@$(BIN)/python -m pytest -m "check or test" $(PARALLEL) $(ARGS)
+
+test-cluster: .venv/dev  ## the quick tests of a cluster; what they need is in CONTRIBUTING.md
+	@$(BIN)/python -m pytest -m "cluster and not thorough" $(ARGS)
+
+test-all: .venv/dev  ## every test: all kills, rebalances, upgrades, everything on a cluster; an hour or two
+	@$(BIN)/python -m pytest -m "not cluster" $(PARALLEL) $(ARGS)
+	@$(BIN)/python -m pytest -m cluster $(ARGS)
 
 lint: .venv/dev  ## style and common mistakes
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

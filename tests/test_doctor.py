@@ -9,7 +9,6 @@ from tests.pipeline.command import millrace
 from tests.registry.servers import s3_server, settings_of
 
 
-@pytest.mark.stack
 def test_every_check_holds_on_the_running_stack(stack):
     found = doctor.examine()
     assert [one["check"] for one in found if not one["ok"]] == []
@@ -17,7 +16,7 @@ def test_every_check_holds_on_the_running_stack(stack):
 
 
 @pytest.mark.parametrize("kind", ["s3proxy", "minio"])
-def test_both_s3_servers_honour_conditional_writes(kind, tmp_path):
+def test_both_s3_servers_honour_conditional_writes(engines, kind, tmp_path):
     with s3_server(kind, tmp_path) as variables, settings_of(variables):
         ObjectStore(settings().models_bucket).ensure_bucket()
         found = {one["check"]: one for one in doctor.examine()}

@@ -7,12 +7,13 @@ from millrace.registry.store import ObjectStore
 from millrace.workloads import workloads
 from tests.api.server import serving
 from tests.registry.made import made
-from tests.registry.servers import s3_server, settings_of
+from tests.registry.servers import memory_s3, settings_of
 
 
 @pytest.fixture(scope="package")
 def s3_variables(tmp_path_factory):
-    with s3_server("s3proxy", tmp_path_factory.mktemp("s3")) as variables:
+    """An S3 for tests that only ask; those of swaps have a real server (test_swap.py)."""
+    with memory_s3(tmp_path_factory.mktemp("s3")) as variables:
         yield variables
 
 

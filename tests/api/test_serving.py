@@ -195,7 +195,7 @@ def test_a_port_in_use_is_named(server, variables):
     assert f"Port {server.port} is in use by another program; set MILLRACE_API_PORT" in run.stderr
 
 
-def test_answers_go_on_while_the_storage_is_away(tmp_path):
+def test_answers_go_on_while_the_storage_is_away(engines, tmp_path):
     with ExitStack() as server_ends:
         with s3_server("s3proxy", tmp_path) as own:
             own = own | {"MILLRACE_MODELS_BUCKET": "own"}

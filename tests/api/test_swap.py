@@ -7,8 +7,10 @@ import orjson
 import pytest
 
 from millrace.registry.registry import champion_key
+from tests.api.conftest import new_bucket
 from tests.api.server import serving
 from tests.registry.made import made
+from tests.registry.servers import s3_server
 
 ROW = {"num_subscribers": 10000, "num_reviews": 300, "num_lectures": 40, "content_duration": 4.5}
 MODEL = ("courses", "popularity")
@@ -17,6 +19,18 @@ NAME = "/".join(MODEL)
 
 def publish(registry, seed: int) -> str:
     return registry.publish(*made(*MODEL, seed)).version
+
+
+@pytest.fixture(scope="module")
+def real_s3(engines, tmp_path_factory):
+    with s3_server("s3proxy", tmp_path_factory.mktemp("s3")) as variables:
+        yield variables
+
+
+@pytest.fixture
+def fresh(real_s3):
+    """Settings of an empty registry of one test's own, on a real server."""
+    return new_bucket(real_s3)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from millrace.workloads import workloads
 from tests.chart.secured import MILLRACE, Secured
 from tests.conftest import generated
 
-pytestmark = pytest.mark.stack
 # What the API does with Kafka: it sends events, and follows all deltas from their beginning.
 API = """
 import asyncio, time
@@ -72,7 +71,7 @@ ROWS = "from millrace.lake.tables import total_rows; print(total_rows('courses')
 
 
 @pytest.fixture(scope="module")
-def secured(tmp_path_factory):
+def secured(engines, tmp_path_factory):
     found = Secured(tmp_path_factory.mktemp("secured"))
     try:
         found.up()

@@ -2,7 +2,7 @@
 
 Needs helm, kubectl and a KUBECONFIG, or the cluster tool with its cluster up; skipped with a reason otherwise. On a
 cluster of your own the images come from where MILLRACE_TEST_REGISTRY and MILLRACE_TEST_TAG say (`make images`).
-What takes minutes and has a smaller sibling elsewhere is marked `thorough` and wants MILLRACE_TEST_THOROUGH=1.
+What takes minutes and has a smaller sibling elsewhere is marked `thorough`; `make test-all` runs it.
 MILLRACE_TEST_KEEP=1 leaves the release installed at the end, and goes on with it in the next run.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import images
-from tests.cluster.release import CHART, ROOT, WORKLOADS, Release
+from tests.cluster.release import CHART, PREVIOUS, ROOT, WORKLOADS, Release
 from tests.cluster.standin.operator import Operator, running
 from tests.cluster.tools import Failed, Space, run
 
@@ -31,14 +31,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # The last of them takes the release away.
     mine.sort(key=lambda item: item.path.name == "test_upgrades.py")
     for place, item in zip(places, mine, strict=True):
-        item.add_marker(pytest.mark.cluster)
-        if item.get_closest_marker("thorough") and "MILLRACE_TEST_THOROUGH" not in os.environ:
-            item.add_marker(pytest.mark.skip(reason="takes minutes on a cluster; MILLRACE_TEST_THOROUGH=1 runs it"))
         items[place] = item
 
 
 @pytest.fixture(scope="package")
-def cluster() -> None:
+def cluster(engines: None) -> None:
     """A cluster that answers; the programs to ask it are on PATH."""
     if (program := images.tool()) and "KUBECONFIG" not in os.environ:
         lines = subprocess.run([program, "env"], capture_output=True, text=True, check=True).stdout
@@ -102,9 +99,18 @@ def operators(space: Space, loaded_images: list[str]) -> Iterator[Operator | Non
 
 
 @pytest.fixture(scope="package")
-def release(space: Space, operators: Operator | None, loaded_images: list[str]) -> Iterator[Release]:
-    """The chart's previous version, installed; its parts are up, its trainings wait."""
-    found = Release(space.name, loaded_images)
+def previous() -> None:
+    """Asked for by tests that need the release to begin with the chart's previous version."""
+
+
+@pytest.fixture(scope="package")
+def release(
+    request: pytest.FixtureRequest, space: Space, operators: Operator | None, loaded_images: list[str]
+) -> Iterator[Release]:
+    """The chart, installed; its parts are up, its trainings wait. It begins with the previous version where a test of
+    the run asks for `previous`, else with that of now."""
+    first = PREVIOUS if any("previous" in item.fixturenames for item in request.session.items) else CHART
+    found = Release(space.name, loaded_images, first)
     try:
         found.deploy()
         found.up()
@@ -125,8 +131,11 @@ def filled(release: Release) -> dict[str, dict]:
 
 
 @pytest.fixture(scope="package")
-def upgraded(release: Release, filled: dict[str, dict]) -> tuple[dict, dict]:
-    """What the release held with its previous chart, courses trained, and what it holds with the chart of now."""
+def upgraded(release: Release, filled: dict[str, dict]) -> tuple[dict, dict] | None:
+    """What the release held with its previous chart, courses trained, and what it holds with the chart of now; None
+    where it began with that one."""
+    if release.chart == CHART:
+        return None
     release.train("courses")
     release.serves()
     before = release.holds()
@@ -138,7 +147,7 @@ def upgraded(release: Release, filled: dict[str, dict]) -> tuple[dict, dict]:
 
 
 @pytest.fixture(scope="package")
-def served(release: Release, upgraded: tuple[dict, dict]) -> Release:
+def served(release: Release, upgraded: tuple[dict, dict] | None) -> Release:
     """The release with the chart of now, models that it has trained, and an API that answers."""
     release.train()
     release.serves()

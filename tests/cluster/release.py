@@ -66,14 +66,14 @@ def values_of(chart: Path, folder: Path) -> list[Path]:
 class Release(Space):
     """Helm's release `millrace` in its namespace; `settings` are what every helm command is given.
 
-    A new one begins with the chart's previous version.
+    A new one begins with the chart `first`.
     """
 
-    def __init__(self, namespace: str, settings: list[str]):
+    def __init__(self, namespace: str, settings: list[str], first: Path = CHART):
         super().__init__(namespace)
         self.settings = settings
         installed = json.loads(run("helm", "list", "-n", namespace, "-o", "json"))
-        self.chart = CHART if any(one["name"] == "millrace" for one in installed) else PREVIOUS
+        self.chart = CHART if any(one["name"] == "millrace" for one in installed) else first
         self.more: list[Path] = []
         """Further values files of each deployment, over those of values()."""
         self._forward: subprocess.Popen | None = None

@@ -8,7 +8,7 @@ from tests.cluster.standin.operator import Operator
 
 
 def test_every_check_holds_but_that_the_stand_in_is_no_operator(
-    filled: dict[str, dict], upgraded: tuple[dict, dict], operators: Operator | None, release: Release
+    filled: dict[str, dict], upgraded: tuple[dict, dict] | None, operators: Operator | None, release: Release
 ):
     # The chart of now: the previous one does not tell the images of now which workloads they have.
     found = {one["check"]: one for one in examine_cluster(release.name, "millrace")}

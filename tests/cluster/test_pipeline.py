@@ -1,5 +1,7 @@
 """Ingest, Kafka, Connect, object storage, Spark, registry and API: all in pods, asked from outside."""
 
+import pytest
+
 from tests.cluster.release import Release
 from tests.cluster.standin.operator import Operator
 from tests.cluster.tools import wait
@@ -37,6 +39,7 @@ def test_a_repeated_ingest_publishes_nothing(served: Release):
     assert served.audit("courses") == before
 
 
+@pytest.mark.thorough
 def test_a_schedule_compacts_the_lake_and_leaves_its_rows(served: Release):
     before = served.audit("courses")
     served.deploy("--set", "training.suspend=false,compaction.suspend=false", "--set", "compaction.schedule=* * * * *")

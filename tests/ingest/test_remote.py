@@ -56,7 +56,6 @@ def test_an_address_that_has_nothing_is_told(web):
         pass
 
 
-@pytest.mark.stack
 def test_a_source_in_s3_is_read(stack):
     store = ObjectStore(settings().models_bucket)
     store.put("sources/courses.csv", ROW.encode())

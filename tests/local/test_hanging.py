@@ -82,11 +82,10 @@ def marker_lost(home, commit):
         yield address
 
 
-@pytest.mark.stack
 @pytest.mark.parametrize(
     ("commit", "expected"), [(True, [b"zeroth", b"first", b"second"]), (False, [b"zeroth", b"second"])]
 )
-def test_a_lost_marker_is_written_again_as_it_was_decided(home, commit, expected):
+def test_a_lost_marker_is_written_again_as_it_was_decided(engines, home, commit, expected):
     with marker_lost(home, commit) as address:
         (found,) = hanging.find(age=0)
         assert (found.partition, found.offset, found.committed) == (PART, 2, commit)
@@ -105,8 +104,7 @@ def test_a_lost_marker_is_written_again_as_it_was_decided(home, commit, expected
         assert readable(address) == [*expected, b"third"]
 
 
-@pytest.mark.stack
-def test_one_whose_producer_has_begun_anew_is_named_and_left_alone(home):
+def test_one_whose_producer_has_begun_anew_is_named_and_left_alone(engines, home):
     with marker_lost(home, True) as address:
         anew = KafkaProducer(bootstrap_servers=address, transactional_id="lost")
         anew.init_transactions()

@@ -1,6 +1,5 @@
 import uuid
 
-import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
@@ -13,8 +12,7 @@ def test_a_cluster_id_is_never_taken_for_an_option():
     assert kafka.cluster_id(lambda: next(drawn)) == "A" * 22
 
 
-@pytest.mark.stack
-def test_acknowledged_records_outlive_a_kill_and_other_ports(home):
+def test_acknowledged_records_outlive_a_kill_and_other_ports(engines, home):
     jars.ensure(["kafka"])
     (home / "logs").mkdir()
     with broker(home) as address:

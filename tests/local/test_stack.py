@@ -13,8 +13,6 @@ from millrace.local import ports, s3, state
 from millrace.local import stack as local
 from millrace.settings import settings
 
-pytestmark = pytest.mark.stack
-
 
 def test_a_second_up_changes_nothing(stack):
     before = [(child["name"], child["pid"], child["port"]) for child in local.status()["children"]]

@@ -32,7 +32,7 @@ TO_THE_END = replace(SMALL, until_end=True)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[dict[str, str]]:
+def server(engines, tmp_path_factory) -> Iterator[dict[str, str]]:
     with s3_server("s3proxy", tmp_path_factory.mktemp("continual")) as variables:
         yield variables
 

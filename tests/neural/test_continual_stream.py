@@ -28,8 +28,6 @@ from tests.conftest import generated
 from tests.pipeline.command import started
 from tests.registry.servers import settings_of
 
-pytestmark = pytest.mark.stack
-
 MOOC = workload("mooc")
 OPTIONS = ["--batch", "64", "--steps", "2", "--width", "16", "--depth", "8", "--checkpoint", "4"]
 OPTIONS += ["--publish", "512", "--held-out", "128"]

@@ -14,8 +14,6 @@ from millrace.training.recommender import early, source
 from millrace.workloads import workload
 from tests.training.landed import landed
 
-pytestmark = pytest.mark.stack
-
 
 def test_a_network_is_tried_beside_the_others_and_fitted_again_for_as_many_epochs(spark, monkeypatch):
     small = training.Plan(width=16, epochs=4, every=2, size=64, negatives=0, processes=1)

@@ -31,8 +31,6 @@ from millrace.workloads import workload
 from tests.conftest import generated
 from tests.online.replay import Replay
 
-pytestmark = pytest.mark.stack
-
 NAME = "mooc/recommendations"
 ASKED = 16  # times, each on a connection of its own: both workers are asked
 

@@ -1,9 +1,9 @@
 """Training when so many new rows have landed, through the command line, as a schedule runs it."""
 
 import json
+import queue
 import signal
-
-import pytest
+import threading
 
 from millrace.ingest.publish import ingest
 from millrace.lake.progress import wait_until_landed
@@ -12,21 +12,34 @@ from millrace.workloads import workload
 from tests.conftest import generated
 from tests.pipeline.command import millrace, started
 
-pytestmark = pytest.mark.stack
 
-
-def test_follow_trains_at_once_and_again_after_so_many_new_rows(stack, tmp_path):
+def test_follow_trains_every_workload_at_once_and_again_after_so_many_new_rows(stack, tmp_path):
     found = workload("rentals")
     ingest(found, str(generated(found, 600, 51, tmp_path)))
     wait_until_landed(found)
-    process = started("train", "rentals", "--follow", "--every", "500rows", "--window", "all")
-    try:
-        first = json.loads(process.stdout.readline())
-        ingest(found, str(generated(found, 600, 52, tmp_path)))
-        second = json.loads(process.stdout.readline())
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+    other = workload("products")
+    ingest(other, str(generated(other, 600, 51, tmp_path)))
+    wait_until_landed(other)
+    results: queue.Queue[dict] = queue.Queue()
+
+    def read(lines) -> None:
+        for line in lines:
+            results.put(json.loads(line))
+
+    with started("train", "rentals", "products", "--follow", "--every", "500rows", "--window", "all") as process:
+        reader = threading.Thread(target=read, args=[process.stdout])
+        reader.start()
+        try:
+            first = results.get(timeout=180)
+            others = [results.get(timeout=180) for _ in other.models]
+            ingest(found, str(generated(found, 600, 52, tmp_path)))
+            second = results.get(timeout=180)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+            reader.join()
+    assert [first["workload"], second["workload"]] == ["rentals", "rentals"]
+    assert {result["model"] for result in others} == {model.name for model in other.models}
     assert second["snapshot_id"] != first["snapshot_id"]
     assert second["version"] > first["version"]
     offsets = [Registry().manifest("rentals", "size", one["version"]).data.offsets for one in (first, second)]

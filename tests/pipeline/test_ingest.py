@@ -18,8 +18,6 @@ from millrace.workloads import workload
 from tests.conftest import generated
 from tests.pipeline.command import millrace, started
 
-pytestmark = pytest.mark.stack
-
 
 def test_every_row_read_is_accepted_rejected_or_a_duplicate(stack, tmp_path):
     file = generated(workload("products"), 1500, 11, tmp_path)

@@ -18,8 +18,6 @@ from millrace.training.maintenance import maintain, tag_snapshot
 from millrace.workloads import workload
 from tests.conftest import generated
 
-pytestmark = pytest.mark.stack
-
 
 def test_compaction_leaves_every_row_and_the_tagged_snapshot(stack, spark, tmp_path):
     found = workload("rentals")

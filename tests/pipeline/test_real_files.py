@@ -10,7 +10,7 @@ from millrace.records.readers import opened, rows
 from millrace.workloads import workload
 from tests.conftest import real_file
 
-pytestmark = [pytest.mark.stack, pytest.mark.real_data]
+pytestmark = pytest.mark.real_data
 
 
 @pytest.mark.parametrize(

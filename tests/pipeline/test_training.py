@@ -21,8 +21,6 @@ from millrace.workloads import workload, workloads
 from tests.conftest import generated
 from tests.pipeline.command import millrace
 
-pytestmark = pytest.mark.stack
-
 
 @pytest.fixture(scope="module")
 def trained(stack, spark, tmp_path_factory):

@@ -5,13 +5,16 @@ import pytest
 
 from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
-from tests.registry.servers import s3_server, settings_of
+from tests.registry.servers import memory_s3, s3_server, settings_of
+
+REAL = [pytest.param(name, marks=pytest.mark.engines) for name in ("s3proxy", "minio")]
 
 
-@pytest.fixture(scope="package", params=["s3proxy", "minio"])
+@pytest.fixture(scope="package", params=["memory", *REAL])
 def s3_settings(request, tmp_path_factory):
+    """Where a server of each kind answers. What one in memory is too kind for is tried with the real ones alone."""
     folder: Path = tmp_path_factory.mktemp("registry")
-    with s3_server(request.param, folder) as variables:
+    with memory_s3(folder) if request.param == "memory" else s3_server(request.param, folder) as variables:
         yield variables
 
 

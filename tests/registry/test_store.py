@@ -7,6 +7,7 @@ import pytest
 
 from millrace.errors import Conflict, NotFound, Unavailable
 from millrace.registry.store import ObjectStore
+from tests.registry.conftest import REAL
 from tests.registry.servers import free_port, settings_of
 
 
@@ -53,6 +54,7 @@ def test_put_if_match_of_an_object_that_is_gone_is_refused(store):
         store.put_if_match("key", b"two", etag)
 
 
+@pytest.mark.parametrize("s3_settings", REAL, indirect=True)
 def test_of_eight_writers_at_once_exactly_one_creates_an_object(store):
     for number in range(10):
         key, start = f"key-{number}", Barrier(8)
@@ -94,6 +96,7 @@ def test_a_server_that_is_away_is_named_with_its_setting(s3_settings):
         ObjectStore("any").get("key")
 
 
+@pytest.mark.parametrize("s3_settings", REAL, indirect=True)
 def test_wrong_credentials_are_refused_with_a_sentence(store, s3_settings):
     wrong = s3_settings | {"MILLRACE_S3_SECRET_KEY": "another-secret"}
     with settings_of(wrong), pytest.raises(Unavailable, match="S3 refused"):

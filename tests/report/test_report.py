@@ -108,7 +108,6 @@ def test_a_workload_without_pages_is_refused_with_those_that_have_some(tmp_path)
     assert run("lakes", "--out", str(tmp_path)).exit_code == 2
 
 
-@pytest.mark.stack
 def test_the_command_reads_the_topic_and_says_so_while_it_is_empty(stack, tmp_path):
     with emptied() as publish:
         done = run("urls", "--out", str(tmp_path / "none"), "--json")

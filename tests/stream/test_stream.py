@@ -27,8 +27,6 @@ from tests.stream.checks import everything_once, published, table, version
 from tests.stream.made import Sent, declared, promoted
 from tests.stream.running import Running, deltas, running, until
 
-pytestmark = pytest.mark.stack
-
 
 @pytest.fixture(scope="module")
 def stream(stack, tmp_path_factory):

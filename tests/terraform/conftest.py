@@ -57,7 +57,7 @@ def terraform(*arguments: str, folder: Path, timeout: float = 600, text: str | N
 
 
 @pytest.fixture(scope="session")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(engines: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of tests/terraform/root that is ready for `validate` and `apply`."""
     plugins = mirror()
     if TERRAFORM is None:

@@ -73,7 +73,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_settings_of_a_root_exist_in_the_chart(case: str, tmp_path: Path):
+def test_settings_of_a_root_exist_in_the_chart(engines, case: str, tmp_path: Path):
     kind, variables = CASES[case]
     settings = evaluated(kind, tmp_path, **variables)
 
@@ -81,7 +81,7 @@ def test_settings_of_a_root_exist_in_the_chart(case: str, tmp_path: Path):
     assert not unknown(settings, values())
 
 
-def test_kind_installs_the_profile_of_kind_with_the_images_of_this_machine(tmp_path: Path):
+def test_kind_installs_the_profile_of_kind_with_the_images_of_this_machine(engines, tmp_path: Path):
     parts = render("values-kind.yaml", evaluated("kind", tmp_path), tmp_path)
     (api,) = [part for part in parts if part["kind"] == "Deployment" and part["metadata"]["name"] == "millrace-api"]
     (container,) = api["spec"]["template"]["spec"]["containers"]

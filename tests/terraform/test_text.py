@@ -43,7 +43,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return request.param
 
 
-def test_everything_is_formatted():
+def test_everything_is_formatted(engines):
     terraform("fmt", "-check", "-recursive", "-diff", ".", folder=ROOT / "terraform")
     terraform("fmt", "-check", "-recursive", "-diff", ".", folder=ROOT / "tests/terraform")
 

@@ -13,7 +13,6 @@ from millrace.training.counting import DAY, Decay
 from millrace.workloads import workload
 from tests.training.landed import landed
 
-pytestmark = pytest.mark.stack
 HALF_LIFE = 60 * DAY
 
 

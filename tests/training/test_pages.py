@@ -20,7 +20,6 @@ from millrace.workloads import workload
 from tests.conftest import generated
 from tests.pages.made import table
 
-pytestmark = pytest.mark.stack
 URLS = workload("urls")
 MODEL = URLS.model("pages")
 

@@ -12,7 +12,6 @@ from millrace.training import sales
 from millrace.workloads import workload
 from tests.training.landed import landed
 
-pytestmark = pytest.mark.stack
 SHOP = workload("shop")
 MODEL = SHOP.model("sales")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -24,7 +24,7 @@ FLAGS = [
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory) -> Iterator[webdriver.Chrome]:
+def browser(engines, tmp_path_factory) -> Iterator[webdriver.Chrome]:
     """Headless Chromium with a profile of its own; skips where there is none."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not program or not driver:

@@ -1,0 +1,111 @@
+"""The tier of a test follows from the fixtures it asks for, so that nobody has to remember a marker.
+
+| tier     | a test is in it when                          | run by                           |
+|----------|-----------------------------------------------|----------------------------------|
+| check    | it starts no engine                           | make check, make test, test-all  |
+| test     | it asks for `engines`: a broker, Spark, an S3 | make test, make test-all         |
+|          | server, a browser, Terraform; or it reads the |                                  |
+|          | real files                                    |                                  |
+| cluster  | it asks for `cluster`                         | make test-cluster, make test-all |
+| thorough | it says so: `@pytest.mark.thorough`           | make test-all                    |
+
+A test that starts an engine without asking for the fixture fails at once, whatever tier is run.
+"""
+
+import os
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SLOW = Path(__file__).with_name("slow.toml")
+BUDGET_S = {"check": 5.0, "test": 60.0}
+"""Seconds that a test may take in its tier without a place in slow.toml."""
+ENGINES = {"java", "minio", "chromium", "chromedriver", "terraform", "spark-submit", "kubectl", "containerd"}
+NO_JVM = "-agentlib:ask-for-the-fixture-engines"
+"""A JVM that is given this option ends before it has begun, also one that a child of the test starts."""
+STACK_GROUP = "stack"
+
+_running: list[str] = []
+_too_slow: dict[str, float] = {}
+
+
+def tier_of(item: pytest.Item) -> str:
+    """The one tier of a collected test."""
+    fixtures = getattr(item, "fixturenames", ())
+    if item.get_closest_marker("thorough"):
+        return "thorough"
+    if "cluster" in fixtures:
+        return "cluster"
+    marked = any(item.get_closest_marker(name) for name in ("engines", "real_data"))
+    return "test" if "engines" in fixtures or marked else "check"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its tier, and put the tests of the one stack into one group, which starts first."""
+    for item in items:
+        item.user_properties.append(("tier", tier_of(item)))
+        if tier_of(item) != "thorough":
+            item.add_marker(tier_of(item))
+        stack = "stack" in getattr(item, "fixturenames", ())
+        if stack:
+            item.add_marker("stack")
+        item.add_marker(pytest.mark.xdist_group(STACK_GROUP if stack else item.path.stem))
+    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Let a test of the tier `check` start no JVM, however deep below it."""
+    allowed = "engines" in getattr(item, "fixturenames", ()) or item.get_closest_marker("engines")
+    before = os.environ.get("JAVA_TOOL_OPTIONS")
+    if not allowed:
+        _running.append(item.nodeid)
+        os.environ["JAVA_TOOL_OPTIONS"] = NO_JVM
+    try:
+        return (yield)
+    finally:
+        if not allowed:
+            _running.pop()
+            os.environ.pop("JAVA_TOOL_OPTIONS")
+            if before is not None:
+                os.environ["JAVA_TOOL_OPTIONS"] = before
+
+
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "subprocess.Popen" and _running:
+        executable, command = arguments[0], arguments[1]
+        programs = {Path(os.fsdecode(one)) for one in (executable, command[0] if command else None) if one}
+        # A test may put a program of its own in an engine's place.
+        if names := {one.name for one in programs if tempfile.gettempdir() not in str(one)} & ENGINES:
+            raise RuntimeError(f"{_running[-1]} starts {names}: it must ask for the fixture `engines`.")
+
+
+sys.addaudithook(_refuse)
+
+
+def listed() -> dict[str, str]:
+    """The tests that may take longer, by node id without parameters, and why."""
+    return tomllib.loads(SLOW.read_text()) if SLOW.is_file() else {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note a test that took longer than its tier allows. A shared fixture's start is not the first test's fault."""
+    budget = BUDGET_S.get(dict(report.user_properties).get("tier", ""))
+    if report.when == "call" and budget is not None and report.duration > budget:
+        name = report.nodeid.partition("@")[0].partition("[")[0]
+        _too_slow[name] = max(report.duration, _too_slow.get(name, 0))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that took longer than their tier allows and are not listed with a reason."""
+    known = listed()
+    if unknown := {name: seconds for name, seconds in _too_slow.items() if name not in known}:
+        terminalreporter.section("slower than their tier allows, and not in tests/slow.toml")
+        for name, seconds in sorted(unknown.items()):
+            terminalreporter.line(f"{seconds:6.1f} s  {name}")
