@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from millrace.cli.names import Names, select_workloads
 from millrace.cli.output import Json, bar, emit, err, grid, guarded
 from millrace.records.writer import write_csv
 from millrace.workloads import workload
@@ -105,31 +106,34 @@ def ingest(
         sys.exit(130)
 
 
-@rejected_app.command("count", epilog="Example: `millrace rejected count courses`")
+@rejected_app.command("count", epilog="Examples: `millrace rejected count`; `millrace rejected count courses`")
 @guarded
-def rejected_count(name: Name, as_json: Json = False) -> None:
-    """Rejected rows by reason code."""
+def rejected_count(names: Names = None, as_json: Json = False) -> None:
+    """Rejected rows by reason code; as JSON by workload too, unless exactly one is named."""
     from millrace.ingest import rejected
 
-    found = rejected.count(workload(name))
-    emit(
-        found,
-        as_json,
-        lambda: grid(f"{name}: rejected", "reason", "rows", rows=[[*item] for item in found.items()]),
-    )
+    found = {one.name: rejected.count(one) for one in select_workloads(names)}
+    rows = [[name, code, number] for name, codes in found.items() for code, number in codes.items()]
+    result = found[names[0]] if names and len(names) == 1 else found
+    emit(result, as_json, lambda: grid(None, "workload", "reason", "rows", rows=rows))
 
 
 @rejected_app.command("list", epilog="Example: `millrace rejected list courses --json | jq .[0].raw`")
 @guarded
-def rejected_list(name: Name, limit: Annotated[int, typer.Option(min=1)] = 20, as_json: Json = False) -> None:
-    """Rejected rows with reason, position and raw text."""
+def rejected_list(
+    names: Names = None,
+    limit: Annotated[int, typer.Option(min=1, help="The most rows of a workload.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Rejected rows with workload, reason, position and raw text."""
     from itertools import islice
 
     from millrace.ingest import rejected
 
-    found = list(islice(rejected.rejected(workload(name)), limit))
-    cells = [[row["row"], row["code"], row["message"], row["raw"].strip()[:120]] for row in found]
-    emit(found, as_json, lambda: grid(None, "row", "reason", "what", "raw", rows=cells))
+    wanted = select_workloads(names)
+    found = [row | {"workload": one.name} for one in wanted for row in islice(rejected.rejected(one), limit)]
+    cells = [[row["workload"], row["row"], row["code"], row["message"], row["raw"].strip()[:120]] for row in found]
+    emit(found, as_json, lambda: grid(None, "workload", "row", "reason", "what", "raw", rows=cells))
 
 
 @rejected_app.command("replay", epilog="Example: `millrace rejected replay courses` after a rule was mended")

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
+from millrace.cli.names import Names, select_workloads
 from millrace.cli.output import Json, emit, grid, guarded
 from millrace.errors import MillraceError, NotFound
 from millrace.settings import REPOSITORY
-from millrace.workloads import find_model, workload
+from millrace.workloads import find_model
 
 if TYPE_CHECKING:
     from millrace.training.options import TrainingRequest
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
         epilog="Examples: `millrace train courses --window 1/3 --window all`; "
         "`millrace train courses --follow --every 1000rows`"
     )(train)
-    app.command(epilog="Example: `millrace compact courses --keep-days 7`")(compact)
+    app.command(epilog="Examples: `millrace compact`; `millrace compact courses --keep-days 7`")(compact)
     app.command(epilog="Example: `millrace trace courses/popularity champion`")(trace)
     app.add_typer(models_app, name="models")
 
@@ -156,15 +157,14 @@ def resolve(registry: Any, workload_name: str, model: str, version: str) -> str:
     return champion.version
 
 
-@models_app.command("list", epilog="Example: `millrace models list courses`")
+@models_app.command("list", epilog="Examples: `millrace models list`; `millrace models list courses products`")
 @guarded
-def list_models(name: Annotated[str, typer.Argument(metavar="WORKLOAD")], as_json: Json = False) -> None:
-    """All versions of a workload's models, oldest first, with the champion marked."""
+def list_models(names: Names = None, as_json: Json = False) -> None:
+    """All versions of the models of workloads, a model's oldest first, with the champion marked."""
     from millrace.registry.registry import Registry
 
-    registry, found = Registry(), workload(name)
-    result = []
-    for model in found.models:
+    registry, result = Registry(), []
+    for name, model in [(found.name, model) for found in select_workloads(names) for model in found.models]:
         champion = registry.champion(name, model.name)
         for manifest in registry.manifests(name, model.name):
             result.append(
@@ -228,14 +228,13 @@ def rollback(model: Model, as_json: Json = False) -> None:
 
 @guarded
 def compact(
-    names: Annotated[list[str], typer.Argument(metavar="WORKLOAD...")],
+    names: Names = None,
     keep_days: Annotated[float, typer.Option(min=0, help="Age up to which every snapshot is kept.")] = 7.0,
     as_json: Json = False,
 ) -> None:
     """Rewrite small files of the lake and expire old snapshots; what a model was trained on stays."""
-    for name in names:
-        workload(name)
-    results = list(run_spark("compact.py", [*names, f"--keep-days={keep_days}"]))
+    wanted = [found.name for found in select_workloads(names)]
+    results = list(run_spark("compact.py", [*wanted, f"--keep-days={keep_days}"]))
     rows = [[*result.values()] for result in results]
     emit(results, as_json, lambda: grid(None, "table", "rewritten", "written", "deleted", rows=rows))
 

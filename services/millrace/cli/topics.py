@@ -1,23 +1,17 @@
 """Topics: create, list."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
+from millrace.cli.names import Names, select_workloads
 from millrace.cli.output import Json, emit, grid, guarded
-from millrace.workloads import workload, workloads
-from millrace.workloads.base import Workload
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="All by default.")]
 topics_app = typer.Typer(no_args_is_help=True, help="Create or list the topics of workloads.")
 
 
 def register(app: typer.Typer) -> None:
     app.add_typer(topics_app, name="topics")
-
-
-def chosen(names: list[str] | None) -> list[Workload]:
-    return [workload(name) for name in names] if names else list(workloads().values())
 
 
 def table(found: list[dict[str, Any]]):
@@ -31,7 +25,7 @@ def create(names: Names = None, as_json: Json = False) -> None:
     """Create the topics that are missing, with their partitions and retention; existing ones stay as they are."""
     from millrace.messaging.topics import described, ensure_topics
 
-    wanted = chosen(names)
+    wanted = select_workloads(names)
     made = set(ensure_topics(wanted))
     found = [one | {"created": one["topic"] in made} for one in described(wanted)]
     emit(found, as_json, lambda: table(found))
@@ -43,5 +37,5 @@ def list_topics(names: Names = None, as_json: Json = False) -> None:
     """The topics of workloads: partitions, messages that they hold, and what is kept of them."""
     from millrace.messaging.topics import described
 
-    found = described(chosen(names))
+    found = described(select_workloads(names))
     emit(found, as_json, lambda: table(found))

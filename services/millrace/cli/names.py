@@ -1,0 +1,15 @@
+"""Workloads by name, for commands that mean all of them where none is named."""
+
+from typing import Annotated
+
+import typer
+
+from millrace.workloads import workload, workloads
+from millrace.workloads.base import Workload
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="All by default.")]
+
+
+def select_workloads(names: list[str] | None) -> list[Workload]:
+    """The named workloads, or all of them. Raises NotFound with what is allowed."""
+    return [workload(name) for name in names] if names else list(workloads().values())
