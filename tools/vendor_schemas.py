@@ -147,7 +147,7 @@ def shared(schemas: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("crds", nargs="+", type=Path)
     parser.add_argument("--kubernetes", required=True, type=Path)
     asked = parser.parse_args()

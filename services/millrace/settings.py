@@ -182,7 +182,7 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The settings of this process. Raises BadInput that names the variable and what is allowed."""
     try:
-        return Settings()
+        return Settings()  # pyright: ignore[reportCallIssue] - it takes no positional default of Field for one
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])

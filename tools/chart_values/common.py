@@ -23,6 +23,10 @@ Config = dict[str, str | int | float | bool]
 """Settings of Kafka or Connect, as their manuals name them."""
 
 
+ABSENT: Any = None
+"""The default of a key that is not required; no value that a file could hold."""
+
+
 class Area(BaseModel):
     """A block of values. A key that is not declared is refused."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from chart_values.common import Area, Name, Quantity, Resources, Scheduling
+from chart_values.common import ABSENT, Area, Name, Quantity, Resources, Scheduling
 from chart_values.kubernetes import Cron, Objects, Port, ServiceAccount, TimeZone
 
 JobName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=20)]
@@ -33,7 +33,7 @@ class Job(Area):
     """The workload whose records they are."""
     source: str = Field("", json_schema_extra=given, pattern=r"^((s3|https?)://\S+/\S*|/data/\S+)?$")
     """s3://bucket/key, https://..., or a file below /data, where persistentVolumeClaim or configMap is mounted."""
-    generate: Generate = Field(None, json_schema_extra=given)
+    generate: Generate = Field(ABSENT, json_schema_extra=given)
     """Records that are made instead of a source."""
     persistentVolumeClaim: Name = Field("", json_schema_extra=given)
     """A claim that is mounted at /data, read-only."""
@@ -41,7 +41,7 @@ class Job(Area):
     """A ConfigMap that is mounted at /data."""
     schedule: Cron = Field("", json_schema_extra=given)
     """Cron schedule; without one the job runs once."""
-    timeZone: TimeZone = Field(None, json_schema_extra=given)
+    timeZone: TimeZone = Field(ABSENT, json_schema_extra=given)
     """Time zone of the schedule; by default Etc/UTC."""
     suspend: bool = Field(False, json_schema_extra=given)
     """Whether nothing is started for now."""
@@ -49,7 +49,7 @@ class Job(Area):
     """Replay as a live source: 100/s, 30/m."""
     randomPauses: bool = Field(False, json_schema_extra=given)
     """With a rate: pauses as independent arrivals have."""
-    limit: int = Field(None, json_schema_extra=given, ge=1)
+    limit: int = Field(ABSENT, json_schema_extra=given, ge=1)
     """Read at most so many rows."""
     args: list[str] = Field([], json_schema_extra=given)
     """Further arguments, such as --again."""

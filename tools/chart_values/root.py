@@ -21,7 +21,8 @@ def areas() -> dict[str, Any]:
     return found
 
 
-Values = create_model("Values", __base__=Area, **{key: (model, ...) for key, model in areas().items()})
+FIELDS: dict[str, Any] = {key: (model, ...) for key, model in areas().items()}
+Values = create_model("Values", __base__=Area, **FIELDS)
 Values.__doc__ = "The values of the chart millrace."
 
 

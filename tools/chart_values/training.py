@@ -137,10 +137,13 @@ class Training(Area):
     """Whom Spark's pods reach."""
 
 
+ForWorkload = partial(Training, without=("serviceAccount", "networkPolicy"))
+
+
 class AllTrainings(Training):
     """Trainings: a Spark application per workload."""
 
-    workloads: dict[str, partial(Training, without=("serviceAccount", "networkPolicy"))]
+    workloads: dict[str, ForWorkload]  # pyright: ignore[reportInvalidTypeForm] - made above
     """Values of one workload over those here, such as {courses: {schedule: "0 2 * * *"}}."""
 
 

@@ -116,7 +116,7 @@ class Sales:
         rows, sums = self._summed("customer", "customer_ids", days)
         best = np.lexsort((rows, -sums["revenue"]))[:n]
         ids = self.arrays["customer_ids"]
-        return [{"user_id": ids[rows[at]].decode(), **told(at_of(sums, at))} for at in best]
+        return [{"user_id": ids[int(rows[at])].decode(), **told(at_of(sums, at))} for at in best.tolist()]
 
     def statistics(self, by: str, days: Days, n: int, order: str) -> list[dict[str, Any]]:
         """The n values of `by` with most of `order` (one of SUMS), with their lowest, mean and highest price.
@@ -133,14 +133,14 @@ class Sales:
         best = np.lexsort((rows, -sums[order]))[:n]
         return [
             {
-                "value": values[rows[at]].decode() or None,
+                "value": values[int(rows[at])].decode() or None,
                 **self._named(by, int(rows[at])),
                 **told(at_of(sums, at)),
-                "lowest_price": money(lowest[at]),
-                "mean_price": money(sums["revenue"][at] / sums["items"][at]),
-                "highest_price": money(highest[at]),
+                "lowest_price": money(float(lowest[at])),
+                "mean_price": money(float(sums["revenue"][at] / sums["items"][at])),
+                "highest_price": money(float(highest[at])),
             }
-            for at in best
+            for at in best.tolist()
         ]
 
     def _named(self, by: str, row: int) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -34,6 +35,16 @@ class Wanted(BaseModel):
     users: list[str | int] | None = Field(None, max_length=USERS, description="User ids, answered in this order.")
     n: int | None = Field(None, ge=1, le=MOST)
     keep_known: bool = Field(False, description="Whether items of the history may be answered too.")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A checked `Wanted`: one of `history` and `users` is there, ids are text, `n` has its default."""
+
+    history: list[str] | None
+    users: list[str] | None
+    n: int
+    keep_known: bool
 
 
 def unusable(name: str, value: Any, allowed: str) -> BadInput:
@@ -102,7 +113,7 @@ def text(value: Any, name: str) -> str:
     return value
 
 
-def body(content: bytes, default: int) -> Wanted:
+def body(content: bytes, default: int) -> Question:
     """A posted question. Ids may be whole numbers. Raises BadInput or TooLarge."""
     given = parse(content)
     fields = ", ".join(Wanted.model_fields)
@@ -122,7 +133,6 @@ def body(content: bytes, default: int) -> Wanted:
     keep = given.get("keep_known", False)
     if not isinstance(keep, bool):
         raise unusable("keep_known", keep, "true, false")
-    found = {name: [text(one, f"{name}[{place}]") for place, one in enumerate(ids)]}
-    return Wanted.model_construct(
-        **({"history": None, "users": None} | found), n=default if n is None else whole(n, "n", MOST), keep_known=keep
-    )
+    found = [text(one, f"{name}[{place}]") for place, one in enumerate(ids)]
+    history, users = (found, None) if name == "history" else (None, found)
+    return Question(history, users, default if n is None else whole(n, "n", MOST), keep)

@@ -57,7 +57,8 @@ class Body:
         self._optional = tuple(name for name in optional if name not in self.features)
         self.columns = {name: Column(field_type(workload, name)) for name in self.features}
         self._one = TypeAdapter(self.row).validator.validate_python
-        self._many = TypeAdapter(list[self.row]).validator.validate_python
+        # The row is made at run time, so its list is no type to a checker.
+        self._many = TypeAdapter(list[self.row]).validator.validate_python  # pyright: ignore[reportInvalidTypeForm]
         self._shape = f"a JSON object with {', '.join(self.row.model_fields)}"
 
     def one(self, given: Any) -> Columns:
@@ -95,7 +96,8 @@ class Body:
             )
 
     def _plain(self, columns: Columns) -> Columns:
-        return {name: column.read(columns[name]) for name, column in self.columns.items()}
+        found: dict[str, Any] = {name: column.read(columns[name]) for name, column in self.columns.items()}
+        return found
 
     def _slow(self, rows: list[Any]) -> Columns:
         try:

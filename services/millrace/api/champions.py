@@ -116,9 +116,9 @@ class Champions:
             self._champions[key] = champion
             self._served = {**self._served, key: loaded}
             name = "/".join(key)
-            if before and settings().api_arrays:
+            if before and (arrays := settings().api_arrays):
                 # What is mapped stays readable; another worker that still wants the files fetches them again.
-                shutil.rmtree(settings().api_arrays / folder(*key, before.manifest.version), ignore_errors=True)
+                shutil.rmtree(arrays / folder(*key, before.manifest.version), ignore_errors=True)
             metrics().swapped(name, before.manifest.version if before else None, champion.version)
             log.info("%s serves %s", name, champion.version)
         self._champions[key] = champion

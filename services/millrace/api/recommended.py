@@ -1,5 +1,6 @@
 """A recommender in memory: its arrays mapped from files, so that workers share them, and the answers it gives."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,7 +69,7 @@ class Recommended:
         places = [stored.place_of(self.arrays["item_ids"], one) for one in ids]
         return np.array([place for place in places if place is not None], dtype=np.int64)
 
-    def recommend(self, history: np.ndarray, n: int, keep_known: bool) -> dict[str, Any]:
+    def recommend(self, history: np.ndarray | Sequence[int], n: int, keep_known: bool) -> dict[str, Any]:
         """The answer to a history; popularity where it is empty, and it says so."""
         model = self.model
         known = cleaned(history, model.items)

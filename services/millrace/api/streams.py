@@ -4,6 +4,8 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -37,9 +39,9 @@ class Streams:
         if threading.current_thread() is not threading.main_thread():
             yield  # signals are none of a thread's business
             return
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-        def end(number: int, frame) -> None:
+        def end(number: int, frame: FrameType | None) -> None:
             self.ending = True
             if callable(handler := before[number]):
                 handler(number, frame)

@@ -1,7 +1,7 @@
 """Continual training of a network on a workload's stream."""
 
 from dataclasses import fields
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,7 +9,7 @@ from millrace.cli.output import Json, emit, err, grid, guarded
 from millrace.neural.continual.plan import NETWORKS, Plan
 from millrace.workloads import workload
 
-DEFAULT = {one.name: one.default for one in fields(Plan)}
+DEFAULT: dict[str, Any] = {one.name: one.default for one in fields(Plan)}
 Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="One with a recommender, such as mooc.")]
 
 

@@ -44,11 +44,13 @@ def evaluate(
     if protocol not in table.PROTOCOLS:
         allowed = ", ".join(table.PROTOCOLS)
         raise BadInput(f"--protocol {protocol!r} is unknown; allowed: {allowed}.", field="protocol", allowed=allowed)
+    snapshot_id: str | None = None
     if name is not None:
         from millrace.evaluation import snapshot
 
         snapshot_id, found = snapshot.read(workload(name))
-    elif sequences is not None:
+    else:
+        assert sequences is not None
         with fetched(sequences) as local, bar("reading", "bytes") as progress:
             found = files.read(local, progress)
     err.print(f"{len(found)} users, {found.item_count} items, {len(found.items)} interactions")

@@ -1,5 +1,7 @@
 """A recommender's events in a snapshot of the lake as sequences, read without Spark: 40 bytes an event in memory."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,6 +10,7 @@ from millrace.errors import BadInput
 from millrace.recommend.sequences import Sequences
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
 
+COMPUTE: Any = pc  # its functions are made when it is imported
 ARRIVAL = ("kafka_timestamp", "kafka_partition", "kafka_offset")
 
 
@@ -34,11 +37,11 @@ def sequences(rows: pa.Table, workload: Workload, model: RecommenderModel) -> Se
     ordered = rows.sort_by([(name, "ascending") for name in ARRIVAL])
     ordered = ordered.append_column("row", pa.array(np.arange(len(ordered))))
     first = ordered.group_by(list(workload.identity)).aggregate([("row", "min")]).column("row_min")
-    once = ordered.take(first.take(pc.sort_indices(first)))
+    once = ordered.take(first.take(COMPUTE.sort_indices(first)))
     user = once.column(model.user)
     if model.session:
         session = once.column(model.session).cast(pa.string())
-        user = pc.coalesce(user, pc.binary_join_element_wise(pa.scalar(ANONYMOUS), session, ""))
+        user = COMPUTE.coalesce(user, COMPUTE.binary_join_element_wise(pa.scalar(ANONYMOUS), session, ""))
     users = _codes(user)[0]
     items, ids = _codes(once.column(model.item))
     at = once.column(model.time).cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False) / 1e6

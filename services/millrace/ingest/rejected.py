@@ -27,7 +27,7 @@ def rejected(workload: Workload) -> Iterator[dict[str, Any]]:
         if message.key:
             places[message.key] = -1 if message.value is None else message.offset
     for message in read_all(workload.rejected_topic):
-        if message.key and places.get(message.key) == message.offset:
+        if message.key and message.value is not None and places.get(message.key) == message.offset:
             yield orjson.loads(message.value) | {"topic": workload.rejected_topic, "offset": message.offset}
     for message in read_all(DEAD_LETTERS):
         if message.headers.get(f"{CONNECT}topic") == workload.records_topic.encode():

@@ -71,8 +71,9 @@ def process(pid: int | None, created: float | None) -> psutil.Process | None:
     """The living process of that pid and start time, or None."""
     try:
         found = psutil.Process(pid) if pid else None
-        alive = found and found.status() != psutil.STATUS_ZOMBIE
-        return found if alive and abs(found.create_time() - (created or 0)) < 5 else None
+        if found is None or found.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return found if abs(found.create_time() - (created or 0)) < 5 else None
     except psutil.Error:
         return None
 

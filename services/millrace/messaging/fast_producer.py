@@ -4,7 +4,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka import Producer as Client
 
 from millrace.messaging import security
-from millrace.messaging.producer import LARGEST_MESSAGE, WINDOW, not_delivered, widen
+from millrace.messaging.producer import WINDOW, not_delivered, widen
+from millrace.messaging.topics import LARGEST_MESSAGE
 from millrace.settings import settings
 
 

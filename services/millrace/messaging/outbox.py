@@ -87,7 +87,7 @@ class Outbox:
                     future = client.send(topic, key=key, value=value)
                     future.add_callback(lambda place, n=number: sent.placed(n, (place.partition, place.offset)))
                     future.add_errback(lambda error, n=number: sent.placed(n, error))
-                places = await asyncio.wait_for(sent.done, max(1.0, ends + 1 - time.monotonic()))
+                places: list[Any] = await asyncio.wait_for(sent.done, max(1.0, ends + 1 - time.monotonic()))
             except (KafkaError, TimeoutError, ValueError) as error:
                 places = [error]
             if failed := next((one for one in places if isinstance(one, BaseException)), None):

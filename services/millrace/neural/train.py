@@ -133,5 +133,5 @@ def _judged(model: Recommender | None, validation: Fold | None) -> float:
 def _save(folder: Path, model: Recommender, epoch: int) -> None:
     """As one file under another name first: a reader never sees half of it."""
     part = folder / "part.npz"
-    np.savez(part, **model.arrays(), algorithm=np.array(model.algorithm), epoch=np.array(epoch))
+    np.savez(part, allow_pickle=False, **model.arrays(), algorithm=np.array(model.algorithm), epoch=np.array(epoch))
     os.replace(part, folder / "best.npz")

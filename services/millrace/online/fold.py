@@ -11,7 +11,7 @@ import numpy as np
 from millrace.online import deltas
 from millrace.online.arrays import SEEN, Live
 from millrace.online.identity import EPOCH, contains, hash_of
-from millrace.online.tails import Arrival, Event, Placed, Tail
+from millrace.online.tails import Arrival, Event, Tail
 from millrace.recommend.markov import AHEAD
 from millrace.recommend.stored import place_of
 from millrace.registry.manifest import Manifest
@@ -35,11 +35,13 @@ class Base:
     seen: np.ndarray
 
     @classmethod
-    def of(cls, workload: Workload, model: RecommenderModel, manifest: Manifest, arrays: Mapping[str, np.ndarray]):
+    def of(
+        cls, workload: Workload, model: RecommenderModel, manifest: Manifest, arrays: Mapping[str, np.ndarray]
+    ) -> "Base":
         items = {item.decode(): number for number, item in enumerate(arrays["item_ids"].tolist())}
-        own = [arrays[name] for name in NEEDED[:3]]
+        users, starts, flat = (arrays[name] for name in NEEDED[:3])
         seen = arrays.get(SEEN, np.empty(0, np.uint64))
-        return cls(workload, model, manifest.version, Live.of(manifest.parameters), items, *own, seen)
+        return cls(workload, model, manifest.version, Live.of(manifest.parameters), items, users, starts, flat, seen)
 
     def newest(self, user: str) -> list[int]:
         """The last items of the user's history, oldest first."""
@@ -115,7 +117,7 @@ class Fold:
             one = tail.sequence[place]
             if isinstance(one.item, str):
                 continue
-            self._popular(one, sign)
+            self._popular(one.item, one.time, sign)
             units = self.base.live.units(one.time)
             for distance, before in enumerate(tail.ahead_of(place) if linked else (), start=1):
                 if isinstance(before, str):
@@ -125,10 +127,10 @@ class Fold:
                 if not silent:
                     self._changed.add(("column", (one.item, block)))
 
-    def _popular(self, one: Placed, sign: int) -> None:
-        counts, since = self.popular[one.item], self.base.live.since
+    def _popular(self, item: int, time: float | None, sign: int) -> None:
+        counts, since = self.popular[item], self.base.live.since
         # One without a time has come after the snapshot, and so within the window.
-        counts[0] += sign * (since is None or one.time is None or one.time > since)
+        counts[0] += sign * (since is None or time is None or time > since)
         counts[1] += sign
         # Also when silent: the order is published less often than the watermark, and a process may end in between.
         self._changed.add(("popular", None))
@@ -147,7 +149,8 @@ class Fold:
             if kind == "user":
                 yield deltas.user(version, what, [one.item for one in self.tails[what].sequence[-deltas.TAIL :]])
             elif kind == "column":
-                yield deltas.column(version, *what, self.columns[what])
+                item, block = what
+                yield deltas.column(version, item, block, self.columns[what])
             else:
                 yield deltas.popular(version, self.popular)
 

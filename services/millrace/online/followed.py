@@ -155,7 +155,7 @@ class Followed(threading.Thread):
                 if all(client.position(part) >= end for part, end in ends.items()):
                     self._at, self._due["ends"] = began, time.monotonic() + HEARTBEAT
         elif None not in late:
-            self._at = min(late) / 1000
+            self._at = min(at for at in late if at is not None) / 1000
 
     def _caught_up(self) -> bool:
         return all(self.next.get(part, 0) >= offset for part, offset in self._published.items())

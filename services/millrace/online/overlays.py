@@ -41,8 +41,10 @@ class Overlay:
             else:
                 self.users[name] = value["items"]
         elif kind == "popular":
-            added = value and np.array([value["lately"], value["whole"]], dtype=np.int64)
-            self.popular = (np.array(value["items"], dtype=np.int64), added) if value else None
+            self.popular = None
+            if value:
+                counts = np.array([value["lately"], value["whole"]], dtype=np.int64)
+                self.popular = np.array(value["items"], dtype=np.int64), counts
         elif kind == "watermark":
             self.watermark = value or {}
 

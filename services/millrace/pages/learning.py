@@ -1,5 +1,7 @@
 """Learning a space from a sample of pages. Training only: it needs SciPy."""
 
+from typing import Any
+
 import numpy as np
 
 from millrace.pages.hosts import parts
@@ -49,8 +51,9 @@ def singular_vectors(codes: np.ndarray, starts: np.ndarray, idf: np.ndarray, see
     bags = csr_matrix((values, buckets, ends), shape=(len(starts), BUCKETS))
     bags.sum_duplicates()
     rank = min(TEXT, len(starts) - 1)
-    start = np.random.default_rng(seed).normal(size=min(bags.shape))
-    _, strengths, vectors = svds(bags, k=rank, v0=start)
+    start = np.random.default_rng(seed).normal(size=min(len(starts), BUCKETS))
+    triplets: Any = svds(bags, k=rank, v0=start)
+    _, strengths, vectors = triplets
     order = np.argsort(-strengths)
     # Singular vectors have no sign of their own: the largest entry is made positive.
     vectors = vectors[order]

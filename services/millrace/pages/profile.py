@@ -64,7 +64,7 @@ def _examples(columns: Columns, near: np.ndarray, hosts: Sequence[str]) -> list[
     for page in near:
         if len(chosen) == EXAMPLES:
             break
-        chosen.setdefault(hosts[page], int(page))
+        chosen.setdefault(hosts[int(page)], int(page))
     pages = [*chosen.values(), *(int(page) for page in near[:EXAMPLES] if page not in chosen.values())][:EXAMPLES]
     return [{"url": columns["url"][page] or "", "title": columns["title"][page] or ""} for page in pages]
 

@@ -28,9 +28,13 @@ class Answer:
 class Recommender(Protocol):
     """What every model does. An item is a number from 0; a history is item numbers, oldest first."""
 
-    algorithm: str
-    popular: np.ndarray
-    """(known,) int32: the items that took part in the fit, the most popular first. No others are ever answered."""
+    @property
+    def algorithm(self) -> str: ...
+
+    @property
+    def popular(self) -> np.ndarray:
+        """(known,) int32: the items that took part in the fit, the most popular first. No others are ever answered."""
+        ...
 
     @property
     def items(self) -> int: ...

@@ -1,6 +1,7 @@
 """Sparse matrices of interactions, for fitting; needs SciPy (the extra `recommend`)."""
 
 from collections.abc import Iterator
+from types import ModuleType
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from millrace.recommend.sequences import Sequences
 BLOCK = 512  # rows of an item-to-item product at a time
 
 
-def scipy_sparse():
+def scipy_sparse() -> ModuleType:
     """SciPy's sparse matrices. Raises BadInput that names the extra."""
     try:
         from scipy import sparse  # here, so that an API that only answers does not load it

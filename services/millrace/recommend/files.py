@@ -90,7 +90,7 @@ def _seconds(source: Source, number: int, value: Any) -> float:
     try:
         if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
             return float(value)
-        found = datetime.fromisoformat(value)
+        found = datetime.fromisoformat(value)  # pyright: ignore[reportArgumentType] - else a TypeError
     except (TypeError, ValueError, OverflowError):
         raise _bad(source, number, f"{value!r} is not a time; allowed: seconds or ISO 8601") from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

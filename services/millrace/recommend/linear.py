@@ -6,6 +6,7 @@ Item-Item Models for Session-based Recommendation" (2021).
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,13 @@ from millrace.recommend.sequences import Sequences
 
 LIMIT = 10_000
 BEFORE = 15  # items of the history before each position that ridge learns from
+
+
+def _lapack() -> Any:
+    """SciPy's LAPACK; f2py builds its functions, and no type checker sees them."""
+    from scipy.linalg import lapack
+
+    return lapack
 
 
 def _check(sequences: Sequences, name: str) -> None:
@@ -40,8 +48,7 @@ def ease(sequences: Sequences, *, penalty: float = 100.0, power: float = 1.0, ke
 
 def ease_of(gram: np.ndarray, *, penalty: float = 100.0, power: float = 1.0, keep: int | None = None) -> Links:
     """The same from (items, items) float32 counts of users with both, in Fortran order, which are overwritten."""
-    from scipy.linalg import lapack
-
+    lapack = _lapack()
     gram[np.diag_indices_from(gram)] += penalty
     factor, fault = lapack.spotrf(gram, overwrite_a=1)
     inverse, fault = lapack.spotri(factor, overwrite_c=1) if not fault else (factor, fault)
@@ -55,8 +62,7 @@ def ease_of(gram: np.ndarray, *, penalty: float = 100.0, power: float = 1.0, kee
 
 def ridge(sequences: Sequences, *, penalty: float = 20.0, power: float = 1.0, keep: int | None = None) -> Links:
     """Memory as ease, and the histories before each position: 12 bytes times BEFORE an interaction at most."""
-    from scipy.linalg import lapack
-
+    lapack = _lapack()
     _check(sequences, "ridge")
     before = _before(sequences, by_age(power, BEFORE))
     count = len(sequences.items)

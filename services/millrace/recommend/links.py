@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ def merged(layers: Sequence[Links], shares: Sequence[float], power: float, keep:
 
     All layers then share one decay of the history; that costs little, and an answer costs no more than that of one.
     """
-    total = sum(float(share) * layer.matrix() for layer, share in zip(layers, shares, strict=True) if share > 0)
+    total: Any = sum(float(share) * layer.matrix() for layer, share in zip(layers, shares, strict=True) if share > 0)
     return strongest([total.tocsr()], layers[0].items, power, keep)
 
 

@@ -82,6 +82,7 @@ class Checker:
             row = row._replace(values=mended, fault=None)
         if row.fault:
             return self._reject(row._replace(values=None), record_id, row.fault[0], None, row.fault[1])
+        assert row.values is not None  # a row without a fault has values
         if found := self.workload.fault(row.values):
             return self._reject(row, record_id, *found)
         try:

@@ -34,7 +34,7 @@ class LongLine(str):
 class Source:
     """An open source. `position` and `size` are bytes of the file as stored; size is None for standard input."""
 
-    def __init__(self, name: str, stored: BinaryIO, plain: BinaryIO, size: int | None):
+    def __init__(self, name: str, stored: BinaryIO, plain: BinaryIO | gzip.GzipFile, size: int | None):
         self.name, self.size = name, size
         self._stored, self._plain = stored, plain
 

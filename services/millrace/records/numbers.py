@@ -7,7 +7,7 @@ PydanticCustomError whose `type` is the reason code under which a row is rejecte
 import math
 import re
 import reprlib
-from typing import Any
+from typing import Any, LiteralString
 
 from pydantic_core import PydanticCustomError
 
@@ -27,7 +27,7 @@ MOST = 1e12  # the largest amount or duration
 LONGEST = 64  # characters of a number; more is not a number but a mistake, and int() would be slow on it
 
 
-def refuse(code: str, value: Any, allowed: str) -> PydanticCustomError:
+def refuse(code: LiteralString, value: Any, allowed: str) -> PydanticCustomError:
     """An error that says what was given and what is allowed."""
     return PydanticCustomError(
         code, "{shown} is not usable; allowed: {allowed}", {"shown": shown(value), "allowed": allowed}
@@ -45,7 +45,9 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def number(value: Any, code: str = "not_a_number", allowed: str = "a number such as 1200, 1,200 or 4.5") -> float:
+def number(
+    value: Any, code: LiteralString = "not_a_number", allowed: str = "a number such as 1200, 1,200 or 4.5"
+) -> float:
     """A finite float from a number or its text, with western (1,399,000) or Indian (13,99,000) grouping."""
     if isinstance(value, bool) or value is None:
         raise refuse(code, value, allowed)

@@ -13,6 +13,7 @@ from millrace.registry.manifest import Manifest
 from millrace.scoring.features import TRANSFORMS
 from millrace.scoring.kmeans import KMeans
 from millrace.workloads import workloads
+from millrace.workloads.base import ClusterModel
 
 RECOMMENDERS = tuple(stored.NEEDED)
 MAPPED = (*RECOMMENDERS, sales.ALGORITHM)
@@ -119,9 +120,8 @@ def _check_features(manifest: Manifest, refuse) -> None:
     declared = known and known.model(manifest.model)
     if declared is None:
         return
-    given, wanted = (
-        ", ".join(f"{one.field} ({one.transform})" for one in of) for of in (manifest.features, declared.features)
-    )
+    features = declared.features if isinstance(declared, ClusterModel) else ()
+    given, wanted = (", ".join(f"{one.field} ({one.transform})" for one in of) for of in (manifest.features, features))
     if given != wanted:
         raise refuse(
             "features", f"was trained on {given}; {manifest.full_name} is now declared with {wanted}. Train it again."

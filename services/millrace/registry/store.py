@@ -21,7 +21,7 @@ def client() -> Any:
     It is boto3's own without its transfer manager, whose import would cost the API a tenth of its start.
     """
     current = settings()
-    keys = {}
+    keys: dict[str, Any] = {}
     if current.s3_access_key and current.s3_secret_key:
         keys = {
             "aws_access_key_id": current.s3_access_key,

@@ -28,7 +28,8 @@ def times(timeline: dict[str, Any]) -> tuple[list[float], float]:
     if timeline["from"] is None:
         raise BadInput("The timeline is empty: there is nothing to draw.", field="timeline")
     first, step = datetime.fromisoformat(timeline["from"]), timedelta(seconds=timeline["step"])
-    return [date2num(first + place * step) for place in range(len(timeline["messages"]))], step / timedelta(days=1)
+    starts = [float(date2num(first + place * step)) for place in range(len(timeline["messages"]))]
+    return starts, step / timedelta(days=1)
 
 
 def shares(timeline: dict[str, Any]) -> bytes:

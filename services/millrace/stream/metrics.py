@@ -77,7 +77,7 @@ class Metrics:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *arguments: object) -> None:
+            def log_message(self, format: str, *arguments: object) -> None:
                 """A scrape is no news."""
 
         server = ThreadingHTTPServer((host, port), Handler)

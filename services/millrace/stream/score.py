@@ -94,8 +94,11 @@ def _parsed(batch: pa.RecordBatch, declared: PageModel) -> tuple[pa.RecordBatch,
             row = orjson.loads(value) if value else None
         except orjson.JSONDecodeError:
             row = None
-        fine = isinstance(row, dict) and isinstance(row.get(declared.url), str)
-        fine = fine and all(isinstance(row.get(name), str | None) for name in (declared.title, declared.keywords))
+        fine = (
+            isinstance(row, dict)
+            and isinstance(row.get(declared.url), str)
+            and all(isinstance(row.get(name), str | None) for name in (declared.title, declared.keywords))
+        )
         keep.append(fine)
         if fine:
             rows.append(row)

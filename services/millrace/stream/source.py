@@ -5,7 +5,7 @@ from collections.abc import Callable
 import orjson
 from kafka import TopicPartition
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from millrace.errors import Corrupt, NotFound
 from millrace.messaging import security

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from millrace.errors import Unavailable
 from millrace.ingest.publish import Stop
@@ -100,6 +100,7 @@ class Stream:
 
     def follow(self, stop: Stop) -> None:
         """Returns when a batch that was at work has ended after the signal. Raises what ended the query."""
+        assert self.query is not None
         while stop.signal is None:
             if self._failure or not self.query.isActive:
                 raise self._failure or self.query.exception() or RuntimeError("the query ended without a reason")
@@ -227,7 +228,8 @@ class Stream:
         self.metrics.set("watermark_seconds", self.tally.watermark)
         for name, value in measures.items():
             self.metrics.set(name, value)
-        sizes = {f'cluster="{number}"': self.tally.sizes[number] for number in range(len(frozen.labels))}
+        numbers = range(len(frozen.labels))
+        sizes: dict[str, float] = {f'cluster="{number}"': self.tally.sizes[number] for number in numbers}
         self.metrics.only("cluster_pages", sizes)
 
     def _progress(self, last: bool = False) -> None:

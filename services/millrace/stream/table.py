@@ -8,6 +8,7 @@ partition, and only the pages of the last append may be missing from the topics 
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -87,7 +88,7 @@ class PagesTable:
         snapshot = table.current_snapshot()
         # A compaction's snapshots stand between, and carry no such property.
         while snapshot is not None:
-            if said := snapshot.summary and snapshot.summary.additional_properties.get(BATCH):
+            if said := snapshot.summary.additional_properties.get(BATCH) if snapshot.summary else None:
                 ranges = {int(partition): (first, last) for partition, (first, last) in orjson.loads(said).items()}
                 return ranges, snapshot.timestamp_ms
             before = snapshot.parent_snapshot_id
@@ -129,7 +130,8 @@ class PagesTable:
     def forget(self, seconds: float) -> None:
         """Drop snapshots older than that, with what only they hold. The metadata, written anew by every commit, names
         all snapshots: after a day of a commit a second they would be most of what is written."""
-        jvm, before = self.spark._jvm, int((time.time() - seconds) * 1000)
+        jvm: Any = self.spark._jvm
+        before = int((time.time() - seconds) * 1000)
         table = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self.spark._jsparkSession, self.full_name)
         table.expireSnapshots().expireOlderThan(before).retainLast(RETAINED).commit()
 

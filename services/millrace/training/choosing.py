@@ -9,8 +9,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from millrace.errors import BadInput
+from millrace.evaluation.measured import measured
 from millrace.evaluation.split import Fold
-from millrace.evaluation.table import measured
 from millrace.recommend import blend
 from millrace.recommend.answer import Recommender
 from millrace.recommend.blend import POWERS

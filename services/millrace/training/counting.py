@@ -18,6 +18,7 @@ from millrace.recommend.links import Links
 from millrace.recommend.markov import AHEAD
 from millrace.recommend.sequences import Sequences
 from millrace.training import sums
+from millrace.training.rows import only_row
 
 DAY = 86_400.0
 K1, B = 1.2, 0.75
@@ -46,7 +47,10 @@ def gain(decay: Decay | None, since: Column) -> Column:
 
 
 def gains(decay: Decay | None, users: Sequences) -> np.ndarray:
-    return decay.gains(users.times) if decay else np.ones(len(users.items))
+    if decay is None:
+        return np.ones(len(users.items))
+    assert users.times is not None
+    return decay.gains(users.times)
 
 
 def pairs(sequences: DataFrame, items: int, decay: Decay | None = None, plain: bool = True) -> DataFrame:
@@ -55,7 +59,7 @@ def pairs(sequences: DataFrame, items: int, decay: Decay | None = None, plain: b
     `together` beside it has the plain gains, unless `plain` is False. A user's item counts once, with the gain of its
     latest event. BM25 as in millrace.recommend.knn.
     """
-    mean = float(sequences.agg(F.avg(F.size(F.array_distinct("items")))).first()[0] or 1.0)
+    mean = float(only_row(sequences.agg(F.avg(F.size(F.array_distinct("items")))))[0] or 1.0)
 
     def count(users: Sequences) -> list[Any]:
         taken = timed.once(users, gains(decay, users))

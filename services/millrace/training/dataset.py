@@ -1,6 +1,6 @@
 """The training set: the records of a window, each once, the latest of each identity, with the model's features."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -86,7 +86,7 @@ def featured(found: Records, model: ClusterModel) -> DataFrame:
     fields = [spec["field"] for spec in specs]
     names = [f"f{number}" for number in range(len(specs))]
 
-    def compute(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def compute(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             columns = {field: batch.column(field).to_pylist() for field in fields}
             values = matrix(specs, columns)

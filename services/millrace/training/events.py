@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from millrace.errors import BadInput
 from millrace.training.offsets import Ranges
+from millrace.training.rows import only_row
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
 
 ARRIVAL = ("kafka_timestamp", "kafka_partition", "kafka_offset")
@@ -95,8 +96,8 @@ def _items(rows: DataFrame, model: RecommenderModel) -> tuple[list[str], list[st
 
 
 def _points(placed: DataFrame) -> tuple[float, float]:
-    last = placed.agg(F.percentile_approx("at", SHARE, 100_000)).first()[0]
-    before = placed.where(F.col("at") < last).agg(F.percentile_approx("at", SHARE, 100_000)).first()[0]
+    last = only_row(placed.agg(F.percentile_approx("at", SHARE, 100_000)))[0]
+    before = only_row(placed.where(F.col("at") < last).agg(F.percentile_approx("at", SHARE, 100_000)))[0]
     return (last if before is None else before), last
 
 

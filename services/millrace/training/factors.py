@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from millrace.recommend.als import Als
 from millrace.recommend.links import by_age
 from millrace.training.counting import Decay, gain
+from millrace.training.rows import only_row
 
 FACTORS, ITERATIONS, PENALTY, ALPHA = 64, 8, 0.01, 5.0
 LOW = (1 << 33) - 1  # of monotonically_increasing_id: the row within its partition
@@ -54,7 +55,7 @@ def als(sequences: DataFrame, items: int, popular: np.ndarray, decay: Decay | No
     rows = model.itemFactors.toArrow()
     factors = np.zeros((items, FACTORS), dtype=np.float32)
     factors[rows.column("id").to_numpy()] = np.array(rows.column("features").to_pylist(), dtype=np.float32)
-    length = counts.groupBy("number").count().agg(F.avg("count")).first()[0] or 1.0
+    length = only_row(counts.groupBy("number").count().agg(F.avg("count")))[0] or 1.0
     exact = factors.astype(np.float64)
     gram = exact.T @ exact + PENALTY * length * np.eye(FACTORS)
     return Als(factors, gram, by_age(0.5) * np.float32(ALPHA), popular)

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from millrace.errors import BadInput, Corrupt
 from millrace.scoring.kmeans import KMeans, order_along
+from millrace.training.rows import only_row
 from millrace.workloads.base import ClusterModel
 
 MAX_ITERATIONS = 20
@@ -44,12 +45,13 @@ def fit(frame: DataFrame, model: ClusterModel) -> Fit:
     """
     names = [column for column in frame.columns if column.startswith("f")]
     fitted = frame.where("NOT held_out")
-    statistics = fitted.agg(
+    totals = fitted.agg(
         F.count("*").alias("rows"),
-        F.countDistinct(*names).alias("distinct"),
+        F.count_distinct(*names).alias("distinct"),
         *(F.avg(name).alias(f"mean_{name}") for name in names),
         *(F.stddev_pop(name).alias(f"scale_{name}") for name in names),
-    ).first()
+    )
+    statistics = only_row(totals)
     if statistics.rows < 2 * max(model.k) or statistics.distinct < max(model.k):
         raise BadInput(
             f"{model.name} has {statistics.rows} usable rows, {statistics.distinct} of them different; allowed: at "

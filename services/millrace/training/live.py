@@ -1,6 +1,6 @@
 """What a version keeps so that later events can be added to it (see millrace.online.arrays), fitted with the model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -51,7 +51,8 @@ def static(links: dict[str, Links], recipe: Recipe, items: int) -> dict[str, np.
     if not others:
         empty = np.zeros(items + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
         return dict(zip(STATIC, empty, strict=True))
-    total = sum(float(share) * links[name].matrix() for name, share in others.items()).tocsr()
+    total: Any = sum(float(share) * links[name].matrix() for name, share in others.items())
+    total = total.tocsr()
     total.sort_indices()
     values = total.indptr.astype(np.int64), total.indices.astype(np.int32), total.data.astype(np.float32)
     return dict(zip(STATIC, values, strict=True))
@@ -66,7 +67,7 @@ def seen(rows: DataFrame, workload: Workload, bounds: Ranges) -> dict[str, np.nd
         for name in workload.identity
     ]
 
-    def hashed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def hashed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             columns = [column.to_pylist() for column in batch.columns]
             hashes = np.array([identity_hash(one) for one in zip(*columns, strict=True)], dtype=np.uint64)

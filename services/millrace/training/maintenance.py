@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from millrace.errors import MillraceError
 from millrace.lake import CATALOG, assignments_name, pages_name, table_name
 from millrace.training import sales
+from millrace.training.rows import only_row
 from millrace.workloads import workload
 from millrace.workloads.base import Workload
 
@@ -36,14 +37,16 @@ def maintain(spark: SparkSession, found: Workload, keep_days: float) -> list[dic
     kept = [name for name in sales.kept_tables(found) if spark.catalog.tableExists(f"{CATALOG}.{name}")]
     kept += [pages_name(found.name)] if found.pages else []
     for name in (table_name(found.name), assignments_name(found.name), *kept):
-        rewritten = spark.sql(
+        rewriting = spark.sql(
             f"CALL {CATALOG}.system.rewrite_data_files(table => '{name}', "
             "options => map('min-input-files', '2', 'partial-progress.enabled', 'true'))"
-        ).first()
-        expired = spark.sql(
+        )
+        rewritten = only_row(rewriting)
+        expiring = spark.sql(
             f"CALL {CATALOG}.system.expire_snapshots(table => '{name}', older_than => TIMESTAMP '{before}', "
             "retain_last => 1)"
-        ).first()
+        )
+        expired = only_row(expiring)
         results.append(
             {
                 "table": name,

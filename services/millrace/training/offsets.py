@@ -28,7 +28,7 @@ def audit(rows: DataFrame) -> Audit:
         rows.groupBy("kafka_partition")
         .agg(
             F.count("*").alias("rows"),
-            F.countDistinct("kafka_offset").alias("distinct"),
+            F.count_distinct("kafka_offset").alias("distinct"),
             F.min("kafka_offset").alias("first"),
             F.max("kafka_offset").alias("last"),
         )

@@ -139,7 +139,9 @@ class TrainingRequest:
         given = vars(parser.parse_args(arguments))
         pace = read_pace(given.pop("follow"), given.pop("every"))
         names = tuple(given.pop("workloads"))
-        options = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        options: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+        }
         return cls(names, TrainingOptions(**options), pace)
 
 

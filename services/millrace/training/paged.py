@@ -1,7 +1,7 @@
 """Pages in Spark: samples for the driver, features once for all fits, sums and assignments."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -65,7 +65,7 @@ class Frame:
         """The features of every record, by the code that the stream runs. Sorted and cached: k-means is repeatable only
         over a fixed order, and MLlib over an Iceberg scan that is not cached fails."""
 
-        def compute(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        def compute(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 texts = zip(NAMES, fields(model), strict=True)
                 values = space.features({name: batch.column(field).to_pylist() for name, field in texts})
@@ -87,7 +87,7 @@ class Frame:
     def kmeans(self, numbers: Sequence[int], seeds: Sequence[int]) -> list[np.ndarray]:
         """The centres that Spark finds for each number of clusters with each seed, (k, WIDTH) float64; k may be less
         than asked."""
-        vectors = self.rows.where("NOT held_out").select(array_to_vector("f").alias("features")).cache()
+        vectors = self.rows.where("NOT held_out").select(array_to_vector(F.col("f")).alias("features")).cache()
 
         def attempt(k: int, seed: int) -> np.ndarray:
             fit = SparkKMeans(k=k, seed=seed, maxIter=MAX_ITERATIONS, initSteps=2).fit(vectors)
@@ -103,7 +103,7 @@ class Frame:
     def sums(self, pages: Pages, only_new: bool) -> Sums:
         """The sums of the pages that are not held out, each in its nearest cluster."""
 
-        def compute(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        def compute(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 values = matrix(batch.column("f"), pages)
                 part = Sums.of(values, *pages.nearest(values), pages.k)
@@ -121,7 +121,7 @@ class Frame:
     def assigned(self, pages: Pages) -> tuple[DataFrame, list[int], float]:
         """(record_id, held_out, cluster and distance of every page, cached; sizes; inertia of what is not held out)."""
 
-        def compute(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        def compute(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 clusters, distances = pages.nearest(matrix(batch.column("f"), pages))
                 kept = [batch.column("record_id"), batch.column("held_out")]

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from millrace.lake import CATALOG, table_name
+from millrace.recommend import candidates
 from millrace.recommend.verdict import Verdict, verdict
 from millrace.registry.manifest import Manifest
 from millrace.training import choosing, events, live, offsets
@@ -38,7 +39,7 @@ def judge(
     if champion is None:
         return verdict(ndcg, None, len(test))
     theirs = early(found, events.bounded(found, champion.data.offsets), model, LAST)
-    other = choosing.ndcg(fit(theirs, champion.parameters["recipe"]), test)
+    other = candidates.ndcg(fit(theirs, champion.parameters["recipe"]), test)
     theirs.sequences.unpersist()
     return verdict(ndcg, (champion.version, other), len(test))
 

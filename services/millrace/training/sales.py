@@ -17,6 +17,7 @@ from millrace.lake import CATALOG, table_name
 from millrace.training import offsets
 from millrace.training.dataset import within
 from millrace.training.events import once, texts
+from millrace.training.rows import only_row
 from millrace.workloads.base import SalesModel, Workload
 
 MICROS = 86_400_000_000
@@ -47,7 +48,7 @@ def lines(rows: DataFrame, workload: Workload, model: SalesModel) -> DataFrame:
 
 
 def sums() -> list[Column]:
-    orders = F.countDistinct("order_id").cast("long").alias("orders")
+    orders = F.count_distinct("order_id").cast("long").alias("orders")
     return [F.sum("hundredths").alias("revenue"), orders, F.count("*").alias("items")]
 
 
@@ -67,7 +68,7 @@ def summed(found: DataFrame, model: SalesModel) -> dict[str, DataFrame]:
 def months(found: DataFrame) -> DataFrame:
     """month (its first day), revenue, orders, items, buyers."""
     month = F.trunc(F.date_add(F.lit("1970-01-01").cast("date"), F.col("day")), "month").alias("month")
-    buyers = F.countDistinct("customer").alias("buyers")
+    buyers = F.count_distinct("customer").alias("buyers")
     return found.where(F.col("day") != UNDATED).groupBy(month).agg(*sums(), buyers)
 
 
@@ -140,7 +141,7 @@ def train(training: Any, model: SalesModel, window: str, bounds: offsets.Ranges)
         raise BadInput(f"The window holds no order of {workload.name}. Ingest more.", code="too_few_rows", field="rows")
     tables = summed(found, model)
     champion = training.registry.champion(workload.name, model.name)
-    whole = tables["sales"].agg(*(F.sum(name).alias(name) for name in SUMS)).first()
+    whole = only_row(tables["sales"].agg(*(F.sum(name).alias(name) for name in SUMS)))
     sentence, revenue = "passed: sums, nothing is guessed", whole["revenue"] / 100
     draft = training.draft(
         model.name,

@@ -7,7 +7,7 @@ at most LIMIT values before it hands over what it has; rows are then shuffled on
 added up. So what is moved are sums, never pairs of events.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -32,7 +32,7 @@ def summed(
     `count` runs in Spark's Python processes. The same partitions give the same sums to the last bit.
     """
 
-    def partial(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def partial(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         total: list[Any] = []
         at = 0
         for users in (part for batch in batches for part in blocks(batch, items, BLOCK // len(names))):
@@ -44,7 +44,7 @@ def summed(
         if total:
             yield from rows(total, names, "at", np.full(items, at))
 
-    def merged(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def merged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held: pa.Table | None = None
         for batch in batches:
             table = pa.Table.from_batches([batch])
@@ -155,7 +155,7 @@ def strongest(
     """
     keep = kept(items) if keep is None else keep
 
-    def chosen(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def chosen(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             taken = [np.empty(0, np.int32)]
             weights = [np.empty(0, np.float32)]

@@ -67,8 +67,9 @@ class Event(BaseModel):
 
 def as_trained(served: Paged) -> list[dict[str, Any]]:
     """The clusters before any page of a stream: what the training said of them."""
+    empty: dict[str, Any] = {"size": 0, "share": 0.0}
     return [
-        ClusterState(cluster=number, label=label, size=0, **{"share": 0.0} | profile).model_dump(mode="json")
+        ClusterState(cluster=number, label=label, **empty | profile).model_dump(mode="json")
         for number, (label, profile) in enumerate(zip(served.labels, served.profile, strict=True))
     ]
 

@@ -56,9 +56,10 @@ class Checkpoints:
             key = self.key(batch)
             try:
                 content, _ = self.store.get(key)
-                return State.unpacked(content, f"s3://{self.store.bucket}/{key}", plan)
             except NotFound:
                 continue
+            try:
+                return State.unpacked(content, f"s3://{self.store.bucket}/{key}", plan)
             except Corrupt as error:
                 say(f"{error.message} The checkpoint before it is used.")
                 reasons.append(error.message)

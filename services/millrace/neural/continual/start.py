@@ -10,6 +10,7 @@ from millrace.neural.continual.plan import Plan
 from millrace.neural.continual.state import State
 from millrace.neural.continual.weights import Weights
 from millrace.recommend import stored
+from millrace.recommend.attention import Attention
 from millrace.registry.manifest import Manifest
 from millrace.registry.registry import Registry
 from millrace.workloads.base import RecommenderModel, Workload
@@ -37,6 +38,7 @@ def taken_up(plan: Plan, model: RecommenderModel, manifest: Manifest, arrays: di
     nothing of when.
     """
     served = stored.load(manifest.algorithm, arrays)
+    assert isinstance(served, Attention)
     plan = replace(
         plan,
         width=served.weights["factors"].shape[1],

@@ -81,7 +81,7 @@ class State:
     def packed(self) -> bytes:
         """A line with the checksum of all that follows, a line of JSON, and an npz; the same state gives the same."""
         body = io.BytesIO()
-        np.savez(body, **self.arrays())
+        np.savez(body, allow_pickle=False, **self.arrays())
         progress = vars(self.progress) | {"counts": dict(self.progress.counts)}
         kept = {"plan": self.plan.learning, "progress": progress, "window": self.taken.window}
         content = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS) + b"\n" + body.getvalue()
@@ -111,7 +111,7 @@ class State:
         with np.load(io.BytesIO(body), allow_pickle=False) as opened:
             arrays = {name: opened[name] for name in opened.files}
         progress = Progress(**kept["progress"])
-        progress.counts, progress.recent = Counter(progress.counts), [tuple(one) for one in progress.recent]
+        progress.counts, progress.recent = Counter(progress.counts), [(asked, hits) for asked, hits in progress.recent]
         items = Names.of(arrays["item_ids"])
         replay = Reservoir(plan.buffer, plan.seed)
         replay.kept, replay.seen = arrays["replay"], int(arrays["replay_seen"])
