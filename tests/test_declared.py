@@ -1,0 +1,102 @@
+"""What is imported is declared in pyproject.toml, and what is declared is imported."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections import defaultdict
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+OWN = {"millrace", "tests", "chart_panels", "chart_values"}
+BY_NAME = {
+    "basedpyright": "run by make check",
+    "flask-cors": "needed by moto's server, which the tests of Terraform start",
+    "httptools": "named to uvicorn",
+    "import-linter": "run by make check",
+    "pandas": "needed by Spark to hand over Arrow batches",
+    "psycopg2-binary": "named to SQLAlchemy in the address of the catalog",
+    "pytest-xdist": "a plugin of pytest",
+    "ruff": "run by make lint",
+    "schemathesis": "run as a command by the tests of the API",
+    "setuptools": "builds the package where pip is told not to bring its own",
+    "uvloop": "named to uvicorn",
+}
+"""Declared and not imported, each with what it is for."""
+
+
+def normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def distributions_of(requirements: list[str]) -> set[str]:
+    """The distributions that requirements name, without versions and extras; not the package itself."""
+    names = {normalized(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in requirements}
+    return names - {"millrace"}
+
+
+EXTRAS = {extra: distributions_of(names) for extra, names in PROJECT["optional-dependencies"].items()}
+RUN = distributions_of(PROJECT["dependencies"]).union(*(names for extra, names in EXTRAS.items() if extra != "dev"))
+ALL = RUN | EXTRAS["dev"]
+
+
+def imported_modules(file: Path) -> set[str]:
+    """The top-level modules that a file imports, also inside functions; without the standard library and our own."""
+    modules = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules.add(node.module.split(".")[0])
+    return modules - set(sys.stdlib_module_names) - OWN
+
+
+@cache
+def imports() -> dict[str, dict[str, set[str]]]:
+    """By folder and module, the files that import it."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for folder in ("services", "spark-apps", "tools", "tests"):
+        found[folder] = defaultdict(set)
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            for module in imported_modules(file):
+                found[folder][module].add(str(file.relative_to(ROOT)))
+    return found
+
+
+installed = cache(packages_distributions)
+
+
+@cache
+def providers(module: str) -> frozenset[str]:
+    """The distributions that bring a module; one of its own name where it is not installed, as PyTorch."""
+    return frozenset(map(normalized, installed().get(module, [module])))
+
+
+def undeclared(folder: str, declared: set[str]) -> dict[str, set[str]]:
+    return {module: files for module, files in imports()[folder].items() if not providers(module) & declared}
+
+
+def test_what_the_package_imports_is_declared_for_those_who_run_it():
+    assert undeclared("services", RUN) == {}
+    assert undeclared("spark-apps", RUN) == {}
+
+
+def test_what_tests_and_tools_import_is_declared():
+    assert undeclared("tests", ALL) == {}
+    assert undeclared("tools", ALL) == {}
+
+
+def test_what_is_declared_is_imported_or_used_by_name():
+    used = {name for folder in imports().values() for module in folder for name in providers(module)}
+    assert ALL - used - BY_NAME.keys() == set()
+    assert BY_NAME.keys() <= ALL
+
+
+def test_what_runs_is_not_declared_for_the_sake_of_tests_alone():
+    """A base or extra's distribution that only tests import belongs into `dev`."""
+    run = {name for folder in ("services", "spark-apps") for module in imports()[folder] for name in providers(module)}
+    assert RUN - run - BY_NAME.keys() == set()
