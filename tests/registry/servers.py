@@ -67,7 +67,7 @@ def memory_s3(folder: Path) -> Iterator[dict[str, str]]:
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     with ended(process):
-        wait_ready("moto", process, lambda: answers(f"http://127.0.0.1:{port}/moto-api/"), home / "log", 60)
+        wait_ready("moto", process, answers(f"http://127.0.0.1:{port}/moto-api/"), home / "log", 60)
         yield variables_of(port, home)
 
 
