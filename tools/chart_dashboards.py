@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from chart_panels import api, live, pipeline
 
@@ -17,7 +18,7 @@ DASHBOARDS = {
 }
 
 
-def panel(number: int, title: str, unit: str, queries: list[tuple[str, str]]) -> dict:
+def panel(number: int, title: str, unit: str, queries: list[tuple[str, str]]) -> dict[str, Any]:
     source = {"type": "prometheus", "uid": "$datasource"}
     return {
         "id": number + 1,

@@ -77,7 +77,7 @@ def of_kubernetes(swagger: Path) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def of_crds(paths: list[Path]) -> dict[str, Any]:
-    """ "<apiVersion>/<kind>" -> schema."""
+    """Schemas by "<apiVersion>/<kind>"."""
     found = {}
     files = [file for path in paths for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
     for crd in (crd for file in files for crd in yaml.load_all(file.read_text(), yaml.CSafeLoader) if crd):

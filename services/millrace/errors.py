@@ -33,28 +33,42 @@ class MillraceError(Exception):
 
 
 class BadInput(MillraceError):
+    """A value, a row, a file or a request is not acceptable."""
+
     status, exit_code, code = 422, 2, "bad_input"
 
 
 class NotFound(BadInput):
+    """There is no such workload, model, version or file."""
+
     status, code = 404, "not_found"
 
 
 class TooLarge(BadInput):
+    """A body, a list or a text is over its limit."""
+
     status, code = 413, "too_large"
 
 
 class Unauthorized(MillraceError):
+    """An API key is missing or wrong."""
+
     status, exit_code, code = 401, 2, "unauthorized"
 
 
 class Conflict(MillraceError):
+    """Somebody else was first, or the gate refused."""
+
     status, exit_code, code = 409, 3, "conflict"
 
 
 class Corrupt(MillraceError):
+    """Stored bytes are not what their manifest says."""
+
     status, exit_code, code = 500, 4, "corrupt"
 
 
 class Unavailable(MillraceError):
+    """Something that this depends on does not answer."""
+
     status, exit_code, code = 503, 5, "unavailable"

@@ -162,7 +162,7 @@ class Settings(BaseSettings):
 
     @field_validator("s3_endpoint", "kafka_ca_file", "kafka_username", "catalog_user", mode="before")
     @classmethod
-    def _empty(cls, value: Any) -> Any:
+    def _empty(cls, value: object) -> object:
         """A variable that is set to nothing, as charts write one, means none."""
         return None if value == "" else value
 
@@ -173,8 +173,13 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls, init_settings, env_settings, dotenv_settings, file_secret_settings
-    ):
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, dotenv_settings, Endpoints(settings_cls)
 
 
@@ -194,6 +199,9 @@ def settings() -> Settings:
 
 
 def read_explicit(name: str) -> str | None:
-    """The text that an environment variable or `.env` gives a setting; None where only a default or the running stack
-    does. For the stack, which must tell an address that somebody chose from one that it may choose itself."""
+    """The text that an environment variable or `.env` gives a setting; else None.
+
+    For the stack, which must tell an address that somebody chose from one that it may choose itself: a default, or what
+    the running stack says, is none.
+    """
     return (DotEnvSettingsSource(Settings)() | EnvSettingsSource(Settings)()).get(name)

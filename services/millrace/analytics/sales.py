@@ -161,10 +161,12 @@ class Sales:
 
 
 def month_of(days: np.ndarray) -> np.ndarray:
+    """The months of days since 1970, as datetime64[M]."""
     return np.asarray(days, dtype=np.int64).astype("datetime64[D]").astype("datetime64[M]")
 
 
 def at_of(sums: dict[str, np.ndarray], at: int) -> dict[str, int]:
+    """The sums of one row."""
     return {name: int(values[at]) for name, values in sums.items()}
 
 
@@ -181,4 +183,5 @@ def told(sums: dict[str, int]) -> dict[str, Any]:
 
 
 def money(hundredths: float) -> float:
+    """Hundredths as an amount with two digits."""
     return round(float(hundredths) / 100, 2)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -47,7 +46,8 @@ class Question:
     keep_known: bool
 
 
-def unusable(name: str, value: Any, allowed: str) -> BadInput:
+def unusable(name: str, value: object, allowed: str) -> BadInput:
+    """The error for a value of a field, with what is allowed."""
     return BadInput(f"{name}: {shown(value)} is not usable; allowed: {allowed}.", field=name, allowed=allowed)
 
 
@@ -59,13 +59,15 @@ def number(request: Request, name: str, default: int, most: int) -> int:
     return whole(given if not given.isdecimal() or len(given) > 9 else int(given), name, most)
 
 
-def whole(value: Any, name: str, most: int) -> int:
+def whole(value: object, name: str, most: int) -> int:
+    """A whole number from 1 to `most`. Raises BadInput that names it."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise unusable(name, value, f"a whole number from 1 to {most}")
     return value
 
 
 def flag(request: Request, name: str) -> bool:
+    """A parameter that is true or false, false where it is not given. Raises BadInput."""
     given = request.query_params.get(name, "false")
     if given.lower() not in FLAGS:
         raise unusable(name, given, "true, false")
@@ -90,6 +92,7 @@ def days(request: Request) -> Days:
 
 
 def day(request: Request, name: str) -> date | None:
+    """A day of the query, None where it is not given. Raises BadInput."""
     given = request.query_params.get(name)
     if given is None:
         return None
@@ -106,7 +109,8 @@ def identifier(request: Request, name: str) -> str:
     return text(request.path_params[name], name)
 
 
-def text(value: Any, name: str) -> str:
+def text(value: object, name: str) -> str:
+    """An id as text; a whole number is taken for its digits. Raises BadInput."""
     value = str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**50 else value
     if not isinstance(value, str) or not 1 <= len(value) <= ID_LIMIT:
         raise unusable(name, value, f"an id of 1 to {ID_LIMIT} characters")

@@ -61,7 +61,7 @@ class Body:
         self._many = TypeAdapter(list[self.row]).validator.validate_python  # pyright: ignore[reportInvalidTypeForm]
         self._shape = f"a JSON object with {', '.join(self.row.model_fields)}"
 
-    def one(self, given: Any) -> Columns:
+    def one(self, given: object) -> Columns:
         """The columns, one value long, of a row. Raises BadInput."""
         if not isinstance(given, dict):
             raise self._wrong(given, self._shape)
@@ -71,7 +71,7 @@ class Body:
             raise refusal(error) from None
         return {name: (getattr(row, name),) for name in self.features}
 
-    def many(self, given: Any) -> Columns:
+    def many(self, given: object) -> Columns:
         """The columns of a list of rows. Raises BadInput or TooLarge."""
         if not isinstance(given, list):
             raise self._wrong(given, f"a JSON list, each row {self._shape}")
@@ -107,11 +107,12 @@ class Body:
         return {name: [getattr(row, name) for row in checked] for name in self.features}
 
     @staticmethod
-    def _wrong(given: Any, allowed: str) -> BadInput:
+    def _wrong(given: object, allowed: str) -> BadInput:
         return BadInput(f"body: {shown(given)} is not usable; allowed: {allowed}.", field="body", allowed=allowed)
 
 
 def check_length(rows: int) -> None:
+    """Raises TooLarge for more rows than `api_list_limit`."""
     limit = settings().api_list_limit
     if rows > limit:
         raise TooLarge(

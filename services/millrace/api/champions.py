@@ -8,6 +8,8 @@ import time
 from collections import OrderedDict
 from typing import Any
 
+from prometheus_client import Counter
+
 from millrace.analytics import sales
 from millrace.api.follow import Live
 from millrace.api.metrics import metrics
@@ -89,7 +91,7 @@ class Champions:
         self.polled_at = time.time()
         metrics().polled_at.set(self.polled_at)
 
-    def _fault(self, name: str, error: MillraceError, counter) -> None:
+    def _fault(self, name: str, error: MillraceError, counter: Counter) -> None:
         """A fault that lasts is logged and counted once."""
         if self.faults.get(name) != error.message:
             log.error("%s stays as it is: %s", name, error.message)
@@ -124,8 +126,10 @@ class Champions:
         self._champions[key] = champion
 
     def _await_events(self, workload: str, version: str) -> None:
-        """Wait until the version has taken up the events that any other has: what was answered once is not forgotten,
-        whether a champion is new or this process."""
+        """Wait until the version has taken up the events that any other has.
+
+        What was answered once is not forgotten, whether a champion is new or this process.
+        """
         store, ends = self.live.store(workload), time.monotonic() + PATIENCE
         while not (caught_up := self.live.ready and store.leads(version)) and time.monotonic() < ends:
             if self._stop.wait(0.05):

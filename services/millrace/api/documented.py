@@ -22,11 +22,13 @@ REASONS = {
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def json(value: Any) -> Response:
+def json(value: object) -> Response:
+    """A response of JSON."""
     return Response(orjson.dumps(value), media_type="application/json")
 
 
 def errors(*statuses: int, model: type[BaseModel] = ErrorBody) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of OpenAPI for these statuses."""
     return {status: {"model": model, "description": REASONS[status]} for status in statuses}
 
 
@@ -39,6 +41,7 @@ def body_schema(row: type[BaseModel], *shapes: str) -> dict[str, Any]:
 
 
 def request_body(schema: dict[str, Any]) -> dict[str, Any]:
+    """What OpenAPI says of a JSON body with this schema."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
@@ -73,7 +76,7 @@ class Declared:
         summary: str,
         tag: str,
         answer: Any,
-        errors: dict,
+        errors: dict[int | str, dict[str, Any]],
         queries: Sequence[dict[str, Any]] = (),
         media_type: str = "application/json",
         is_open: bool = False,
@@ -100,7 +103,14 @@ class Declared:
         )
 
     def post(
-        self, path: str, answer: Answer, summary: str, tag: str, model: Any, errors: dict, schema: dict[str, Any]
+        self,
+        path: str,
+        answer: Answer,
+        summary: str,
+        tag: str,
+        model: Any,
+        errors: dict[int | str, dict[str, Any]],
+        schema: dict[str, Any],
     ) -> None:
         """A path without parameters, from bytes to bytes."""
 
@@ -111,7 +121,14 @@ class Declared:
         self.post_with(path, endpoint, summary, tag, model, errors, schema)
 
     def post_later(
-        self, path: str, answer: Later, summary: str, tag: str, model: Any, errors: dict, schema: dict[str, Any]
+        self,
+        path: str,
+        answer: Later,
+        summary: str,
+        tag: str,
+        model: Any,
+        errors: dict[int | str, dict[str, Any]],
+        schema: dict[str, Any],
     ) -> None:
         """As `post`, for what is accepted and waited for: 202."""
 
@@ -155,7 +172,7 @@ class Declared:
         summary: str,
         tag: str,
         model: Any,
-        errors: dict,
+        errors: dict[int | str, dict[str, Any]],
         schema: dict[str, Any],
         status: int = 200,
     ) -> None:
@@ -176,9 +193,11 @@ class Declared:
 
 
 def referred(model: type[BaseModel]) -> dict[str, str]:
+    """A reference to a model's schema."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
 def name_of(method: str, path: str) -> str:
+    """The operationId: `get_v1_models` of GET /v1/models."""
     parts = [part.strip("{}") for part in path.replace(".", "_").split("/") if part]
     return "_".join([method, *(parts or ["index"])])

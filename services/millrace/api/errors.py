@@ -37,12 +37,16 @@ class ErrorBody(BaseModel):
 
 
 def error_body(path: str, error: MillraceError) -> bytes:
+    """The JSON of an error, under /v2 in the form of the Open Inference Protocol."""
     # A path may hold what is no UTF-8; a message that quotes it must still be sent.
     said = {name: text and text.encode("utf-8", "replace").decode() for name, text in error.as_dict().items()}
     return orjson.dumps({"error": said["message"] if path.startswith("/v2") else said})
 
 
-def respond(path: str, error: MillraceError, status: int | None = None, headers: Mapping[str, str] | None = None):
+def respond(
+    path: str, error: MillraceError, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The response of an error, with its own status unless another is given."""
     return Response(error_body(path, error), status or error.status, headers, "application/json")
 
 

@@ -43,6 +43,7 @@ class Store(Protocol):
 
 
 def store_of(workload: Workload) -> Store:
+    """What keeps a workload's deltas: overlays of a recommender, or the board of a page stream."""
     if workload.recommenders:
         from millrace.online.overlays import Overlays
 
@@ -88,8 +89,10 @@ class Live:
         return self.fault is not None and time.monotonic() - self._started > PATIENCE
 
     def detail(self) -> dict[str, Any]:
-        """By workload: `staleness` in seconds (now minus watermark; null where nothing follows the records), and
-        what the store says."""
+        """By workload, `staleness` in seconds and what the store says.
+
+        Staleness is now minus the watermark, null where nothing follows the records.
+        """
         now = time.time()
         return {
             name: {"staleness": None if store.watermark is None else round(max(0.0, now - store.watermark), 3)}

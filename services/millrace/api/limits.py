@@ -12,6 +12,8 @@ DISCARD = 32  # times the limit that is read and thrown away, so that the caller
 
 
 class Slow(MillraceError):
+    """A body did not arrive in time."""
+
     status, code = 408, "too_slow"
 
 

@@ -65,4 +65,5 @@ def create_app(live: Live | None = None) -> FastAPI:
 
 
 def parts(text: str) -> list[str]:
+    """The parts of a comma-separated setting."""
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -91,6 +91,7 @@ def _alive(pid: int) -> bool:
 
 @lru_cache(maxsize=1)
 def metrics() -> Metrics:
+    """The metrics of this process."""
     return Metrics()
 
 

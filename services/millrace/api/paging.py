@@ -1,6 +1,7 @@
 """Posted pages and the clusters they fall into."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -21,6 +22,7 @@ class Asked:
 
 
 def body(workload: Workload, model: PageModel) -> Body:
+    """Reads pages by the fields of their model; title and keywords may be left out."""
     fields = Feature(model.url), Feature(model.title, default=""), Feature(model.keywords, default="")
     return Body(workload, Asked(model.name, fields))
 
@@ -30,7 +32,7 @@ def answers(champions: Champions, workload: Workload, model: PageModel, body: Bo
     answered = metrics().rows.labels(f"{workload.name}/{model.name}")
     names = {"url": model.url, "title": model.title, "keywords": model.keywords}
 
-    def found(columns: Columns) -> list[dict]:
+    def found(columns: Columns) -> list[dict[str, Any]]:
         served: Paged = champions.get(workload.name, model.name)
         clusters, distances = served.pages.assign({ours: columns[theirs] for ours, theirs in names.items()})
         labels, said = served.labels, served.manifest.said

@@ -60,7 +60,7 @@ class Events:
         check_length(len(given))
         return [self._message(row, f"[{place}]") for place, row in enumerate(given)]
 
-    def _message(self, row: Any, where: str) -> tuple[str, Accepted]:
+    def _message(self, row: object, where: str) -> tuple[str, Accepted]:
         if not isinstance(row, dict):
             allowed = f"a JSON object with {self._fields}"
             field = where or "body"
@@ -82,7 +82,7 @@ class Events:
         return record_id, accepted(self.workload, record, orjson.dumps(record), record_id)
 
     @staticmethod
-    def _id(value: Any, where: str) -> str:
+    def _id(value: object, where: str) -> str:
         try:
             return identifier(value)
         except PydanticCustomError as error:

@@ -64,7 +64,7 @@ class InferenceError(BaseModel):
 REQUEST = TypeAdapter(InferenceRequest)
 
 
-def read(given: Any) -> InferenceRequest:
+def read(given: object) -> InferenceRequest:
     """Raises BadInput that names the part of the request which is not acceptable."""
     try:
         return REQUEST.validate_python(given)
@@ -111,6 +111,7 @@ def _flat(tensor: Tensor, size: int) -> list[Any]:
 
 
 def output_types(served: Served) -> dict[str, str]:
+    """Datatype by output, in the protocol's words."""
     return {"cluster": "INT64", "distance": "FP64"} | dict.fromkeys(served.manifest.names, "BYTES")
 
 

@@ -14,11 +14,14 @@ Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="One with a page m
 
 
 class Place(StrEnum):
+    """Where a group that is new begins to read."""
+
     beginning = "beginning"
     end = "end"
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
     app.command(epilog="Example: `MILLRACE_METRICS_PORT=9108 millrace stream urls`")(stream)
     app.command(
         epilog="Examples: `millrace consume urls --cluster 3 --group g`; "

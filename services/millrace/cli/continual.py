@@ -14,6 +14,7 @@ Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="One with a recomm
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
     app.command(epilog="Examples: `millrace continual mooc`; `millrace continual mooc --until-end --publish 2000`")(
         continual
     )

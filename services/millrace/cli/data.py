@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from millrace.cli.names import Names, select_workloads
 from millrace.cli.output import Json, bar, emit, err, grid, guarded
@@ -19,7 +20,8 @@ Limit = Annotated[int | None, typer.Option(help="Read at most this many rows.")]
 rejected_app = typer.Typer(no_args_is_help=True, help="Count, list or replay rejected rows.")
 
 
-def counts_table(counts: dict[str, Any]):
+def counts_table(counts: dict[str, Any]) -> Table:
+    """What became of the rows of a source."""
     rows = [["read", counts["read"]], ["accepted", counts["accepted"]]]
     rows += [[f"rejected: {code}", number] for code, number in counts["rejected"].items()]
     rows += [["duplicates", counts["duplicates"]], ["conflicts", counts["conflicts"]]]
@@ -28,6 +30,7 @@ def counts_table(counts: dict[str, Any]):
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
     app.command(epilog="Example: `millrace generate courses --rows 4000 --seed 7 --out courses.csv`")(generate)
     app.command(epilog="Example: `millrace validate courses udemy_courses.csv --json`")(validate)
     app.command(

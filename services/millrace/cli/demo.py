@@ -26,6 +26,7 @@ PATIENCE = 60  # seconds for the API to take up the champions
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
     app.command(epilog="Examples: `millrace demo`; `millrace demo --data FOLDER` with the real files")(demo)
 
 
@@ -98,6 +99,7 @@ def source(workload: Workload, data: Path | None) -> Path:
 
 
 def ingested(workload: Workload, file: Path) -> dict[str, Any]:
+    """The counts of a file after its ingest; a file that was ingested before publishes nothing."""
     from millrace.ingest.publish import ingest
 
     with bar(f"ingesting {workload.name}", "bytes") as progress:
@@ -165,10 +167,12 @@ def served() -> list[dict[str, Any]]:
 
 
 def urls() -> dict[str, str]:
+    """Where to look at what the demo has started."""
     return {"api": api(), "docs": f"{api()}/docs", "ready": f"{api()}/health/ready", "metrics": f"{api()}/metrics"}
 
 
 def report(result: dict[str, Any]) -> None:
+    """Print the demo's result for people."""
     for counts in result["counts"]:
         out.print(counts_table(counts), "")
     rows = [[name, found["rows"], found["snapshot_id"]] for name, found in result["lake"].items()]

@@ -66,6 +66,7 @@ def ask(workload: Workload, file: Path, events: list[dict[str, Any]]) -> list[di
 
 
 def get(path: str) -> Any:
+    """The API's answer to a GET. Raises httpx.HTTPStatusError."""
     return httpx.get(f"{api()}{path}", headers=key(), timeout=10).raise_for_status().json()
 
 
@@ -89,6 +90,7 @@ def get_without(path: str, item: str, workload: Workload) -> Any:
 
 
 def api() -> str:
+    """The API's address on this machine."""
     return f"http://{settings().api_host}:{settings().api_port}"
 
 

@@ -73,6 +73,7 @@ def event_posted(workload: Workload, file: Path) -> list[dict[str, Any]]:
 
 
 def show(pages: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
+    """Print the clusters as pages came, and the recommendations before and after the events."""
     for one in pages:
         rows = [
             [found["cluster"], found["label"], found["size"], ", ".join(host for host, _ in found["hosts"][:3])]

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from rich.table import Table
 
 from millrace.cli.output import Json, bar, emit, err, grid, guarded
 from millrace.errors import BadInput
@@ -14,6 +15,7 @@ PROTOCOLS = "full: leave one out, rank all items. negatives: among 100 uniform o
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
     app.command(
         epilog="Examples: `millrace evaluate mooc`; `millrace evaluate shop --protocol time`; "
         "`millrace evaluate --sequences beauty.txt`; "
@@ -86,7 +88,8 @@ def saved(found: Workload, result: dict[str, Any]) -> list[str]:
     return keys
 
 
-def result_table(result: dict[str, Any]):
+def result_table(result: dict[str, Any]) -> Table:
+    """A row for each recommender."""
     rows = [
         [
             entry["model"],
@@ -101,5 +104,6 @@ def result_table(result: dict[str, Any]):
 
 
 def interval(entry: dict[str, Any], name: str) -> str:
+    """A metric with its 95% interval."""
     low, high = entry["ci95"][name]
     return f"{entry[name]:.4f} ({low:.4f} to {high:.4f})"

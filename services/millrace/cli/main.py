@@ -34,6 +34,7 @@ for module in (platform, topics, data, models, evaluation, online, continual, co
 
 
 def version(value: bool) -> None:
+    """Print the version and end, where the option is given."""
     if value:
         typer.echo(f"millrace {__version__}")
         raise typer.Exit
@@ -45,6 +46,7 @@ def options(version: bool = typer.Option(False, "--version", callback=version, i
 
 
 def main() -> None:
+    """The command `millrace`."""
     # As an exception, so that whoever has started a child ends it too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     app()

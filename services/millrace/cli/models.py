@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
+from rich.table import Table
 
 from millrace.cli.names import Names, select_workloads
 from millrace.cli.output import Json, emit, grid, guarded
@@ -24,6 +25,7 @@ models_app = typer.Typer(no_args_is_help=True, help="List, show, promote or roll
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
     app.command(
         epilog="Examples: `millrace train courses --window 1/3 --window all`; "
         "`millrace train courses --follow --every 1000rows`"
@@ -69,7 +71,8 @@ def run_spark(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
             raise
 
 
-def results_table(results: list[dict[str, Any]]):
+def results_table(results: list[dict[str, Any]]) -> Table:
+    """A row for each version that a training has made."""
     rows = [
         [
             f"{r['workload']}/{r['model']}",

@@ -6,6 +6,7 @@ from millrace.cli.output import guarded
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
     app.command(epilog="Example: `MILLRACE_METRICS_PORT=9400 millrace online`")(online)
 
 

@@ -30,7 +30,7 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 SILENT = 5  # seconds between two progress lines where there is no terminal
 
 
-def emit(value: Any, as_json: bool, table: Callable[[], Table | str] | None = None) -> None:
+def emit(value: object, as_json: bool, table: Callable[[], Table | str] | None = None) -> None:
     """The result: as JSON, or as people read it."""
     if as_json or table is None:
         sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
@@ -39,6 +39,7 @@ def emit(value: Any, as_json: bool, table: Callable[[], Table | str] | None = No
 
 
 def grid(title: str | None, *columns: str, rows: list[list[Any]]) -> Table:
+    """A table for people; None is shown as -."""
     made = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
@@ -47,7 +48,7 @@ def grid(title: str | None, *columns: str, rows: list[list[Any]]) -> Table:
     return made
 
 
-def guarded(command: Callable) -> Callable:
+def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     """Errors of our own become one sentence and their exit code; with `--json`, the API's error body."""
 
     @wraps(command)

@@ -1,14 +1,16 @@
 """The platform itself: up, down, status, doctor, serve, demo."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from millrace.cli.output import Json, bar, emit, err, grid, guarded
 from millrace.errors import BadInput
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
     app.command(epilog="Example: `millrace up && millrace status`")(up)
     app.command(epilog="Example: `millrace down`")(down)
     app.command(epilog="Example: `millrace provision --only buckets --only tables`")(provision)
@@ -68,13 +70,15 @@ def down(as_json: Json = False) -> None:
     emit({"stopped": stopped}, as_json, lambda: "stopped" if stopped else "nothing was running")
 
 
-def address(child: dict) -> str:
+def address(child: dict[str, Any]) -> str:
+    """Where a process listens, or - where it does not."""
     if not child["port"]:
         return "-"
     return f"127.0.0.1:{child['port']}" if child["name"] == "kafka" else f"http://127.0.0.1:{child['port']}"
 
 
-def status_table(found: dict):
+def status_table(found: dict[str, Any]) -> Table:
+    """A row for each process of the stack."""
     rows = [
         [
             child["name"],

@@ -11,6 +11,7 @@ from millrace.workloads import workload
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
     app.command(epilog="Examples: `millrace report urls --out report`; `millrace report urls --out now --minutes 15`")(
         report
     )

@@ -3,6 +3,7 @@
 from typing import Any
 
 import typer
+from rich.table import Table
 
 from millrace.cli.names import Names, select_workloads
 from millrace.cli.output import Json, emit, grid, guarded
@@ -11,10 +12,12 @@ topics_app = typer.Typer(no_args_is_help=True, help="Create or list the topics o
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
     app.add_typer(topics_app, name="topics")
 
 
-def table(found: list[dict[str, Any]]):
+def table(found: list[dict[str, Any]]) -> Table:
+    """A row for each topic."""
     rows = [[one["topic"], one["partitions"] or "missing", one["messages"], one["keeps"]] for one in found]
     return grid(None, "topic", "partitions", "messages", "keeps", rows=rows)
 

@@ -134,7 +134,7 @@ def _catalog() -> str:
 
 
 def _clock() -> str:
-    """This machine against the S3 server, whose Date header counts for signatures, and against the last century."""
+    """The clock of this machine, against this century and the S3 server, whose Date header counts for signatures."""
     now = time.time()
     if not 1_700_000_000 < now < 4_102_444_800:
         raise Fault(f"this machine says it is {time.ctime(now)}")

@@ -44,4 +44,5 @@ def measured(
 
 
 def line(entry: dict[str, Any]) -> str:
+    """An entry as a line of the log."""
     return f"{entry['model']}: HR@10 {entry['hr@10']:.4f}, NDCG@10 {entry['ndcg@10']:.4f} on the test"

@@ -3,7 +3,7 @@
 import random
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from millrace.errors import BadInput
@@ -24,7 +24,9 @@ def rate(text: str) -> float:
     return float(found[1]) / UNITS[found[2] or "s"]
 
 
-def paced(items: Iterable[T], per_second: float, random_pauses: bool = False, sleep=time.sleep) -> Iterator[T]:
+def paced(
+    items: Iterable[T], per_second: float, random_pauses: bool = False, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[T]:
     """Items at a steady rate, or with exponential pauses of that mean, as independent arrivals have."""
     due = time.monotonic()
     for item in items:

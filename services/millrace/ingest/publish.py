@@ -113,6 +113,7 @@ def spelled(client: Producer, workload: Workload) -> dict[str, list[int]]:
 
 
 def needed(workload: Workload) -> tuple[str, ...]:
+    """The fields that a row must have."""
     fields = workload.record.model_fields
     return tuple(name for name, info in fields.items() if info.is_required())
 
@@ -125,5 +126,6 @@ def _watched(raw: Iterator[RawRow], checker: Checker, source: Source, progress: 
 
 
 def check_limit(limit: int | None) -> None:
+    """Raises BadInput for a limit below 1."""
     if limit is not None and limit < 1:
         raise BadInput(f"--limit {limit} is not usable; allowed: 1 or more.", field="limit", allowed="1 or more")

@@ -35,5 +35,6 @@ def find(key: bytes) -> dict[str, Any] | None:
 
 
 def write(producer: Producer, key: bytes, receipt: dict[str, Any]) -> None:
+    """Write the receipt of a source; it is acknowledged on return."""
     producer.send(RECEIPTS, key, orjson.dumps(receipt))
     producer.flush()

@@ -64,7 +64,7 @@ def replay(workload: Workload) -> dict[str, Any]:
     once, because the id stays the same. Returns {"replayed", "recovered", "still_rejected": {code: n}}.
     """
     client = producer()
-    still: Counter = Counter()
+    still: Counter[str] = Counter()
     replayed = recovered = 0
     try:
         for row in rejected(workload):

@@ -6,6 +6,7 @@ NAMESPACE = "millrace"
 
 
 def table_name(workload: str) -> str:
+    """The table of a workload's records."""
     return f"{NAMESPACE}.{workload}"
 
 

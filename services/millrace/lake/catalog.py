@@ -11,6 +11,7 @@ from millrace.settings import settings
 
 
 def warehouse() -> str:
+    """The folder of all tables."""
     return f"s3://{settings().lake_bucket}/warehouse"
 
 
@@ -67,7 +68,7 @@ def sql_uri() -> str:
 
 @lru_cache(maxsize=1)
 def catalog() -> SqlCatalog:
-    """pyiceberg's view of the catalog. Raises Unavailable with its address."""
+    """Pyiceberg's view of the catalog. Raises Unavailable with its address."""
     current = settings()
     properties = {
         "uri": sql_uri(),

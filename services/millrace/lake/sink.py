@@ -20,6 +20,7 @@ CASTS = {"long": "int64", "double": "float64", "boolean": "boolean"}
 
 
 def connector_name(workload: str) -> str:
+    """The name of a workload's sink in Connect."""
     return f"lake-{workload}"
 
 

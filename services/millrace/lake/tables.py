@@ -61,6 +61,7 @@ PAGES = [
 
 
 def schema_of(wanted: Iterable[Column]) -> Schema:
+    """Columns as Iceberg's schema, numbered from 1."""
     return Schema(
         *(
             NestedField(number, column.name, TYPES[column.type], required=column.required)

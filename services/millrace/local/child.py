@@ -14,7 +14,7 @@ import httpx
 PR_SET_PDEATHSIG = 1
 LARGEST_LOG = 20_000_000  # bytes; a larger one is set aside at the next start
 # Loaded here: between fork and exec nothing may be imported.
-LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+LIBC: ctypes.CDLL | None = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def _die_with_parent() -> None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def start(child: Child, log: Path, environment: Mapping[str, str]) -> subprocess.Popen:
+def start(child: Child, log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start it with its output appended to `log`, in a process group of its own."""
     with log.open("ab") as output:
         return subprocess.Popen(

@@ -24,6 +24,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Jar:
+    """A jar of the lock: its path below the Maven repository, its checksum, its bytes."""
+
     path: str
     sha256: str
     size: int
@@ -36,6 +38,7 @@ def locked(bundle: str) -> list[Jar]:
 
 
 def folder(bundle: str) -> Path:
+    """Where the jars of a bundle are kept."""
     return settings().cache / "jars" / bundle
 
 
@@ -45,6 +48,7 @@ def files(bundle: str) -> list[Path]:
 
 
 def classpath(bundle: str) -> str:
+    """The jars of a bundle, as Java wants them."""
     return os.pathsep.join(map(str, files(bundle)))
 
 

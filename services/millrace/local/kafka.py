@@ -54,6 +54,7 @@ def logging_option(home: Path) -> str:
 
 
 def listening(port: int) -> bool:
+    """Whether something accepts connections at a port of this machine."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

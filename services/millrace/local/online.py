@@ -6,4 +6,5 @@ from millrace.local.child import Child
 
 
 def prepare() -> Child:
+    """The updater as a process of the stack."""
     return Child("online", [sys.executable, "-m", "millrace.cli", "online"], None, lambda: True)

@@ -46,6 +46,7 @@ def minio_binary() -> Path:
 
 
 def wants_minio() -> bool:
+    """Whether the settings ask for MinIO."""
     return settings().local_s3 == "minio" or settings().minio is not None
 
 

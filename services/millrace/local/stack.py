@@ -20,7 +20,7 @@ from millrace.settings import settings
 
 BUNDLES = ["kafka", "connect-iceberg", "s3proxy", "spark"]
 Say = Callable[[str], None]
-_started: dict[Path, subprocess.Popen] = {}
+_started: dict[Path, subprocess.Popen[bytes]] = {}
 """Daemons of this process by home: they outlive it, and Popen would complain of one that is forgotten while it runs."""
 
 
@@ -38,6 +38,7 @@ def locked() -> Iterator[None]:
 
 
 def check_disk() -> None:
+    """Raises Unavailable where less is free than `local_disk`."""
     current = settings()
     free = shutil.disk_usage(current.home).free
     if free < current.local_disk:
@@ -102,8 +103,9 @@ def _start() -> None:
 
 
 def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Those that still run after so long. One that has ended counts as gone before its parent has seen it:
-    in a container the first process may never look.
+    """Those that still run after so long.
+
+    One that has ended counts as gone before its parent has seen it: in a container the first process may never look.
     """
     deadline = time.monotonic() + seconds
     while True:

@@ -14,6 +14,8 @@ from millrace.settings import settings
 
 @dataclass
 class ChildState:
+    """One process of the stack, as `status` shows it."""
+
     name: str
     port: int | None
     pid: int | None = None
@@ -44,10 +46,12 @@ class State:
 
 
 def state_file() -> Path:
+    """Where the supervisor writes what runs."""
     return settings().home / "state.json"
 
 
 def endpoints_file() -> Path:
+    """Where the stack's addresses are written; settings read them."""
     return settings().home / "endpoints.json"
 
 

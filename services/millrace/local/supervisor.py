@@ -25,13 +25,15 @@ EVERY = 2  # as many of these looks between two at Kafka's transactions
 
 
 class Supervisor:
+    """Starts the processes of the stack in order, watches them, and starts again those that end."""
+
     def __init__(self) -> None:
         self.home = settings().home
         self.logs = self.home / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.state = state.State(pid=os.getpid(), created=psutil.Process().create_time())
         self.children: list[child.Child] = []
-        self.processes: dict[str, subprocess.Popen] = {}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.starts: dict[str, int] = {}
         self.deaths: dict[str, int] = {}
         self.retry_at: dict[str, float] = {}
@@ -195,12 +197,14 @@ class Supervisor:
 
 
 def end_transactions() -> list[str]:
+    """End the transactions that Kafka has left open; a sentence for each."""
     from millrace.messaging import hanging
 
     return hanging.end_all()
 
 
 def restart_sinks() -> list[str]:
+    """Restart the sinks that have failed; a sentence for each."""
     from millrace.lake import sink
 
     return sink.watch_once()

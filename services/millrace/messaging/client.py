@@ -41,6 +41,7 @@ def unavailable() -> Iterator[None]:
 
 @contextmanager
 def admin() -> Iterator[KafkaAdminClient]:
+    """A client for topics and transactions; closed at the end."""
     client = KafkaAdminClient(**common())
     try:
         yield client

@@ -35,7 +35,7 @@ class Sent(NamedTuple):
     """Messages of one request under way."""
 
     loop: asyncio.AbstractEventLoop
-    done: asyncio.Future
+    done: asyncio.Future[list[Any]]
     places: list[Any]
     lock: threading.Lock
 

@@ -4,7 +4,7 @@ Both clients keep the order of a key, retry through a broker's restart and give 
 `4 * kafka_timeout` seconds. `acknowledged` counts what Kafka has confirmed, and `offsets` holds the range it got.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from kafka import KafkaProducer
 
@@ -17,6 +17,8 @@ WINDOW = 10_000  # messages that may wait for their acknowledgement; bounds the 
 
 
 class Producer(Protocol):
+    """What an ingest needs of a Kafka client."""
+
     acknowledged: int
     offsets: dict[str, dict[int, tuple[int, int]]]
     """topic -> partition -> (first, last) offset that was acknowledged."""
@@ -44,6 +46,7 @@ def producer() -> Producer:
 
 
 def not_delivered(error: object) -> MillraceError:
+    """The error for a record that was not acknowledged in time."""
     seconds = 4 * settings().kafka_timeout
     return Unavailable(
         f"Kafka at {settings().kafka_bootstrap} did not acknowledge a record within {seconds:g} s ({error}). "
@@ -53,6 +56,7 @@ def not_delivered(error: object) -> MillraceError:
 
 
 def widen(ranges: dict[int, tuple[int, int]], partition: int, offset: int) -> None:
+    """Take an offset into the (first, last) of its partition."""
     first, last = ranges.get(partition, (offset, offset))
     ranges[partition] = min(first, offset), max(last, offset)
 
@@ -78,8 +82,8 @@ class PythonProducer:
             )
         self.acknowledged = 0
         self.offsets: dict[str, dict[int, tuple[int, int]]] = {}
-        self._filling: list = []
-        self._waiting: list = []
+        self._filling: list[tuple[str, Any]] = []
+        self._waiting: list[tuple[str, Any]] = []
 
     def send(self, topic: str, key: bytes, value: bytes | None) -> None:
         with unavailable():

@@ -73,6 +73,7 @@ def workload_topics(workload: Workload) -> list[Topic]:
 
 
 def wanted_topics(workloads: Iterable[Workload]) -> list[Topic]:
+    """The shared topics and those of the workloads."""
     return shared_topics() + [topic for workload in workloads for topic in workload_topics(workload)]
 
 

@@ -45,6 +45,8 @@ def cross_entropy(
 
 
 class Block(nn.Module):
+    """A layer: attention and two linear maps, each after a norm and added to its input."""
+
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
         self.heads, self.dropout = heads, nn.Dropout(dropout)

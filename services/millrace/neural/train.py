@@ -50,6 +50,7 @@ class Plan:
 
 
 def said(sentence: str) -> None:
+    """Print a sentence on standard error."""
     print(sentence, file=sys.stderr, flush=True)
 
 
@@ -86,7 +87,9 @@ def _process(
         distributed.destroy_process_group()
 
 
-def _train(rank: int, plan: Plan, sequences: Sequences, validation: Fold | None, folder: Path, say) -> None:
+def _train(
+    rank: int, plan: Plan, sequences: Sequences, validation: Fold | None, folder: Path, say: Callable[[str], None]
+) -> None:
     sizes = {name: getattr(plan, name) for name in ("width", "heads", "layers", "depth", "dropout")}
     network, popular = NETWORKS[plan.network](sequences.item_count, **sizes), fill_order(sequences)
     torch.manual_seed(plan.seed + rank)  # dropout differs between processes, the first weights do not

@@ -22,22 +22,26 @@ TAIL = 1000  # newest items of a user that are published
 
 
 def user(version: str, user: str, items: Sequence[int | str]) -> tuple[str, bytes]:
+    """The newest items of a user."""
     return f"{version}/user/{user}", orjson.dumps({"items": items})
 
 
 def column(version: str, item: int, block: int, cells: Mapping[int, int]) -> tuple[str, bytes]:
+    """The cells of a block of an item's column."""
     rows = sorted(cells)
     value = {"rows": rows, "added": [cells[row] for row in rows]}
     return f"{version}/column/{item}.{block}", orjson.dumps(value)
 
 
 def popular(version: str, counts: Mapping[int, Sequence[int]]) -> tuple[str, bytes]:
+    """What was added to the popularity of items: `counts` are (in the window, of all time)."""
     items = sorted(counts)
     lately, whole = ([counts[item][place] for item in items] for place in (0, 1))
     return f"{version}/popular", orjson.dumps({"items": items, "lately": lately, "whole": whole})
 
 
 def watermark(version: str, **values: Any) -> tuple[str, bytes]:
+    """How far the version has read."""
     return f"{version}/watermark", orjson.dumps(values)
 
 

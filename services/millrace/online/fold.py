@@ -160,4 +160,5 @@ class Fold:
 
 
 def seconds(moment: datetime | None) -> float | None:
+    """Seconds since 1970, None for an unknown time."""
     return None if moment is None else (moment - EPOCH).total_seconds()

@@ -12,7 +12,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """A time as microseconds since 1970 UTC, which is what the lake keeps of it; else the value."""
     return (value - EPOCH) // MICROSECOND if isinstance(value, datetime) else value
 

@@ -6,6 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class Metrics:
+    """The counters and gauges of this process, by workload."""
+
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         common = {"registry": self.registry, "namespace": "millrace", "subsystem": "online"}
@@ -42,4 +44,5 @@ class OfWorkload:
 
 @lru_cache(maxsize=1)
 def metrics() -> Metrics:
+    """The metrics of this process."""
     return Metrics()

@@ -34,8 +34,10 @@ class Board:
         return self._changes
 
     def apply(self, key: str, value: bytes | None, timestamp_ms: int) -> None:
-        """Take up one message; no value takes its key away. Raises BadInput for one that the stream does not write;
-        then nothing has changed."""
+        """Take up one message; no value takes its key away.
+
+        Raises BadInput for one that the stream does not write; then nothing has changed.
+        """
         try:
             with self._lock:
                 self._apply(key, value, timestamp_ms)
@@ -143,8 +145,10 @@ class Board:
 
 
 def age(now: datetime, then: datetime | None) -> float | None:
+    """Seconds from then to now, never below 0; None where nothing was then."""
     return None if then is None else round(max(0.0, (now - then).total_seconds()), 1)
 
 
 def iso(seconds: int) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,10 +7,10 @@ LEAST = 1e-4
 
 
 def psi(before: np.ndarray, now: np.ndarray) -> float:
-    """Population stability index of two (k,) distributions over the same clusters, given as counts or shares:
-    the sum of (now - before) * ln(now / before) (Siddiqi, "Credit Risk Scorecards", 2006, chapter 9).
+    """Population stability index of two (k,) distributions over the same clusters, given as counts or shares.
 
-    0 for the same shares; by the customary rule of thumb a shift from 0.1, a large one from 0.25.
+    It is the sum of (now - before) * ln(now / before) (Siddiqi, "Credit Risk Scorecards", 2006, chapter 9): 0 for
+    the same shares; by the customary rule of thumb a shift from 0.1, a large one from 0.25.
     """
     first, second = (_shares(one) for one in (before, now))
     return float(((second - first) * np.log(second / first)).sum())

@@ -30,8 +30,10 @@ DIGITS = b"0123456789"
 
 
 def lexical(urls: Sequence[str], cut: Sequence[Parts], titles: Sequence[str | None]) -> np.ndarray:
-    """(n, 13) float64: counts as log1p, of characters but for depth, parameters and labels; two flags; log1p of
-    the title's characters."""
+    """(n, 13) float64 of the pages, in the order of NAMES.
+
+    Counts as log1p, of characters but for depth, parameters and labels; two flags; log1p of the title's characters.
+    """
     rows = [_numbers(url, *part, title) for url, part, title in zip(urls, cut, titles, strict=True)]
     values = np.array(rows, dtype=np.float64).reshape(len(rows), len(NAMES))
     values[:, :COUNTED] = np.log1p(values[:, :COUNTED])

@@ -4,9 +4,9 @@ import numpy as np
 
 
 def match(before: np.ndarray, after: np.ndarray, k: int, k_before: int) -> tuple[np.ndarray, np.ndarray]:
-    """(numbers, same): for each of the k new clusters its number, (k,) int64, and whether it is that old cluster's
-    continuation, (k,) bool.
+    """(numbers, same) of the k new clusters.
 
+    `numbers` is the number of each, (k,) int64; `same` says whether it is that old cluster's continuation, (k,) bool.
     `before` and `after` are the clusters, (n,) int64, that both models give the same pages. Of all one-to-one
     assignments the one with the most pages in common wins (Kuhn, "The Hungarian method for the assignment problem",
     1955), so the two models may live in different spaces and have different k. Where k fell, numbers from k on are

@@ -1,5 +1,8 @@
-"""What the stream publishes to `<workload>.deltas`, as it is read: absolute values, so that a repeated message changes
-nothing. Texts come from foreign pages: they are cut to what is shown."""
+"""What the stream publishes to `<workload>.deltas`, as it is read.
+
+Values are absolute, so that a repeated message changes nothing. Texts come from foreign pages: they are cut to what is
+shown.
+"""
 
 from datetime import datetime
 from typing import Annotated
@@ -11,6 +14,7 @@ URL = 2000
 
 
 def cut(limit: int) -> BeforeValidator:
+    """Cuts text and lists to a length before they are checked."""
     return BeforeValidator(lambda value: value[:limit] if isinstance(value, str | list) else value)
 
 
@@ -21,6 +25,8 @@ Counted = Annotated[list[tuple[Short, Count]], cut(10)]
 
 
 class Read(BaseModel):
+    """A message; fields of a later format are passed over."""
+
     model_config = ConfigDict(extra="ignore")
 
 

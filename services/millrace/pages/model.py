@@ -14,8 +14,11 @@ SHAPES = {"idf": (BUCKETS,), "projection": (BUCKETS, TEXT), "mean": (WIDTH,), "s
 
 @dataclass(frozen=True)
 class Pages:
-    """`centres`: (k, WIDTH) float64 in the space's coordinates. `weights`: (k,) float64, how many pages each centre
-    stands for, older ones counting less (see millrace.pages.update). Immutable; processes may share it."""
+    """The centres of k clusters in a space. Immutable; processes may share it.
+
+    `centres`: (k, WIDTH) float64 in the space's coordinates. `weights`: (k,) float64, how many pages each centre stands
+    for, older ones counting less (see millrace.pages.update).
+    """
 
     space: Space
     centres: np.ndarray

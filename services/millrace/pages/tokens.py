@@ -1,5 +1,8 @@
-"""Hashed tokens: feature hashing with signs (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning",
-ICML 2009). No vocabulary has to be learnt, kept or sent around, and a word that is new tomorrow has its place."""
+"""Hashed tokens: feature hashing with signs.
+
+Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML 2009. No
+vocabulary has to be learnt, kept or sent around, and a word that is new tomorrow has its place.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache

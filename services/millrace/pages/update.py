@@ -10,8 +10,11 @@ HALF_LIFE = 100_000.0
 
 @dataclass(frozen=True)
 class Sums:
-    """What an update needs of any number of pages: per cluster how many, (k,), and the sum of their features, (k, d);
-    and the sum of all squared distances to the nearest centre. Sums of parts are added up."""
+    """What an update needs of any number of pages. Sums of parts are added up.
+
+    Per cluster how many, (k,), and the sum of their features, (k, d); and the sum of all squared distances to the
+    nearest centre.
+    """
 
     counts: np.ndarray
     totals: np.ndarray

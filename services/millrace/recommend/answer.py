@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from millrace.recommend.sequences import Sequences
 
@@ -54,7 +55,7 @@ class Recommender(Protocol):
         ...
 
 
-def cleaned(history, items: int) -> np.ndarray:
+def cleaned(history: npt.ArrayLike, items: int) -> np.ndarray:
     """A history as int64 numbers: without unknown ones and padding, and each item once, where it came last."""
     found = np.asarray(history, dtype=np.int64)
     found = found[(found >= 0) & (found < items)]

@@ -96,6 +96,7 @@ def fitted(candidate: Candidate, sequences: Sequences, option: dict[str, Any]) -
 
 
 def ndcg(model: Recommender, fold: Fold, negatives: np.ndarray | None = None) -> float:
+    """NDCG@10 of a model on a fold, over all items or over `negatives`."""
     found = ranks(model, fold, negatives)
     return float(per_user(found.greater, found.tied)[:, 1].mean())
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from millrace.errors import BadInput
 from millrace.recommend.sequences import Sequences
 
+SparseMatrix = Any
+"""A CSR matrix of SciPy, which has no types."""
 BLOCK = 512  # rows of an item-to-item product at a time
 
 
@@ -22,7 +25,7 @@ def scipy_sparse() -> ModuleType:
     return sparse
 
 
-def weighted(sequences: Sequences, weights: np.ndarray):
+def weighted(sequences: Sequences, weights: np.ndarray) -> SparseMatrix:
     """(users, items) CSR with the (n,) float32 weight of each interaction; repeated ones add up."""
     # Copies: sum_duplicates sorts each row in place, and the order of the sequences would be gone.
     made = scipy_sparse().csr_matrix(
@@ -33,14 +36,14 @@ def weighted(sequences: Sequences, weights: np.ndarray):
     return made
 
 
-def seen(sequences: Sequences):
+def seen(sequences: Sequences) -> SparseMatrix:
     """(users, items) CSR of ones."""
     made = weighted(sequences, np.ones(len(sequences.items), dtype=np.float32))
     made.data[:] = 1
     return made
 
 
-def products(left, right) -> Iterator:
-    """left @ right in blocks of rows."""
+def products(left: SparseMatrix, right: SparseMatrix) -> Iterator[SparseMatrix]:
+    """Rows of left @ right, in blocks of rows."""
     for start in range(0, left.shape[0], BLOCK):
         yield left[start : start + BLOCK] @ right

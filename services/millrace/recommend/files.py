@@ -81,11 +81,11 @@ def _first(values: dict[str, Any], names: tuple[str, ...]) -> Any:
     return next((values[name] for name in names if name in values), None)
 
 
-def _is_id(value: Any) -> bool:
+def _is_id(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
-def _seconds(source: Source, number: int, value: Any) -> float:
+def _seconds(source: Source, number: int, value: object) -> float:
     """Seconds since 1970-01-01 UTC, of a number or of an ISO 8601 text; one without a zone is UTC."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):

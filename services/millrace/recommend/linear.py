@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.recommend.counts import BLOCK, scipy_sparse, seen
+from millrace.recommend.counts import BLOCK, SparseMatrix, scipy_sparse, seen
 from millrace.recommend.links import Links, by_age, strongest
 from millrace.recommend.sequences import Sequences
 
@@ -79,7 +79,7 @@ def ridge(sequences: Sequences, *, penalty: float = 20.0, power: float = 1.0, ke
     return strongest(_rows(solved), sequences.item_count, power, keep)
 
 
-def _before(sequences: Sequences, weights: np.ndarray):
+def _before(sequences: Sequences, weights: np.ndarray) -> SparseMatrix:
     """(interactions, items) CSR: row p holds what the same user had before p, the latest with weights[0]."""
     users, items, count = sequences.users, sequences.items, len(sequences.items)
     rows, columns, values = [], [], []

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from millrace.recommend.answer import Answer, best, cleaned, filled, heaviest
+from millrace.recommend.counts import SparseMatrix
 from millrace.recommend.links import Links
 from millrace.recommend.sequences import Sequences
 
@@ -53,7 +54,7 @@ class Linked:
         return dense
 
     @cached_property
-    def _matrix(self):
+    def _matrix(self) -> np.ndarray | SparseMatrix:
         """The links for `batch`: dense where one in eight is there, which is then several times as fast."""
         if self._dense is not None:
             return self._dense

@@ -1,10 +1,12 @@
 """Item-to-item links as CSR arrays, the one form in which kNN, Markov, EASE and ridge models are served."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
+from millrace.recommend.counts import SparseMatrix
 
 DEPTH = 32  # newest items of a history that take part: at the weights in use, older ones no longer move an answer
 BUDGET = 6_000_000  # links a model, 48 MB, as long as each item keeps at least LEAST
@@ -41,14 +43,16 @@ class Links:
     def with_ages(self, weights: np.ndarray) -> "Links":
         return replace(self, by_age=np.asarray(weights, dtype=np.float32))
 
-    def matrix(self):
+    def matrix(self) -> SparseMatrix:
         """(items, items) SciPy CSR over the same arrays."""
         from scipy import sparse
 
         return sparse.csr_matrix((self.weights, self.neighbours, self.starts), shape=(self.items, self.items))
 
 
-def strongest(blocks, items: int, power: float = 1.0, keep: int | None = None) -> Links:
+def strongest(
+    blocks: Iterable[np.ndarray | SparseMatrix], items: int, power: float = 1.0, keep: int | None = None
+) -> Links:
     """Links from blocks of rows, (rows, items) SciPy sparse or dense each, in order: the `keep` largest above 0 a row.
 
     Blocks are CSR or dense. One at a time is in memory, so that a product of two sparse matrices never has to exist as
@@ -99,7 +103,7 @@ def merged(layers: Sequence[Links], shares: Sequence[float], power: float, keep:
     return strongest([total.tocsr()], layers[0].items, power, keep)
 
 
-def _entries(block, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _entries(block: np.ndarray | SparseMatrix, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Row, column and value of what a sparse or dense block holds; of a dense row only what can be among the `most`."""
     if isinstance(block, np.ndarray):
         most = min(most, block.shape[1])

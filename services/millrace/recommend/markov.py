@@ -7,14 +7,14 @@ count(h, i) is the sum of 1 / d over the pairs in which i came d places after h;
 
 import numpy as np
 
-from millrace.recommend.counts import scipy_sparse
+from millrace.recommend.counts import SparseMatrix, scipy_sparse
 from millrace.recommend.links import Links, strongest
 from millrace.recommend.sequences import Sequences
 
 AHEAD = 10
 
 
-def counted(sequences: Sequences, ahead: int = AHEAD, new: np.ndarray | None = None):
+def counted(sequences: Sequences, ahead: int = AHEAD, new: np.ndarray | None = None) -> SparseMatrix:
     """(items, items) CSR of decayed transition counts.
 
     With the (n,) mask `new` only pairs whose later item is new: what these add to the counts of before, exactly. The

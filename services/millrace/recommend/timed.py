@@ -3,7 +3,7 @@
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.recommend.counts import products, scipy_sparse
+from millrace.recommend.counts import SparseMatrix, products, scipy_sparse
 from millrace.recommend.links import Links, strongest
 from millrace.recommend.markov import AHEAD
 from millrace.recommend.sequences import Sequences
@@ -18,7 +18,7 @@ def gains(sequences: Sequences, half_life: float, now: float | None = None) -> n
     return np.exp(-np.maximum(now - times, 0) * np.log(2) / half_life)
 
 
-def once(sequences: Sequences, weights: np.ndarray):
+def once(sequences: Sequences, weights: np.ndarray) -> SparseMatrix:
     """(users, items) CSR: the largest of a user's weights for each item."""
     order = np.lexsort((-weights, sequences.items, sequences.users))
     users, items = sequences.users[order], sequences.items[order]
@@ -27,7 +27,7 @@ def once(sequences: Sequences, weights: np.ndarray):
     return scipy_sparse().csr_matrix((weights[order][first], (users[first], items[first])), shape=shape)
 
 
-def transitions(sequences: Sequences, weights: np.ndarray, ahead: int = AHEAD):
+def transitions(sequences: Sequences, weights: np.ndarray, ahead: int = AHEAD) -> SparseMatrix:
     """(items, items) CSR of markov's decayed counts, each times the weight of the later event."""
     users, items, size = sequences.users, sequences.items, sequences.item_count
     before, after, shares = [items[:0]], [items[:0]], [weights[:0]]

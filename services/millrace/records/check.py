@@ -30,7 +30,7 @@ class Counts:
     workload: str
     read: int = 0
     accepted: int = 0
-    rejected: Counter = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
     duplicates: int = 0
     repaired: int = 0
     """Rows, among the ones above, that were read as the workload's `mend` gives them."""
@@ -110,7 +110,7 @@ def accepted(workload: Workload, record: dict[str, Any], content: bytes, record_
     return Accepted(key, b'%s,"record_id":"%s"}' % (content[:-1], record_id.encode()))
 
 
-def _picker(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple]:
+def _picker(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
     """A function from a record to the tuple of these fields; itemgetter gives one only for two names and more."""
     return itemgetter(*names) if len(names) > 1 else lambda record: tuple([record[name] for name in names])
 

@@ -7,7 +7,7 @@ PydanticCustomError whose `type` is the reason code under which a row is rejecte
 import math
 import re
 import reprlib
-from typing import Any, LiteralString
+from typing import LiteralString
 
 from pydantic_core import PydanticCustomError
 
@@ -27,14 +27,14 @@ MOST = 1e12  # the largest amount or duration
 LONGEST = 64  # characters of a number; more is not a number but a mistake, and int() would be slow on it
 
 
-def refuse(code: LiteralString, value: Any, allowed: str) -> PydanticCustomError:
+def refuse(code: LiteralString, value: object, allowed: str) -> PydanticCustomError:
     """An error that says what was given and what is allowed."""
     return PydanticCustomError(
         code, "{shown} is not usable; allowed: {allowed}", {"shown": shown(value), "allowed": allowed}
     )
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as a message shows it, at most 80 characters of it."""
     if isinstance(value, int) and value.bit_length() > 256:
         return "a number of too many digits"
@@ -46,7 +46,7 @@ def shown(value: Any) -> str:
 
 
 def number(
-    value: Any, code: LiteralString = "not_a_number", allowed: str = "a number such as 1200, 1,200 or 4.5"
+    value: object, code: LiteralString = "not_a_number", allowed: str = "a number such as 1200, 1,200 or 4.5"
 ) -> float:
     """A finite float from a number or its text, with western (1,399,000) or Indian (13,99,000) grouping."""
     if isinstance(value, bool) or value is None:
@@ -76,7 +76,7 @@ def number(
     return result
 
 
-def money(value: Any) -> float:
+def money(value: object) -> float:
     """An amount in the source's own currency: `₹1,39,900`, `$20`, `20`, `Free` (0)."""
     allowed = "an amount of 0 or more such as 20, ₹1,39,900 or Free"
     if isinstance(value, str):
@@ -91,7 +91,7 @@ def money(value: Any) -> float:
     return at_least_zero(number(value, "not_money", allowed), allowed)
 
 
-def percent(value: Any) -> float:
+def percent(value: object) -> float:
     """Per cent, 0 to 100: `64%` and `64` are both 64.0."""
     allowed = "a percentage from 0 to 100 such as 64% or 64"
     if isinstance(value, str):
@@ -102,7 +102,7 @@ def percent(value: Any) -> float:
     return result
 
 
-def count(value: Any) -> int:
+def count(value: object) -> int:
     """A whole number from 0 to MOST_COUNT: `24,269`, `10000`."""
     if isinstance(value, str) and len(value) <= 15 and value.isascii() and value.isdigit():
         return int(value)
@@ -115,7 +115,7 @@ def count(value: Any) -> int:
     return int(result)
 
 
-def hours(value: Any) -> float:
+def hours(value: object) -> float:
     """A duration in hours: `1.5`, `4.5 hours`, `43 mins`, `1h 30m`."""
     allowed = "a duration of 0 or more such as 1.5, 4.5 hours, 43 mins or 1h 30m"
     if isinstance(value, str) and len(value) <= LONGEST:
@@ -127,7 +127,7 @@ def hours(value: Any) -> float:
     return at_least_zero(number(value, "not_a_duration", allowed), allowed)
 
 
-def rating(value: Any) -> float:
+def rating(value: object) -> float:
     """A rating of 0 to 5 stars."""
     allowed = "a rating from 0 to 5 such as 4.2"
     result = number(value, "not_a_rating", allowed)
@@ -137,6 +137,7 @@ def rating(value: Any) -> float:
 
 
 def at_least_zero(value: float, allowed: str, most: float = MOST) -> float:
+    """The value, where it is from 0 to `most`. Raises PydanticCustomError."""
     if not 0 <= value <= most:
         raise refuse("out_of_range", value, f"{allowed}, at most {most:g}")
     return value

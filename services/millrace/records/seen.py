@@ -2,6 +2,7 @@
 
 import sqlite3
 import tempfile
+from typing import Any
 
 IN_MEMORY = 500_000  # identities; beyond that they move to a temporary SQLite file
 
@@ -19,7 +20,7 @@ class Seen:
         self._in_memory = in_memory
         self._database: sqlite3.Connection | None = None
 
-    def repeats(self, identity: tuple, content: bytes, watched: tuple) -> bool:
+    def repeats(self, identity: tuple[Any, ...], content: bytes, watched: tuple[Any, ...]) -> bool:
         """Whether this is, field for field, the last content seen of its identity; remembers it otherwise."""
         key, whole, part = hash(identity), hash(content), hash(watched)
         before = self._get(key)

@@ -17,7 +17,7 @@ TEXT_LIMIT, ID_LIMIT = 65_536, 200
 UNFIT = re.compile("[\0-\x1f\ud800-\udfff]")  # control characters and unpaired surrogates
 
 
-def identifier(value: Any) -> str:
+def identifier(value: object) -> str:
     """An opaque id: text, or an integer as sources write it; never a float, which has lost digits."""
     allowed = f"an id of 1 to {ID_LIMIT} characters, given as text or a whole number"
     if not isinstance(value, str):
@@ -30,7 +30,7 @@ def identifier(value: Any) -> str:
     return text
 
 
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """Text with its padding taken off."""
     if not isinstance(value, str):
         raise refuse("not_text", value, "text")
@@ -43,14 +43,15 @@ def text(value: Any) -> str:
     return value.strip()
 
 
-def required_text(value: Any) -> str:
+def required_text(value: object) -> str:
+    """Text that is not empty. Raises PydanticCustomError."""
     result = text(value)
     if not result:
         raise refuse("missing", value, "text that is not empty")
     return result
 
 
-def flag(value: Any) -> bool:
+def flag(value: object) -> bool:
     """`True`, `true`, `yes`, `1` and their opposites."""
     if isinstance(value, bool):
         return value
@@ -62,7 +63,7 @@ def flag(value: Any) -> bool:
     raise refuse("not_a_flag", value, "true or false (also yes, no, 1, 0)")
 
 
-def timestamp(value: Any) -> datetime:
+def timestamp(value: object) -> datetime:
     """A moment in UTC: ISO 8601, `2020-04-24 11:50:39 UTC`, or month/day/year. Without a zone it is UTC."""
     allowed = "a date from 1970-01-02 to 2099 such as 2017-01-18T20:58:58Z or 2020-04-24 11:50:39 UTC"
     moment = value if isinstance(value, datetime) else None
@@ -94,7 +95,7 @@ def _parsed(value: str) -> datetime | None:
     return None
 
 
-def blank_to_none(value: Any) -> Any:
+def blank_to_none(value: object) -> object:
     """The ways in which sources write "unknown"; a zero is not one of them."""
     return None if isinstance(value, str) and value.strip().lower() in BLANK else value
 

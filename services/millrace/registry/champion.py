@@ -30,6 +30,7 @@ class Champion:
 
 
 def write(version: str, promoted_at: str, history: list[str]) -> bytes:
+    """champion.json: `history` are versions, the newest last."""
     previous = history[-1] if history else None
     return orjson.dumps(
         {"version": version, "promoted_at": promoted_at, "previous": previous, "history": history[-HISTORY:]}

@@ -1,5 +1,7 @@
 """Whether a manifest, its arrays and this code's record contract fit together, before anything is served."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from millrace.analytics import sales
@@ -15,6 +17,8 @@ from millrace.scoring.kmeans import KMeans
 from millrace.workloads import workloads
 from millrace.workloads.base import ClusterModel
 
+Refuse = Callable[[str, str], Corrupt]
+"""The error of a field, for a sentence."""
 RECOMMENDERS = tuple(stored.NEEDED)
 MAPPED = (*RECOMMENDERS, sales.ALGORITHM)
 """Algorithms whose arrays may be mapped from files: large, and read here and there."""
@@ -62,7 +66,7 @@ def check_model(manifest: Manifest, arrays: dict[str, np.ndarray], where: str) -
     _check_features(manifest, refuse)
 
 
-def _check_names(manifest: Manifest, centres: np.ndarray, refuse) -> None:
+def _check_names(manifest: Manifest, centres: np.ndarray, refuse: Refuse) -> None:
     if "label" not in manifest.names:
         raise refuse("names", f"has names for {sorted(manifest.names)}; a column `label` is needed.")
     for column, names in manifest.names.items():
@@ -70,7 +74,7 @@ def _check_names(manifest: Manifest, centres: np.ndarray, refuse) -> None:
             raise refuse("names", f"{len(centres)} centres, but {len(names)} names in {column}.")
 
 
-def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse) -> None:
+def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse: Refuse) -> None:
     try:
         items = stored.load(manifest.algorithm, arrays).items
     except Corrupt as error:
@@ -101,7 +105,7 @@ def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse
             raise refuse(name, f"{name}.npy must be sorted, each id once.")
 
 
-def _check_sales(manifest: Manifest, arrays: dict[str, np.ndarray], refuse) -> None:
+def _check_sales(manifest: Manifest, arrays: dict[str, np.ndarray], refuse: Refuse) -> None:
     by = manifest.parameters.get("by")
     if not isinstance(by, dict):
         raise refuse("parameters", f"parameters.by is {by!r}; allowed: an object of what statistics can be asked by.")
@@ -111,7 +115,7 @@ def _check_sales(manifest: Manifest, arrays: dict[str, np.ndarray], refuse) -> N
         raise refuse(error.field or "arrays", error.message) from None
 
 
-def _check_features(manifest: Manifest, refuse) -> None:
+def _check_features(manifest: Manifest, refuse: Refuse) -> None:
     for feature in manifest.features:
         if feature.transform not in TRANSFORMS:
             raise refuse("features", f"transform {feature.transform!r} is not known; allowed: {', '.join(TRANSFORMS)}.")
@@ -128,7 +132,7 @@ def _check_features(manifest: Manifest, refuse) -> None:
         )
 
 
-def _check_contract(manifest: Manifest, refuse) -> None:
+def _check_contract(manifest: Manifest, refuse: Refuse) -> None:
     known = workloads().get(manifest.workload)
     if known is None:
         return
@@ -142,4 +146,5 @@ def _check_contract(manifest: Manifest, refuse) -> None:
 
 
 def scorer(arrays: dict[str, np.ndarray]) -> KMeans:
+    """The k-means model of a version's arrays."""
     return KMeans(arrays["mean"], arrays["scale"], arrays["centres"])

@@ -13,6 +13,8 @@ Name = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
 
 
 class Strict(BaseModel):
+    """A part of a manifest: frozen, and refused where it has an unknown field."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 

@@ -22,10 +22,12 @@ ABANDONED = timedelta(seconds=60)
 
 
 def champion_key(workload: str, model: str) -> str:
+    """The key of a model's champion.json."""
     return f"models/{workload}/{model}/champion.json"
 
 
 def claim_key(workload: str, model: str, etag: str) -> str:
+    """The key that one of several promotions from the same champion gets to write."""
     return f"moves/{workload}/{model}/{hashlib.sha256(etag.encode()).hexdigest()[:32]}.json"
 
 
@@ -53,6 +55,7 @@ def move(
 
 
 def lost(workload: str, model: str, version: str) -> Conflict:
+    """The error for a promotion that came too late."""
     return Conflict(
         f"{workload}/{model} got another champion while {version} was being promoted; nothing was changed. "
         "Look at `millrace models list` and decide again.",

@@ -30,6 +30,7 @@ NONE_YET = "none"
 
 
 def folder(workload: str, model: str, version: str) -> str:
+    """The prefix of a version's files."""
     return f"models/{workload}/{model}/{version}"
 
 

@@ -77,6 +77,7 @@ def canvas() -> tuple[Figure, Axes]:
 
 
 def finished(figure: Figure, axes: Axes, title: str, unit: str) -> bytes:
+    """The PNG of a chart after its last touches."""
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
     axes.set_ylabel(unit, color=QUIET)
     locator = AutoDateLocator(tz=UTC)

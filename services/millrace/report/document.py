@@ -43,6 +43,7 @@ def document(
 
 
 def facts(status: dict[str, Any]) -> str:
+    """The status as a table."""
     said = {
         "version": status["version"],
         "newest page": status["watermark"],
@@ -55,16 +56,19 @@ def facts(status: dict[str, Any]) -> str:
 
 
 def picture(content: bytes, said: str) -> str:
+    """An image inside the page; `said` is its text."""
     return f'<p><img alt="{escape(said)}" src="data:image/png;base64,{b64encode(content).decode()}"></p>'
 
 
 def row(one: dict[str, Any]) -> list[str]:
+    """The cells of a cluster."""
     examples = "<br>".join(link(page["url"], page["title"]) for page in one["examples"])
     name = f"{escape(one['label'])} <span class=quiet>#{one['cluster']}</span>"
     return [name, f"{one['size']:,}", f"{one['share']:.1%}", counted(one["words"]), counted(one["hosts"]), examples]
 
 
 def counted(pairs: list[list[Any]]) -> str:
+    """Words or hosts with their counts."""
     return ", ".join(f"{escape(text)} <span class=quiet>{count:,}</span>" for text, count in pairs)
 
 
@@ -79,6 +83,7 @@ def link(url: str, title: str | None) -> str:
 
 
 def numbers(timeline: dict[str, Any]) -> str:
+    """The numbers behind the charts, as a table."""
     first, step = datetime.fromisoformat(timeline["from"]), timedelta(seconds=timeline["step"])
     head = ["From (UTC)", "All", *(escape(one["label"]) for one in timeline["clusters"])]
     rows = [

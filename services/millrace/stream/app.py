@@ -24,6 +24,7 @@ PAUSES = (1, 2, 5, 10, 20, 30, 30, 30)  # seconds before the next attempt; after
 
 
 def say(sentence: str) -> None:
+    """Print a sentence on standard error."""
     print(sentence, file=sys.stderr, flush=True)
 
 
@@ -35,6 +36,7 @@ def page_model(workload: Workload) -> PageModel:
 
 
 def second(name: str) -> str:
+    """The sentence for a stream that may not start, as another runs."""
     return (
         f"Another stream of {name} runs; one is allowed. `millrace status` shows the one of this machine, "
         "`kubectl get sparkapplications` that of a cluster; end the other."

@@ -1,7 +1,7 @@
 """Readers of the cluster topics: any number in a group share the partitions, each page once in effect."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -51,10 +51,10 @@ class Noted(ConsumerRebalanceListener):
     def __init__(self, say: Callable[[str], None]):
         self.say, self.said = say, -1
 
-    def on_partitions_revoked(self, revoked) -> None:
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """What was written is committed before each poll."""
 
-    def on_partitions_assigned(self, assigned) -> None:
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         if len(assigned) != self.said:
             self.said = len(assigned)
             self.say(f"reads {self.said} partitions; any others are with other readers of the group")

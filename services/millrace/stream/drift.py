@@ -14,8 +14,11 @@ LEAST = 200  # pages: the PSI of fewer is above 0.25 by chance (of ten equal clu
 
 @dataclass
 class Drift:
-    """Fading sums over the pages that one version scored. `shares` are those of its training, (k,); `inertia` is its
-    mean squared distance; `centres` (k, d). What a manifest does not tell is None, and so is its measure."""
+    """Fading sums over the pages that one version scored.
+
+    `shares` are those of its training, (k,); `inertia` is its mean squared distance; `centres` (k, d). What a manifest
+    does not tell is None, and so is its measure.
+    """
 
     centres: np.ndarray
     shares: np.ndarray | None = None

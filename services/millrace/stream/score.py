@@ -153,4 +153,5 @@ def message(row: dict[str, Any], labels: list[str]) -> dict[str, Any]:
 
 
 def iso(at: datetime) -> str:
+    """A time as ISO 8601 with milliseconds."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"

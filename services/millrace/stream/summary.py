@@ -1,15 +1,16 @@
 """What a share of a micro-batch sums up to: small, mergeable, JSON on its way from the workers to the driver."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
+T = TypeVar("T")
 URL, TITLE = 500, 200  # characters of examples: a longer URL is none, a longer title is cut
 SPOKEN = 2000  # pages of a task whose words are counted: a burst of pages says the same many times
 WORDS, HOSTS, EXAMPLES = 60, 30, 5  # of each cluster, that a task tells of
@@ -24,11 +25,11 @@ class Summary:
     unreadable: int = 0
     offsets: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Partition -> (first, last) offset, unreadable records included."""
-    windows: dict[int, Counter] = field(default_factory=lambda: defaultdict(Counter))
+    windows: dict[int, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     squared: float = 0.0
     """The sum of squared distances."""
-    words: dict[int, Counter] = field(default_factory=lambda: defaultdict(Counter))
-    hosts: dict[int, Counter] = field(default_factory=lambda: defaultdict(Counter))
+    words: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    hosts: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     examples: dict[int, list[tuple[int, str, str]]] = field(default_factory=lambda: defaultdict(list))
     """(milliseconds, URL, title) of the newest pages."""
     newest: int = 0
@@ -97,13 +98,9 @@ class Summary:
         self.newest = max(self.newest, other.newest)
         for partition, (first, last) in other.offsets.items():
             self._widen(partition, first, last)
-        for mine, theirs in (
-            (self.windows, other.windows),
-            (self.words, other.words),
-            (self.hosts, other.hosts),
-        ):
-            for name, counts in theirs.items():
-                mine[name].update(counts)
+        _add_up(self.windows, other.windows)
+        _add_up(self.words, other.words)
+        _add_up(self.hosts, other.hosts)
         for cluster, examples in other.examples.items():
             self.examples[cluster] = newest([*self.examples[cluster], *examples])
         if other.features is not None and other.placed is not None:
@@ -154,3 +151,8 @@ def of_rows(rows: pa.Table, window: int) -> Summary:
         clusters, distances = rows.column("cluster").to_numpy(), rows.column("distance").to_numpy()
         found.add(timestamps, clusters, distances, hosts, spoken, urls, titles)
     return found
+
+
+def _add_up(counts: dict[int, Counter[T]], others: Mapping[int, Counter[T]]) -> None:
+    for number, more in others.items():
+        counts[number].update(more)

@@ -128,11 +128,15 @@ class PagesTable:
             self.forget(HISTORY)
 
     def forget(self, seconds: float) -> None:
-        """Drop snapshots older than that, with what only they hold. The metadata, written anew by every commit, names
-        all snapshots: after a day of a commit a second they would be most of what is written."""
-        jvm: Any = self.spark._jvm
+        """Drop snapshots older than that, with what only they hold.
+
+        The metadata, written anew by every commit, names all snapshots: after a day of a commit a second they would be
+        most of what is written.
+        """
+        jvm: Any = self.spark._jvm  # pyright: ignore[reportPrivateUsage] - Iceberg has no API in Python for it
         before = int((time.time() - seconds) * 1000)
-        table = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self.spark._jsparkSession, self.full_name)
+        session = self.spark._jsparkSession  # pyright: ignore[reportPrivateUsage]
+        table = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(session, self.full_name)
         table.expireSnapshots().expireOlderThan(before).retainLast(RETAINED).commit()
 
     def _refuse_others(self) -> None:

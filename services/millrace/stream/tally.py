@@ -21,6 +21,7 @@ def limit() -> float:
 
 
 def iso(seconds: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -31,7 +32,7 @@ class Fading:
         self._weights: dict[str, float] = {}
         self._since = 0.0
 
-    def add(self, counts: Counter, at: float) -> None:
+    def add(self, counts: Counter[str], at: float) -> None:
         """Counts of the time `at`, in seconds since 1970."""
         if not self._weights or at - self._since > 20 * HALF_LIFE:
             factor = 0.5 ** ((at - self._since) / HALF_LIFE)
@@ -60,13 +61,13 @@ class Tally:
 
     def __init__(self, window: int):
         self.window = window
-        self.sizes: Counter = Counter()
-        self.windows: dict[int, Counter] = {}
+        self.sizes: Counter[int] = Counter()
+        self.windows: dict[int, Counter[int]] = {}
         self.watermark = 0.0
         """The newest arrival in seconds since 1970; 0 before the first page."""
         self._words: dict[int, Fading] = defaultdict(Fading)
         self._hosts: dict[int, Fading] = defaultdict(Fading)
-        self._examples: dict[int, list] = defaultdict(list)
+        self._examples: dict[int, list[tuple[int, str, str]]] = defaultdict(list)
 
     def rebuilt(self, sizes: dict[int, int], windows: dict[int, dict[int, int]], newest_ms: int) -> None:
         """Begin with what the table of pages holds."""
@@ -97,7 +98,7 @@ class Tally:
 
     def shares(self, k: int) -> list[float]:
         """The share of each of k clusters in the last hour; zeros where there were no pages."""
-        counts: Counter = Counter()
+        counts: Counter[int] = Counter()
         for start, found in self.windows.items():
             if start + self.window > self.watermark - HOUR:
                 counts.update(found)

@@ -16,10 +16,12 @@ from millrace.workloads import workload
 
 
 def say(sentence: str) -> None:
+    """Print a sentence on standard error."""
     print(sentence, file=sys.stderr, flush=True)
 
 
 def tell(result: dict[str, Any]) -> None:
+    """Print a result as a line of JSON on standard output."""
     sys.stdout.write(orjson.dumps(result).decode() + "\n")
     sys.stdout.flush()
 

@@ -43,10 +43,12 @@ class Decay:
 
 
 def gain(decay: Decay | None, since: Column) -> Column:
+    """What an event of that time counts; 1 without a decay."""
     return decay.of(since) if decay else F.lit(1.0)
 
 
 def gains(decay: Decay | None, users: Sequences) -> np.ndarray:
+    """What each event of the users counts, (n,); 1 without a decay."""
     if decay is None:
         return np.ones(len(users.items))
     assert users.times is not None

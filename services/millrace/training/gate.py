@@ -64,7 +64,9 @@ def judge(
     return Verdict(ours >= other - margin, ours, other, champion[0].version, margin, len(values))
 
 
-def load_champion(registry: Registry, found: Champion | None, workload: str, model: str):
+def load_champion(
+    registry: Registry, found: Champion | None, workload: str, model: str
+) -> tuple[Manifest, KMeans] | None:
     """(manifest, scorer) of a champion, or None where there is none."""
     if found is None:
         return None

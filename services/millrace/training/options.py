@@ -145,7 +145,7 @@ class TrainingRequest:
         return cls(names, TrainingOptions(**options), pace)
 
 
-def argument_kind(entry: Field) -> dict[str, Any]:
+def argument_kind(entry: Field[Any]) -> dict[str, Any]:
     """What argparse needs to know of a field."""
     if isinstance(entry.default, bool):
         return {"action": "store_true"}

@@ -41,8 +41,10 @@ class Candidate:
 
 
 def first(frame: Frame, model: PageModel, sample: Sample, before: Before | None) -> Candidate:
-    """Spark's k-means for every k, STARTS times; the best silhouette on the sample wins. The largest cluster is
-    number 0, but where a champion in another space has numbered them."""
+    """Spark's k-means for every k, STARTS times; the best silhouette on the sample wins.
+
+    The largest cluster is number 0, but where a champion in another space has numbered them.
+    """
     features = frame.space.features(sample)
     tried: dict[int, tuple[float, Pages]] = {}
     for centres in frame.kmeans(model.k, range(model.seed, model.seed + STARTS)):
@@ -62,16 +64,21 @@ def first(frame: Frame, model: PageModel, sample: Sample, before: Before | None)
 
 
 def numbered(pages: Pages, old: np.ndarray, k_before: int, features: np.ndarray) -> tuple[Pages, np.ndarray]:
-    """(the model in the champion's numbering, which clusters continue the champion's), by the pages of the sample:
-    `old` are their clusters by the champion, (n,), and `features` theirs in the model's space."""
+    """The model in the champion's numbering, and which clusters continue the champion's, by the pages of the sample.
+
+    `old` are their clusters by the champion, (n,), and `features` theirs in the model's space.
+    """
     numbers, same = match(old, pages.nearest(features)[0], pages.k, k_before)
     order = np.argsort(numbers)
     return Pages(pages.space, pages.centres[order], pages.weights[order]), same[order]
 
 
 def later(frame: Frame, model: PageModel, before: Before, sample: Sample, judged_on: Sample) -> Candidate:
-    """The champion's centres, moved by the pages that it has not read; or centres fitted anew with the champion's k
-    and numbered as the champion's, where those part the held-out pages better by more than the gate's margin."""
+    """The champion's centres, moved by the pages that it has not read, or centres fitted anew.
+
+    Those have the champion's k and numbers, and are taken where they part the held-out pages better by more than the
+    gate's margin.
+    """
     own, k = before.pages, before.pages.k
     features = frame.space.features(sample).astype(np.float64)
     old = own.nearest(features)[0]

@@ -62,8 +62,11 @@ class Frame:
 
     @classmethod
     def of(cls, found: dataset.Records, space: Space, model: PageModel, read: Ranges) -> "Frame":
-        """The features of every record, by the code that the stream runs. Sorted and cached: k-means is repeatable only
-        over a fixed order, and MLlib over an Iceberg scan that is not cached fails."""
+        """The features of every record, by the code that the stream runs.
+
+        Sorted and cached: k-means is repeatable only over a fixed order, and MLlib over an Iceberg scan that is not
+        cached fails.
+        """
 
         def compute(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
@@ -85,8 +88,10 @@ class Frame:
         return cls(rows, space, *(counted or (0, 0)))
 
     def kmeans(self, numbers: Sequence[int], seeds: Sequence[int]) -> list[np.ndarray]:
-        """The centres that Spark finds for each number of clusters with each seed, (k, WIDTH) float64; k may be less
-        than asked."""
+        """The centres that Spark finds for each number of clusters with each seed.
+
+        Each is (k, WIDTH) float64; k may be less than asked.
+        """
         vectors = self.rows.where("NOT held_out").select(array_to_vector(F.col("f")).alias("features")).cache()
 
         def attempt(k: int, seed: int) -> np.ndarray:

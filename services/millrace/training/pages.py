@@ -133,8 +133,10 @@ def united(bounds: offsets.Ranges, read: offsets.Ranges) -> offsets.Ranges:
 
 
 def judge(candidate: Pages, before: Before | None, judged_on: Sample) -> Verdict:
-    """Mean silhouettes of both models on the same held-out pages, in the candidate's space: the champion's own, but
-    for a version that learnt everything anew."""
+    """Mean silhouettes of both models on the same held-out pages, in the candidate's space.
+
+    That is the champion's own, but for a version that learnt everything anew.
+    """
     space = judged_on.features(candidate.space)
     ours, margin = silhouette(space, candidate.nearest(space)[0]) if len(space) else 0.0, settings().gate_margin
     if before is None:

@@ -7,6 +7,7 @@ import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from millrace.evaluation.split import Fold
 from millrace.lake import CATALOG, table_name
 from millrace.recommend import candidates
 from millrace.recommend.verdict import Verdict, verdict
@@ -33,7 +34,7 @@ def early(found: Events, rows: DataFrame, model: RecommenderModel, part: int) ->
 
 
 def judge(
-    training: Any, found: Events, model: RecommenderModel, ndcg: float, test, champion: Manifest | None
+    training: Any, found: Events, model: RecommenderModel, ndcg: float, test: Fold, champion: Manifest | None
 ) -> Verdict:
     """The candidate against the champion's recipe on the champion's own data, as far as it lies before the split."""
     if champion is None:
@@ -148,6 +149,7 @@ def named(training: Any, found: Events, model: RecommenderModel) -> dict[str, np
 
 
 def served_names(found: Events, names: dict[str, str]) -> dict[str, np.ndarray]:
+    """Ids and names of the items, as the API reads them."""
     return {
         "item_ids": texts(found.item_ids),
         "item_names": texts([names.get(item) or item for item in found.item_ids]),

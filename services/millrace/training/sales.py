@@ -48,6 +48,7 @@ def lines(rows: DataFrame, workload: Workload, model: SalesModel) -> DataFrame:
 
 
 def sums() -> list[Column]:
+    """Revenue, orders and items of a group."""
     orders = F.count_distinct("order_id").cast("long").alias("orders")
     return [F.sum("hundredths").alias("revenue"), orders, F.count("*").alias("items")]
 
@@ -66,7 +67,7 @@ def summed(found: DataFrame, model: SalesModel) -> dict[str, DataFrame]:
 
 
 def months(found: DataFrame) -> DataFrame:
-    """month (its first day), revenue, orders, items, buyers."""
+    """A row for each month (its first day): revenue, orders, items, buyers."""
     month = F.trunc(F.date_add(F.lit("1970-01-01").cast("date"), F.col("day")), "month").alias("month")
     buyers = F.count_distinct("customer").alias("buyers")
     return found.where(F.col("day") != UNDATED).groupBy(month).agg(*sums(), buyers)

@@ -147,7 +147,11 @@ def each(batch: pa.RecordBatch) -> Iterator[tuple[int, np.ndarray, dict[str, np.
 
 
 def strongest(
-    found: DataFrame, items: int, power: float, keep: int | None, value: Callable[[int, np.ndarray, dict], np.ndarray]
+    found: DataFrame,
+    items: int,
+    power: float,
+    keep: int | None,
+    value: Callable[[int, np.ndarray, dict[str, np.ndarray]], np.ndarray],
 ) -> Links:
     """Links of the `keep` largest values above 0 of each row, of equal ones the lower j; only these leave Spark.
 

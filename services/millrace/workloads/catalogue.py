@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from random import Random
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator
 
@@ -12,7 +12,7 @@ from millrace.workloads.base import Row, Workload
 from millrace.workloads.mooc.generator import STEPS, SUBJECTS, course_id
 
 
-def one_line(value: Any) -> str:
+def one_line(value: object) -> str:
     """Text whose line breaks are spaces: descriptions run over several lines, names must not."""
     return " ".join(text(value).split())
 

@@ -1,5 +1,10 @@
 """Names for clusters that are ordered from lowest to highest."""
 
+from collections.abc import Callable
+
+Naming = Callable[[int], dict[str, list[str]]]
+"""The names of so many clusters, by column."""
+
 SCALES = {
     2: ["low", "high"],
     3: ["low", "medium", "high"],
@@ -11,7 +16,7 @@ SCALES = {
 }
 
 
-def scale(noun: str):
+def scale(noun: str) -> Naming:
     """A naming rule: `scale("popularity")(3)` is low, medium and high popularity."""
 
     def names(k: int) -> dict[str, list[str]]:

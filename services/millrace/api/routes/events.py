@@ -1,5 +1,7 @@
 """`/v1/<workload>/events`: events that change recommendations, written to Kafka before they are answered."""
 
+from collections.abc import Awaitable, Callable
+
 import orjson
 from starlette.concurrency import run_in_threadpool
 
@@ -15,6 +17,7 @@ MANY = 50_000  # bytes from which on a list is checked beside the event loop
 
 
 def declare(declared: Declared, outbox: Outbox) -> None:
+    """Add the paths that take events."""
     for workload in workloads().values():
         if workload.recommenders:
             one = event_schema(workload)
@@ -30,7 +33,8 @@ def declare(declared: Declared, outbox: Outbox) -> None:
             )
 
 
-def taking(workload: Workload, outbox: Outbox):
+def taking(workload: Workload, outbox: Outbox) -> Callable[[bytes], Awaitable[bytes]]:
+    """What turns a posted body into acknowledged events and the answer."""
     events, counted = Events(workload), metrics().events.labels(workload.name)
 
     async def take(content: bytes) -> bytes:

@@ -36,6 +36,8 @@ def readiness(champions: Champions) -> dict[str, Any]:
 
 
 def declare(declared: Declared, champions: Champions) -> None:
+    """Add the probes and the metrics."""
+
     async def live(request: Request) -> Response:
         return json({"status": "live"})
 

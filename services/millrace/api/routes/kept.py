@@ -15,6 +15,7 @@ INDEX = {"message": "Millrace answers.", "docs": "/docs", "models": "/v1/models"
 
 
 def declare(declared: Declared, champions: Champions) -> None:
+    """Add the paths that callers of the prototype know."""
     greeting = next((dict(one.greeting) for one in workloads().values() if one.greeting), INDEX)
 
     async def index(request: Request) -> Response:

@@ -23,6 +23,7 @@ DETAIL = {"created_at", "algorithm", "parameters", "data", "schema_hash", "code_
 
 
 def summary(served: Any, champion: Champion) -> dict[str, Any]:
+    """What the API tells of a served model and its promotion."""
     manifest = served.manifest
     return {
         "model": manifest.full_name,
@@ -53,6 +54,8 @@ def detail(served: Any, champion: Champion) -> dict[str, Any]:
 
 
 def declare(declared: Declared, champions: Champions) -> None:
+    """Add the paths of models."""
+
     async def list_workloads(request: Request) -> Response:
         return json(
             [

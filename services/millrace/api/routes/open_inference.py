@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from millrace import __version__
 from millrace.api import tensors
 from millrace.api.bodies import Body, parse
-from millrace.api.champions import Champions
+from millrace.api.champions import Champions, Key
 from millrace.api.documented import Declared, errors, json, request_body
 from millrace.api.metrics import metrics
 from millrace.api.routes.health import readiness
@@ -59,10 +59,12 @@ class ModelState(BaseModel):
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of OpenAPI, in the protocol's form of an error."""
     return errors(*statuses, model=InferenceError)
 
 
 def metadata(served: Served, body: Body, versions: list[str]) -> dict[str, Any]:
+    """The protocol's metadata: numbers as one tensor, or one tensor a column where some are text."""
     manifest = served.manifest
     if all(column.limits for column in body.columns.values()):
         inputs = [{"name": "input", "datatype": "FP64", "shape": [-1, len(body.features)]}]
@@ -90,6 +92,7 @@ def infer(served: Served, body: Body, content: bytes) -> bytes:
 
 
 def declare(declared: Declared, champions: Champions) -> None:
+    """Add the paths of the protocol."""
     known = {
         f"{one.name}.{model.name}": (one, model, Body(one, model))
         for one in workloads().values()
@@ -144,7 +147,7 @@ def declare(declared: Declared, champions: Champions) -> None:
         )
     for name, (workload, model, body) in known.items():
 
-        def answer(content: bytes, key=(workload.name, model.name), body: Body = body) -> bytes:
+        def answer(content: bytes, key: Key = (workload.name, model.name), body: Body = body) -> bytes:
             return infer(champions.get(*key), body, content)
 
         declared.skip_router(f"/v2/models/{name}/infer", f"{PREFIX}/infer", answer)

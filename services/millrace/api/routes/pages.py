@@ -75,6 +75,7 @@ def as_trained(served: Paged) -> list[dict[str, Any]]:
 
 
 def declare(declared: Declared, champions: Champions, streams: Streams) -> None:
+    """Add the paths of every page model."""
     for workload in workloads().values():
         for model in workload.pages:
             Family(champions, streams, workload, model).declare(declared)
@@ -120,8 +121,11 @@ class Family:
         return self.streams.answer(lambda: self.told(minutes))
 
     async def told(self, minutes: int) -> AsyncIterator[bytes]:
-        """The board at once and after every change. Looking twice a second costs less than waking each stream from
-        the follower's thread, and is the limit on events at the same time."""
+        """The board at once and after every change.
+
+        Looking twice a second costs less than waking each stream from the follower's thread, and is the limit on
+        events at the same time.
+        """
         seen, last = None, 0.0
         while not self.streams.ending:
             changed, now = self.changed(), time.monotonic()

@@ -50,6 +50,7 @@ class History(BaseModel):
 
 
 def declare(declared: Declared, champions: Champions) -> None:
+    """Add the paths of every recommender."""
     for workload in workloads().values():
         for model in workload.recommenders:
             Family(champions, workload, model).declare(declared)

@@ -70,6 +70,7 @@ class Statistics(Answer):
 
 
 def declare(declared: Declared, champions: Champions) -> None:
+    """Add the paths of every sales model."""
     for workload in workloads().values():
         for model in workload.sales:
             Family(champions, workload, model).declare(declared)
@@ -122,11 +123,13 @@ class Family:
 
 
 def day(name: str) -> dict[str, Any]:
+    """What OpenAPI says of a parameter that is a day."""
     schema = {"type": "string", "format": "date"}
     description = f"The {'first' if name == 'from' else 'last'} day in UTC, itself included."
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
 
 def word(name: str, allowed: tuple[str, ...]) -> dict[str, Any]:
+    """What OpenAPI says of a parameter that is one of several words."""
     schema = {"type": "string", "enum": list(allowed), "default": allowed[0]}
     return {"name": name, "in": "query", "required": False, "schema": schema}

@@ -51,7 +51,7 @@ class Histories:
         walk.append(item)
         return number, len(walk) - 1
 
-    def walk(self, user: str) -> array:
+    def walk(self, user: str) -> "array[int]":
         number = self.users.numbers.get(user)
         return array("i") if number is None else self.walks[number]
 

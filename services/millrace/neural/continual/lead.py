@@ -44,10 +44,12 @@ class Task:
 
 
 def encoded(made: Cut, found: list[Event]) -> bytes:
+    """A cut and its events as bytes for the other workers."""
     return orjson.dumps([[[number, *made[number]] for number in made], [list(event) for event in found]])
 
 
 def decoded(content: bytes) -> tuple[Cut, list[Event]]:
+    """What `encoded` was given."""
     made, found = orjson.loads(content)
     return {number: (first, end) for number, first, end in made}, [Event(*one) for one in found]
 

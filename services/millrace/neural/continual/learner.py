@@ -38,6 +38,8 @@ class Outcome:
 
 
 class Learner:
+    """Applies micro-batches to a state; each worker of a group has one."""
+
     def __init__(self, state: State, group: Group | None = None):
         self.state, self.group = state, group or Group()
 

@@ -27,7 +27,7 @@ class Metrics:
             ) from None
         registry = CollectorRegistry()
 
-        def gauge(name: str, text: str):
+        def gauge(name: str, text: str) -> Gauge:
             return Gauge(name, text, ["model"], registry=registry, namespace="millrace_continual").labels(model)
 
         self.batches = gauge("micro_batches", "Micro-batches learned from, since the first start.")

@@ -68,6 +68,8 @@ def _insist_on_agreement(state: State, model: Recommender, rank: np.ndarray) -> 
 
 
 class Publisher:
+    """Makes versions of states, as the gate allows."""
+
     def __init__(
         self, registry: Registry, workload: Workload, model: RecommenderModel, say: Callable[[str], None]
     ) -> None:

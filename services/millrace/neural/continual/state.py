@@ -55,6 +55,8 @@ class Progress:
 
 @dataclass
 class State:
+    """All of it; `packed` and `unpacked` are its bytes."""
+
     plan: Plan
     progress: Progress
     items: Names

@@ -1,7 +1,7 @@
 """`courses`: online courses, clustered by popularity, difficulty, trend and price."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 
@@ -19,7 +19,7 @@ LEVELS = {
 }
 
 
-def level(value: Any) -> str:
+def level(value: object) -> str:
     """A course's level as the source spells it; `beginner` is read as `Beginner Level`."""
     found = LEVELS.get(value.strip().lower()) if isinstance(value, str) else None
     if found is None:

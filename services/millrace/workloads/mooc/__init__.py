@@ -21,6 +21,7 @@ class Enrolment(Record):
 
 
 def first(row: Row, names: tuple[str, ...]) -> Any:
+    """The first of several fields that a row has."""
     return next((row[name] for name in names if row.get(name) is not None), None)
 
 

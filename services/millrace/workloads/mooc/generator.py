@@ -13,6 +13,7 @@ FIRST, DAYS = datetime(2017, 9, 1, tzinfo=UTC), 900
 
 
 def course_id(subject: int, step: int) -> str:
+    """The id of a step of a subject."""
     return f"C_{600_000 + subject * 1000 + step}"
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from millrace.records.contract import Record
 from millrace.records.types import Blank, Count, Id, Money, Percent, Rating, RequiredText, Text
 from millrace.workloads.base import ClusterModel, Endpoint, Feature, Workload
+from millrace.workloads.naming import Naming
 from millrace.workloads.products.generator import generate
 
 
@@ -29,7 +30,7 @@ class Product(Record):
     product_link: Text = ""
 
 
-def names(english: list[str], indonesian: list[str]):
+def names(english: list[str], indonesian: list[str]) -> Naming:
     """Names in both languages of the callers, lowest to highest along the model's axis."""
     return lambda k: {"label": english, "label_id": indonesian}
 

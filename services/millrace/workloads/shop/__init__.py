@@ -1,7 +1,7 @@
 """`shop`: purchases of an electronics shop; the next products for a customer, and the shop's sales."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator
 
@@ -14,7 +14,7 @@ from millrace.workloads.shop.generator import generate
 UNSET = "1970-01-01"
 
 
-def clock(value: Any) -> datetime | None:
+def clock(value: object) -> datetime | None:
     """The time of a purchase; a day on which the source's clock was not set yet is unknown, not a time."""
     if isinstance(value, str) and value.strip().startswith(UNSET):
         return None
@@ -35,8 +35,11 @@ class Purchase(Record):
 
 
 def mend(row: Row) -> Row | None:
-    """A row that lost category_code and brand: six fields, so that the price stands in category_code and the customer
-    in brand. It is put right only where those two read as a price and as a whole number or nothing."""
+    """The row that was meant by one that lost category_code and brand, else None.
+
+    It has six fields, so that the price stands in category_code and the customer in brand. It is put right only where
+    those two read as a price and as a whole number or nothing.
+    """
     price, user = row.get("category_code"), row.get("brand")
     if row.get("price") or row.get("user_id") or not isinstance(price, str) or not isinstance(user, str):
         return None

@@ -69,10 +69,12 @@ def opened(random: Random, number: int, rows: int) -> Row:
 
 
 def customer(buyer: int) -> str:
+    """The id of a buyer, empty for one without a number."""
     return "" if buyer < 0 else str(1515915625440000000 + buyer)
 
 
 def dirty(random: Random, row: Row, previous: Row | None) -> Row:
+    """The row, or what a real export might have in its place."""
     dice = random.random()
     if dice < 0.002 and previous:
         return dict(previous)

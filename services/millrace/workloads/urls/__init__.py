@@ -1,7 +1,7 @@
 """`urls`: visited pages, clustered as they arrive."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
@@ -18,7 +18,7 @@ URL_LIMIT = 8000
 """Characters of a URL; what servers should at least accept (RFC 9110, section 4.1)."""
 
 
-def page_url(value: Any) -> str:
+def page_url(value: object) -> str:
     """A URL that names a host, as it was: `https://...`, `//host/...`, or `host:443` without a scheme."""
     allowed = f"a web address of up to {URL_LIMIT} characters such as https://example.com/news or example.com:443"
     if value is None or (isinstance(value, str) and value.strip().lower() in BLANK):
@@ -35,13 +35,14 @@ def page_url(value: Any) -> str:
     return found
 
 
-def moment(value: Any) -> Any:
+def moment(value: object) -> object:
+    """The value, where there is one. Raises PydanticCustomError."""
     if value is None:
         raise refuse("missing", value, "a creation_time, or a column created_at")
     return value
 
 
-def known_text(value: Any) -> Any:
+def known_text(value: object) -> object:
     """Exports leave out what a page does not say: it is empty then."""
     return "" if value is None else value
 

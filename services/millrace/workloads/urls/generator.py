@@ -1,15 +1,16 @@
 """Generated pages: themes with their own hosts, words and paths, whose shares drift, and the dirt of real exports."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
+from typing import TypeVar
 from urllib.parse import quote
 
 from millrace.workloads.base import Row
 from millrace.workloads.urls.themes import COMMON, THEMES, Theme
 
+T = TypeVar("T")
 FIRST = datetime(2023, 5, 17, 20, 21, 51, tzinfo=UTC)
 PER_SECOND = 40
 FIELDS = ("creation_time", "id", "url", "title", "keywords", "description")
@@ -90,10 +91,11 @@ def address(random: Random, theme: Theme, host: str, found: list[str], number: i
     return f"{'http' if dice < 0.1 else 'https'}://{host}{':443' if 0.1 <= dice < 0.11 else ''}{path}"
 
 
-def zipf(random: Random, of: tuple) -> Any:
+def zipf(random: Random, of: Sequence[T]) -> T:
     """One of them, the first ones oftener: its place is uniform on a logarithmic scale."""
     return of[int(len(of) ** random.random()) - 1]
 
 
 def text(random: Random, length: int) -> str:
+    """Random letters and digits."""
     return "".join(random.choices(LETTERS, k=length))

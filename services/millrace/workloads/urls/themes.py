@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Theme:
+    """One theme, and its share of all pages."""
+
     name: str
     share: float
     hosts: tuple[tuple[str, str], ...]
