@@ -24,7 +24,7 @@ PARALLEL ?= -n 2 --dist loadgroup --no-loadscope-reorder
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.lock
 	@touch $@
 
-.PHONY: help setup demo stop check test test-cluster test-all lint bench minio helm actionlint kind-up operators images deploy chart-files locks clean
+.PHONY: help setup demo stop check test test-cluster test-all lint types imports bench minio helm actionlint kind-up operators images deploy chart-files locks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,8 +50,14 @@ test-all: .venv/dev  ## every test: all kills, rebalances, upgrades, everything 
 	@$(BIN)/python -m pytest -m "not cluster" $(PARALLEL) $(ARGS)
 	@$(BIN)/python -m pytest -m cluster $(ARGS)
 
-lint: .venv/dev  ## style and common mistakes
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: .venv/dev  ## style, names, annotations, docstrings and common mistakes
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python tools/lint_debts.py
+
+types: .venv/dev  ## the type checker over package, tools and Spark jobs; no file is exempt
+	@$(BIN)/basedpyright
+
+imports: .venv/dev  ## who may import whom
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 bench: .venv/dev  ## speeds, each beside a peer in the same run
 	@$(BIN)/python -m tests.bench
