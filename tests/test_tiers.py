@@ -47,7 +47,8 @@ def run(pytester, monkeypatch):
         ("test", ["test_of_engines", "test_of_stack", "test_of_real_files"]),
         ("check or test", ["test_of_engines", "test_of_real_files", "test_of_stack", "test_plain"]),
         ("cluster and not thorough", ["test_of_cluster"]),
-        ("thorough", ["test_of_many_kills"]),
+        ("thorough and not cluster", ["test_of_many_kills"]),
+        ("cluster", ["test_of_a_rollout", "test_of_cluster"]),
     ],
 )
 def test_the_tier_of_a_test_follows_from_its_fixtures(run, tier, names):
@@ -62,12 +63,14 @@ def test_of_cluster(cluster): pass
 def test_of_real_files(): pass
 @pytest.mark.thorough
 def test_of_many_kills(stack): pass
+@pytest.mark.thorough
+def test_of_a_rollout(cluster): pass
 """,
         "-m",
         tier,
         "-v",
     )
-    done.assert_outcomes(passed=len(names), deselected=6 - len(names))
+    done.assert_outcomes(passed=len(names), deselected=7 - len(names))
     for name in names:
         done.stdout.fnmatch_lines([f"*::{name} PASSED*"])
 

@@ -50,12 +50,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its tier, and put the tests of the one stack into one group, which starts first."""
     for item in items:
         item.user_properties.append(("tier", tier_of(item)))
-        if tier_of(item) != "thorough":
-            item.add_marker(tier_of(item))
+        item.add_marker(tier_of(item))
+        if "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker("cluster")  # also of one that is thorough: they run one after the other
         stack = "stack" in getattr(item, "fixturenames", ())
         if stack:
             item.add_marker("stack")
-        item.add_marker(pytest.mark.xdist_group(STACK_GROUP if stack else item.path.stem))
+        item.add_marker(pytest.mark.xdist_group(STACK_GROUP if stack else item.nodeid.partition("::")[0]))
     items.sort(key=lambda item: item.get_closest_marker("stack") is None)
 
 
@@ -98,7 +99,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Note a test that took longer than its tier allows. A shared fixture's start is not the first test's fault."""
     budget = BUDGET_S.get(dict(report.user_properties).get("tier", ""))
     if report.when == "call" and budget is not None and report.duration > budget:
-        name = report.nodeid.partition("@")[0].partition("[")[0]
+        name = report.nodeid.partition("[")[0].partition("@")[0]
         _too_slow[name] = max(report.duration, _too_slow.get(name, 0))
 
 
