@@ -17,6 +17,7 @@ from millrace.settings import REPOSITORY
 from millrace.workloads import find_model
 
 if TYPE_CHECKING:
+    from millrace.registry.registry import Registry
     from millrace.training.options import TrainingRequest
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="As WORKLOAD/MODEL, for example courses/popularity.")]
@@ -150,7 +151,7 @@ def split_model(full_name: str) -> tuple[str, str]:
     return found.name, model.name
 
 
-def resolve(registry: Any, workload_name: str, model: str, version: str) -> str:
+def resolve(registry: "Registry", workload_name: str, model: str, version: str) -> str:
     """The version itself, or the champion's."""
     if version != "champion":
         return version
@@ -181,16 +182,9 @@ def list_models(names: Names = None, as_json: Json = False) -> None:
                     "metrics": manifest.metrics,
                 }
             )
+    mark = {True: "champion", False: ""}
     rows = [
-        [
-            r["model"],
-            r["version"],
-            "champion" if r["champion"] else "",
-            r["window"],
-            r["rows"],
-            r["k"],
-            quality(r["metrics"]),
-        ]
+        [r["model"], r["version"], mark[r["champion"]], r["window"], r["rows"], r["k"], quality(r["metrics"])]
         for r in result
     ]
     emit(result, as_json, lambda: grid(None, "model", "version", "", "window", "rows", "k", "quality", rows=rows))
