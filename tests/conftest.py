@@ -3,6 +3,7 @@
 import fcntl
 import os
 import random
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared/data"
-STACK = "stack"
 
 # Before millrace is imported: every process of the run knows the sixth workload and asks S3 often.
 os.environ["MILLRACE_WORKLOAD_MODULES"] = "tests.sixth"
@@ -25,7 +25,7 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-pytest_plugins = ["tests.tiers"]
+pytest_plugins = ["tests.tiers", "tests.trained"]
 
 
 @pytest.fixture(scope="session")
@@ -33,50 +33,32 @@ def engines() -> None:
     """Asked for by whatever starts a program that is not Python: its tests are in the tier `test` (tests/tiers.py)."""
 
 
-def _shared(config: pytest.Config, factory: pytest.TempPathFactory) -> Path:
-    """The folder that all processes of a run share."""
-    return factory.getbasetemp().parent if hasattr(config, "workerinput") else factory.getbasetemp()
-
-
 @pytest.fixture(scope="session")
-def stack(engines: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The home of the running stack; topics, tables and sinks exist. The processes of a run share one."""
+def stack(engines: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of the running stack; topics, tables and sinks exist. Each process of a run has one."""
     from millrace.local import stack
     from millrace.provision import provision
     from millrace.settings import settings
 
-    home = _shared(request.config, tmp_path_factory) / STACK
-    home.mkdir(exist_ok=True)
+    home = tmp_path_factory.mktemp("stack")
     before = os.environ.get("MILLRACE_HOME")
     os.environ["MILLRACE_HOME"] = str(home)
     settings.cache_clear()
-    with (home.parent / f"{STACK}.lock").open("w") as lock:
+    # One after the other: a port is chosen before it is taken.
+    with (Path(tempfile.gettempdir()) / "millrace-tests-up.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        first = stack.up()
-        settings.cache_clear()
-        if first:
-            provision()
+        stack.up()
+    settings.cache_clear()
     try:
+        provision()
         yield home
     finally:
+        stack.down()
         if before is None:
             del os.environ["MILLRACE_HOME"]
         else:
             os.environ["MILLRACE_HOME"] = before
         settings.cache_clear()
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Take the stack down when the last process of the run has ended."""
-    factory = getattr(session.config, "_tmp_path_factory", None)
-    if factory is None or hasattr(session.config, "workerinput") or not (factory.getbasetemp() / STACK).is_dir():
-        return
-    from millrace.local import stack
-    from millrace.settings import settings
-
-    os.environ["MILLRACE_HOME"] = str(factory.getbasetemp() / STACK)
-    settings.cache_clear()
-    stack.down()
 
 
 @pytest.fixture(scope="session")

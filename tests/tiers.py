@@ -28,7 +28,10 @@ BUDGET_S = {"check": 5.0, "test": 60.0}
 ENGINES = {"java", "minio", "chromium", "chromedriver", "terraform", "spark-submit", "kubectl", "containerd"}
 NO_JVM = "-agentlib:ask-for-the-fixture-engines"
 """A JVM that is given this option ends before it has begun, also one that a child of the test starts."""
-STACK_GROUP = "stack"
+STACK_GROUPS = {"stack of pages": ("tests/stream", "tests/training", "tests/web", "tests/report", "tests/local")}
+"""Folders whose tests share a stack of their own, beside the one of all others: they run side by side with those."""
+FIRST = ("tests/pipeline/test_training.py", "tests/online")
+"""What begins on a fresh stack, in this order: later tests move what these have trained."""
 
 _running: list[str] = []
 _too_slow: dict[str, float] = {}
@@ -45,19 +48,36 @@ def tier_of(item: pytest.Item) -> str:
     return "test" if "engines" in fixtures or marked else "check"
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test with its tier and with what runs in one process with it, before xdist reads its group."""
+    fixtures = getattr(item, "fixturenames", ())
+    item.user_properties.append(("tier", tier_of(item)))
+    item.add_marker(tier_of(item))
+    if "cluster" in fixtures:
+        item.add_marker("cluster")  # also of one that is thorough: they run one after the other
+    if "stack" in fixtures:
+        item.add_marker("stack")
+    item.add_marker(pytest.mark.xdist_group(_group(item.nodeid, "stack" in fixtures)))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its tier, and put the tests of the one stack into one group, which starts first."""
-    for item in items:
-        item.user_properties.append(("tier", tier_of(item)))
-        item.add_marker(tier_of(item))
-        if "cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker("cluster")  # also of one that is thorough: they run one after the other
-        stack = "stack" in getattr(item, "fixturenames", ())
-        if stack:
-            item.add_marker("stack")
-        item.add_marker(pytest.mark.xdist_group(STACK_GROUP if stack else item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
+    """Let the tests of a stack start first, since they take longest."""
+    items.sort(key=_place)
+
+
+def _group(name: str, stack: bool) -> str:
+    """What runs in one process: the tests of a stack, else those of a file."""
+    if not stack:
+        return name.partition("::")[0]
+    return next((group for group, folders in STACK_GROUPS.items() if name.startswith(folders)), "stack")
+
+
+def _place(item: pytest.Item) -> tuple[bool, str, int]:
+    """Where a test stands in the run: those of a stack by their group, then all others as collected."""
+    if not item.get_closest_marker("stack"):
+        return True, "", 0
+    place = next((number for number, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
+    return False, _group(item.nodeid.partition("@")[0], stack=True), place
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -7,6 +7,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
+from millrace.local import jars
 from millrace.workloads import workloads
 from tests.chart.secured import MILLRACE, Secured
 from tests.conftest import generated
@@ -34,6 +35,7 @@ from millrace.messaging.client import read_all
 from millrace.messaging.producer import producer
 from millrace.online import deltas
 from millrace.online.updater import forget, published
+from millrace.local import jars
 from millrace.workloads import workload
 of = workload("mooc")
 with closing(producer()) as client:
@@ -52,6 +54,7 @@ from millrace.messaging.client import end_offsets, read_all
 from millrace.stream import source
 from millrace.stream.publish import Deltas
 from millrace.training.session import spark
+from millrace.local import jars
 from millrace.workloads import workload
 of, rows = workload("urls"), []
 def batch(frame, number):
@@ -72,6 +75,7 @@ ROWS = "from millrace.lake.tables import total_rows; print(total_rows('courses')
 
 @pytest.fixture(scope="module")
 def secured(engines, tmp_path_factory):
+    jars.ensure(["kafka", "connect-iceberg", "s3proxy", "spark"])
     found = Secured(tmp_path_factory.mktemp("secured"))
     try:
         found.up()

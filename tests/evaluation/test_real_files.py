@@ -34,6 +34,7 @@ def test_full_ranking_on_mooc_is_above_the_published():
     assert entry["ndcg@10"] >= 0.196
 
 
+@pytest.mark.thorough
 def test_a_hundred_negatives_on_mooc_are_above_the_published():
     layers = {"knn": {"alpha": 1.0, "k1": 1.2}, "ease": {"penalty": 300.0}, "ridge": {"penalty": 60.0}}
     entry = blend("mooc_users.jsonl.gz", "negatives", **layers)

@@ -75,7 +75,7 @@ def test_two_ups_at_once_are_refused(home):
             local.up()
 
 
-def test_an_up_that_can_not_have_its_port_starts_nothing(home, monkeypatch):
+def test_an_up_that_can_not_have_its_port_starts_nothing(engines, home, monkeypatch):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

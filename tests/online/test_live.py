@@ -14,8 +14,6 @@ import orjson
 import psutil
 import pytest
 
-from millrace.ingest.publish import ingest
-from millrace.lake.progress import wait_until_landed
 from millrace.local import stack as local
 from millrace.messaging.client import end_offsets, read_all
 from millrace.online.fold import Base
@@ -25,10 +23,7 @@ from millrace.recommend.answer import cleaned
 from millrace.registry.manifest import Draft
 from millrace.registry.registry import Registry, champion_key
 from millrace.settings import settings
-from millrace.training.options import TrainingOptions
-from millrace.training.train import train
 from millrace.workloads import workload
-from tests.conftest import generated
 from tests.online.replay import Replay
 
 NAME = "mooc/recommendations"
@@ -89,16 +84,13 @@ def answers(user: str, n: int = 10) -> list[list[tuple[str, float]]]:
 
 
 @pytest.fixture(scope="module")
-def champion(stack, spark, tmp_path_factory):
+def champion(trained):
     """(manifest, arrays) of a champion of mooc whose links grow, served by all workers.
 
     Afterwards the champion is as it was: the gate of a later training must not be held against this one.
     """
-    found, registry = workload("mooc"), Registry()
+    result, registry = trained[NAME], Registry()
     before = registry.champion("mooc", "recommendations")
-    ingest(found, str(generated(found, 1500, 61, tmp_path_factory.mktemp("live"))))
-    wait_until_landed(found)
-    result = next(iter(train(spark, found, TrainingOptions())))
     manifest, arrays = registry.load("mooc", "recommendations", result["version"])
     assert manifest.parameters["live"]["share"], f"the recipe has no transitions: {result}"
     registry.promote("mooc", "recommendations", result["version"])

@@ -7,35 +7,17 @@ import orjson
 import pytest
 
 from millrace.errors import Corrupt
-from millrace.ingest.publish import ingest
 from millrace.lake import tables
 from millrace.lake.progress import wait_until_landed
 from millrace.recommend import stored
 from millrace.recommend.answer import cleaned
-from millrace.registry.registry import Registry, champion_key
+from millrace.registry.registry import Registry
 from millrace.settings import settings
 from millrace.training import dataset, offsets
 from millrace.training.options import TrainingOptions
 from millrace.training.train import train
 from millrace.workloads import workload, workloads
-from tests.conftest import generated
 from tests.pipeline.command import millrace
-
-
-@pytest.fixture(scope="module")
-def trained(stack, spark, tmp_path_factory):
-    """Every workload ingested, landed, trained on all its records; results by full model name."""
-    results = {}
-    for found in workloads().values():
-        for model in found.models:
-            # What other tests have promoted was judged on other records: here every model is the first.
-            Registry().store.delete(champion_key(found.name, model.name))
-        file = generated(found, 1200, 21, tmp_path_factory.mktemp("train"))
-        ingest(found, str(file))
-        wait_until_landed(found)
-        for result in train(spark, found, TrainingOptions()):
-            results[f"{found.name}/{result['model']}"] = result
-    return results
 
 
 def champions_served(expected: dict[str, str]) -> None:

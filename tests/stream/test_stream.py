@@ -174,9 +174,10 @@ def test_a_broker_that_is_killed_in_mid_flight_costs_nothing(stream, tmp_path):
     everything_once()
 
 
-def test_killed_twice_in_mid_batch_it_loses_and_doubles_nothing(stream, tmp_path):
-    publish(2000, 67, tmp_path)
-    for _ in range(2):
+@pytest.mark.parametrize("kills", [1, pytest.param(2, marks=pytest.mark.thorough)])
+def test_killed_in_mid_batch_it_loses_and_doubles_nothing(stream, tmp_path, kills):
+    publish(2000, 67 + kills, tmp_path)
+    for _ in range(kills):
         after_a_commit()
         stream.kill()
         stream.start()
