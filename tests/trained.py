@@ -17,6 +17,7 @@ def trained(stack, spark, tmp_path_factory) -> dict[str, dict[str, Any]]:
     from millrace.ingest.publish import ingest
     from millrace.lake.progress import wait_until_landed
     from millrace.registry.registry import Registry, champion_key
+    from millrace.training.options import TrainingOptions
     from millrace.training.train import train
     from millrace.workloads import workloads
 
@@ -28,6 +29,6 @@ def trained(stack, spark, tmp_path_factory) -> dict[str, dict[str, Any]]:
         rows, seed = SOURCES.get(workload.name, (ROWS, SEED))
         ingest(workload, str(generated(workload, rows, seed, tmp_path_factory.mktemp("train"))))
         wait_until_landed(workload)
-        for result in train(spark, workload, list(workload.models), ["all"]):
+        for result in train(spark, workload, TrainingOptions()):
             results[f"{workload.name}/{result['model']}"] = result
     return results
