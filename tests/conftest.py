@@ -13,11 +13,10 @@ from hypothesis import settings
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared/data"
 
-# Before millrace is imported: every process of the run knows the sixth workload and asks S3 often.
+# Before millrace is imported: every process of the run knows the sixth workload, and sinks commit often.
 os.environ["MILLRACE_WORKLOAD_MODULES"] = "tests.sixth"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 os.environ.setdefault("MILLRACE_COMMIT_INTERVAL", "2")
-os.environ.setdefault("MILLRACE_API_POLL_INTERVAL", "0.3")
 # A Spark that waits for pages would take memory and time from all tests; those of the stream start their own.
 os.environ.setdefault("MILLRACE_LOCAL_LIVE", "false")
 # How long an example takes says nothing of what it holds, on a machine that does other things besides.

@@ -5,12 +5,12 @@ import socket
 import stat
 import time
 
-import httpx
 import pytest
 
 from millrace.errors import Conflict, Unavailable
 from millrace.local import ports, s3, state
 from millrace.local import stack as local
+from millrace.runtime import http
 from millrace.settings import settings
 
 
@@ -33,7 +33,7 @@ def test_secrets_are_for_their_owner_only_and_on_no_command_line(stack):
 
 
 def test_connect_has_the_iceberg_sink_as_its_only_plugin(stack):
-    plugins = httpx.get(f"{settings().connect_url}/connector-plugins").json()
+    plugins = http.get(f"{settings().connect_url}/connector-plugins").json()
     assert [plugin["class"] for plugin in plugins] == ["org.apache.iceberg.connect.IcebergSinkConnector"]
 
 

@@ -22,6 +22,7 @@ from millrace.online.updater import forget
 from millrace.recommend.answer import cleaned
 from millrace.registry.manifest import Draft
 from millrace.registry.registry import Registry, champion_key
+from millrace.runtime import http
 from millrace.settings import settings
 from millrace.workloads import workload
 from tests.online.replay import Replay
@@ -44,7 +45,7 @@ def until(true: Callable[[], bool], what: str, seconds: float = 90) -> None:
 def ready() -> dict:
     """Readiness of any worker; empty while there is none."""
     try:
-        answer = httpx.get(url("/health/ready"), timeout=30)
+        answer = http.get(url("/health/ready"), timeout=30)
     except httpx.TransportError:
         return {}
     return answer.json() if answer.status_code == 200 else {}
@@ -74,12 +75,12 @@ def now() -> str:
 
 
 def post(body) -> dict:
-    return httpx.post(url("/v1/mooc/events"), json=body, timeout=30).raise_for_status().json()
+    return http.post(url("/v1/mooc/events"), json=body, timeout=30).raise_for_status().json()
 
 
 def answers(user: str, n: int = 10) -> list[list[tuple[str, float]]]:
     """What the workers answer, each on a new connection."""
-    found = [httpx.get(url(f"/v1/mooc/recommendations/{user}?n={n}"), timeout=30).json() for _ in range(ASKED)]
+    found = [http.get(url(f"/v1/mooc/recommendations/{user}?n={n}"), timeout=30).json() for _ in range(ASKED)]
     return [[(item["id"], item["score"]) for item in one["items"]] for one in found]
 
 
@@ -113,7 +114,7 @@ def as_replayed(manifest, arrays, users: list[str]) -> None:
         history = replay.history(user)
         known = cleaned([replay.numbers[item] for item in history if item in replay.numbers], len(replay.numbers))
         expected = model.top(known, 10)
-        told = httpx.get(url(f"/v1/mooc/history/{user}?n=1000"), timeout=30).json()
+        told = http.get(url(f"/v1/mooc/history/{user}?n=1000"), timeout=30).json()
         assert [item["id"] for item in told["items"]] == history
         for answer in answers(user):
             np.testing.assert_allclose([score for _, score in answer], expected.scores, rtol=1e-4)
@@ -128,7 +129,7 @@ def as_replayed(manifest, arrays, users: list[str]) -> None:
 def test_an_event_changes_what_its_user_is_recommended_on_every_worker(champion):
     manifest, arrays = champion
     user, course = "live-1", arrays["item_ids"][int(arrays["popular"][0])].decode()
-    before = httpx.get(url(f"/v1/mooc/recommendations/{user}")).json()
+    before = http.get(url(f"/v1/mooc/recommendations/{user}")).json()
     assert before["fallback"] == "popularity"
     taken = post(enrolment(user, course))
     assert taken["accepted"] == 1
@@ -156,16 +157,16 @@ def test_the_same_event_posted_again_counts_once(champion):
     assert [one["record_id"] for one in first["positions"]] == [one["record_id"] for one in again["positions"]]
     known_user = arrays["users"][0].decode()
     as_replayed(manifest, arrays, ["live-twice", known_user])
-    history = httpx.get(url("/v1/mooc/history/live-twice")).json()
+    history = http.get(url("/v1/mooc/history/live-twice")).json()
     assert [item["id"] for item in history["items"]] == courses
 
 
 def test_an_event_of_the_snapshot_posted_again_changes_nothing(champion):
     record = orjson.loads(next(read_all("mooc.records")).value)
-    before = httpx.get(url(f"/v1/mooc/history/{record['user_id']}?n=1000")).json()
+    before = http.get(url(f"/v1/mooc/history/{record['user_id']}?n=1000")).json()
     post({name: record[name] for name in ("user_id", "course_id", "enrolled_at")})
     until(every(caught_up), "the event is read")
-    after = httpx.get(url(f"/v1/mooc/history/{record['user_id']}?n=1000")).json()
+    after = http.get(url(f"/v1/mooc/history/{record['user_id']}?n=1000")).json()
     assert after == before
 
 
@@ -173,7 +174,7 @@ def test_an_item_that_the_version_does_not_know_stays_in_the_history(champion):
     manifest, arrays = champion
     post([enrolment("live-new", "C_brand_new"), enrolment("live-new", arrays["item_ids"][0].decode())])
     as_replayed(manifest, arrays, ["live-new"])
-    history = httpx.get(url("/v1/mooc/history/live-new")).json()
+    history = http.get(url("/v1/mooc/history/live-new")).json()
     assert history["items"][0] == {"id": "C_brand_new", "name": "C_brand_new"}
 
 
@@ -185,7 +186,7 @@ def watching(user: str) -> Iterator[list]:
     def watch() -> None:
         while not stop.is_set():
             try:
-                answer = httpx.get(url(f"/v1/mooc/recommendations/{user}"), timeout=30)
+                answer = http.get(url(f"/v1/mooc/recommendations/{user}"), timeout=30)
             except httpx.TransportError:
                 continue  # its worker was killed
             one = answer.json()
@@ -254,7 +255,7 @@ class Poster(threading.Thread):
             body = enrolment(f"killed-{number % 20}", self._courses[number % len(self._courses)], now())
             while not self.stop.is_set():
                 try:
-                    answer = httpx.post(url("/v1/mooc/events"), json=body | {"event_id": f"kill-{number}"}, timeout=60)
+                    answer = http.post(url("/v1/mooc/events"), json=body | {"event_id": f"kill-{number}"}, timeout=60)
                 except httpx.TransportError:
                     self.refused += 1  # its worker was killed
                     continue

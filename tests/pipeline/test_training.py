@@ -2,7 +2,6 @@
 
 import time
 
-import httpx
 import orjson
 import pytest
 
@@ -12,6 +11,7 @@ from millrace.lake.progress import wait_until_landed
 from millrace.recommend import stored
 from millrace.recommend.answer import cleaned
 from millrace.registry.registry import Registry
+from millrace.runtime import http
 from millrace.settings import settings
 from millrace.training import dataset, offsets
 from millrace.training.options import TrainingOptions
@@ -23,7 +23,7 @@ from tests.pipeline.command import millrace
 def champions_served(expected: dict[str, str]) -> None:
     deadline = time.monotonic() + 60
     while True:
-        found = httpx.get(f"http://127.0.0.1:{settings().api_port}/v1/models").json()
+        found = http.get(f"http://127.0.0.1:{settings().api_port}/v1/models").json()
         if expected.items() <= {one["model"]: one["version"] for one in found}.items():
             return
         assert time.monotonic() < deadline, f"the API serves {found}"
@@ -58,7 +58,7 @@ def test_for_every_record_of_the_training_set_the_api_answers_the_cluster_that_t
         answers = []
         for start in range(0, len(questions), 5000):
             part = orjson.dumps(questions[start : start + 5000])
-            answers += httpx.post(url, content=part, timeout=30).raise_for_status().json()
+            answers += http.post(url, content=part, timeout=30).raise_for_status().json()
         assert [answer["cluster"] for answer in answers] == [row["cluster"] for row in together], name
         assert {answer["version"] for answer in answers} == {result["version"]}
 
@@ -80,7 +80,7 @@ def test_every_accepted_event_takes_part_and_the_api_answers_what_training_gave(
     for place in range(0, len(arrays["users"]), 25):
         user = arrays["users"][place].decode()
         history = arrays["history_items"][arrays["history_starts"][place] : arrays["history_starts"][place + 1]]
-        answer = httpx.get(f"{url}/{user}?n=7").raise_for_status().json()
+        answer = http.get(f"{url}/{user}?n=7").raise_for_status().json()
         expected = model.top(cleaned(history, model.items), 7)
         assert [item["id"] for item in answer["items"]] == [
             arrays["item_ids"][item].decode() for item in expected.items
@@ -94,7 +94,7 @@ def test_the_api_answers_the_sales_of_the_lake(trained, spark):
     champions_served({"shop/sales": result["version"]})
     rows = dataset.snapshot(spark, workload("shop"), result["snapshot_id"])
     lines = rows.dropDuplicates(list(workload("shop").identity)).select("order_id", "price", "user_id").toArrow()
-    answer = httpx.get(f"http://127.0.0.1:{settings().api_port}/v1/shop/sales").raise_for_status().json()
+    answer = http.get(f"http://127.0.0.1:{settings().api_port}/v1/shop/sales").raise_for_status().json()
     assert answer["version"] == result["version"]
     assert answer["total"]["items"] == result["rows"] == lines.num_rows
     assert answer["total"]["orders"] == len(set(lines.column("order_id").to_pylist()))

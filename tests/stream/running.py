@@ -15,6 +15,7 @@ import orjson
 
 from millrace.local import ports
 from millrace.messaging.client import read_all
+from millrace.runtime import http
 from millrace.settings import REPOSITORY
 
 PATIENCE = 300.0
@@ -56,7 +57,7 @@ class Running:
     def metrics(self) -> dict[str, float]:
         """Values by name, those with a further label by `name{label}`; empty where nothing answers."""
         try:
-            text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5).text
+            text = http.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5).text
         except httpx.HTTPError:
             return {}
         found = {}

@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import httpx
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pytest
 
 from millrace.errors import BadInput
 from millrace.local import ports
+from millrace.runtime import http
 from millrace.stream import consume
 from millrace.stream.drift import Drift, against
 from millrace.stream.metrics import Metrics
@@ -149,12 +149,12 @@ def test_metrics_are_served_as_prometheus_reads_them():
     metrics.set("psi", None)
     metrics.only("version", {'version="v1"': 1})
     metrics.serve(port, "127.0.0.1")
-    answer = httpx.get(f"http://127.0.0.1:{port}/metrics")
+    answer = http.get(f"http://127.0.0.1:{port}/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert 'millrace_stream_rows_total{workload="urls"} 7' in answer.text.splitlines()
     assert 'millrace_stream_version{workload="urls",version="v1"} 1' in answer.text.splitlines()
     assert "psi" not in answer.text
-    assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 404
+    assert http.get(f"http://127.0.0.1:{port}/").status_code == 404
 
 
 @pytest.mark.parametrize("decay", [0, 40_000])

@@ -16,6 +16,7 @@ from millrace.cli.output import Json, bar, emit, err, grid, guarded, out
 from millrace.cli.platform import start_stack
 from millrace.errors import NotFound, Unavailable
 from millrace.records.writer import write_csv
+from millrace.runtime import http
 from millrace.settings import settings
 from millrace.workloads import workloads
 from millrace.workloads.base import Workload
@@ -157,7 +158,7 @@ def served() -> list[dict[str, Any]]:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
-            found = httpx.get(f"{api()}/v1/models", headers=key(), timeout=5).json()
+            found = http.get(f"{api()}/v1/models", headers=key(), timeout=5).json()
             if {one["model"]: one["version"] for one in found} == expected:
                 return found
         except (httpx.HTTPError, ValueError):

@@ -4,9 +4,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from millrace.errors import Unavailable
+from millrace.runtime import http
 from millrace.settings import settings
 from millrace.workloads.base import ClusterModel, Row, Workload
 
@@ -59,7 +58,7 @@ def ask(workload: Workload, file: Path, events: list[dict[str, Any]]) -> list[di
         fields = request_model(workload, clusters, endpoint.optional).model_fields if clusters else {}
         question = {name: first[name] for name in fields if name in first}
         body: Any = [question] if endpoint.many else question
-        response = httpx.post(f"{api()}{endpoint.path}", json=body, headers=key(), timeout=10)
+        response = http.post(f"{api()}{endpoint.path}", json=body, headers=key(), timeout=10)
         response.raise_for_status()
         answers.append({"path": endpoint.path, "question": body, "answer": response.json()})
     return answers
@@ -67,7 +66,7 @@ def ask(workload: Workload, file: Path, events: list[dict[str, Any]]) -> list[di
 
 def get(path: str) -> Any:
     """The API's answer to a GET. Raises httpx.HTTPStatusError."""
-    return httpx.get(f"{api()}{path}", headers=key(), timeout=10).raise_for_status().json()
+    return http.get(f"{api()}{path}", headers=key(), timeout=10).raise_for_status().json()
 
 
 def get_without(path: str, item: str, workload: Workload) -> Any:

@@ -4,11 +4,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from millrace.cli.demo_asked import api, first_row, get, get_without, key
 from millrace.cli.output import bar, grid, out
 from millrace.errors import Unavailable
+from millrace.runtime import http
 from millrace.workloads.base import Workload
 
 PAGES = 240  # seconds for the stream to reach the end of its topic
@@ -52,7 +51,7 @@ def event_posted(workload: Workload, file: Path) -> list[dict[str, Any]]:
         before = get(path)["items"]
         event = first | {model.user: user, model.item: before[0]["id"]}
         started = time.monotonic()
-        answer = httpx.post(f"{api()}/v1/{workload.name}/events", json=event, headers=key(), timeout=30)
+        answer = http.post(f"{api()}/v1/{workload.name}/events", json=event, headers=key(), timeout=30)
         position = answer.raise_for_status().json()["positions"][0]
         after = get_without(path, before[0]["id"], workload)["items"]
         seconds = round(time.monotonic() - started, 2)

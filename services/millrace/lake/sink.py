@@ -11,6 +11,7 @@ from millrace.lake import CATALOG, table_name
 from millrace.lake.catalog import java_properties
 from millrace.messaging.topics import CONTROL, DEAD_LETTERS
 from millrace.records.contract import KAFKA_COLUMNS, columns
+from millrace.runtime import http
 from millrace.settings import settings
 from millrace.workloads import workloads
 from millrace.workloads.base import Workload
@@ -85,7 +86,7 @@ def _call(method: str, path: str, **options: Any) -> httpx.Response:
     url, until = settings().connect_url, time.monotonic() + SETTLED
     while True:
         try:
-            response = httpx.request(method, f"{url}{path}", timeout=30, **options)
+            response = http.request(method, f"{url}{path}", timeout=30, **options)
         except httpx.HTTPError as error:
             raise Unavailable(
                 f"Kafka Connect at {url} does not answer ({type(error).__name__}). `millrace status` shows it.",

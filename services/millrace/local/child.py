@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from millrace.runtime import http
+
 PR_SET_PDEATHSIG = 1
 LARGEST_LOG = 20_000_000  # bytes; a larger one is set aside at the next start
 # Loaded here: between fork and exec nothing may be imported.
@@ -34,7 +36,7 @@ def answers(url: str, *statuses: int) -> Callable[[], bool]:
 
     def probe() -> bool:
         try:
-            return httpx.get(url, timeout=2).status_code in (statuses or (200,))
+            return http.get(url, timeout=2).status_code in (statuses or (200,))
         except httpx.HTTPError:
             return False
 
