@@ -30,8 +30,10 @@ NO_JVM = "-agentlib:ask-for-the-fixture-engines"
 """A JVM that is given this option ends before it has begun, also one that a child of the test starts."""
 STACK_GROUPS = {"stack of pages": ("tests/stream", "tests/training", "tests/web", "tests/report", "tests/local")}
 """Folders whose tests share a stack of their own, beside the one of all others: they run side by side with those."""
-FIRST = ("tests/pipeline/test_training.py", "tests/online")
-"""What begins on a fresh stack, in this order: later tests move what these have trained."""
+FIRST = ("tests/pipeline/test_training.py", "tests/online", "tests/terraform")
+"""What begins on a fresh stack, in this order, as later tests move what these have trained; and what waits longest."""
+WHOLE = ("tests/terraform",)
+"""Folders that run in one process: what their first test makes, their last takes down."""
 
 _running: list[str] = []
 _too_slow: dict[str, float] = {}
@@ -61,23 +63,23 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests of a stack start first, since they take longest."""
+    """Let start first what takes longest: the tests of a stack, then those of other engines."""
     items.sort(key=_place)
 
 
 def _group(name: str, stack: bool) -> str:
-    """What runs in one process: the tests of a stack, else those of a file."""
-    if not stack:
-        return name.partition("::")[0]
-    return next((group for group, folders in STACK_GROUPS.items() if name.startswith(folders)), "stack")
+    """What runs in one process: the tests of a stack, of a folder that is whole, else those of a file."""
+    if stack:
+        return next((group for group, folders in STACK_GROUPS.items() if name.startswith(folders)), "stack")
+    return next((folder for folder in WHOLE if name.startswith(folder)), name.partition("::")[0])
 
 
-def _place(item: pytest.Item) -> tuple[bool, str, int]:
-    """Where a test stands in the run: those of a stack by their group, then all others as collected."""
-    if not item.get_closest_marker("stack"):
-        return True, "", 0
-    place = next((number for number, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
-    return False, _group(item.nodeid.partition("@")[0], stack=True), place
+def _place(item: pytest.Item) -> tuple[int, str, int]:
+    """Where a test stands in the run; of equal places the one that was collected first."""
+    first = next((number for number, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
+    if item.get_closest_marker("stack"):
+        return 0, _group(item.nodeid.partition("@")[0], stack=True), first
+    return 2 if item.get_closest_marker("check") else 1, "", first
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
