@@ -8,9 +8,8 @@ TAG ?= 0.3.0
 NAMESPACE ?= millrace
 VALUES ?= charts/millrace/values-kind.yaml
 IMAGES := api ingest connect spark
-# Tests of different files run side by side, those of one stack one after the other. Engines make their tests wait, so
-# that a third process fits on two cores.
-PARALLEL ?= --dist loadgroup --no-loadscope-reorder
+# Tests of different files run side by side, those of the stack one after the other.
+PARALLEL ?= -n 2 --dist loadgroup --no-loadscope-reorder
 
 .venv/run: requirements/run.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
@@ -39,16 +38,16 @@ stop: .venv/run  ## stop everything that demo or `millrace up` started
 	@$(BIN)/millrace down
 
 check: lint types imports  ## lint, types, import rules, and the tests that start no engine: 5 minutes
-	@$(BIN)/python -m pytest -m check -n 2 $(PARALLEL) $(ARGS)
+	@$(BIN)/python -m pytest -m check $(PARALLEL) $(ARGS)
 
 test: .venv/dev  ## all tests but those of a cluster, against the real broker, Connect, S3 and Spark: 12 minutes
-	@$(BIN)/python -m pytest -m "check or test" -n 3 $(PARALLEL) $(ARGS)
+	@$(BIN)/python -m pytest -m "check or test" $(PARALLEL) $(ARGS)
 
 test-cluster: .venv/dev  ## the quick tests of a cluster; what they need is in CONTRIBUTING.md
 	@$(BIN)/python -m pytest -m "cluster and not thorough" $(ARGS)
 
 test-all: .venv/dev  ## every test: all kills, rebalances, upgrades, everything on a cluster; an hour or two
-	@$(BIN)/python -m pytest -m "not cluster" -n 3 $(PARALLEL) $(ARGS)
+	@$(BIN)/python -m pytest -m "not cluster" $(PARALLEL) $(ARGS)
 	@$(BIN)/python -m pytest -m cluster $(ARGS)
 
 lint: .venv/dev  ## style, names, annotations, docstrings and common mistakes

@@ -1,9 +1,7 @@
 """The stack of the tests: real Kafka, Connect, S3, API and Spark, started once for the run in a home of its own."""
 
-import fcntl
 import os
 import random
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +32,7 @@ def engines() -> None:
 
 @pytest.fixture(scope="session")
 def stack(engines: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The home of the running stack; topics, tables and sinks exist. Each process of a run has one."""
+    """The home of the running stack; topics, tables and sinks exist. Its tests run in one process (tests/tiers.py)."""
     from millrace.local import stack
     from millrace.provision import provision
     from millrace.settings import settings
@@ -43,10 +41,7 @@ def stack(engines: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     before = os.environ.get("MILLRACE_HOME")
     os.environ["MILLRACE_HOME"] = str(home)
     settings.cache_clear()
-    # One after the other: a port is chosen before it is taken.
-    with (Path(tempfile.gettempdir()) / "millrace-tests-up.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        stack.up()
+    stack.up()
     settings.cache_clear()
     try:
         provision()

@@ -28,8 +28,6 @@ BUDGET_S = {"check": 5.0, "test": 60.0}
 ENGINES = {"java", "minio", "chromium", "chromedriver", "terraform", "spark-submit", "kubectl", "containerd"}
 NO_JVM = "-agentlib:ask-for-the-fixture-engines"
 """A JVM that is given this option ends before it has begun, also one that a child of the test starts."""
-STACK_GROUPS = {"stack of pages": ("tests/stream", "tests/training", "tests/web", "tests/report", "tests/local")}
-"""Folders whose tests share a stack of their own, beside the one of all others: they run side by side with those."""
 FIRST = ("tests/pipeline/test_training.py", "tests/online", "tests/terraform")
 """What begins on a fresh stack, in this order, as later tests move what these have trained; and what waits longest."""
 WHOLE = ("tests/terraform",)
@@ -63,23 +61,23 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let start first what takes longest: the tests of a stack, then those of other engines."""
+    """Let start first what takes longest: the tests of the stack, then those of other engines."""
     items.sort(key=_place)
 
 
 def _group(name: str, stack: bool) -> str:
-    """What runs in one process: the tests of a stack, of a folder that is whole, else those of a file."""
+    """What runs in one process: the tests of the stack, of a folder that is whole, else those of a file."""
     if stack:
-        return next((group for group, folders in STACK_GROUPS.items() if name.startswith(folders)), "stack")
+        return "stack"
     return next((folder for folder in WHOLE if name.startswith(folder)), name.partition("::")[0])
 
 
-def _place(item: pytest.Item) -> tuple[int, str, int]:
+def _place(item: pytest.Item) -> tuple[int, int]:
     """Where a test stands in the run; of equal places the one that was collected first."""
     first = next((number for number, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
     if item.get_closest_marker("stack"):
-        return 0, _group(item.nodeid.partition("@")[0], stack=True), first
-    return 2 if item.get_closest_marker("check") else 1, "", first
+        return 0, first
+    return 2 if item.get_closest_marker("check") else 1, first
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

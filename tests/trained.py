@@ -28,6 +28,7 @@ def trained(stack, spark, tmp_path_factory) -> dict[str, dict[str, Any]]:
             Registry().store.delete(champion_key(workload.name, model.name))
         rows, seed = SOURCES.get(workload.name, (ROWS, SEED))
         ingest(workload, str(generated(workload, rows, seed, tmp_path_factory.mktemp("train"))))
+    for workload in workloads().values():
         wait_until_landed(workload)
         for result in train(spark, workload, TrainingOptions()):
             results[f"{workload.name}/{result['model']}"] = result

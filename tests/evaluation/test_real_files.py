@@ -26,6 +26,7 @@ def test_full_ranking_on_beauty_is_above_the_published():
     assert entry["ci95"]["ndcg@10"][0] > 0.0468
 
 
+@pytest.mark.thorough
 def test_full_ranking_on_mooc_is_above_the_published():
     first, second = {"alpha": 1.0, "k1": 0.5}, {"norm": 1.0}
     third, fourth = {"penalty": 100.0}, {"penalty": 60.0}

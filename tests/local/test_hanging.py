@@ -83,7 +83,11 @@ def marker_lost(home, commit):
 
 
 @pytest.mark.parametrize(
-    ("commit", "expected"), [(True, [b"zeroth", b"first", b"second"]), (False, [b"zeroth", b"second"])]
+    ("commit", "expected"),
+    [
+        (True, [b"zeroth", b"first", b"second"]),
+        pytest.param(False, [b"zeroth", b"second"], marks=pytest.mark.thorough),
+    ],
 )
 def test_a_lost_marker_is_written_again_as_it_was_decided(engines, home, commit, expected):
     with marker_lost(home, commit) as address:

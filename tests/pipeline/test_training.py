@@ -104,6 +104,7 @@ def test_the_api_answers_the_sales_of_the_lake(trained, spark):
     assert float(sum(kept)) == answer["total"]["revenue"]
 
 
+@pytest.mark.thorough
 def test_a_second_version_is_judged_against_the_first_on_the_same_users(trained, spark):
     found = workload("mooc")
     options = TrainingOptions(snapshot_id=trained["mooc/recommendations"]["snapshot_id"])

@@ -16,7 +16,7 @@ from tests.training.landed import landed
 HALF_LIFE = 60 * DAY
 
 
-@pytest.fixture(scope="module", params=["shop", "mooc"])
+@pytest.fixture(scope="module", params=["shop", pytest.param("mooc", marks=pytest.mark.thorough)])
 def counted(request, spark):
     """(events, sequences in Spark, the same in memory) of 600 generated rows, some of them twice."""
     found = workload(request.param)
