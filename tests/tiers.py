@@ -37,27 +37,35 @@ _running: list[str] = []
 _too_slow: dict[str, float] = {}
 
 
+def asks_for(item: pytest.Item, fixture: str) -> bool:
+    """Whether a test asks for a fixture, itself or by way of another."""
+    return fixture in getattr(item, "fixturenames", ())
+
+
+def may_start_engines(item: pytest.Item) -> bool:
+    """Whether a test has said that it starts engines, by the fixture or by the marker of a parameter."""
+    return asks_for(item, "engines") or item.get_closest_marker("engines") is not None
+
+
 def tier_of(item: pytest.Item) -> str:
     """The one tier of a collected test."""
-    fixtures = getattr(item, "fixturenames", ())
     if item.get_closest_marker("thorough"):
         return "thorough"
-    if "cluster" in fixtures:
+    if asks_for(item, "cluster"):
         return "cluster"
-    marked = any(item.get_closest_marker(name) for name in ("engines", "real_data"))
-    return "test" if "engines" in fixtures or marked else "check"
+    return "test" if may_start_engines(item) or item.get_closest_marker("real_data") else "check"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark a test with its tier and with what runs in one process with it, before xdist reads its group."""
-    fixtures = getattr(item, "fixturenames", ())
-    item.user_properties.append(("tier", tier_of(item)))
-    item.add_marker(tier_of(item))
-    if "cluster" in fixtures:
+    tier, stack = tier_of(item), asks_for(item, "stack")
+    item.user_properties.append(("tier", tier))
+    item.add_marker(tier)
+    if asks_for(item, "cluster"):
         item.add_marker("cluster")  # also of one that is thorough: they run one after the other
-    if "stack" in fixtures:
+    if stack:
         item.add_marker("stack")
-    item.add_marker(pytest.mark.xdist_group(_group(item.nodeid, "stack" in fixtures)))
+    item.add_marker(pytest.mark.xdist_group(_group(item.nodeid, stack)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -83,19 +91,15 @@ def _place(item: pytest.Item) -> tuple[int, int]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Let a test of the tier `check` start no JVM, however deep below it."""
-    allowed = "engines" in getattr(item, "fixturenames", ()) or item.get_closest_marker("engines")
-    before = os.environ.get("JAVA_TOOL_OPTIONS")
-    if not allowed:
-        _running.append(item.nodeid)
-        os.environ["JAVA_TOOL_OPTIONS"] = NO_JVM
-    try:
+    if may_start_engines(item):
         return (yield)
-    finally:
-        if not allowed:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", NO_JVM)
+        _running.append(item.nodeid)
+        try:
+            return (yield)
+        finally:
             _running.pop()
-            os.environ.pop("JAVA_TOOL_OPTIONS")
-            if before is not None:
-                os.environ["JAVA_TOOL_OPTIONS"] = before
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
