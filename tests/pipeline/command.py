@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -19,3 +21,14 @@ def started(*arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "millrace.cli", *arguments, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[subprocess.Popen]:
+    """The same, ended by a kill at the latest when the block is left; what it said against it goes to the test's."""
+    process = subprocess.Popen([sys.executable, "-m", "millrace.cli", *arguments, "--json"], stdout=subprocess.PIPE)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -10,7 +10,7 @@ from millrace.lake.progress import wait_until_landed
 from millrace.registry.registry import Registry
 from millrace.workloads import workload
 from tests.conftest import generated
-from tests.pipeline.command import millrace, started
+from tests.pipeline.command import millrace, running
 
 
 def test_follow_trains_every_workload_at_once_and_again_after_so_many_new_rows(stack, tmp_path):
@@ -26,8 +26,8 @@ def test_follow_trains_every_workload_at_once_and_again_after_so_many_new_rows(s
         for line in lines:
             results.put(json.loads(line))
 
-    with started("train", "rentals", "products", "--follow", "--every", "500rows", "--window", "all") as process:
-        reader = threading.Thread(target=read, args=[process.stdout])
+    with running("train", "rentals", "products", "--follow", "--every", "500rows", "--window", "all") as process:
+        reader = threading.Thread(target=read, args=[process.stdout], daemon=True)
         reader.start()
         try:
             first = results.get(timeout=180)
@@ -36,8 +36,8 @@ def test_follow_trains_every_workload_at_once_and_again_after_so_many_new_rows(s
             second = results.get(timeout=180)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(60)
-            reader.join()
+            assert process.wait(60) == 143
+            reader.join(10)
     assert [first["workload"], second["workload"]] == ["rentals", "rentals"]
     assert {result["model"] for result in others} == {model.name for model in other.models}
     assert second["snapshot_id"] != first["snapshot_id"]

@@ -1,14 +1,13 @@
 """Running the API: several worker processes, graceful on SIGTERM."""
 
 import os
-import signal
-import sys
 import tempfile
 
 import uvicorn
 
 from millrace.errors import Unavailable
 from millrace.local.ports import is_free
+from millrace.runtime.ending import end_on_sigterm
 from millrace.settings import settings
 
 DRAIN = 20  # seconds that requests in flight have after SIGTERM
@@ -25,7 +24,7 @@ def serve() -> None:
             field="api_port",
         )
     # uvicorn drains, then raises the signal again: it must end here as success, and clean the folder up.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    end_on_sigterm(0)
     with tempfile.TemporaryDirectory(prefix="millrace-metrics-") as folder:
         # Must be set before a worker makes its first metric; fresh, since old processes' files would be counted.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder

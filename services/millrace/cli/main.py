@@ -1,8 +1,5 @@
 """All commands in one application; each group lives in a module of its own."""
 
-import signal
-import sys
-
 import typer
 
 from millrace import __version__
@@ -18,6 +15,7 @@ from millrace.cli import (
     report,
     topics,
 )
+from millrace.runtime.ending import end_on_sigterm
 
 app = typer.Typer(
     name="millrace",
@@ -47,6 +45,5 @@ def options(version: bool = typer.Option(False, "--version", callback=version, i
 
 def main() -> None:
     """The command `millrace`."""
-    # As an exception, so that whoever has started a child ends it too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    end_on_sigterm()
     app()

@@ -13,6 +13,7 @@ from rich.table import Table
 from millrace.cli.names import Names, select_workloads
 from millrace.cli.output import Json, emit, grid, guarded
 from millrace.errors import MillraceError, NotFound
+from millrace.runtime.ending import end_child
 from millrace.settings import REPOSITORY
 from millrace.workloads import find_model
 
@@ -68,7 +69,7 @@ def run_spark(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
             if child.wait():
                 raise MillraceError(f"{script} ended with {child.returncode}; its last lines are above.")
         except BaseException:
-            child.terminate()
+            end_child(child)
             raise
 
 

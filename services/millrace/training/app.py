@@ -1,6 +1,5 @@
 """The command of spark-apps/train.py: JSON lines on standard output, sentences on standard error."""
 
-import signal
 import sys
 from typing import Any
 
@@ -8,6 +7,7 @@ import orjson
 from pyspark.errors import PySparkException
 
 from millrace.errors import MillraceError
+from millrace.runtime.ending import end_on_sigterm
 from millrace.training.follow import follow
 from millrace.training.options import TrainingRequest
 from millrace.training.session import spark
@@ -48,7 +48,7 @@ def run(request: TrainingRequest) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit code of the error tree."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    end_on_sigterm()
     try:
         run(TrainingRequest.parse(arguments))
         return 0
