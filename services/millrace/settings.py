@@ -1,11 +1,12 @@
 """Every setting of Millrace, read once per process.
 
-A value comes from, first found wins: an environment variable `MILLRACE_<NAME>`, the file `.env` in the working
-directory, the addresses of the stack that runs on this machine (`<home>/endpoints.json`, written by
-`millrace up`), the default below.
+A value comes from, first found wins: an environment variable `MILLRACE_<NAME>` (unless Kubernetes made it), the file
+`.env` in the working directory, the addresses of the stack that runs on this machine (`<home>/endpoints.json`, written
+by `millrace up`), the default below.
 """
 
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,22 @@ from pydantic_settings import (
 from millrace.errors import BadInput
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://\S+:\d+")
+"""What Kubernetes sets <SERVICE>_PORT to in every pod of the Service's namespace: for the Service millrace-api that
+variable is MILLRACE_API_PORT."""
+
+
+class Environment(EnvSettingsSource):
+    """The environment without the ports of Kubernetes' service links, which nobody has set on purpose."""
+
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        return {name: value for name, value in found.items() if not is_service_link(name, value)}
+
+
+def is_service_link(name: str, value: Any) -> bool:
+    """Whether a setting's name and value are those of a service link."""
+    return name.endswith("_port") and isinstance(value, str) and SERVICE_LINK.fullmatch(value) is not None
 
 
 class Endpoints(PydanticBaseSettingsSource):
@@ -180,7 +197,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, dotenv_settings, Endpoints(settings_cls)
+        return init_settings, Environment(settings_cls), dotenv_settings, Endpoints(settings_cls)
 
 
 @lru_cache(maxsize=1)
@@ -204,4 +221,4 @@ def read_explicit(name: str) -> str | None:
     For the stack, which must tell an address that somebody chose from one that it may choose itself: a default, or what
     the running stack says, is none.
     """
-    return (DotEnvSettingsSource(Settings)() | EnvSettingsSource(Settings)()).get(name)
+    return (DotEnvSettingsSource(Settings)() | Environment(Settings)()).get(name)
