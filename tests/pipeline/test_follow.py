@@ -69,8 +69,10 @@ def test_training_an_empty_table_says_what_to_do(stack):
         from millrace.lake.tables import ensure_tables
 
         ensure_tables([workload("rentals")])
-        code, body, _ = millrace("train", "rentals")
+        code, body, said = millrace("train", "rentals", "--wait", "1")
         assert code == 5
+        assert "waiting, 0 of 1 s so far: The lake holds no record of rentals yet" in said
+        assert "starting Spark" not in said
         assert "`millrace ingest rentals FILE`" in body["error"]["message"]
     finally:
         catalog().drop_table("millrace.rentals")

@@ -15,6 +15,7 @@ from millrace.messaging.client import end_offsets
 from millrace.records.check import Accepted, Checker
 from millrace.records.readers import opened, rows
 from millrace.training import dataset, offsets
+from millrace.training.first_rows import newest_snapshot
 from millrace.workloads import workload
 from tests.conftest import generated
 from tests.pipeline.command import started
@@ -85,7 +86,7 @@ def test_every_accepted_record_is_in_the_training_set_once(stack, spark, tmp_pat
     assert not counts["already"]
 
     wait_until_landed(found, timeout=120)
-    snapshot = dataset.snapshot(spark, found, dataset.current_snapshot(spark, found))
+    snapshot = dataset.snapshot(spark, found, newest_snapshot(found))
     audit = offsets.audit(snapshot)
     offsets.check(audit, "rentals", {}, dead_letter_places(found))
     assert sum(last - first + 1 for first, last in audit.ranges.values()) == published()

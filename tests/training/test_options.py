@@ -21,11 +21,11 @@ options = st.builds(
 )
 
 
-@given(options, st.none() | paces)
-def test_every_option_survives_the_arguments_of_the_script(options, pace):
+@given(options, st.none() | paces, st.floats(0, 1e6))
+def test_every_option_survives_the_arguments_of_the_script(options, pace, wait_s):
     if options.snapshot_id and pace:
         return
-    request = TrainingRequest(("courses",), options, pace)
+    request = TrainingRequest(("courses",), options, pace, wait_s)
     assert TrainingRequest.parse(request.to_arguments()) == request
 
 
@@ -35,9 +35,9 @@ def test_the_command_line_passes_all_options_on_to_a_training_that_follows(monke
     requests = []
     monkeypatch.setattr("millrace.cli.models.run_training", lambda request: requests.append(request) or [])
     command = "train courses products --follow --every 5m --accept-gaps --fresh --network fm --window 1/3 --window all"
-    assert CliRunner().invoke(app, command.split()).exit_code == 0
+    assert CliRunner().invoke(app, [*command.split(), "--wait", "30"]).exit_code == 0
     options = TrainingOptions(windows=("1/3", "all"), accept_gaps=True, networks=("fm",), fresh=True)
-    assert requests == [TrainingRequest(("courses", "products"), options, Pace(seconds=300))]
+    assert requests == [TrainingRequest(("courses", "products"), options, Pace(seconds=300), 30.0)]
 
 
 def test_a_snapshot_cannot_be_followed():
@@ -46,6 +46,12 @@ def test_a_snapshot_cannot_be_followed():
     ) as refused:
         TrainingRequest.parse(["courses", "--snapshot", "17", "--follow"])
     assert refused.value.field == "snapshot"
+
+
+@pytest.mark.parametrize("seconds", ["-1", "inf", "nan"])
+def test_a_wait_has_an_end(seconds):
+    with pytest.raises(BadInput, match=f"--wait {seconds} is not usable; allowed: seconds, 0 or more"):
+        TrainingRequest.parse(["courses", f"--wait={seconds}"])
 
 
 def test_a_pace_without_follow_is_refused():

@@ -123,6 +123,7 @@ def train(
     every: Annotated[
         str | None, typer.Option(show_default="1000rows", help="With --follow: 1000rows of a workload, or 10m.")
     ] = None,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="Wait so long for the first rows.")] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Train on a snapshot of the lake with Spark, publish versions, and promote those that pass the gate."""
@@ -136,7 +137,7 @@ def train(
         networks=tuple(network or ()),
         fresh=fresh,
     )
-    request = TrainingRequest(tuple(names), options, read_pace(follow, every))
+    request = TrainingRequest(tuple(names), options, read_pace(follow, every), wait)
     if request.pace:
         for result in run_training(request):
             sys.stdout.write(orjson.dumps(result).decode() + "\n")

@@ -1,5 +1,6 @@
 """The command of spark-apps/train.py: JSON lines on standard output, sentences on standard error."""
 
+import math
 import sys
 from typing import Any
 
@@ -8,6 +9,7 @@ from pyspark.errors import PySparkException
 
 from millrace.errors import MillraceError
 from millrace.runtime.ending import end_on_sigterm
+from millrace.training.first_rows import wait_for_rows
 from millrace.training.follow import follow
 from millrace.training.options import TrainingRequest
 from millrace.training.session import spark
@@ -27,7 +29,12 @@ def tell(result: dict[str, Any]) -> None:
 
 
 def run(request: TrainingRequest) -> None:
-    """Train the workloads once, or follow all of them until the process ends. Raises MillraceError."""
+    """Train the workloads once, or follow all of them until the process ends. Raises MillraceError.
+
+    Spark starts only when there is a row to train on.
+    """
+    if not request.options.snapshot_id:
+        wait_for_rows(request.workloads, math.inf if request.pace else request.wait_s, say)
     say("starting Spark")
     session = spark("millrace-train-" + "-".join(request.workloads))
 

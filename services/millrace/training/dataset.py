@@ -7,7 +7,6 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from millrace.errors import Unavailable
 from millrace.lake import CATALOG, table_name
 from millrace.scoring.features import matrix
 from millrace.training.offsets import Ranges
@@ -25,19 +24,6 @@ class Records:
     kept: int
     repeated: int
     superseded: int
-
-
-def current_snapshot(spark: SparkSession, workload: Workload) -> str:
-    """The id of the table's newest snapshot. Raises Unavailable when the table is empty."""
-    table = f"{CATALOG}.{table_name(workload.name)}"
-    found = spark.sql(f"SELECT snapshot_id FROM {table}.refs WHERE name = 'main'").collect()
-    if not found:
-        raise Unavailable(
-            f"The lake holds no record of {workload.name} yet; `millrace ingest {workload.name} FILE` publishes some, "
-            "and the sink lands them within its commit interval.",
-            code="empty_lake",
-        )
-    return str(found[0].snapshot_id)
 
 
 def snapshot(spark: SparkSession, workload: Workload, snapshot_id: str) -> DataFrame:

@@ -102,10 +102,16 @@ class TrainingRequest:
     options: TrainingOptions = TrainingOptions()
     pace: Pace | None = None
     """How often to train again while following the lake; None is a single training."""
+    wait_s: float = 0.0
+    """Seconds to wait for the first rows; a training that follows the lake waits for ever."""
 
     def __post_init__(self) -> None:
         for name in self.workloads:
             self.options.select_models(workload(name))
+        if not 0 <= self.wait_s < float("inf"):
+            raise BadInput(
+                f"--wait {self.wait_s:g} is not usable; allowed: seconds, 0 or more.", field="wait", allowed="0 or more"
+            )
         if self.pace and self.options.snapshot_id:
             raise BadInput(
                 f"--snapshot {self.options.snapshot_id!r} is not usable with --follow, which trains on the newest "
@@ -124,6 +130,7 @@ class TrainingRequest:
             else:
                 values = value if isinstance(value, tuple) else [value] if value is not None else []
                 arguments += [f"{flag}={text}" for text in values]
+        arguments += [f"--wait={self.wait_s}"] if self.wait_s else []
         return arguments + (["--follow", f"--every={self.pace}"] if self.pace else [])
 
     @classmethod
@@ -136,13 +143,14 @@ class TrainingRequest:
             parser.add_argument(flag, dest=entry.name, help=text, **argument_kind(entry))
         parser.add_argument("--follow", action="store_true", help="keep running and train when --every says")
         parser.add_argument("--every", help=f"with --follow: {DEFAULT_PACE} (the default) or 10m")
+        parser.add_argument("--wait", type=float, default=0.0, help="seconds to wait for the first rows")
         given = vars(parser.parse_args(arguments))
-        pace = read_pace(given.pop("follow"), given.pop("every"))
+        pace, wait_s = read_pace(given.pop("follow"), given.pop("every")), given.pop("wait")
         names = tuple(given.pop("workloads"))
         options: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
         }
-        return cls(names, TrainingOptions(**options), pace)
+        return cls(names, TrainingOptions(**options), pace, wait_s)
 
 
 def argument_kind(entry: Field[Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from millrace.registry.code import code_version
 from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
 from millrace.registry.registry import NONE_YET, Registry
 from millrace.training import dataset, events, gate, kmeans, offsets, pages, recommender, sales
+from millrace.training.first_rows import newest_snapshot
 from millrace.training.maintenance import tag_snapshot
 from millrace.training.options import TrainingOptions
 from millrace.workloads.base import ClusterModel, Model, PageModel, RecommenderModel, SalesModel, Workload
@@ -28,7 +29,7 @@ class Training:
 
     def __init__(self, spark: SparkSession, registry: Registry, workload: Workload, options: TrainingOptions, say: Say):
         self.spark, self.registry, self.workload, self.options, self.say = spark, registry, workload, options, say
-        self.snapshot_id = options.snapshot_id or dataset.current_snapshot(spark, workload)
+        self.snapshot_id = options.snapshot_id or newest_snapshot(workload)
         self.rows = dataset.snapshot(spark, workload, self.snapshot_id)
         self.audit = offsets.audit(self.rows)
         self.code_version = code_version()

@@ -1,0 +1,36 @@
+"""Waiting for a part that is not there yet, aloud."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from millrace.errors import Unavailable
+
+Found = TypeVar("Found")
+PAUSE_S = 2.0
+SAY_S = 30.0
+"""Seconds after which the same reason is said again, with how long it has been waited for."""
+
+
+def wait_out(
+    step: Callable[[], Found], seconds: float, say: Callable[[str], None], pause: float = PAUSE_S, again: float = SAY_S
+) -> Found:
+    """What `step` returns, tried again while it raises Unavailable, for `seconds` from the first time on.
+
+    `say` hears each new reason, and one that stays every `again` seconds. Raises the last Unavailable.
+    """
+    begun = time.monotonic()
+    heard, heard_at = "", begun
+    while True:
+        try:
+            return step()
+        except Unavailable as error:
+            now = time.monotonic()
+            if now - begun >= seconds:
+                raise
+            if error.message != heard or now - heard_at >= again:
+                heard, heard_at = error.message, now
+                limit = f" of {seconds:.0f}" if seconds < math.inf else ""
+                say(f"waiting, {now - begun:.0f}{limit} s so far: {error.message}")
+        time.sleep(pause)

@@ -1,0 +1,90 @@
+"""Trainings wait for rows by asking the catalog, before Spark."""
+
+import subprocess
+import sys
+
+import pytest
+
+from millrace.errors import NotFound, Unavailable
+from millrace.training import first_rows
+
+
+class Lake:
+    """Tables whose rows come with each look; None is a table that is not there yet."""
+
+    def __init__(self, rows: dict[str, list[int | None]], published: int = 0, dead: int = 0):
+        self.rows, self.end, self.dead = rows, published, dead
+        self.metadata = self
+        self.snapshot_id = 17
+
+    def load(self, name: str) -> "Lake":
+        self.now = self.rows[name].pop(0) if len(self.rows[name]) > 1 else self.rows[name][0]
+        if self.now is None:
+            raise NotFound(f"The lake has no table {name}")
+        return self
+
+    def current_snapshot(self) -> "Lake | None":
+        return self if self.now else None
+
+    def total_rows(self, name: str) -> int:
+        self.load(name)
+        return self.now
+
+
+@pytest.fixture
+def lake(monkeypatch: pytest.MonkeyPatch):
+    def make(published: int = 0, dead: int = 0, **rows: list[int | None]) -> Lake:
+        made = Lake(rows, published, dead)
+        monkeypatch.setattr(first_rows, "tables", made)
+        monkeypatch.setattr(first_rows, "published", lambda _: made.end)
+        monkeypatch.setattr(first_rows, "dead_letters", lambda _: made.dead)
+        monkeypatch.setattr("millrace.runtime.waiting.time.sleep", lambda _: None)
+        return made
+
+    return make
+
+
+def wait(*names: str, seconds: float = 60) -> list[str]:
+    said: list[str] = []
+    first_rows.wait_for_rows(names, seconds, said.append)
+    return said
+
+
+def test_rows_that_are_there_are_not_waited_for(lake):
+    lake(courses=[5], published=900)
+    assert wait("courses") == []
+
+
+def test_an_empty_table_is_refused_at_once_without_a_wait(lake):
+    lake(courses=[0])
+    with pytest.raises(Unavailable, match="The lake holds no record of courses yet; `millrace ingest courses FILE`"):
+        wait("courses", seconds=0)
+
+
+def test_a_table_that_comes_late_and_fills_slowly_is_waited_for_until_all_of_it_has_landed(lake):
+    lake(courses=[None, 0, 5, 300, 899, 900], published=900)
+    reasons = [line.partition(": ")[2] for line in wait("courses")]
+    assert reasons[0] == "The lake has no table courses"
+    assert reasons[1].startswith("The lake holds no record")
+    assert reasons[2:] == ["300 of 900 records of courses have landed", "899 of 900 records of courses have landed"]
+
+
+def test_what_connect_could_not_read_is_not_waited_for(lake):
+    lake(courses=[0, 5, 897], published=900, dead=3)
+    assert len(wait("courses")) == 1
+
+
+def test_one_workload_with_rows_is_enough(lake):
+    lake(courses=[0], products=[0, 7], published=7)
+    assert len(wait("courses", "products")) == 1
+
+
+def test_what_does_not_land_is_left_behind_with_a_sentence(lake, monkeypatch):
+    lake(courses=[0, 5], published=900)
+    monkeypatch.setattr(first_rows, "SETTLE_S", 0.0)
+    assert wait("courses")[-1] == "5 of 900 records of courses have landed after 0 s; training on those"
+
+
+def test_asking_loads_no_spark():
+    code = "import sys, millrace.training.first_rows; sys.exit('pyspark' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
