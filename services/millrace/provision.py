@@ -1,11 +1,13 @@
 """What a running platform needs before records can flow: buckets, topics, tables and sinks, each made once."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from millrace.lake.sink import ensure_sinks
 from millrace.lake.tables import ensure_tables
 from millrace.messaging.topics import ensure_topics
 from millrace.registry.store import ObjectStore
+from millrace.runtime.waiting import wait_out
 from millrace.settings import settings
 from millrace.workloads import workloads
 from millrace.workloads.base import Workload
@@ -26,8 +28,13 @@ STEPS: dict[str, Callable[[Iterable[Workload]], list[str]]] = {
 }
 
 
-def provision(only: Iterable[str] = ()) -> dict[str, list[str]]:
-    """Make what is missing, of all kinds or `only` some, and return it by kind; a second call changes nothing."""
+def provision(
+    only: Iterable[str] = (), wait_s: float = 0.0, say: Callable[[str], None] = lambda sentence: None
+) -> dict[str, list[str]]:
+    """Make what is missing, of all kinds or `only` some, and return it by kind; a second call changes nothing.
+
+    For each kind it waits `wait_s` seconds for the part that it needs, and says so. Raises Unavailable after that.
+    """
     chosen = set(only) or STEPS.keys()
     wanted = list(workloads().values())
-    return {kind: make(wanted) for kind, make in STEPS.items() if kind in chosen}
+    return {kind: wait_out(partial(make, wanted), wait_s, say) for kind, make in STEPS.items() if kind in chosen}

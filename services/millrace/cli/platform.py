@@ -48,6 +48,7 @@ def up(as_json: Json = False) -> None:
 @guarded
 def provision(
     only: Annotated[list[str] | None, typer.Option(help="buckets, topics, tables or sinks; may be repeated.")] = None,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="Wait so long for each part that is away.")] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Make the buckets, topics, tables and sinks that are missing, on any platform that the settings name."""
@@ -57,7 +58,7 @@ def provision(
     if unknown := [kind for kind in only or () if kind not in STEPS]:
         allowed = ", ".join(STEPS)
         raise BadInput(f"--only {unknown[0]} is not usable; allowed: {allowed}.", field="only", allowed=allowed)
-    made = run(only or ())
+    made = run(only or (), wait, lambda sentence: err.print(sentence, markup=False))
     emit(made, as_json, lambda: "\n".join(f"{kind} made: {', '.join(names) or 'none'}" for kind, names in made.items()))
 
 
