@@ -1,11 +1,13 @@
 """templates/provision: the job that makes buckets, tables and topics."""
 
+import re
+
 from tests.chart.profiles import EXTERNAL_KAFKA, IDENTITY, PASSWORD_KAFKA
 from tests.chart.render import one, render
 
 
 def job(values=None, *profiles):
-    return one(render(values, *profiles, only="provision"), "Job", "millrace-provision")
+    return one(render(values, *profiles, only="provision"), "Job")
 
 
 def container(item):
@@ -17,14 +19,24 @@ def environment(item):
     return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container(item)["env"]}
 
 
-def test_it_runs_after_each_install_and_upgrade_and_its_log_stays():
-    annotations = job()["metadata"]["annotations"]
-    assert annotations["helm.sh/hook"] == "post-install,post-upgrade"
-    assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation"
+def test_helm_waits_for_no_job_and_a_changed_one_has_another_name():
+    assert "annotations" not in job()["metadata"]
+    name = job()["metadata"]["name"]
+    assert re.fullmatch("millrace-provision-[0-9a-f]{8}", name)
+    assert job({"image": {"tag": "1.2.3"}})["metadata"]["name"] != name
+
+
+def test_it_waits_aloud_for_the_other_parts_and_is_never_given_up():
+    spec = job()["spec"]
+    assert "activeDeadlineSeconds" not in spec
+    assert "ttlSecondsAfterFinished" not in spec  # its log stays
+    assert spec["template"]["spec"]["restartPolicy"] == "OnFailure"
+    assert spec["backoffLimit"] == 100
+    assert job({"provision": {"deadlineSeconds": 900}})["spec"]["activeDeadlineSeconds"] == 900
 
 
 def test_it_makes_buckets_and_tables_and_needs_no_kafka_for_that():
-    assert container(job())["args"] == ["provision", "--only", "buckets", "--only", "tables"]
+    assert container(job())["args"] == ["provision", "--wait=600", "--only", "buckets", "--only", "tables"]
     found = environment(job())
     assert "MILLRACE_KAFKA_BOOTSTRAP" not in found
     assert found["MILLRACE_CATALOG_JDBC"] == "jdbc:postgresql://millrace-catalog:5432/iceberg"

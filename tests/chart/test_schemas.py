@@ -54,7 +54,7 @@ def test_a_field_that_does_not_exist_is_found():
 
 
 def test_a_wrong_type_deep_in_a_pod_is_found():
-    provision = copy.deepcopy(one(render(), "Job", "millrace-provision"))
+    provision = copy.deepcopy(one(render(only="provision"), "Job"))
     provision["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] = 1
     (fault,) = faults(provision)
     assert "env" in fault

@@ -2,6 +2,7 @@
 
 import pytest
 
+from millrace.training.options import TrainingRequest
 from tests.chart.render import Refused, of_kind, one, render
 from tests.chart.test_schemas import faults
 
@@ -31,13 +32,25 @@ def test_it_runs_our_script_in_our_image():
     assert spec["sparkVersion"] == "4.0.4"
     assert spec["image"] == "localhost/millrace-spark:0.3.0"
     assert spec["mainApplicationFile"] == "local:///opt/millrace/spark-apps/train.py"
-    assert spec["arguments"] == ["courses", "--window", "all"]
+    assert spec["arguments"] == ["courses", "--window", "all", "--wait=3600"]
 
 
 def test_its_arguments_are_those_that_the_script_takes():
     given = {"windows": ["1/3", "all"], "arguments": ["--accept-gaps"], "workloads": {"courses": {"models": ["price"]}}}
     found = courses(given)["arguments"]
-    assert found == ["courses", "--window", "1/3", "--window", "all", "--model", "price", "--accept-gaps"]
+    assert found == [
+        "courses",
+        "--window",
+        "1/3",
+        "--window",
+        "all",
+        "--model",
+        "price",
+        "--wait=3600",
+        "--accept-gaps",
+    ]
+    assert TrainingRequest.parse(found).wait_s == 3600
+    assert courses({"waitSeconds": 0})["arguments"] == ["courses", "--window", "all"]
     assert courses({"follow": "2000rows"})["arguments"][-3:] == ["--follow", "--every", "2000rows"]
 
 
@@ -59,7 +72,8 @@ def test_a_failure_is_tried_again_a_few_times():
 
 def test_executors_come_and_go_or_are_fixed():
     allocation = courses()["dynamicAllocation"]
-    assert allocation["enabled"] is allocation["shuffleTrackingEnabled"] is True
+    assert allocation["enabled"] is True
+    assert allocation["shuffleTrackingEnabled"] is False
     assert "instances" not in courses()["executor"]
     fixed = courses({"dynamicAllocation": {"enabled": False}, "executor": {"instances": 3}})
     assert "dynamicAllocation" not in fixed

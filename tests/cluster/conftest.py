@@ -18,6 +18,7 @@ import pytest
 from tests.cluster import images
 from tests.cluster.release import CHART, PREVIOUS, ROOT, WORKLOADS, Release
 from tests.cluster.standin.operator import Operator, running
+from tests.cluster.standin.volumes import CLASS
 from tests.cluster.tools import Failed, Space, run
 
 NAMESPACE = os.environ.get("MILLRACE_TEST_NAMESPACE", "millrace")
@@ -54,13 +55,22 @@ def cluster(engines: None) -> None:
 
 
 @pytest.fixture(scope="package")
-def loaded_images(cluster: None) -> list[str]:
-    """All images are in the nodes, or can be pulled; the helm settings that name them."""
+def bare(cluster: None) -> Path | None:
+    """The cluster tool, where this machine is its node; there NetworkPolicies are enforced from now on."""
     program = images.tool()
+    if program is None or not os.environ["KUBECONFIG"].startswith(str(_home(program))):
+        return None
+    run(str(program), "policies")
+    return program
+
+
+@pytest.fixture(scope="package")
+def loaded_images(bare: Path | None) -> list[str]:
+    """All images are in the nodes, or can be pulled; the helm settings that name them."""
     registry, tag = (os.environ.get(f"MILLRACE_TEST_{name}") for name in ("REGISTRY", "TAG"))
-    if registry or program is None or not os.environ["KUBECONFIG"].startswith(str(_home(program))):
+    if registry or bare is None:
         return ["--set", f"image.registry={registry or 'localhost'},image.tag={tag or 'dev'}"]
-    images.build(program)
+    images.build(bare)
     stores = "catalog.image=localhost/millrace-test-postgres:dev,storage.minio.image=localhost/millrace-test-minio:dev"
     return ["--set", f"image.registry=localhost,image.tag=dev,image.pullPolicy=Never,{stores}"]
 
@@ -84,7 +94,7 @@ def space(cluster: None) -> Iterator[Space]:
 
 
 @pytest.fixture(scope="package")
-def operators(space: Space, loaded_images: list[str]) -> Iterator[Operator | None]:
+def operators(space: Space, loaded_images: list[str], bare: Path | None) -> Iterator[Operator | None]:
     """The real operators where they run, else their stand-in (which is what the fixture gives then)."""
     deployed = json.loads(run("kubectl", "get", "deployments", "-A", "-o", "json"))["items"]
     if {found["metadata"]["name"] for found in deployed} >= OPERATORS:
@@ -94,7 +104,7 @@ def operators(space: Space, loaded_images: list[str]) -> Iterator[Operator | Non
         pytest.skip("neither Strimzi nor spark-operator runs here, and ../shared/crds has no definitions to stand in")
     run("kubectl", "apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
     run("kubectl", "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-    with running(space.name, images.KAFKA, "localhost/millrace-ingest:dev") as found:
+    with running(space.name, images.KAFKA, "localhost/millrace-ingest:dev", disks=bare is not None) as found:
         yield found
 
 
@@ -105,12 +115,20 @@ def previous() -> None:
 
 @pytest.fixture(scope="package")
 def release(
-    request: pytest.FixtureRequest, space: Space, operators: Operator | None, loaded_images: list[str]
+    request: pytest.FixtureRequest,
+    space: Space,
+    operators: Operator | None,
+    loaded_images: list[str],
+    bare: Path | None,
 ) -> Iterator[Release]:
     """The chart, installed; its parts are up, its trainings wait. It begins with the previous version where a test of
     the run asks for `previous`, else with that of now."""
     first = PREVIOUS if any("previous" in item.fixturenames for item in request.session.items) else CHART
-    found = Release(space.name, loaded_images, first)
+    settings = [*loaded_images]
+    if operators and bare:
+        parts = ("kafka", "catalog", "storage.minio")
+        settings += ["--set", ",".join(f"{part}.storage.class={CLASS}" for part in parts)]
+    found = Release(space.name, settings, first)
     try:
         found.deploy()
         found.up()

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 PREVIOUS = HERE / "previous/millrace-0.2.0.tgz"
 PROFILE = "values-kind.yaml"
 WORKLOADS = ("courses", "products")
+SELECTED = {"app.kubernetes.io/name": "millrace", "app.kubernetes.io/instance": "millrace"}
 QUESTION = {"num_subscribers": "10,000", "num_reviews": 310, "num_lectures": 42, "content_duration": "4.5 hours"}
 # Runs in the toolbox: rows of the lake, and whether every place in Kafka is there once.
 AUDIT = """
@@ -115,7 +116,8 @@ class Release(Space):
             if user:
                 template = self.get("cronjob", "millrace-doctor")["spec"]["jobTemplate"]["spec"]["template"]
             else:
-                template = self.get("job", "millrace-provision")["spec"]["template"]
+                jobs = self.all("job", "app.kubernetes.io/component=provision")
+                template = max(jobs, key=lambda job: job["metadata"]["creationTimestamp"])["spec"]["template"]
             spec = template["spec"]
             container = spec["containers"][0] | {"command": ["sleep", "infinity"], "args": []}
             for variable in container["env"] if user else ():
@@ -124,7 +126,8 @@ class Release(Space):
                 if variable["name"] == "MILLRACE_KAFKA_PASSWORD":
                     variable["valueFrom"]["secretKeyRef"]["name"] = f"millrace-{user}"
             spec |= {"containers": [container], "terminationGracePeriodSeconds": 1, "restartPolicy": "Never"}
-            labels = {"standin": name, "app.kubernetes.io/part-of": "millrace"}
+            # Those of the pods that provision, which may ask every part.
+            labels = {"standin": name} | SELECTED | {"app.kubernetes.io/component": "provision"}
             metadata = {"name": name, "labels": labels}
             self.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
             self.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=120s")

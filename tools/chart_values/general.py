@@ -35,7 +35,9 @@ class NetworkPolicy(Area):
     """Rules on who may talk to whom. They need a network plugin that enforces them."""
 
     enabled: bool
-    """Whether catalog, object storage and Kafka listen to this release's pods only."""
+    """Whether every pod of the release may speak only to those that it needs, in both directions."""
+    dns: list[dict[str, Any]]
+    """NetworkPolicyPeers that answer for names; empty is every address on port 53, as a cache on the nodes needs."""
     kafkaPeers: list[dict[str, Any]]
     """Further NetworkPolicyPeers that may reach Kafka's port 9093."""
 

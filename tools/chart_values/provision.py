@@ -12,10 +12,10 @@ class Provision(Area):
     """Whether it runs."""
     buckets: bool
     """Whether it makes the buckets. Switch it off where its role may not."""
-    retries: int = Field(ge=0, le=100)
-    """How often it is tried while the other parts start."""
-    deadlineSeconds: int = Field(ge=60)
-    """When it is given up, in seconds."""
+    retries: int = Field(ge=0, le=1000)
+    """How often its pod is started again; each waits ten minutes for the other parts."""
+    deadlineSeconds: int = Field(ge=0)
+    """When it is given up, in seconds; 0 is never."""
     resources: Resources
     """CPU and memory."""
     scheduling: Scheduling

@@ -15,7 +15,7 @@ class Restart(Area):
     retries: int = Field(ge=0, le=100)
     """How often a training that failed is run again."""
     retrySeconds: int = Field(ge=1)
-    """Seconds from a submission to the next. On a first install rows must land within `retries` times this."""
+    """Seconds from a submission to the next."""
     submissionRetries: int = Field(ge=0, le=100)
     """How often a submission that failed is tried again."""
     submissionRetrySeconds: int = Field(ge=1)
@@ -111,6 +111,8 @@ class Training(Area):
     """Only these models of a workload; empty is all."""
     follow: str = Field(pattern=r"^([1-9][0-9]*(rows?|[smhd]))?$")
     """Never end, and train when so much is new: 1000rows, 10m; empty trains once a run."""
+    waitSeconds: int = Field(ge=0, le=7 * 86_400)
+    """Seconds that a driver waits for the first rows, without executors; then it fails, and `restart` counts."""
     arguments: list[str]
     """Further arguments of train.py, such as --accept-gaps."""
     restart: Restart

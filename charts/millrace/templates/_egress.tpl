@@ -5,6 +5,9 @@
 - ports:
     - {protocol: UDP, port: 53}
     - {protocol: TCP, port: 53}
+  {{- with .Values.networkPolicy.dns }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
 {{- end -}}
 
 {{- define "millrace.egress.s3" -}}

@@ -22,7 +22,5 @@ spec:
       ports:
         - {protocol: TCP, port: {{ .port }}}
   egress:
-    - ports:
-        - {protocol: UDP, port: 53}
-        - {protocol: TCP, port: 53}
+    {{- include "millrace.egress.dns" .root | nindent 4 }}
 {{- end -}}

@@ -56,6 +56,16 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
+{{/*
+The same for pods with a volume, most of which belong to root when they are new. Group 0 is that of the images' user,
+and what Strimzi itself sets where the pod has no securityContext.
+*/}}
+{{- define "millrace.strimziVolumeSecurity" -}}
+{{ include "millrace.strimziPodSecurity" . }}
+fsGroup: 0
+fsGroupChangePolicy: OnRootMismatch
+{{- end -}}
+
 {{/* Annotations by which a cloud knows our service accounts, such as eks.amazonaws.com/role-arn. */}}
 {{- define "millrace.serviceAccountAnnotations" -}}
 {{- $root := default . .root -}}

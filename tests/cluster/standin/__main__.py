@@ -8,5 +8,5 @@ from tests.cluster.standin.operator import running
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
 logging.getLogger("httpx").setLevel(logging.WARNING)
-with running(sys.argv[1], "localhost/millrace-test-kafka:dev", "localhost/millrace-ingest:dev"):
+with running(sys.argv[1], "localhost/millrace-test-kafka:dev", "localhost/millrace-ingest:dev", disks=True):
     threading.Event().wait()

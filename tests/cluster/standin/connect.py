@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tests.cluster.standin import pods
+from tests.cluster.standin import network, pods
 from tests.cluster.standin.conditions import not_ready, ready
 from tests.cluster.standin.fields import Refused, Section, whole
 from tests.cluster.standin.kafka import VERSION
@@ -59,6 +59,7 @@ def reconcile(kube: Kube, connect: dict[str, Any]) -> None:
         {"name": "tmp", "mountPath": "/tmp"},
         *({"name": f"trusted-{n}", "mountPath": f"/etc/trusted/{n}"} for n in range(len(trusted))),
     ]
+    network.close_workers(kube, connect, labels(name))
     address = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
     worker = container | {
         "name": own,
@@ -74,7 +75,6 @@ def reconcile(kube: Kube, connect: dict[str, Any]) -> None:
     }
     found = pod | {
         "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
         "serviceAccountName": own,
         "containers": [worker],
         "volumes": [*pod.get("volumes", ()), *volumes],
@@ -106,6 +106,8 @@ def _properties(kube: Kube, spec: Section) -> tuple[list[str], list[dict[str, An
             for certificate in tls.subs("trustedCertificates"):
                 with certificate:
                     source = {"secretName": certificate.need("secretName")}
+                    if kube.get("Secret", source["secretName"]) is None:
+                        raise Waiting(f"Secret {source['secretName']} not found")
                     if file := certificate.take("certificate"):
                         source["items"] = [{"key": file, "path": file}]
                     else:

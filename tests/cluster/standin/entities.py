@@ -32,7 +32,7 @@ class Entities:
     def pod(self, kafka: dict[str, Any]) -> None:
         """The pod in which inpod.py runs."""
         name = f"{self._cluster}-entity-operator"
-        labels = {"strimzi.io/cluster": self._cluster, "strimzi.io/name": name}
+        labels = {"strimzi.io/cluster": self._cluster, "strimzi.io/kind": "Kafka", "strimzi.io/name": name}
         container = {
             "name": "entities",
             "image": self._image,

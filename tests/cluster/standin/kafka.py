@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.cluster.standin import certificates, pods
+from tests.cluster.standin import certificates, network, pods, strict
 from tests.cluster.standin.fields import Refused, Section, whole
 from tests.cluster.standin.kube import Kube
 
@@ -36,7 +36,7 @@ def reconcile(kube: Kube, kafka: dict[str, Any], pools: list[dict[str, Any]], im
         raise RuntimeError(f"Kafka {name} has no KafkaNodePool yet")
     with whole(kafka) as spec:
         with spec.sub("kafka") as section:
-            lines, template, image, options = _cluster(section, image)
+            lines, template, image, options, peers = _cluster(section, image)
         with spec.sub("entityOperator") as operator:
             for part in ("topicOperator", "userOperator", "template"):
                 operator.take(part)  # entities.py is both operators, and needs a pod of its own only to speak TLS
@@ -54,13 +54,14 @@ def reconcile(kube: Kube, kafka: dict[str, Any], pools: list[dict[str, Any]], im
         if "controller" in pool["spec"]["roles"]
     )
     _services(kube, kafka)
+    network.close_brokers(kube, kafka, labels(name), peers)
     for pool, first in numbered:
         _pool(kube, kafka, pool, first, [*lines, f"controller.quorum.voters={voters}"], template, image, node,
               {"CLUSTER_ID": kafka["status"]["clusterId"], "FORMAT": options})  # fmt: skip
 
 
-def _cluster(section: Section, image: str) -> tuple[list[str], dict[str, Any], str, str]:
-    """Lines of server.properties, the pods' template, the image and options of the formatting."""
+def _cluster(section: Section, image: str) -> tuple[list[str], dict[str, Any], str, str, list[dict[str, Any]] | None]:
+    """Lines of server.properties, the pods' template, the image, options of the formatting, the listener's peers."""
     section.only("version", VERSION)
     metadata = section.take("metadataVersion")
     if section.take("rack"):
@@ -74,7 +75,7 @@ def _cluster(section: Section, image: str) -> tuple[list[str], dict[str, Any], s
         listener.only("port", 9093)
         listener.only("type", "internal")
         listener.only("tls", True)
-        listener.take("networkPolicyPeers")  # the bare cluster's network does not enforce policies
+        peers = listener.take("networkPolicyPeers")
         with listener.sub("authentication") as authentication:
             authentication.only("type", "scram-sha-512")
     with section.sub("authorization") as authorization:
@@ -82,7 +83,8 @@ def _cluster(section: Section, image: str) -> tuple[list[str], dict[str, Any], s
     lines = pods.properties(section.take("config", {}), lambda key: key.startswith(FORBIDDEN), f"{section.path}.config")
     with section.sub("template") as template:
         found = {"pod": pods.pod_fields(template), "container": pods.container_fields(template, "kafkaContainer")}
-    return lines, found, section.take("image") or image, f"--release-version {metadata}" if metadata else ""
+    options = f"--release-version {metadata}" if metadata else ""
+    return lines, found, section.take("image") or image, options, peers
 
 
 def _certificates(kube: Kube, kafka: dict[str, Any]) -> dict[str, str]:
@@ -127,6 +129,7 @@ def _pool(
     with whole(pool) as spec:
         replicas, roles = spec.need("replicas"), spec.need("roles")
         claims, mounts, logs = _storage(spec)
+        secured = strict.check_volume_group(template["pod"], f"Kafka {cluster}.spec.kafka") if claims else {}
         resources, heap = spec.take("resources", {}), pods.heap(spec)
     marks = labels(cluster) | {
         "strimzi.io/pool-name": pool["metadata"]["name"],
@@ -148,8 +151,8 @@ def _pool(
             "template": {
                 "metadata": {"labels": marks, "annotations": {"standin/config": pods.fingerprint(content, node)}},
                 "spec": template["pod"] | {
+                    "securityContext": secured,
                     "automountServiceAccountToken": False,
-                    "enableServiceLinks": False,
                     "containers": [container | {
                         "name": "kafka",
                         "image": image,

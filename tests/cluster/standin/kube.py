@@ -22,6 +22,8 @@ KINDS = {
     "StatefulSet": ("apis/apps/v1", "statefulsets"),
     "Deployment": ("apis/apps/v1", "deployments"),
     "Job": ("apis/batch/v1", "jobs"),
+    "NetworkPolicy": ("apis/networking.k8s.io/v1", "networkpolicies"),
+    "StorageClass": ("apis/storage.k8s.io/v1", "storageclasses"),
     "Role": ("apis/rbac.authorization.k8s.io/v1", "roles"),
     "RoleBinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),
     "Kafka": ("apis/kafka.strimzi.io/v1", "kafkas"),
@@ -33,7 +35,7 @@ KINDS = {
     "ScheduledSparkApplication": ("apis/sparkoperator.k8s.io/v1beta2", "scheduledsparkapplications"),
     "SparkApplication": ("apis/sparkoperator.k8s.io/v1beta2", "sparkapplications"),
 }
-CLUSTER_WIDE = {"Namespace", "PersistentVolume"}
+CLUSTER_WIDE = {"Namespace", "PersistentVolume", "StorageClass"}
 
 
 class Kube:

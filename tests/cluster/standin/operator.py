@@ -2,15 +2,18 @@
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
 from millrace.local.kafka import cluster_id
-from tests.cluster.standin import connect, kafka, pods, volumes
+from tests.cluster.standin import connect, kafka, pods
 from tests.cluster.standin.conditions import not_ready, paused, ready
 from tests.cluster.standin.connect import Connectors, Waiting
 from tests.cluster.standin.entities import Entities
@@ -18,16 +21,24 @@ from tests.cluster.standin.fields import Refused
 from tests.cluster.standin.kube import Kube
 from tests.cluster.standin.scheduled import Schedules
 from tests.cluster.standin.spark import Applications
+from tests.cluster.standin.volumes import Disks
 
 log = logging.getLogger("standin")
+VALUES = Path(__file__).parents[3] / "k8s/operators/strimzi.yaml"
+FULL_RECONCILIATION_S = yaml.safe_load(VALUES.read_text())["fullReconciliationIntervalMs"] / 1000
+"""Strimzi looks again at what failed, such as a Connect whose secrets were not there yet, only so often."""
 AGAIN = 20  # passes after which a resource is applied anew, in case something of it was deleted
 
 
 class Operator:
-    """Both operators for one namespace. `refused` holds what they could not honour, for the tests to fail on."""
+    """Both operators for one namespace. `refused` holds what they could not honour, for the tests to fail on; with
+    `disks`, it makes volumes on this machine, which then must be the node."""
 
-    def __init__(self, namespace: str, kafka_image: str, entities_image: str):
+    def __init__(self, namespace: str, kafka_image: str, entities_image: str, disks: bool = False):
         self.kube = Kube(namespace)
+        self._disks = Disks(self.kube) if disks else None
+        if self._disks:
+            self._disks.offer()
         self.refused: dict[str, str] = {}
         self._images = kafka_image, entities_image
         self._entities: dict[str, Entities] = {}
@@ -35,6 +46,7 @@ class Operator:
         self._applications = Applications(self.kube)
         self._schedules = Schedules(self.kube)
         self._applied: dict[str, str] = {}
+        self._not_before: dict[str, float] = {}
         self._passes = 0
 
     def once(self) -> None:
@@ -42,7 +54,8 @@ class Operator:
         self._passes += 1
         if self._passes % AGAIN == 0:
             self._applied.clear()
-        volumes.let_everyone_write(self.kube)
+        if self._disks:
+            self._disks.reconcile()
         pools = self.kube.list("KafkaNodePool")
         for found in self.kube.list("Kafka"):
             self._guard(found, lambda one: self._kafka(one, pools))
@@ -81,7 +94,14 @@ class Operator:
 
     def _connect(self, found: dict[str, Any]) -> None:
         name = found["metadata"]["name"]
-        self._changed(found, lambda: connect.reconcile(self.kube, found))
+        if time.monotonic() < self._not_before.get(name, 0):
+            return
+        try:
+            self._changed(found, lambda: connect.reconcile(self.kube, found))
+        except Waiting as missing:
+            self._not_before[name] = time.monotonic() + FULL_RECONCILIATION_S
+            self.kube.status(found, not_ready(found, "InvalidConfigurationException", str(missing)))
+            raise
         if not self._up("StatefulSet", f"{name}-connect"):
             self.kube.status(found, not_ready(found, "Creating", "no worker is ready"))
             return
@@ -123,9 +143,11 @@ class Operator:
 
 
 @contextmanager
-def running(namespace: str, kafka_image: str, entities_image: str, pause: float = 1.0) -> Iterator[Operator]:
+def running(
+    namespace: str, kafka_image: str, entities_image: str, disks: bool = False, pause: float = 1.0
+) -> Iterator[Operator]:
     """The operator in a thread, until the block ends."""
-    operator, stop = Operator(namespace, kafka_image, entities_image), threading.Event()
+    operator, stop = Operator(namespace, kafka_image, entities_image, disks), threading.Event()
 
     def loop() -> None:
         while not stop.is_set():

@@ -26,7 +26,7 @@ Configuration:
 def owned(by: dict[str, Any], kind: str, name: str, labels: dict[str, str], **rest: Any) -> dict[str, Any]:
     """A resource that goes when its owner goes."""
     group = {"Secret": "v1", "Service": "v1", "ConfigMap": "v1", "ServiceAccount": "v1", "Pod": "v1", "Job": "batch/v1"}
-    group["SparkApplication"] = "sparkoperator.k8s.io/v1beta2"
+    group |= {"SparkApplication": "sparkoperator.k8s.io/v1beta2", "NetworkPolicy": "networking.k8s.io/v1"}
     of = by["metadata"]
     return {
         "apiVersion": group.get(kind, "rbac.authorization.k8s.io/v1" if kind.startswith("Role") else "apps/v1"),

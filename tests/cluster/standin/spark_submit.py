@@ -1,13 +1,14 @@
 """From the spec of a SparkApplication to the arguments of spark-submit and the two pod templates.
 
 spark-operator passes the same as configuration, and what Spark has no configuration for by its webhook; a pod template
-reaches the same pods without one.
+reaches the same pods without one. It leaves service links on, as neither of them switches them off.
 """
 
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.cluster.standin import strict
 from tests.cluster.standin.fields import Refused, Section, whole
 
 SPARK = "4.0.4"
@@ -37,6 +38,7 @@ class Submission:
 
 def read(application: dict[str, Any], namespace: str) -> Submission:
     """Raises Refused for a field that is not honoured."""
+    strict.check_application(application)
     name = application["metadata"]["name"]
     with whole(application) as spec:
         spec.only("type", "Python")
@@ -80,12 +82,11 @@ def read(application: dict[str, Any], namespace: str) -> Submission:
 def _dynamic(section: Section) -> dict[str, str]:
     if not section.take("enabled", False):
         return {}
-    names = {"initialExecutors": "initialExecutors", "minExecutors": "minExecutors", "maxExecutors": "maxExecutors"}
-    found = {"spark.dynamicAllocation.enabled": "true", "spark.dynamicAllocation.shuffleTracking.enabled": "true"}
-    section.only("shuffleTrackingEnabled", True)
-    for name, option in names.items():
+    tracked = str(section.take("shuffleTrackingEnabled", True)).lower()
+    found = {"spark.dynamicAllocation.enabled": "true", "spark.dynamicAllocation.shuffleTracking.enabled": tracked}
+    for name in ("initialExecutors", "minExecutors", "maxExecutors"):
         if (value := section.take(name)) is not None:
-            found[f"spark.dynamicAllocation.{option}"] = str(value)
+            found[f"spark.dynamicAllocation.{name}"] = str(value)
     return found
 
 
@@ -127,7 +128,7 @@ def _pod(
         }
         if ports := section.take("ports"):
             container["ports"] = ports
-        pod = {"securityContext": section.take("podSecurityContext", {}), "enableServiceLinks": False}
+        pod = {"securityContext": section.take("podSecurityContext", {})}
         pod |= {name: value for name in SCHEDULING if (value := section.take(name)) is not None}
     for mount in mounts:
         # Shuffle and spill: the operator hands these to Spark as configuration, also without a webhook.

@@ -21,7 +21,7 @@
 {{/* Pods of brokers and controllers. */}}
 {{- define "millrace.kafka.template" -}}
 pod:
-  securityContext: {{- include "millrace.strimziPodSecurity" . | nindent 4 }}
+  securityContext: {{- include "millrace.strimziVolumeSecurity" . | nindent 4 }}
   terminationGracePeriodSeconds: 120
   {{- with include "millrace.strimziScheduling" (dict "root" . "scheduling" .Values.kafka.scheduling) }}
   {{- . | trim | nindent 2 }}

@@ -40,7 +40,8 @@ dynamicAllocation:
   initialExecutors: {{ $dynamic.initialExecutors }}
   minExecutors: {{ $dynamic.minExecutors }}
   maxExecutors: {{ $dynamic.maxExecutors }}
-  shuffleTrackingEnabled: true
+  # An executor that goes hands its shuffle files on; with both, idle ones would be kept for their files.
+  shuffleTrackingEnabled: false
 {{- end }}
 sparkConf: {{- include "millrace.spark.conf" . | nindent 2 }}
 volumes:
@@ -137,7 +138,8 @@ volumeMounts:
   "spark.sql.warehouse.dir" "/tmp/warehouse"
   "spark.ui.prometheus.enabled" "true"
   "spark.decommission.enabled" "true"
-  "spark.storage.decommission.enabled" "true" -}}
+  "spark.storage.decommission.enabled" "true"
+  "spark.kubernetes.decommission.script" "/opt/millrace/decommission.sh" -}}
 {{- range $key, $value := .of.sparkConf }}{{ $_ := set $conf $key (toString $value) }}{{ end -}}
 {{- toYaml $conf -}}
 {{- end -}}

@@ -39,15 +39,8 @@ spec:
       ports:
         - {protocol: TCP, port: 7078}
         - {protocol: TCP, port: 7079}
-    # The Kubernetes API, from which the driver gets its executors. It is no pod, so only its address can be named.
-    - to:
-        {{- range .root.Values.training.networkPolicy.apiServer.cidrs }}
-        - ipBlock: {cidr: {{ . | quote }}}
-        {{- end }}
-      ports:
-        {{- range .root.Values.training.networkPolicy.apiServer.ports }}
-        - {protocol: TCP, port: {{ . }}}
-        {{- end }}
+    # The Kubernetes API, from which the driver gets its executors.
+    {{- include "millrace.egress.kubernetes" .root | nindent 4 }}
     {{- with $policy.extraEgress }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
