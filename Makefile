@@ -24,7 +24,7 @@ PARALLEL ?= -n 2 --dist loadgroup --no-loadscope-reorder
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.lock
 	@touch $@
 
-.PHONY: help setup demo stop check test test-cluster test-all lint types imports bench minio helm actionlint kind-up operators images deploy chart-files locks clean
+.PHONY: help setup demo stop check test test-cluster test-all lint types imports bench minio helm actionlint kind-up operators images deploy doctor chart-files locks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,9 +75,11 @@ actionlint:  ## build actionlint with Go into the cache, so that a test checks t
 	GOBIN=$${XDG_CACHE_HOME:-$$HOME/.cache}/millrace/bin CGO_ENABLED=0 go install -trimpath -ldflags '-s -w' \
 	  github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-kind-up:  ## make a Kubernetes cluster of one node with kind
+kind-up:  ## make a Kubernetes cluster of one node with kind, and Traefik as its ingress controller
 	kind get clusters | grep -qx millrace || kind create cluster --config k8s/kind/cluster.yaml
 	kubectl config use-context kind-millrace
+	helm upgrade --install traefik traefik --repo https://traefik.github.io/charts --version 41.3.0 \
+	  --namespace traefik --create-namespace --values k8s/kind/traefik.yaml --wait
 
 operators:  ## install Strimzi and spark-operator, pinned
 	NAMESPACE=$(NAMESPACE) k8s/operators/install.sh
@@ -95,6 +97,9 @@ images:  ## build the four images; load them into kind, or push them where REGIS
 deploy:  ## install or upgrade the chart (NAMESPACE, VALUES, REGISTRY, TAG)
 	helm upgrade --install millrace charts/millrace --namespace $(NAMESPACE) --create-namespace --values $(VALUES) \
 	  --set image.registry=$(REGISTRY) --set image.tag=$(TAG)
+
+doctor: .venv/run  ## wait until the release is there, say what is waited for, and examine it (NAMESPACE)
+	@$(BIN)/millrace doctor --cluster --namespace $(NAMESPACE) --wait 3600
 
 chart-files: .venv/dev  ## write the generated files of the chart: workloads, schema of the values, dashboards
 	@for tool in tools/chart_*.py; do echo "$$tool" && $(BIN)/python "$$tool" || exit 1; done

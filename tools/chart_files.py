@@ -1,6 +1,7 @@
-"""Write what the chart knows about the workloads, from the package: `tools/chart_files.py [--check]`.
+"""Write what the chart knows of workloads and rights, from the package: `tools/chart_files.py [--check]`.
 
-One source for topics, sinks and models; `--check` fails when the file in the chart is not what would be written.
+One source for topics, sinks, models and who may touch which objects; `--check` fails when a file in the chart is not
+what would be written.
 """
 
 import sys
@@ -11,11 +12,12 @@ import yaml
 
 from millrace.lake.sink import connector_template
 from millrace.messaging.topics import Topic, shared_topics, workload_topics
+from millrace.rights import COMPONENTS
 from millrace.settings import Settings
 from millrace.workloads import workloads
 from millrace.workloads.base import Workload
 
-FILE = Path(__file__).parents[1] / "charts/millrace/files/workloads.yaml"
+FILES = Path(__file__).parents[1] / "charts/millrace/files"
 HEAD = "# Written by tools/chart_files.py from the Python package; change it there.\n"
 
 
@@ -33,6 +35,19 @@ def described(workload: Workload) -> dict[str, Any]:
     }
 
 
+def rights() -> str:
+    """What each component does with objects."""
+    body = {
+        component: {
+            "buckets": found.buckets,
+            "read": {bucket: list(prefixes) for bucket, prefixes in found.read.items()},
+            "write": {bucket: list(prefixes) for bucket, prefixes in found.write.items()},
+        }
+        for component, found in COMPONENTS.items()
+    }
+    return HEAD + yaml.safe_dump(body, sort_keys=False, width=120)
+
+
 def content() -> str:
     body = {
         "partitions": Settings.model_fields["kafka_partitions"].default,
@@ -42,8 +57,14 @@ def content() -> str:
     return HEAD + yaml.safe_dump(body, sort_keys=False, width=120)
 
 
+def main() -> None:
+    for name, text in (("workloads.yaml", content()), ("rights.yaml", rights())):
+        file = FILES / name
+        if "--check" not in sys.argv:
+            file.write_text(text)
+        elif not file.is_file() or file.read_text() != text:
+            sys.exit(f"{file} is not what the package says: make chart-files")
+
+
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        sys.exit(None if FILE.read_text() == content() else f"{FILE} is not what the package says: make chart-files")
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    FILE.write_text(content())
+    main()

@@ -159,7 +159,7 @@ def test_only_port_8000_is_open_and_only_storage_and_brokers_are_asked():
     assert {port["port"] for port in dns["ports"]} == {53}
     assert brokers["to"][0]["podSelector"]["matchLabels"]["strimzi.io/kind"] == "Kafka"
     assert brokers["ports"] == [{"protocol": "TCP", "port": 9093}]
-    assert storage["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "minio"
+    assert storage["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "seaweedfs"
     assert not of_kind(api({"networkPolicy": {"enabled": False}}), POLICY)
 
 

@@ -72,8 +72,8 @@ def test_a_kafka_without_login_gets_none():
 
 def test_credentials_reach_the_sink_by_the_environment_only():
     found = environment(worker())
-    assert secret_of(found["AWS_ACCESS_KEY_ID"]) == {"name": "millrace-s3", "key": "access-key"}
-    assert secret_of(found["AWS_SECRET_ACCESS_KEY"]) == {"name": "millrace-s3", "key": "secret-key"}
+    assert secret_of(found["AWS_ACCESS_KEY_ID"]) == {"name": "millrace-s3-connect", "key": "access-key"}
+    assert secret_of(found["AWS_SECRET_ACCESS_KEY"]) == {"name": "millrace-s3-connect", "key": "secret-key"}
     assert secret_of(found["CATALOG_PASSWORD"]) == {"name": "millrace-catalog", "key": "password"}
     assert sink()["spec"]["config"]["iceberg.catalog.jdbc.password"] == "${env:CATALOG_PASSWORD}"
     # Of the environment, a connector's configuration may name this variable and no other.
@@ -112,7 +112,7 @@ def test_the_sink_writes_to_this_clusters_lake():
     assert config["topics"] == "courses.records"
     assert config["iceberg.catalog.uri"] == "jdbc:postgresql://millrace-catalog:5432/iceberg"
     assert config["iceberg.catalog.warehouse"] == "s3://millrace-lake/warehouse"
-    assert config["iceberg.catalog.s3.endpoint"] == "http://millrace-minio:9000"
+    assert config["iceberg.catalog.s3.endpoint"] == "http://millrace-seaweedfs:8333"
     assert config["iceberg.control.commit.interval-ms"] == "5000"
 
 

@@ -26,10 +26,11 @@ def node(text: str) -> tuple[float, float]:
 
 
 def operators() -> tuple[float, float]:
-    """What both operators ask for; where their charts' own values count, those of the versions in install.sh."""
+    """What both operators and the ingress controller ask for."""
     strimzi = yaml.safe_load((ROOT / "k8s/operators/strimzi.yaml").read_text())
     spark = yaml.safe_load((ROOT / "k8s/operators/spark-operator.yaml").read_text())
-    found = [of["resources"]["requests"] for of in (strimzi, spark["webhook"], spark["controller"])]
+    traefik = yaml.safe_load((ROOT / "k8s/kind/traefik.yaml").read_text())
+    found = [of["resources"]["requests"] for of in (strimzi, spark["webhook"], spark["controller"], traefik)]
     return sum(quantity(one["cpu"]) for one in found), sum(quantity(one["memory"]) for one in found)
 
 

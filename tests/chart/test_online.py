@@ -69,7 +69,7 @@ def test_it_reaches_names_brokers_and_storage_and_is_reached_by_whom_the_values_
     dns, brokers, storage = spec["egress"]
     assert {port["port"] for port in dns["ports"]} == {53}
     assert brokers["ports"] == [{"protocol": "TCP", "port": 9093}]
-    assert storage["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "minio"
+    assert storage["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "seaweedfs"
     peer = {"podSelector": {}}
     (rule,) = one(online({"networkPolicy": {"metricsFrom": [peer]}}), POLICY)["spec"]["ingress"]
     assert rule == {"from": [peer], "ports": [{"protocol": "TCP", "port": 9090}]}

@@ -41,7 +41,7 @@ def test_it_makes_buckets_and_tables_and_needs_no_kafka_for_that():
     assert "MILLRACE_KAFKA_BOOTSTRAP" not in found
     assert found["MILLRACE_CATALOG_JDBC"] == "jdbc:postgresql://millrace-catalog:5432/iceberg"
     assert found["MILLRACE_CATALOG_PASSWORD"]["secretKeyRef"] == {"name": "millrace-catalog", "key": "password"}
-    assert found["MILLRACE_S3_SECRET_KEY"]["secretKeyRef"] == {"name": "millrace-s3", "key": "secret-key"}
+    assert found["MILLRACE_S3_SECRET_KEY"]["secretKeyRef"] == {"name": "millrace-s3-provision", "key": "secret-key"}
 
 
 def test_in_an_external_kafka_it_makes_the_topics_too():

@@ -2,16 +2,26 @@
 
 import base64
 
+from millrace.rights import COMPONENTS
 from tests.chart.profiles import EXTERNAL_CATALOG, EXTERNAL_STORAGE
 from tests.chart.render import of_kind, render
 
 
 def test_what_nobody_gives_is_made_long_and_kept():
     secrets = of_kind(render(only="secrets"), "Secret")
-    assert set(secrets) == {"millrace-catalog", "millrace-s3"}
+    logins = {f"millrace-s3-{component}" for component in COMPONENTS}
+    assert set(secrets) == {"millrace-catalog", "millrace-seaweedfs"} | logins
     for item in secrets.values():
-        assert item["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+        # What SeaweedFS is told is made of the others.
+        if item["metadata"]["name"] != "millrace-seaweedfs":
+            assert item["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
         assert all(len(base64.b64decode(value)) >= 20 for value in item["data"].values())
+    assert all(set(secrets[name]["data"]) == {"access-key", "secret-key"} for name in logins)
+
+
+def test_minio_has_one_login():
+    secrets = of_kind(render({"storage": {"minio": {"enabled": True}}}, only="secrets"), "Secret")
+    assert set(secrets) == {"millrace-catalog", "millrace-s3"}
     assert set(secrets["millrace-s3"]["data"]) == {"access-key", "secret-key"}
 
 
@@ -24,7 +34,7 @@ def test_two_installations_get_different_passwords():
 def test_a_secret_that_is_there_already_is_used_and_not_made():
     values = {
         "catalog": {"existingSecret": "my-catalog"},
-        "storage": {"minio": {"existingSecret": "my-keys"}},
+        "storage": {"minio": {"enabled": True, "existingSecret": "my-keys"}},
     }
     assert render(values, only="secrets") == []
     text = str(render(values))

@@ -1,13 +1,22 @@
-"""templates/catalog and templates/storage: PostgreSQL and MinIO, or those that are there already."""
+"""templates/catalog and templates/storage: PostgreSQL and SeaweedFS (or MinIO), or those that are there already."""
+
+import base64
+import json
 
 import pytest
 
+from millrace.rights import COMPONENTS
 from tests.chart.profiles import EXTERNAL_CATALOG, EXTERNAL_STORAGE
 from tests.chart.render import one, render
 
+MINIO = {"storage": {"minio": {"enabled": True}}}
 STORES = pytest.mark.parametrize(
-    ("folder", "component", "port", "outside"),
-    [("catalog", "catalog", 5432, EXTERNAL_CATALOG), ("storage", "minio", 9000, EXTERNAL_STORAGE)],
+    ("folder", "component", "port", "values", "outside"),
+    [
+        ("catalog", "catalog", 5432, {}, EXTERNAL_CATALOG),
+        ("storage", "seaweedfs", 8333, {}, EXTERNAL_STORAGE),
+        ("storage", "minio", 9000, MINIO, EXTERNAL_STORAGE),
+    ],
 )
 
 
@@ -17,8 +26,8 @@ def environment(item):
 
 
 @STORES
-def test_the_service_leads_to_the_pod(folder, component, port, outside):
-    objects = render(only=folder)
+def test_the_service_leads_to_the_pod(folder, component, port, values, outside):
+    objects = render(values, only=folder)
     service = one(objects, "Service", f"millrace-{component}")
     labels = one(objects, "StatefulSet")["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
@@ -26,8 +35,8 @@ def test_the_service_leads_to_the_pod(folder, component, port, outside):
 
 
 @STORES
-def test_the_claim_outlives_the_release(folder, component, port, outside):
-    spec = one(render(only=folder), "StatefulSet", f"millrace-{component}")["spec"]
+def test_the_claim_outlives_the_release(folder, component, port, values, outside):
+    spec = one(render(values, only=folder), "StatefulSet", f"millrace-{component}")["spec"]
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     (claim,) = spec["volumeClaimTemplates"]
     # Claims cannot be changed afterwards: nothing of them may follow the chart's version.
@@ -35,14 +44,14 @@ def test_the_claim_outlives_the_release(folder, component, port, outside):
 
 
 @STORES
-def test_a_new_chart_version_alone_restarts_no_store(folder, component, port, outside):
-    labels = one(render(only=folder), "StatefulSet")["spec"]["template"]["metadata"]["labels"]
+def test_a_new_chart_version_alone_restarts_no_store(folder, component, port, values, outside):
+    labels = one(render(values, only=folder), "StatefulSet")["spec"]["template"]["metadata"]["labels"]
     assert not {"helm.sh/chart", "app.kubernetes.io/version"} & set(labels)
 
 
 @STORES
-def test_only_this_release_may_reach_it(folder, component, port, outside):
-    policy = one(render(only=folder), "NetworkPolicy", f"millrace-{component}")["spec"]
+def test_only_this_release_may_reach_it(folder, component, port, values, outside):
+    policy = one(render(values, only=folder), "NetworkPolicy", f"millrace-{component}")["spec"]
     assert policy["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == component
     (rule,) = policy["ingress"]
     assert [entry["port"] for entry in rule["ports"]] == [port]
@@ -54,13 +63,13 @@ def test_only_this_release_may_reach_it(folder, component, port, outside):
 
 
 @STORES
-def test_without_network_policies_there_is_none(folder, component, port, outside):
-    kinds = {item["kind"] for item in render({"networkPolicy": {"enabled": False}}, only=folder)}
+def test_without_network_policies_there_is_none(folder, component, port, values, outside):
+    kinds = {item["kind"] for item in render(values | {"networkPolicy": {"enabled": False}}, only=folder)}
     assert kinds == {"Service", "StatefulSet"}
 
 
 @STORES
-def test_one_that_is_there_already_is_not_made(folder, component, port, outside):
+def test_one_that_is_there_already_is_not_made(folder, component, port, values, outside):
     assert render(outside, only=folder) == []
 
 
@@ -72,9 +81,57 @@ def test_the_catalog_is_the_database_that_the_others_are_told_of():
 
 
 def test_minio_takes_its_keys_from_the_secret_that_the_others_use():
-    found = environment(one(render(only="storage"), "StatefulSet"))
+    objects = render(MINIO)
+    found = environment(one(objects, "StatefulSet", "millrace-minio"))
     assert found["MINIO_ROOT_USER"] == {"name": "millrace-s3", "key": "access-key"}
     assert found["MINIO_ROOT_PASSWORD"] == {"name": "millrace-s3", "key": "secret-key"}
+    assert environment(one(objects, "Deployment", "millrace-api"))["MILLRACE_S3_ACCESS_KEY"]["name"] == "millrace-s3"
+
+
+def identities(objects):
+    """What SeaweedFS is told of each user."""
+    content = one(objects, "Secret", "millrace-seaweedfs")["data"]["s3.json"]
+    return {entry["name"]: entry for entry in json.loads(base64.b64decode(content))["identities"]}
+
+
+def test_each_component_has_a_user_of_seaweedfs_with_the_rights_of_the_package():
+    objects = render()
+    found = identities(objects)
+    assert found.keys() == COMPONENTS.keys()
+    buckets = {"lake": "millrace-lake", "models": "millrace-models"}
+    for component, rights in COMPONENTS.items():
+        wanted = {f"List:{buckets[bucket]}" for bucket in rights.buckets}
+        for verb, places in (("Read", rights.read), ("Write", rights.write)):
+            wanted |= {f"{verb}:{buckets[bucket]}/{prefix}*" for bucket, found_ in places.items() for prefix in found_}
+        assert set(found[component]["actions"]) == wanted
+        secret = one(objects, "Secret", f"millrace-s3-{component}")["data"]
+        (login,) = found[component]["credentials"]
+        assert [base64.b64decode(secret[key]).decode() for key in ("access-key", "secret-key")] == list(login.values())
+
+
+def test_of_seaweedfs_only_s3_can_be_reached_and_nothing_is_told_to_its_makers():
+    (container,) = one(render(), "StatefulSet", "millrace-seaweedfs")["spec"]["template"]["spec"]["containers"]
+    arguments = dict(part.removeprefix("-").partition("=")[::2] for part in container["args"][1:])
+    assert arguments["ip.bind"] == arguments["ip"] == "127.0.0.1"
+    assert arguments["s3.ip.bind"] == "0.0.0.0"
+    assert arguments["master.telemetry"] == arguments["s3.iam"] == "false"
+    assert arguments["s3.port.iceberg"] == arguments["s3.port.lance"] == "0"
+    assert [port["containerPort"] for port in container["ports"]] == [8333]
+
+
+def test_an_ingest_may_read_the_buckets_of_its_sources_and_no_other():
+    jobs = [{"name": "one", "workload": "courses", "source": "s3://sources/a/b.csv"}]
+    assert set(identities(render({"ingest": {"jobs": jobs}}))["ingest"]["actions"]) == {"List:sources", "Read:sources"}
+    assert identities(render())["ingest"]["actions"] == []
+
+
+def test_an_s3_of_ones_own_may_have_a_user_for_each_component_too():
+    external = EXTERNAL_STORAGE["storage"]["external"] | {"secrets": {"api": "reader"}}
+    objects = render({"storage": {"external": external}})
+    assert environment(one(objects, "Deployment", "millrace-api"))["MILLRACE_S3_ACCESS_KEY"]["name"] == "reader"
+    driver = one(objects, "SparkApplication", "millrace-train-courses")["spec"]["driver"]["env"]
+    (login,) = [entry for entry in driver if entry["name"] == "MILLRACE_S3_ACCESS_KEY"]
+    assert login["valueFrom"]["secretKeyRef"]["name"] == external["existingSecret"]
 
 
 def test_a_storage_class_is_named_only_where_one_is_wanted():

@@ -78,8 +78,8 @@ TAKEN_OUT: dict[str, tuple[Change, str]] = {
     "group of the brokers' volumes": (change_pod("securityContext", fsGroup=None), "can't write to a new volume"),
     "the right group": (change_pod("securityContext", fsGroup=1001), "fsGroup 1001"),
     "script of the executors' hook": (
-        change_application("sparkConf", spark_kubernetes_decommission_script=None),
-        r"FailedPreStopHook on executors, since /opt/decom\.sh",
+        change_application("sparkConf", spark_kubernetes_decommission_script="/opt/elsewhere.sh"),
+        r"FailedPreStopHook on executors, since /opt/elsewhere\.sh",
     ),
     "one way to keep shuffle files": (change_application("dynamicAllocation", shuffleTrackingEnabled=True), "tracking"),
     "the same, by the operator's default": (

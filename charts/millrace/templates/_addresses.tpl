@@ -56,7 +56,7 @@ SCRAM-SHA-512
 {{- if .Values.storage.external.enabled -}}
 {{- .Values.storage.external.endpoint -}}
 {{- else -}}
-{{- printf "http://%s-minio:9000" (include "millrace.fullname" .) -}}
+{{- printf "http://%s-%s:%s" (include "millrace.fullname" .) (include "millrace.storage.kind" .) (include "millrace.storage.port" .) -}}
 {{- end -}}
 {{- end -}}
 
@@ -64,11 +64,23 @@ SCRAM-SHA-512
 {{- if .Values.storage.external.enabled }}{{ .Values.storage.external.region }}{{ else }}us-east-1{{ end -}}
 {{- end -}}
 
-{{/* The secret with access-key and secret-key; empty where the service account itself is known (AWS). */}}
+{{/* The port of the object storage in the cluster. */}}
+{{- define "millrace.storage.port" -}}
+{{- eq (include "millrace.storage.kind" .) "minio" | ternary "9000" "8333" -}}
+{{- end -}}
+
+{{/*
+The secret with a component's access-key and secret-key: (dict "root" $ "component" "api"). Empty where the service
+account itself is known (AWS). MinIO has one login for all.
+*/}}
 {{- define "millrace.storage.secret" -}}
-{{- if .Values.storage.external.enabled -}}
-{{- .Values.storage.external.existingSecret -}}
+{{- $storage := .root.Values.storage -}}
+{{- $kind := include "millrace.storage.kind" .root -}}
+{{- if eq $kind "external" -}}
+{{- get $storage.external.secrets .component | default $storage.external.existingSecret -}}
+{{- else if eq $kind "minio" -}}
+{{- default (printf "%s-s3" (include "millrace.fullname" .root)) $storage.minio.existingSecret -}}
 {{- else -}}
-{{- default (printf "%s-s3" (include "millrace.fullname" .)) .Values.storage.minio.existingSecret -}}
+{{- printf "%s-s3-%s" (include "millrace.fullname" .root) .component -}}
 {{- end -}}
 {{- end -}}

@@ -15,7 +15,7 @@
 {{- if .Values.storage.external.enabled }}
 - ports:
     - {protocol: TCP, port: {{ include "millrace.port" (include "millrace.storage.endpoint" . | default "https://aws") }}}
-    {{- if not .Values.storage.external.existingSecret }}
+    {{- if not (or .Values.storage.external.existingSecret .Values.storage.external.secrets) }}
     # The agent and the service that give a workload identity its credentials.
     - {protocol: TCP, port: 80}
     {{- if ne (include "millrace.port" (include "millrace.storage.endpoint" . | default "https://aws")) "443" }}
@@ -25,9 +25,9 @@
 {{- else }}
 - to:
     - podSelector:
-        matchLabels: {{- include "millrace.selectorLabels" (dict "root" . "component" "minio") | nindent 10 }}
+        matchLabels: {{- include "millrace.selectorLabels" (dict "root" . "component" (include "millrace.storage.kind" .)) | nindent 10 }}
   ports:
-    - {protocol: TCP, port: 9000}
+    - {protocol: TCP, port: {{ include "millrace.storage.port" . }}}
 {{- end }}
 {{- end -}}
 

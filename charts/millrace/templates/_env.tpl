@@ -3,13 +3,13 @@ The environment of our containers: a list, to be put below `env:`.
 
   include "millrace.env" (dict "root" $ "component" "api" "kafka" true "s3" true "catalog" true)
 
-`component` names the Kafka user; parts that are not asked for are left out, so a pod holds no secret that it
+`component` names the Kafka user; `workloads` are those that it needs to know, by default all that are chosen. Parts that are not asked for are left out, so a pod holds no secret that it
 does not need. Passwords are references to secrets, never text.
 */}}
 {{- define "millrace.env" -}}
 - name: MILLRACE_HOME
   value: /tmp/millrace
-{{- with .root.Values.workloads }}
+{{- with .workloads | default .root.Values.workloads }}
 - name: MILLRACE_WORKLOADS
   value: {{ join "," . | quote }}
 {{- end }}
@@ -17,7 +17,7 @@ does not need. Passwords are references to secrets, never text.
 {{ include "millrace.env.kafka" . }}
 {{- end }}
 {{- if .s3 }}
-{{ include "millrace.env.s3" .root }}
+{{ include "millrace.env.s3" . }}
 {{- end }}
 {{- if .catalog }}
 {{ include "millrace.env.catalog" .root }}
@@ -62,13 +62,13 @@ does not need. Passwords are references to secrets, never text.
 
 {{- define "millrace.env.s3" -}}
 - name: MILLRACE_S3_ENDPOINT
-  value: {{ include "millrace.storage.endpoint" . | quote }}
+  value: {{ include "millrace.storage.endpoint" .root | quote }}
 - name: MILLRACE_S3_REGION
-  value: {{ include "millrace.storage.region" . | quote }}
+  value: {{ include "millrace.storage.region" .root | quote }}
 - name: MILLRACE_LAKE_BUCKET
-  value: {{ .Values.storage.buckets.lake }}
+  value: {{ .root.Values.storage.buckets.lake }}
 - name: MILLRACE_MODELS_BUCKET
-  value: {{ .Values.storage.buckets.models }}
+  value: {{ .root.Values.storage.buckets.models }}
 {{- with include "millrace.storage.secret" . }}
 - name: MILLRACE_S3_ACCESS_KEY
   valueFrom:

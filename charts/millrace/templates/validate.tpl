@@ -19,4 +19,5 @@
 {{- end }}
 {{- include "millrace.validate.catalog" . }}
 {{- include "millrace.validate.storage" . }}
+{{- include "millrace.validate.storageKept" . }}
 {{- $_ := include "millrace.workloads" . }}

@@ -126,6 +126,9 @@ def doctor(
     cluster: Annotated[bool, typer.Option(help="Examine the release on the cluster that kubectl points at.")] = False,
     namespace: Annotated[str, typer.Option(help="With --cluster.")] = "millrace",
     release: Annotated[str, typer.Option(help="With --cluster.")] = "millrace",
+    wait: Annotated[
+        float, typer.Option(metavar="SECONDS", help="With --cluster: wait so long until all of a new release is there.")
+    ] = 0.0,
     only: Annotated[list[str] | None, typer.Option(help="One check; may be repeated.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -137,8 +140,11 @@ def doctor(
         allowed = ", ".join(names)
         raise BadInput(f"--only {unknown[0]!r} is not usable; allowed: {allowed}.", field="only", allowed=allowed)
     if cluster:
+        from millrace.doctor.arriving import wait_for_release
         from millrace.doctor.cluster import examine_cluster
 
+        if wait:
+            wait_for_release(namespace, release, wait, lambda sentence: err.print(sentence, markup=False))
         found = examine_cluster(namespace, release)
     else:
         found = examine(only or ())
@@ -146,6 +152,10 @@ def doctor(
     emit(found, as_json, lambda: grid(None, "", "check", "found", "cure", rows=rows))
     if not all(one["ok"] for one in found):
         raise typer.Exit(5)
+    if cluster and wait:
+        from millrace.doctor.arriving import address
+
+        err.print(f"It is all there. Ask it:\n{address(namespace, release)}", markup=False)
 
 
 @guarded

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from millrace.errors import Conflict, MillraceError, NotFound
+from millrace.rights import DOCTOR
 from millrace.settings import settings
 
 SILENCE = 30  # seconds after which an updater that says nothing is at fault
@@ -101,7 +102,7 @@ def _conditional() -> str:
     from millrace.registry.store import ObjectStore
 
     store = ObjectStore(settings().models_bucket)
-    key = f"doctor/{secrets.token_hex(8)}"
+    key = f"{DOCTOR}{secrets.token_hex(8)}"
     first = store.put_if_absent(key, b"1")
     try:
         _must_refuse(lambda: store.put_if_absent(key, b"2"), "If-None-Match: * on an object that exists")

@@ -4,13 +4,13 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from millrace.doctor.checks import Fault, outcome
-from millrace.doctor.kubectl import condition, kubectl, objects
+from millrace.doctor.kubectl import condition, kubectl, may, objects
+from millrace.doctor.pods import age, troubles
 from millrace.errors import NotFound, Unavailable
 
 # Deployment's label app.kubernetes.io/name or name -> (what it is, versions that the chart was made for)
@@ -31,9 +31,13 @@ DEFINITIONS = {
 }
 STRIMZI_KINDS = ("kafkas", "kafkaconnects", "kafkatopics", "kafkausers", "kafkaconnectors")
 PASSING = {"", "SUBMITTED", "PENDING_RERUN", "INVALIDATING", "SUCCEEDING", "FAILING", "UNKNOWN"}
+# What each operator must be able to make in the release's namespace.
+RIGHTS = {"strimzi-cluster-operator": "strimzipodsets.core.strimzi.io", "spark-operator": "services"}
+PENDING = 180  # seconds that a pod may wait for a node and its image
 STUCK = 15 * 60  # seconds that an application may stay in a passing state
 LONG = 12 * 3600  # seconds that a training may run; what is always run again, as a stream, may for ever
 IN_POD = 300  # seconds for the checks of the pod, its start included
+HOPELESS_FOR = 15  # seconds after which a pod that lacks a secret or an image is not waited for any more
 
 
 def examine_cluster(namespace: str, release: str) -> list[dict[str, Any]]:
@@ -43,6 +47,11 @@ def examine_cluster(namespace: str, release: str) -> list[dict[str, Any]]:
         ("api server", _server, "Point KUBECONFIG at the cluster; `kubectl get nodes` must answer."),
         ("definitions", _definitions, "Install the operators: `make operators`."),
         ("operators", _operators, "Install the versions that the chart was made for: `make operators`."),
+        (
+            "namespace",
+            lambda: _namespace(namespace),
+            "Its labels and the operators' rights went with a former namespace: `make operators` makes both anew.",
+        ),
         *(
             (
                 kind,
@@ -55,6 +64,11 @@ def examine_cluster(namespace: str, release: str) -> list[dict[str, Any]]:
             "trainings",
             lambda: _applications(namespace),
             "The driver's log says why; delete and apply it again: it is safe.",
+        ),
+        (
+            "pods",
+            lambda: _pods(namespace),
+            "A pod without a node needs a larger one, or fewer `workloads`; an image must be where nodes find it.",
         ),
     ]
     results = [outcome(*check) for check in checks]
@@ -107,6 +121,32 @@ def _operators() -> str:
     return ", ".join(said)
 
 
+def _namespace(namespace: str) -> str:
+    """Pod Security is enforced, and each operator may do its work in the namespace."""
+    found = orjson.loads(kubectl("get", "namespace", namespace, "--output", "json"))
+    faults = []
+    if "pod-security.kubernetes.io/enforce" not in found["metadata"].get("labels", {}):
+        faults.append(f"{namespace} has no label pod-security.kubernetes.io/enforce")
+    for key, resource in RIGHTS.items():
+        for one in objects("deployments.apps"):
+            if one["metadata"]["name"] in (key, f"{key}-controller"):
+                pod, home = one["spec"]["template"]["spec"], one["metadata"]["namespace"]
+                account = f"system:serviceaccount:{home}:{pod.get('serviceAccountName', 'default')}"
+                if not may("create", resource, account, namespace):
+                    faults.append(f"{account} may not create {resource} in {namespace}")
+    if faults:
+        raise Fault("; ".join(faults))
+    return f"{namespace}, with Pod Security"
+
+
+def _pods(namespace: str) -> str:
+    """None waits for minutes for a node, an image or a secret, or ends again and again."""
+    found = [str(one) for one in troubles(namespace) if one.seconds > PENDING]
+    if found:
+        raise Fault("; ".join(found))
+    return "none waits"
+
+
 def _strimzi(kind: str, namespace: str) -> str:
     """All objects of a kind are ready; of a connector also every task runs."""
     found, faults = objects(f"{kind}.kafka.strimzi.io", namespace), []
@@ -130,11 +170,11 @@ def _applications(namespace: str) -> str:
         status, name = one.get("status", {}), one["metadata"]["name"]
         state = status.get("applicationState", {}).get("state", "")
         since = status.get("lastSubmissionAttemptTime") or one["metadata"]["creationTimestamp"]
-        age = (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds()
+        seconds = age(since)
         if state in ("FAILED", "SUBMISSION_FAILED"):
             faults.append(f"{name} {state}: {status['applicationState'].get('errorMessage') or 'no reason given'}")
-        elif (state in PASSING and age > STUCK) or (state == "RUNNING" and age > LONG and not _endless(one)):
-            faults.append(f"{name} has been {state or 'unseen by the operator'} for {age / 60:.0f} minutes")
+        elif (state in PASSING and seconds > STUCK) or (state == "RUNNING" and seconds > LONG and not _endless(one)):
+            faults.append(f"{name} has been {state or 'unseen by the operator'} for {seconds / 60:.0f} minutes")
     if faults:
         raise Fault("; ".join(faults))
     return f"{len(found)} in order"
@@ -167,6 +207,9 @@ def _wait(job: str, where: tuple[str, str]) -> None:
         status = orjson.loads(kubectl("get", "job", job, *where, "--output", "json")).get("status", {})
         if status.get("succeeded") or status.get("failed"):
             return
+        for one in troubles(where[1], f"job-name={job}"):
+            if one.hopeless and one.seconds > HOPELESS_FOR:
+                raise Unavailable(f"The pod of {job} can't start: {one.reason}.", code="no_result")
         if time.monotonic() > until:
             raise Unavailable(f"{job} did not end within {IN_POD} s.", code="no_result")
         time.sleep(2)

@@ -32,10 +32,20 @@ def kubectl(*words: str, timeout: float = PATIENCE) -> str:
     raise Unavailable(f"kubectl {' '.join(words[:3])}: {said}", code="cluster_away")
 
 
-def objects(kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
-    """All objects of a kind (`kafkas.kafka.strimzi.io`), of one namespace or of all."""
+def objects(kind: str, namespace: str | None = None, selector: str = "") -> list[dict[str, Any]]:
+    """All objects of a kind (`kafkas.kafka.strimzi.io`) with these labels, of one namespace or of all."""
     where = ["--namespace", namespace] if namespace else ["--all-namespaces"]
+    where += ["--selector", selector] if selector else []
     return orjson.loads(kubectl("get", kind, *where, "--output", "json"))["items"]
+
+
+def may(verb: str, resource: str, account: str, namespace: str) -> bool:
+    """Whether a service account has a right; true also where you may not ask in its name."""
+    try:
+        kubectl("auth", "can-i", verb, resource, "--as", account, "--namespace", namespace)
+    except Unavailable as error:
+        return "impersonate" in error.message
+    return True
 
 
 def condition(found: dict[str, Any], kind: str = "Ready") -> tuple[bool, str]:

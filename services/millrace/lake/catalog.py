@@ -7,12 +7,13 @@ from pyiceberg.catalog.sql import SqlCatalog
 
 from millrace.errors import BadInput, Unavailable
 from millrace.lake import CATALOG
+from millrace.rights import WAREHOUSE
 from millrace.settings import settings
 
 
 def warehouse() -> str:
     """The folder of all tables."""
-    return f"s3://{settings().lake_bucket}/warehouse"
+    return f"s3://{settings().lake_bucket}/{WAREHOUSE}".rstrip("/")
 
 
 def java_properties() -> dict[str, str]:

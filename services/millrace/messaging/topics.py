@@ -1,20 +1,28 @@
 """Every topic of the platform: its name, what it keeps and for how long."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka import TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.errors import InvalidConfigurationError, PolicyViolationError
 
 from millrace.messaging.client import admin, consumer, unavailable
 from millrace.settings import settings
 from millrace.workloads.base import Workload
 
+log = logging.getLogger(__name__)
 DAY = 86_400_000
 LARGEST_MESSAGE = 4_000_000
 CONTROL = "lake.control"
 RECEIPTS = "ingest.receipts"
 DEAD_LETTERS = "connect.rejected"
+
+
+CHOSEN = ("cleanup.policy", "compression.type", "max.message.bytes", "message.timestamp.", "retention.")
+"""Settings by which a topic keeps what it must, by how they begin; all others tune it. Of a topic, a broker that is run
+for you, such as MSK Serverless, lets nobody set anything else."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +92,11 @@ def missing_topics(workloads: Iterable[Workload]) -> list[str]:
     return sorted(topic.name for topic in wanted_topics(workloads) if topic.name not in present)
 
 
-def ensure_topics(workloads: Iterable[Workload]) -> list[str]:
-    """Create what is missing and return its names. Existing topics are left as they are."""
+def ensure_topics(workloads: Iterable[Workload], say: Callable[[str], None] = log.warning) -> list[str]:
+    """Create what is missing and return its names. Existing topics are left as they are.
+
+    `say` hears of settings that the broker does not let us set.
+    """
     current = settings()
     missing = set(missing_topics(workloads := list(workloads)))
     wanted = {
@@ -99,8 +110,26 @@ def ensure_topics(workloads: Iterable[Workload]) -> list[str]:
     }
     if wanted:
         with unavailable(), admin() as client:
-            client.create_topics(wanted, wait_for_metadata=True)
+            _create(client, wanted, say)
     return sorted(wanted)
+
+
+def _create(client: KafkaAdminClient, wanted: dict[str, dict[str, Any]], say: Callable[[str], None]) -> None:
+    """With all settings; where the broker refuses some, with those that a topic can't do without."""
+    try:
+        client.create_topics(wanted, wait_for_metadata=True)
+        return
+    except (InvalidConfigurationError, PolicyViolationError) as error:
+        refused = str(error)
+    # Topics are made one by one: those before the one that was refused are there.
+    left = {name: of for name, of in wanted.items() if name not in set(client.list_topics())}
+    needed = {
+        name: of | {"configs": {key: value for key, value in of["configs"].items() if key.startswith(CHOSEN)}}
+        for name, of in left.items()
+    }
+    client.create_topics(needed, wait_for_metadata=True)
+    dropped = {key for of in left.values() for key in of["configs"] if not key.startswith(CHOSEN)}
+    say(f"The broker lets nobody set {', '.join(sorted(dropped))}; topics were made without: {refused}")
 
 
 def described(workloads: Iterable[Workload]) -> list[dict[str, Any]]:

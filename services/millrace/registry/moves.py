@@ -16,6 +16,7 @@ from millrace.errors import Conflict, Corrupt, NotFound
 from millrace.registry import champion as champions
 from millrace.registry.champion import Champion
 from millrace.registry.store import ObjectStore
+from millrace.rights import MODELS, MOVES
 
 ABANDONED = timedelta(seconds=60)
 """After this a claim whose champion never came is finished by whoever meets it: its owner has died."""
@@ -23,12 +24,12 @@ ABANDONED = timedelta(seconds=60)
 
 def champion_key(workload: str, model: str) -> str:
     """The key of a model's champion.json."""
-    return f"models/{workload}/{model}/champion.json"
+    return f"{MODELS}{workload}/{model}/champion.json"
 
 
 def claim_key(workload: str, model: str, etag: str) -> str:
     """The key that one of several promotions from the same champion gets to write."""
-    return f"moves/{workload}/{model}/{hashlib.sha256(etag.encode()).hexdigest()[:32]}.json"
+    return f"{MOVES}{workload}/{model}/{hashlib.sha256(etag.encode()).hexdigest()[:32]}.json"
 
 
 def move(

@@ -21,6 +21,7 @@ from millrace.registry.checks import MAPPED, check_model, scorer
 from millrace.registry.manifest import Draft, Manifest, parse
 from millrace.registry.moves import champion_key, lost, move
 from millrace.registry.store import ObjectStore
+from millrace.rights import MODELS
 from millrace.settings import settings
 
 __all__ = ["NONE_YET", "Champion", "Registry", "champion_key", "folder", "read_champion", "scorer"]
@@ -31,7 +32,7 @@ NONE_YET = "none"
 
 def folder(workload: str, model: str, version: str) -> str:
     """The prefix of a version's files."""
-    return f"models/{workload}/{model}/{version}"
+    return f"{MODELS}{workload}/{model}/{version}"
 
 
 class Registry:
@@ -118,11 +119,11 @@ class Registry:
 
     def models(self, workload: str) -> list[str]:
         """The models of a workload that have ever been published."""
-        return self.store.names(f"models/{workload}/")
+        return self.store.names(f"{MODELS}{workload}/")
 
     def versions(self, workload: str, model: str) -> list[str]:
         """All versions, oldest first: their names sort by time. One that was never finished is among them."""
-        return self.store.names(f"models/{workload}/{model}/")
+        return self.store.names(f"{MODELS}{workload}/{model}/")
 
     def manifests(self, workload: str, model: str) -> list[Manifest]:
         """The manifests of all versions that are whole, oldest first."""

@@ -74,7 +74,8 @@ class ObjectStore:
         """Create the bucket; False when it was there."""
         try:
             with self._said(""):
-                self._client.head_bucket(Bucket=self.bucket)
+                # Not HeadBucket, which some servers allow only to who may read the whole bucket.
+                self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
             return False
         except NotFound:
             with self._said(""):

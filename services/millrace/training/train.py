@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from millrace.errors import Conflict
+from millrace.errors import Conflict, Unavailable
 from millrace.lake import CATALOG, assignments_name, table_name
 from millrace.records.contract import schema_hash
 from millrace.registry.champion import Champion
@@ -194,13 +194,18 @@ class Training:
     def promote(
         self, model: str, version: str, champion: Champion | None, passed: bool, sentence: str
     ) -> tuple[bool, str]:
-        """Promote a version that passed, unless another champion came in the meantime; whether, and why (not)."""
+        """Promote a version that passed, unless another champion came first or S3 refuses; whether, and why (not)."""
         if not passed:
             return False, sentence
         try:
             etag = champion.etag if champion else NONE_YET
             self.registry.promote(self.workload.name, model, version, expected_etag=etag)
         except Conflict as error:
+            return False, error.message
+        except Unavailable as error:
+            # A store that does not let us promote takes nothing away from what was published.
+            if error.code != "s3_refused":
+                raise
             return False, error.message
         return True, sentence
 

@@ -4,47 +4,19 @@ locals {
   lake   = aws_s3_bucket.this["lake"].arn
   models = aws_s3_bucket.this["models"].arn
 
-  # What each component does with objects. Where a bucket is listed in `write`, objects can also be removed: versioning
-  # keeps what was removed. Paths are those of the warehouse and of the registry.
-  objects = {
-    api = {
-      list  = [local.models]
-      read  = ["${local.models}/models/*"]
-      write = []
-    }
-    online = {
-      list  = [local.models]
-      read  = ["${local.models}/models/*"]
-      write = []
-    }
-    # It appends to the table of pages, and models are read only.
-    stream = {
-      list  = [local.lake, local.models]
-      read  = ["${local.lake}/warehouse/*", "${local.models}/models/*"]
-      write = ["${local.lake}/warehouse/*"]
-    }
-    connect = {
-      list  = [local.lake]
-      read  = ["${local.lake}/warehouse/*"]
-      write = ["${local.lake}/warehouse/*"]
-    }
-    train = {
-      list  = [local.lake, local.models]
-      read  = ["${local.lake}/warehouse/*", "${local.models}/models/*"]
-      write = ["${local.lake}/warehouse/*", "${local.models}/models/*"]
-    }
-    ingest = {
-      list  = []
-      read  = var.ingest_sources
-      write = []
-    }
-    # The buckets are made here, so that only the tables are left to it: one metadata file each.
-    provision = {
-      list  = [local.lake, local.models]
-      read  = ["${local.lake}/warehouse/*"]
-      write = ["${local.lake}/warehouse/*"]
-    }
-  }
+  buckets = { lake = local.lake, models = local.models }
+  rights  = yamldecode(file("${path.module}/../../../charts/millrace/files/rights.yaml"))
+
+  # What each component does with objects, as the Python package says it. Who may write objects may also remove them:
+  # versioning keeps what was removed. The buckets are made here, so that no component needs to.
+  objects = { for component, rights in local.rights : component => {
+    list = [for bucket in rights.buckets : local.buckets[bucket]]
+    read = concat(
+      flatten([for bucket, prefixes in rights.read : [for prefix in prefixes : "${local.buckets[bucket]}/${prefix}*"]]),
+      component == "ingest" ? var.ingest_sources : [],
+    )
+    write = flatten([for bucket, prefixes in rights.write : [for prefix in prefixes : "${local.buckets[bucket]}/${prefix}*"]])
+  } }
 
   # Service accounts as the chart and Strimzi name them.
   service_accounts = {

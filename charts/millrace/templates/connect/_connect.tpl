@@ -98,7 +98,7 @@ serviceAccount:
 {{- define "millrace.connect.env" -}}
 - name: AWS_REGION
   value: {{ include "millrace.storage.region" . | quote }}
-{{- with include "millrace.storage.secret" . }}
+{{- with include "millrace.storage.secret" (dict "root" . "component" "connect") }}
 - name: AWS_ACCESS_KEY_ID
   valueFrom:
     secretKeyRef:

@@ -1,6 +1,7 @@
 {{/*
 The spec of a SparkApplication: (dict "root" $ "component" "training"|"stream" "name" <of the resource>
-"main" "train.py" "arguments" <list> "of" <training's values, with those of the workload over them>).
+"main" "train.py" "arguments" <list> "of" <training's values, with those of the workload over them> "workloads" <list>).
+It knows only those workloads, so that another choice of `workloads` does not run it again.
 
 Environment, volumes and security contexts are put into the pods by the operator's webhook, which its chart has on.
 */}}
@@ -51,7 +52,7 @@ volumes:
   {{- include "millrace.scratch" (dict "name" "spark-local-dir-1" "size" $of.localDirSize) | nindent 2 }}
   {{- include "millrace.kafkaVolumes" $root | nindent 2 }}
 driver:
-  {{- include "millrace.spark.pod" (dict "root" $root "component" .component "role" "driver" "of" $of.driver) | nindent 2 }}
+  {{- include "millrace.spark.pod" (dict "root" $root "component" .component "role" "driver" "of" $of.driver "workloads" .workloads) | nindent 2 }}
 executor:
   {{- if not $dynamic.enabled }}
   instances: {{ $of.executor.instances }}
@@ -88,14 +89,14 @@ env:
   {{- if $driver }}
   # Of Kafka a training reads the dead letters, which may explain a gap in the offsets.
   {{- $user := $stream | ternary "stream" "train" }}
-  {{- include "millrace.env" (dict "root" .root "component" $user "kafka" true "s3" true "catalog" true) | nindent 2 }}
+  {{- include "millrace.env" (dict "root" .root "component" $user "kafka" true "s3" true "catalog" true "workloads" .workloads) | nindent 2 }}
   {{- if $stream }}
   - {name: MILLRACE_METRICS_PORT, value: {{ include "millrace.metricsPort" . | quote }}}
   - {name: MILLRACE_STREAM_INTERVAL, value: {{ .root.Values.stream.intervalSeconds | quote }}}
   - {name: MILLRACE_STREAM_ROWS, value: {{ .root.Values.stream.maxOffsetsPerTrigger | int64 | quote }}}
   {{- end }}
   {{- end }}
-  {{- include "millrace.spark.env" .root | nindent 2 }}
+  {{- include "millrace.spark.env" (dict "root" .root "component" ($stream | ternary "stream" "train")) | nindent 2 }}
 podSecurityContext: {{- include "millrace.podSecurity" (dict "root" .root "user" 185) | nindent 2 }}
 securityContext: {{- include "millrace.containerSecurity" .root | nindent 2 }}
 volumeMounts:
@@ -117,7 +118,7 @@ volumeMounts:
 
 {{/* What a JVM that reads S3 needs, in driver and executors alike. */}}
 {{- define "millrace.spark.env" -}}
-- {name: AWS_REGION, value: {{ include "millrace.storage.region" . | quote }}}
+- {name: AWS_REGION, value: {{ include "millrace.storage.region" .root | quote }}}
 {{- with include "millrace.storage.secret" . }}
 - name: AWS_ACCESS_KEY_ID
   valueFrom:
@@ -138,8 +139,7 @@ volumeMounts:
   "spark.sql.warehouse.dir" "/tmp/warehouse"
   "spark.ui.prometheus.enabled" "true"
   "spark.decommission.enabled" "true"
-  "spark.storage.decommission.enabled" "true"
-  "spark.kubernetes.decommission.script" "/opt/millrace/decommission.sh" -}}
+  "spark.storage.decommission.enabled" "true" -}}
 {{- range $key, $value := .of.sparkConf }}{{ $_ := set $conf $key (toString $value) }}{{ end -}}
 {{- toYaml $conf -}}
 {{- end -}}

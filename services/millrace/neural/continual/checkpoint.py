@@ -11,6 +11,7 @@ from millrace.neural.continual.cuts import Journal
 from millrace.neural.continual.plan import Plan
 from millrace.neural.continual.state import State
 from millrace.registry.store import ObjectStore
+from millrace.rights import CONTINUAL
 
 KEPT = 2
 SUFFIX = ".state"
@@ -20,7 +21,7 @@ class Checkpoints:
     """The newest KEPT of one training, in `store`; the journal keeps the cuts that follow the oldest of them."""
 
     def __init__(self, store: ObjectStore, workload: str, model: str, network: str):
-        self.store, self.root = store, f"continual/{workload}/{model}/{network}"
+        self.store, self.root = store, f"{CONTINUAL}{workload}/{model}/{network}"
         self.prefix = f"{self.root}/checkpoints/"
         self.journal = Journal(store, self.root)
 

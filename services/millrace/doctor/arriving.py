@@ -1,0 +1,109 @@
+"""Waiting for a release that has just been installed, part by part, and where it then answers."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from millrace.doctor.checks import Fault
+from millrace.doctor.kubectl import condition, objects
+from millrace.doctor.pods import troubles
+from millrace.errors import NotFound, Unavailable
+from millrace.runtime.waiting import wait_out
+
+LOOK_S = 5.0
+STRIMZI = ("kafkas", "kafkausers", "kafkatopics", "kafkaconnects", "kafkaconnectors")
+
+
+def wait_for_release(namespace: str, release: str, seconds: float, say: Callable[[str], None]) -> None:
+    """Return when brokers, sinks, jobs, trainings and API of a release are all there.
+
+    `say` hears what is waited for whenever that changes, with since when and why. Raises Fault for what waiting does
+    not mend, and Unavailable after `seconds`.
+    """
+
+    def look() -> None:
+        found = list(missing(namespace, release))
+        if not found:
+            return
+        raise Unavailable("; ".join(found), code="not_there_yet")
+
+    wait_out(look, seconds, say, pause=LOOK_S)
+
+
+def missing(namespace: str, release: str) -> Iterator[str]:
+    """Sentences about what is not there yet. Raises Fault where nothing will come by itself."""
+    mine = f"app.kubernetes.io/instance={release}"
+    deployed = objects("deployments.apps", namespace, mine) + objects("statefulsets.apps", namespace, mine)
+    if not deployed:
+        raise Fault(f"There is no release {release} in the namespace {namespace}; `helm list -A` shows where it is.")
+    stuck = {one.pod: one for one in troubles(namespace)}
+    for one in stuck.values():
+        if one.hopeless and one.seconds > 60:
+            raise Fault(str(one))
+    yield from _strimzi(namespace, mine)
+    for one in deployed:
+        wanted, ready = one["spec"].get("replicas", 1), one.get("status", {}).get("readyReplicas", 0)
+        if ready < wanted:
+            why = " (it gets ready with its first model)" if one["metadata"]["name"].endswith("-api") else ""
+            yield f"{one['metadata']['name']}: {ready} of {wanted} pods ready{why}{since(one)}"
+    for one in objects("jobs.batch", namespace, mine):
+        yield from _job(one)
+    for one in objects("sparkapplications.sparkoperator.k8s.io", namespace, mine):
+        yield from _application(one)
+    for one in stuck.values():
+        yield f"{one.pod}: {one.reason}"
+
+
+def since(one: dict[str, Any]) -> str:
+    """` since 08:41:07`, by the last change of the object's condition, else its creation."""
+    conditions = one.get("status", {}).get("conditions") or [{}]
+    stamp = conditions[0].get("lastTransitionTime") or one["metadata"]["creationTimestamp"]
+    return f", since {stamp[11:19]} UTC"
+
+
+def _strimzi(namespace: str, mine: str) -> Iterator[str]:
+    for kind in STRIMZI:
+        waiting = []
+        for one in objects(f"{kind}.kafka.strimzi.io", namespace, mine):
+            ready, message = condition(one)
+            if not ready:
+                waiting.append((one, message))
+        if len(waiting) > 2:
+            yield f"{len(waiting)} {kind}, such as {waiting[0][0]['metadata']['name']}: {waiting[0][1]}"
+        else:
+            for one, message in waiting:
+                yield f"{kind.removesuffix('s')} {one['metadata']['name']}: {message}{since(one)}"
+
+
+def _job(job: dict[str, Any]) -> Iterator[str]:
+    name, status = job["metadata"]["name"], job.get("status", {})
+    if any(one["type"] == "Failed" and one["status"] == "True" for one in status.get("conditions", [])):
+        raise Fault(f"job {name} has failed; `kubectl logs job/{name}` says why.")
+    if not status.get("succeeded") and not job["spec"].get("suspend"):
+        yield f"job {name}: not done{since(job)}"
+
+
+def _application(application: dict[str, Any]) -> Iterator[str]:
+    name, spec = application["metadata"]["name"], application["spec"]
+    found = application.get("status", {}).get("applicationState", {})
+    state = found.get("state", "")
+    if spec.get("suspend") or state == "SUSPENDED":
+        return
+    if state == "FAILED":
+        raise Fault(f"{name} has failed: {found.get('errorMessage') or 'no reason given'}; its driver's log says more.")
+    endless = spec.get("restartPolicy", {}).get("type") == "Always" or "--follow" in spec.get("arguments", [])
+    if state != "COMPLETED" and not (endless and state == "RUNNING"):
+        told = found.get("errorMessage") or ""
+        yield f"training {name}: {state or 'not seen by the operator yet'} {told}".rstrip() + since(application)
+
+
+def address(namespace: str, release: str) -> str:
+    """The command that asks the API: by its ingress where a controller has taken it, else by a forwarded port."""
+    mine = f"app.kubernetes.io/instance={release}"
+    for one in objects("ingresses.networking.k8s.io", namespace, mine):
+        if one.get("status", {}).get("loadBalancer", {}).get("ingress"):
+            scheme = "https" if one["spec"].get("tls") else "http"
+            return f"curl {scheme}://{one['spec']['rules'][0]['host']}/v1/models"
+    for one in objects("services", namespace, f"{mine},app.kubernetes.io/component=api"):
+        name, port = one["metadata"]["name"], one["spec"]["ports"][0]["port"]
+        return f"kubectl -n {namespace} port-forward service/{name} 8000:{port} &\ncurl http://localhost:8000/v1/models"
+    raise NotFound(f"The release {release} has no API; `api.enabled` makes one.", field="release")

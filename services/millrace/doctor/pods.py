@@ -1,0 +1,68 @@
+"""What keeps a pod from running, from what Kubernetes says of it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from millrace.doctor.kubectl import objects
+
+HOPELESS = {
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "ErrImageNeverPull",
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "RunContainerError",
+}
+"""Reasons that need somebody to change something."""
+USUAL = {"ContainerCreating", "PodInitializing"}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a pod does not run, and for how many seconds."""
+
+    pod: str
+    reason: str
+    seconds: float
+    hopeless: bool
+
+    def __str__(self) -> str:
+        return f"pod {self.pod}: {self.reason}, for {self.seconds / 60:.0f} minutes"
+
+
+def age(stamp: str) -> float:
+    """Seconds since a time as Kubernetes writes one."""
+    return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
+
+
+def trouble(pod: dict[str, Any]) -> Trouble | None:
+    """What keeps the pod from running; None for one that runs, has ended, or is on its way out."""
+    metadata, status = pod["metadata"], pod.get("status", {})
+    if "deletionTimestamp" in metadata or status.get("phase") in ("Succeeded", "Failed"):
+        return None
+    name, seconds = metadata["name"], age(metadata["creationTimestamp"])
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] != "True":
+            return Trouble(name, f"no node for it ({condition.get('message') or 'no reason given'})", seconds, False)
+    for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+        waiting = container.get("state", {}).get("waiting")
+        if waiting is None:
+            continue
+        reason = waiting.get("reason", "")
+        if reason == "CrashLoopBackOff":
+            ended = container.get("lastState", {}).get("terminated", {})
+            told = f"{container['name']} ended with {ended.get('exitCode')} {container['restartCount']} times"
+            return Trouble(name, f"{told}; `kubectl logs {name} --previous` says why", seconds, False)
+        if reason in HOPELESS or (reason in USUAL and status.get("phase") == "Pending"):
+            told = f"{reason} {waiting.get('message') or ''}".strip()
+            return Trouble(name, told, seconds, reason in HOPELESS)
+    if status.get("phase") == "Pending":
+        return Trouble(name, "it has not started", seconds, False)
+    return None
+
+
+def troubles(namespace: str, selector: str = "") -> list[Trouble]:
+    """Those of all pods with these labels, those of the whole namespace where there are none."""
+    return [found for pod in objects("pods", namespace, selector) if (found := trouble(pod))]

@@ -1,0 +1,49 @@
+"""What each component does with objects: the one list from which all object storage gets its rules.
+
+`tools/chart_files.py` writes it into the chart, from where the chart's own object storage and Terraform's policies take
+it. Tests run the components against stores that hold them to it.
+"""
+
+from dataclasses import dataclass, field
+
+WAREHOUSE = "warehouse/"
+"""Of the lake's bucket: all tables."""
+MODELS, MOVES, CONTINUAL, DOCTOR = "models/", "moves/", "continual/", "doctor/"
+"""Of the registry's bucket: versions and champions, claims of promotions, checkpoints, the doctor's own objects."""
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Key prefixes by bucket, `lake` or `models`. Who may write objects may remove them too.
+
+    A bucket that is named may also be listed, so that an object that is not there is told from one that is forbidden.
+    """
+
+    read: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    write: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def buckets(self) -> list[str]:
+        """The buckets that the component uses, sorted."""
+        return sorted(self.read.keys() | self.write.keys())
+
+
+COMPONENTS: dict[str, Rights] = {
+    "api": Rights(read={"models": (MODELS,)}),
+    "online": Rights(read={"models": (MODELS,)}),
+    "stream": Rights(
+        read={"lake": (WAREHOUSE,), "models": (MODELS,)},
+        write={"lake": (WAREHOUSE,)},
+    ),
+    "connect": Rights(read={"lake": (WAREHOUSE,)}, write={"lake": (WAREHOUSE,)}),
+    "train": Rights(
+        read={"lake": (WAREHOUSE,), "models": (MODELS, MOVES, CONTINUAL)},
+        write={"lake": (WAREHOUSE,), "models": (MODELS, MOVES, CONTINUAL)},
+    ),
+    "provision": Rights(
+        read={"lake": (WAREHOUSE,), "models": (DOCTOR, MODELS)},
+        write={"lake": (WAREHOUSE,), "models": (DOCTOR,)},
+    ),
+    # Its sources are buckets of others.
+    "ingest": Rights(),
+}

@@ -1,0 +1,100 @@
+"""NetworkPolicies as they are enforced: every path that a component needs is open, and every other one is closed."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cluster.release import SELECTED, Release
+from tests.cluster.tools import wait
+
+TARGETS = {
+    "api": ("millrace-api", 80),
+    "brokers inside": ("millrace-kafka-bootstrap", 9091),
+    "catalog": ("millrace-catalog", 5432),
+    "connect": ("millrace-connect-api", 8083),
+    "kafka": ("millrace-kafka-bootstrap", 9093),
+    "kubernetes": ("kubernetes.default.svc", 443),
+    "s3": ("", 0),  # its name is that of the store
+}
+STRIMZI = {"strimzi.io/cluster": "millrace"}
+SOURCES: dict[str, tuple[dict[str, str], set[str]]] = {
+    # A pod without our labels: the API answers everyone, and nothing else does.
+    "stranger": ({"app": "stranger"}, {"api", "kubernetes"}),
+    "api": ({"app.kubernetes.io/component": "api"} | SELECTED, {"s3"}),
+    "ingest": ({"app.kubernetes.io/component": "ingest"} | SELECTED, {"kafka", "s3"}),
+    "provision": ({"app.kubernetes.io/component": "provision"} | SELECTED, {"catalog", "kafka", "s3"}),
+    "test": ({"app.kubernetes.io/component": "test"} | SELECTED, {"api"}),
+    "training": (
+        {"app.kubernetes.io/component": "training"} | SELECTED,
+        {"catalog", "kafka", "kubernetes", "s3"},
+    ),
+    "catalog": ({"app.kubernetes.io/component": "catalog"} | SELECTED, set()),
+    "unnamed": ({"app.kubernetes.io/component": "new"} | SELECTED, set()),
+    "broker": (STRIMZI | {"strimzi.io/kind": "Kafka", "strimzi.io/name": "millrace-kafka"}, {"brokers inside"}),
+    "entities": (
+        STRIMZI | {"strimzi.io/kind": "Kafka", "strimzi.io/name": "millrace-entity-operator"},
+        {"brokers inside", "kubernetes"},
+    ),
+    "worker": (
+        STRIMZI | {"strimzi.io/kind": "KafkaConnect", "strimzi.io/name": "millrace-connect"},
+        {"catalog", "connect", "kafka", "s3"},
+    ),
+}
+"""Name -> (labels of a pod, what it reaches)."""
+
+# What is forbidden is dropped in silence, so it takes the whole time.
+PROBE = """
+import json, socket, sys
+found = {}
+for name, (host, port) in json.loads(sys.argv[1]).items():
+    try:
+        socket.create_connection((host, port), 3).close()
+        found[name] = "open"
+    except OSError as error:
+        found[name] = f"{type(error).__name__}: {error}"
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def reached(served: Release) -> dict[str, dict[str, str]]:
+    """What became of every try, by source and target."""
+    container = served.get("deployment", "millrace-api")["spec"]["template"]["spec"]["containers"][0]
+    targets = TARGETS | {"s3": (f"millrace-{served.store}", {"minio": 9000, "seaweedfs": 8333}[served.store])}
+    served.apply(*(pod(container, name, labels, targets) for name, (labels, _) in SOURCES.items()))
+    found = {}
+    for name in SOURCES:
+        wait(
+            f"the probe {name}",
+            180,
+            lambda name=name: served.get("pod", f"probe-{name}")["status"]["phase"] == "Succeeded",
+        )
+        found[name] = json.loads(served.kubectl("logs", f"probe-{name}"))
+    served.kubectl("delete", "pod", "-l", "millrace.io/probe", "--wait=false")
+    return found
+
+
+def pod(container: dict[str, Any], name: str, labels: dict[str, str], targets: dict[str, Any]) -> dict[str, Any]:
+    """A pod that tries every target once. It is never ready, so that no Service sends it anything."""
+    kept = {key: container[key] for key in ("image", "imagePullPolicy", "securityContext")}
+    probe = kept | {
+        "name": "probe",
+        "command": ["python", "-c", PROBE, json.dumps(targets)],
+        "readinessProbe": {"exec": {"command": ["false"]}, "initialDelaySeconds": 3600},
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}},
+    }
+    spec = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsUser": 10001, "runAsNonRoot": True},
+        "containers": [probe],
+    }
+    metadata = {"name": f"probe-{name}", "labels": labels | {"millrace.io/probe": name}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_component_reaches_what_it_needs_and_nothing_else(reached: dict[str, dict[str, str]], source: str):
+    found = reached[source]
+    assert {target for target, said in found.items() if said == "open"} == SOURCES[source][1], found

@@ -1,0 +1,207 @@
+"""What the doctor of a cluster says of pods, and of a release that is still arriving."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from millrace.doctor import arriving, pods
+from millrace.doctor.checks import Fault
+from millrace.errors import NotFound, Unavailable
+
+Object = dict[str, Any]
+
+
+def stamp(seconds: float) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def pod(phase: str, *states: Object, conditions: list[Object] | None = None, seconds: float = 300) -> Object:
+    statuses = [{"name": "main", "restartCount": 4, "state": {}} | state for state in states]
+    return {
+        "metadata": {"name": "p", "creationTimestamp": stamp(seconds)},
+        "status": {"phase": phase, "containerStatuses": statuses, "conditions": conditions or []},
+    }
+
+
+def waiting(reason: str, message: str = "") -> Object:
+    return {"state": {"waiting": {"reason": reason, "message": message}}}
+
+
+NO_NODE = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient memory."}]
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "hopeless"),
+    [
+        (pod("Pending", conditions=NO_NODE), "no node for it (0/1 nodes are available: 1 Insufficient memory.)", False),
+        (pod("Pending", waiting("ImagePullBackOff", "not found")), "ImagePullBackOff not found", True),
+        (pod("Pending", waiting("CreateContainerConfigError", 'secret "x" not found')), 'secret "x" not found', True),
+        (pod("Pending", waiting("ContainerCreating")), "ContainerCreating", False),
+        (
+            pod("Running", waiting("CrashLoopBackOff") | {"lastState": {"terminated": {"exitCode": 137}}}),
+            "main ended with 137 4 times; `kubectl logs p --previous` says why",
+            False,
+        ),
+        (pod("Pending"), "it has not started", False),
+    ],
+)
+def test_what_keeps_a_pod_from_running_is_told(found: Object, reason: str, hopeless: bool):
+    found["metadata"]["creationTimestamp"] = stamp(300)
+    told = pods.trouble(found)
+    assert told is not None
+    assert told.reason.endswith(reason)
+    assert told.hopeless is hopeless
+    assert 290 < told.seconds < 330
+    assert str(told) == f"pod p: {told.reason}, for 5 minutes"
+
+
+@pytest.mark.parametrize("phase", ["Running", "Succeeded", "Failed"])
+def test_a_pod_that_runs_or_has_ended_is_in_no_trouble(phase: str):
+    assert pods.trouble(pod(phase, {"state": {"running": {}}})) is None
+
+
+def test_a_pod_on_its_way_out_is_in_no_trouble():
+    leaving = pod("Pending", conditions=NO_NODE)
+    leaving["metadata"]["deletionTimestamp"] = stamp(0)
+    assert pods.trouble(leaving) is None
+
+
+class Cluster:
+    """The objects of a namespace by kind, as the doctor asks for them."""
+
+    def __init__(self, **kinds: list[Object]):
+        self.kinds = kinds
+
+    def objects(self, kind: str, namespace: str | None = None, selector: str = "") -> list[Object]:
+        return self.kinds.get(kind.partition(".")[0], [])
+
+
+def thing(name: str, spec: Object | None = None, **status: Any) -> Object:
+    return {
+        "metadata": {"name": name, "creationTimestamp": "2026-11-28T08:41:07Z"},
+        "spec": spec or {},
+        "status": status,
+    }
+
+
+def ready(name: str) -> Object:
+    return thing(name, conditions=[{"type": "Ready", "status": "True"}])
+
+
+WHOLE = {
+    "kafkas": [ready("millrace")],
+    "kafkatopics": [ready(f"topic-{number}") for number in range(4)],
+    "kafkaconnects": [ready("millrace")],
+    "deployments": [thing("millrace-api", {"replicas": 1}, readyReplicas=1)],
+    "statefulsets": [thing("millrace-catalog", {"replicas": 1}, readyReplicas=1)],
+    "jobs": [thing("millrace-provision-1", succeeded=1)],
+    "sparkapplications": [
+        thing("millrace-train-courses", applicationState={"state": "COMPLETED"}),
+        thing("millrace-stream-urls", {"restartPolicy": {"type": "Always"}}, applicationState={"state": "RUNNING"}),
+        thing("millrace-train-mooc", {"suspend": True}),
+    ],
+}
+
+
+@pytest.fixture
+def missing(monkeypatch: pytest.MonkeyPatch):
+    def look(**changed: list[Object]) -> list[str]:
+        cluster = Cluster(**(WHOLE | changed))
+        monkeypatch.setattr(arriving, "objects", cluster.objects)
+        monkeypatch.setattr(pods, "objects", cluster.objects)
+        return list(arriving.missing("millrace", "millrace"))
+
+    return look
+
+
+def test_a_release_that_is_there_misses_nothing(missing):
+    assert missing() == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (
+            {"kafkas": [thing("millrace", conditions=[{"type": "Ready", "status": "False", "message": "no quorum"}])]},
+            "kafka millrace: no quorum, since 08:41:07 UTC",
+        ),
+        (
+            {"kafkatopics": [thing(f"t{n}") for n in range(5)]},
+            "5 kafkatopics, such as t0: the operator has said nothing",
+        ),
+        (
+            {"deployments": [thing("millrace-api", {"replicas": 2}, readyReplicas=1)]},
+            "millrace-api: 1 of 2 pods ready (it gets ready with its first model), since 08:41:07 UTC",
+        ),
+        ({"jobs": [thing("millrace-ingest-1", active=1)]}, "job millrace-ingest-1: not done, since 08:41:07 UTC"),
+        (
+            {"sparkapplications": [thing("t", applicationState={"state": "FAILING", "errorMessage": "exit 1"})]},
+            "training t: FAILING exit 1, since 08:41:07 UTC",
+        ),
+        (
+            {"sparkapplications": [thing("t", {"arguments": ["--follow"]}, applicationState={"state": "SUBMITTED"})]},
+            "training t: SUBMITTED, since 08:41:07 UTC",
+        ),
+        ({"pods": [pod("Pending", conditions=NO_NODE)]}, "p: no node for it (0/1 nodes are available"),
+    ],
+)
+def test_what_is_missing_is_told_with_since_when_and_why(missing, changed: dict[str, list[Object]], sentence: str):
+    (told,) = missing(**changed)
+    assert told.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (
+            {"jobs": [thing("j", conditions=[{"type": "Failed", "status": "True"}])]},
+            "job j has failed; `kubectl logs job/j`",
+        ),
+        (
+            {"sparkapplications": [thing("t", applicationState={"state": "FAILED", "errorMessage": "exit 5"})]},
+            "t has failed: exit 5; its driver's log says more",
+        ),
+        ({"pods": [pod("Pending", waiting("ErrImageNeverPull"))]}, "pod p: ErrImageNeverPull, for "),
+        ({"deployments": [], "statefulsets": []}, "There is no release millrace in the namespace millrace"),
+    ],
+)
+def test_what_waiting_does_not_mend_ends_it(missing, changed: dict[str, list[Object]], sentence: str):
+    with pytest.raises(Fault, match=sentence):
+        missing(**changed)
+
+
+def test_what_is_missing_is_said_and_at_last_raised(missing):
+    said: list[str] = []
+    missing(jobs=[thing("millrace-ingest-1")])
+    with pytest.raises(Unavailable, match="job millrace-ingest-1: not done"):
+        arriving.wait_for_release("millrace", "millrace", 0, said.append)
+
+
+@pytest.mark.parametrize(
+    ("changed", "command"),
+    [
+        (
+            {"ingresses": [thing("i", {"rules": [{"host": "m.localhost"}]}, loadBalancer={"ingress": [{}]})]},
+            "curl http://m.localhost/v1/models",
+        ),
+        (
+            {"ingresses": [thing("i", {"rules": [{"host": "m"}], "tls": [{}]}, loadBalancer={"ingress": [{}]})]},
+            "curl https://m/v1/models",
+        ),
+        # Nobody has taken it.
+        (
+            {"ingresses": [thing("i", {"rules": [{"host": "m"}]}, loadBalancer={})]},
+            "kubectl -n millrace port-forward service/millrace-api 8000:80 &\ncurl http://localhost:8000/v1/models",
+        ),
+    ],
+)
+def test_it_ends_with_the_address_to_ask(missing, changed: dict[str, list[Object]], command: str):
+    missing(services=[thing("millrace-api", {"ports": [{"port": 80}]})], **changed)
+    assert arriving.address("millrace", "millrace") == command
+
+
+def test_a_release_without_an_api_has_no_address(missing):
+    missing()
+    with pytest.raises(NotFound, match=r"has no API; `api\.enabled` makes one"):
+        arriving.address("millrace", "millrace")

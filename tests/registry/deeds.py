@@ -1,0 +1,179 @@
+"""What each component does with objects, in the order of its life, for tests of rights."""
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from millrace import provision
+from millrace.doctor import examine
+from millrace.errors import Conflict, Unavailable
+from millrace.lake import NAMESPACE, assignments_name, catalog, pages_name, tables
+from millrace.neural.continual.cuts import Journal
+from millrace.registry.champion import write
+from millrace.registry.moves import claim_key
+from millrace.registry.registry import Registry
+from millrace.registry.store import ObjectStore
+from millrace.rights import CONTINUAL
+from millrace.settings import settings
+from millrace.workloads import workload
+from tests.registry.enforced import ADMIN
+from tests.registry.made import made
+from tests.registry.servers import settings_of
+
+LAKE, MODELS = "millrace-lake", "millrace-models"
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def enforced_s3(
+    policies: dict[str, list[dict[str, Any]]], folder: Path, lake: str = LAKE, models: str = MODELS
+) -> Iterator[dict[str, str]]:
+    """The MILLRACE_ variables that lead to an S3 which holds each access key to its policy; both buckets exist."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.registry.enforced"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            server.stdin.write(json.dumps(policies) + "\n")
+            server.stdin.flush()
+            port = server.stdout.readline().strip()
+            assert port, "the S3 with policies did not start"
+            variables = {
+                "MILLRACE_S3_ENDPOINT": f"http://127.0.0.1:{port}",
+                "MILLRACE_S3_SECRET_KEY": "secret",
+                "MILLRACE_LAKE_BUCKET": lake,
+                "MILLRACE_MODELS_BUCKET": models,
+                "MILLRACE_CATALOG_JDBC": f"jdbc:sqlite:{folder}/catalog.db",
+                "MILLRACE_HOME": str(folder / "home"),
+            }
+            with acting(ADMIN, variables):
+                for bucket in (lake, models):
+                    ObjectStore(bucket).ensure_bucket()
+            yield variables
+        finally:
+            server.stdin.close()
+            server.wait(60)
+
+
+@contextmanager
+def acting(component: str, variables: dict[str, str]) -> Iterator[None]:
+    """This process as one component."""
+    with settings_of(variables | {"MILLRACE_S3_ACCESS_KEY": component}):
+        catalog.catalog.cache_clear()
+        try:
+            yield
+        finally:
+            catalog.catalog.cache_clear()
+
+
+def publish() -> str:
+    """A version of courses/price that nobody has promoted."""
+    versions = len(Registry().versions("courses", "price"))
+    return Registry().publish(*made("courses", "price", seed=versions + 1)).version
+
+
+def train() -> None:
+    """Publish and promote three times, so that claims and moves happen, and roll back."""
+    registry = Registry()
+    registry.store.ensure_bucket()
+    for _ in range(3):
+        registry.promote("courses", "price", publish())
+    registry.rollback("courses", "price")
+    tables.load("courses").scan().to_arrow()
+    table = catalog.catalog().load_table(assignments_name("courses"))
+    table.append(rows(table))
+
+
+def lose_a_race() -> None:
+    """A claim that another promotion has just made."""
+    registry, version = Registry(), publish()
+    before = registry.champion("courses", "price")
+    claim = claim_key("courses", "price", before.etag)
+    registry.store.put_if_absent(claim, write(version, datetime.now(UTC).isoformat(), []))
+    try:
+        registry.promote("courses", "price", version, before)
+        raise AssertionError("a promotion passed over another's claim")
+    except Conflict:
+        pass
+    finally:
+        registry.store.delete(claim)
+
+
+def learn_continually() -> None:
+    """What a continual training keeps: which offsets each micro-batch holds, and to forget it."""
+    journal = Journal(ObjectStore(settings().models_bucket), f"{CONTINUAL}mooc/recommendations/sasrec")
+    journal.put(1, {0: (0, 10)})
+    assert journal.get(1) == {0: (0, 10)}
+    assert journal.get(2) is None
+    journal.forget()
+
+
+def provision_tables() -> None:
+    """Tables of two workloads, one with pages; the buckets are there."""
+    assert provision.ensure_buckets([]) == []
+    tables.ensure_tables([workload("courses"), workload("urls")])
+    catalog.catalog().create_table(f"{NAMESPACE}.t{uuid.uuid4().hex}", tables.schema_of(tables.ASSIGNMENTS))
+
+
+def look() -> None:
+    """The doctor's own writes, and the tables."""
+    found = {one["check"]: one for one in examine(["s3 conditional PUT", "catalog"])}
+    if faults := [one["found"] for one in found.values() if not one["ok"]]:
+        raise Unavailable("; ".join(faults))
+    Registry().champion("mooc", "recommendations")
+
+
+def score() -> None:
+    """The stream appends pages by their model."""
+    Registry().champion("urls", "clusters")
+    table = catalog.catalog().load_table(pages_name("urls"))
+    table.append(rows(table))
+
+
+def land() -> None:
+    """The sink appends records."""
+    table = tables.load("courses")
+    table.append(rows(table))
+
+
+def serve() -> None:
+    """A champion and its arrays."""
+    registry = Registry()
+    champion = registry.champion("courses", "price")
+    registry.load("courses", "price", champion.version)
+    assert registry.champion_if_changed("courses", "price", champion.etag) is None
+    assert registry.champion("courses", "nothing") is None
+
+
+def rows(table: Any) -> pa.Table:
+    """A row of a table: zeros, and texts that are empty."""
+    schema = table.schema().as_arrow()
+    zero = {pa.types.is_string: "", pa.types.is_large_string: "", pa.types.is_boolean: False}
+
+    def value(kind: pa.DataType) -> Any:
+        return next((text for test, text in zero.items() if test(kind)), 0)
+
+    return pa.table([pa.array([value(field.type)]).cast(field.type) for field in schema], schema=schema)
+
+
+DEEDS: dict[str, tuple[Callable[[], None], ...]] = {
+    "provision": (provision_tables, look),
+    "connect": (land,),
+    "train": (train, lose_a_race, learn_continually),
+    "stream": (score,),
+    "api": (serve,),
+    "online": (serve,),
+}
+"""What each component does, in the order of a first day."""
+
+
+def do(component: str) -> None:
+    """All that a component does. Raises what the store's refusal makes of it."""
+    for deed in DEEDS[component]:
+        deed()

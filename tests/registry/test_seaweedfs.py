@@ -1,0 +1,61 @@
+"""The chart's own object storage holds each component to what it needs."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from millrace.errors import Unavailable
+from millrace.registry.store import ObjectStore
+from millrace.rights import COMPONENTS
+from tests.registry.deeds import DEEDS, LAKE, MODELS, acting, do, publish
+from tests.registry.servers import KEY, SECRET, seaweedfs
+
+BUCKETS = {"lake": LAKE, "models": MODELS}
+
+
+@pytest.fixture(scope="module")
+def variables(engines: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Where it answers, with both buckets and the users of the chart (tests/chart/test_stores.py compares them)."""
+    folder = tmp_path_factory.mktemp("seaweedfs")
+    actions: dict[str, list[str]] = {"maker": ["Admin", "Read", "Write", "List"]}
+    for component, rights in COMPONENTS.items():
+        actions[component] = [f"List:{BUCKETS[bucket]}" for bucket in rights.buckets]
+        for verb, places in (("Read", rights.read), ("Write", rights.write)):
+            actions[component] += [f"{verb}:{BUCKETS[b]}/{prefix}*" for b, found in places.items() for prefix in found]
+    with seaweedfs(actions, folder) as port:
+        found = {
+            "MILLRACE_S3_ENDPOINT": f"http://127.0.0.1:{port}",
+            "MILLRACE_S3_SECRET_KEY": SECRET,
+            "MILLRACE_LAKE_BUCKET": LAKE,
+            "MILLRACE_MODELS_BUCKET": MODELS,
+            "MILLRACE_CATALOG_JDBC": f"jdbc:sqlite:{folder}/catalog.db",
+            "MILLRACE_HOME": str(folder / "home"),
+        }
+        with acting(KEY, found):
+            for bucket in BUCKETS.values():
+                ObjectStore(bucket).ensure_bucket()
+        yield found
+
+
+@pytest.fixture(scope="module")
+def day(variables: dict[str, str]) -> None:
+    for component in DEEDS:
+        with acting(component, variables):
+            do(component)
+
+
+@pytest.mark.parametrize("component", sorted(COMPONENTS))
+def test_a_component_does_its_work_and_writes_nothing_else(day: None, variables: dict[str, str], component: str):
+    with acting(component, variables):
+        for bucket in (LAKE, MODELS):
+            with pytest.raises(Unavailable, match="AccessDenied"):
+                ObjectStore(bucket).put("elsewhere/x", b"")
+        if component != "train":
+            with pytest.raises(Unavailable, match="AccessDenied"):
+                publish()
+
+
+def test_a_wrong_secret_opens_nothing(variables: dict[str, str]):
+    guessed = variables | {"MILLRACE_S3_SECRET_KEY": "guessed"}
+    with acting("train", guessed), pytest.raises(Unavailable, match="SignatureDoesNotMatch"):
+        ObjectStore(MODELS).keys("models/")
