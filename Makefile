@@ -7,6 +7,7 @@ REGISTRY ?= localhost
 TAG ?= 0.3.0
 NAMESPACE ?= millrace
 VALUES ?= charts/millrace/values-kind.yaml
+PINNED ?= values-pinned.yaml
 IMAGES := api ingest connect spark
 # Tests of different files run side by side, those of the stack one after the other.
 PARALLEL ?= -n 2 --dist loadgroup --no-loadscope-reorder
@@ -24,7 +25,7 @@ PARALLEL ?= -n 2 --dist loadgroup --no-loadscope-reorder
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.lock
 	@touch $@
 
-.PHONY: help setup demo stop check test test-cluster test-all lint types imports bench minio helm actionlint kind-up operators images deploy doctor chart-files locks clean
+.PHONY: help setup demo stop check test test-cluster test-all lint types imports bench minio helm actionlint kind-up operators images pin-images deploy doctor chart-files locks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,6 +94,9 @@ images:  ## build the four images; load them into kind, or push them where REGIS
 	    $(ENGINE) save $(REGISTRY)/millrace-$$image:$(TAG) | kind load image-archive /dev/stdin --name millrace; \
 	  else $(ENGINE) push $(REGISTRY)/millrace-$$image:$(TAG); fi || exit 1; \
 	done
+
+pin-images: .venv/dev  ## write the digests of all images that a registry answers for (PINNED, REGISTRY, TAG)
+	@$(BIN)/python tools/pin_images.py $(PINNED) $(if $(filter-out localhost,$(REGISTRY)),$(REGISTRY) $(TAG))
 
 deploy:  ## install or upgrade the chart (NAMESPACE, VALUES, REGISTRY, TAG)
 	helm upgrade --install millrace charts/millrace --namespace $(NAMESPACE) --create-namespace --values $(VALUES) \

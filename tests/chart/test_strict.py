@@ -100,3 +100,14 @@ def test_without_a_fix_the_stand_in_refuses(fix: str):
     change(objects)
     with pytest.raises(Refused, match=reason):
         examine(objects)
+
+
+STRIMZI_POLICIES = {"millrace-network-policy-kafka", "millrace-connect", "millrace-kafka-exporter"}
+"""What Strimzi 1.2 calls its own for a cluster and a Connect named millrace."""
+
+
+def test_no_policy_of_the_chart_has_the_name_of_one_that_strimzi_makes():
+    values = {"kafka": {"exporter": {"enabled": True}}}
+    names = of_kind(render(values), "NetworkPolicy").keys()
+    assert "millrace-connect-egress" in names
+    assert not names & STRIMZI_POLICIES

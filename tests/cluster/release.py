@@ -76,7 +76,10 @@ class Release(Space):
         super().__init__(namespace)
         self.settings = settings
         installed = json.loads(run("helm", "list", "-n", namespace, "-o", "json"))
-        self.chart = CHART if any(one["name"] == "millrace" for one in installed) else first
+        self.was_there = any(one["name"] == "millrace" for one in installed)
+        self.chart = CHART if self.was_there else first
+        self.trains_first = False
+        """Whether its trainings were made with everything else, before there was a row."""
         self.more: list[Path] = []
         """Further values files of each deployment, over those of values()."""
         self.stores: dict[str, str] = {}

@@ -134,3 +134,17 @@ def test_addons_bring_pod_identity_volumes_and_enforced_network_policies(aws: Aw
 def test_a_cluster_open_to_the_whole_internet_is_refused(aws: Aws, made: dict[str, Any]):
     with pytest.raises(AssertionError, match="name your own addresses"):
         aws.apply(api_access_cidrs=["0.0.0.0/0"])
+
+
+def test_the_traffic_of_the_network_is_logged_for_a_month(aws: Aws, made: dict[str, Any]):
+    (flow,) = aws.client("ec2").describe_flow_logs()["FlowLogs"]
+    assert flow["TrafficType"] == "ALL"
+    (group,) = aws.client("logs").describe_log_groups(logGroupNamePrefix="/aws/vpc/trial/flow")["logGroups"]
+    assert flow["LogDestination"] == group["arn"].removesuffix(":*")
+    assert group["retentionInDays"] == 30
+
+
+def test_the_catalogs_database_tells_what_it_does_and_takes_minor_versions(aws: Aws, made: dict[str, Any]):
+    (database,) = aws.client("rds").describe_db_instances()["DBInstances"]
+    assert database["AutoMinorVersionUpgrade"]
+    assert set(database["EnabledCloudwatchLogsExports"]) == {"postgresql", "upgrade"}

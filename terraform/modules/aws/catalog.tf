@@ -86,6 +86,9 @@ resource "aws_db_instance" "catalog" {
   multi_az               = !var.disposable
   publicly_accessible    = false
 
+  auto_minor_version_upgrade      = true
+  enabled_cloudwatch_logs_exports = ["postgresql", "upgrade"]
+
   # The lake's files are worth nothing without the catalog that names the current ones.
   backup_retention_period   = 14
   copy_tags_to_snapshot     = true

@@ -4,18 +4,18 @@ locals {
   lake   = aws_s3_bucket.this["lake"].arn
   models = aws_s3_bucket.this["models"].arn
 
-  buckets = { lake = local.lake, models = local.models }
-  rights  = yamldecode(file("${path.module}/../../../charts/millrace/files/rights.yaml"))
+  arns   = { lake = local.lake, models = local.models }
+  rights = yamldecode(file("${path.module}/../../../charts/millrace/files/rights.yaml"))
 
   # What each component does with objects, as the Python package says it. Who may write objects may also remove them:
   # versioning keeps what was removed. The buckets are made here, so that no component needs to.
   objects = { for component, rights in local.rights : component => {
-    list = [for bucket in rights.buckets : local.buckets[bucket]]
+    list = [for bucket in rights.buckets : local.arns[bucket]]
     read = concat(
-      flatten([for bucket, prefixes in rights.read : [for prefix in prefixes : "${local.buckets[bucket]}/${prefix}*"]]),
+      flatten([for bucket, prefixes in rights.read : [for prefix in prefixes : "${local.arns[bucket]}/${prefix}*"]]),
       component == "ingest" ? var.ingest_sources : [],
     )
-    write = flatten([for bucket, prefixes in rights.write : [for prefix in prefixes : "${local.buckets[bucket]}/${prefix}*"]])
+    write = flatten([for bucket, prefixes in rights.write : [for prefix in prefixes : "${local.arns[bucket]}/${prefix}*"]])
   } }
 
   # Service accounts as the chart and Strimzi name them.

@@ -104,3 +104,47 @@ resource "aws_vpc_endpoint" "s3" {
 
   tags = { Name = "${var.name}-s3" }
 }
+
+# Who spoke to whom, and what was refused: without it nobody can tell afterwards.
+resource "aws_cloudwatch_log_group" "flow" {
+  name              = "/aws/vpc/${var.name}/flow"
+  retention_in_days = 30
+}
+
+data "aws_iam_policy_document" "flow" {
+  statement {
+    actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.flow.arn}:*"]
+  }
+}
+
+data "aws_iam_policy_document" "assume_flow" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["vpc-flow-logs.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "flow" {
+  name               = "${var.name}-flow"
+  assume_role_policy = data.aws_iam_policy_document.assume_flow.json
+}
+
+resource "aws_iam_role_policy" "flow" {
+  name   = "logs"
+  role   = aws_iam_role.flow.id
+  policy = data.aws_iam_policy_document.flow.json
+}
+
+resource "aws_flow_log" "this" {
+  vpc_id          = aws_vpc.this.id
+  traffic_type    = "ALL"
+  iam_role_arn    = aws_iam_role.flow.arn
+  log_destination = aws_cloudwatch_log_group.flow.arn
+
+  tags = { Name = var.name }
+}

@@ -34,9 +34,9 @@ variable "nat_per_zone" {
 }
 
 variable "kubernetes_version" {
-  description = "Minor version of EKS."
+  description = "Minor version of EKS. AWS charges several times as much once it has left standard support."
   type        = string
-  default     = "1.34"
+  default     = "1.35"
 }
 
 variable "api_access_cidrs" {
