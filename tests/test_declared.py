@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-OWN = {"millrace", "tests", "chart_panels", "chart_values"}
+OWN = {"millrace", "tests", "chart_panels", "chart_values", "pin_images"}
 BY_NAME = {
     "basedpyright": "run by make check",
     "flask-cors": "needed by moto's server, which the tests of Terraform start",
