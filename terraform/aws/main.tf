@@ -73,6 +73,17 @@ module "platform" {
   catalog_secret           = var.rds ? module.aws.settings.catalog.external.existingSecret : null
   catalog_password         = one(ephemeral.aws_secretsmanager_secret_version.catalog[*].secret_string)
   catalog_password_version = try(module.aws.catalog_secret.version, 1)
+  catalog_ca_secret        = var.rds ? module.aws.settings.catalog.external.caSecret : null
+  catalog_ca               = var.rds ? file(var.rds_ca_file) : ""
+
+  # The driver's own default class encrypts nothing.
+  storage_classes = {
+    "encrypted-gp3" = {
+      default     = true
+      provisioner = "ebs.csi.aws.com"
+      parameters  = { type = "gp3", encrypted = "true" }
+    }
+  }
 
   depends_on = [module.aws]
 }

@@ -39,6 +39,12 @@ variable "rds" {
   default     = true
 }
 
+variable "rds_ca_file" {
+  description = "File with RDS' authorities, from https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem."
+  type        = string
+  default     = "global-bundle.pem"
+}
+
 variable "nat_per_zone" {
   description = "One NAT gateway a zone, or a single one."
   type        = bool

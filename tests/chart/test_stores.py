@@ -7,7 +7,7 @@ import pytest
 
 from millrace.rights import COMPONENTS
 from tests.chart.profiles import EXTERNAL_CATALOG, EXTERNAL_STORAGE
-from tests.chart.render import one, render
+from tests.chart.render import Refused, of_kind, one, render
 
 MINIO = {"storage": {"minio": {"enabled": True}}}
 STORES = pytest.mark.parametrize(
@@ -140,3 +140,49 @@ def test_a_storage_class_is_named_only_where_one_is_wanted():
 
     assert "storageClassName" not in claim({})
     assert claim({"catalog": {"storage": {"class": "fast"}}})["storageClassName"] == "fast"
+
+
+def with_authority():
+    external = EXTERNAL_CATALOG["catalog"]["external"] | {"caSecret": "catalog-ca"}
+    return render({"catalog": {"external": external}})
+
+
+def test_whoever_asks_a_catalog_with_an_authority_has_it_and_checks_the_servers_name():
+    objects = with_authority()
+    job = next(item for name, item in of_kind(objects, "Job").items() if "provision" in name)
+    doctor = one(objects, "CronJob", "millrace-doctor")["spec"]["jobTemplate"]
+    pods = [item["spec"]["template"]["spec"] for item in (job, doctor)]
+    drivers = [item["spec"] for item in of_kind(objects, "SparkApplication").values()]
+    askers = [(pod["containers"][0], pod["volumes"]) for pod in pods]
+    askers += [(spec["driver"], spec["volumes"]) for spec in drivers]
+    assert len(askers) > 5
+    for container, volumes in askers:
+        (address,) = [entry["value"] for entry in container["env"] if entry["name"] == "MILLRACE_CATALOG_JDBC"]
+        path = address.partition("?sslmode=verify-full&sslrootcert=")[2]
+        check_authority(path, container["volumeMounts"], volumes)
+    template = one(objects, "KafkaConnect")["spec"]["template"]
+    uri = one(objects, "KafkaConnector", "lake-courses")["spec"]["config"]["iceberg.catalog.uri"]
+    path = uri.partition("?sslmode=verify-full&sslrootcert=")[2]
+    assert path.startswith("/mnt/")
+    check_authority(path, template["connectContainer"]["volumeMounts"], template["pod"]["volumes"])
+
+
+def check_authority(path, mounts, volumes):
+    """The file that an address names is the secret's."""
+    (mount,) = [entry for entry in mounts if path == f"{entry['mountPath']}/ca.crt"]
+    (volume,) = [entry for entry in volumes if entry["name"] == mount["name"]]
+    assert volume["secret"]["secretName"] == "catalog-ca"
+    assert mount["readOnly"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"caSecret": "ca", "jdbc": "jdbc:postgresql://db:5432/iceberg?sslmode=require"}, "names an sslmode"),
+        ({"caSecret": "ca", "enabled": False, "jdbc": "", "user": "", "existingSecret": ""}, "enabled is false"),
+    ],
+)
+def test_an_authority_that_would_not_be_asked_is_refused(changed, sentence):
+    external = EXTERNAL_CATALOG["catalog"]["external"] | changed
+    with pytest.raises(Refused, match=sentence):
+        render({"catalog": {"external": external}})

@@ -94,3 +94,18 @@ def test_variables_and_outputs_say_what_they_are(folder: Path):
 
 def test_the_aws_module_is_valid_for_the_real_provider(root: Path):
     assert "Success!" in terraform("validate", "-no-color", folder=root)
+
+
+def test_volumes_of_the_default_class_on_aws_are_encrypted():
+    """The Kubernetes provider is out of reach here, so this reads what would be made."""
+    found = re.search(r"storage_classes = \{(.*?)\n  \}", text(ROOT / "terraform/aws"), re.S)
+    assert found
+    assert re.search(r"default\s+= true", found[1])
+    assert re.search(r'encrypted = "true"', found[1])
+    assert "defaultStorageClass" not in text(ROOT / "terraform/modules/aws")
+
+
+def test_the_database_must_prove_its_name():
+    assert "sslmode" not in text(ROOT / "terraform/modules/aws")
+    assert re.search(r'caSecret\s+= "\$\{var\.release\}-catalog-ca"', text(ROOT / "terraform/modules/aws"))
+    assert re.search(r"catalog_ca\s+= var\.rds \? file\(var\.rds_ca_file\)", text(ROOT / "terraform/aws"))

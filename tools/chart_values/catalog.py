@@ -16,6 +16,9 @@ class External(Area):
     """User, who may create tables in that database."""
     existingSecret: Name
     """Secret with that user's password (key password)."""
+    caSecret: Name
+    """Secret with the authority that signed the server's certificate (key ca.crt), which must then name its host. Empty
+    leaves it to `jdbc`."""
 
 
 class Catalog(Area):

@@ -30,12 +30,25 @@ SCRAM-SHA-512
 {{- else }}{{ include "millrace.fullname" . }}-cluster-ca-cert{{ end -}}
 {{- end -}}
 
+{{/*
+The catalog's address for a pod that has the authority of its certificate below a folder: (dict "root" $ "folder" ..).
+With an authority the server must prove by its certificate that it is the one that was named.
+*/}}
 {{- define "millrace.catalog.jdbc" -}}
-{{- if .Values.catalog.external.enabled -}}
-{{- .Values.catalog.external.jdbc -}}
+{{- $external := .root.Values.catalog.external -}}
+{{- if not $external.enabled -}}
+{{- printf "jdbc:postgresql://%s-catalog:5432/iceberg" (include "millrace.fullname" .root) -}}
+{{- else if $external.caSecret -}}
+{{- $mark := contains "?" $external.jdbc | ternary "&" "?" -}}
+{{- printf "%s%ssslmode=verify-full&sslrootcert=%s/ca.crt" $external.jdbc $mark .folder -}}
 {{- else -}}
-{{- printf "jdbc:postgresql://%s-catalog:5432/iceberg" (include "millrace.fullname" .) -}}
+{{- $external.jdbc -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The secret with the authority that signed the catalog's certificate; empty where none is asked for. */}}
+{{- define "millrace.catalog.caSecret" -}}
+{{- if .Values.catalog.external.enabled }}{{ .Values.catalog.external.caSecret }}{{ end -}}
 {{- end -}}
 
 {{- define "millrace.catalog.user" -}}

@@ -85,7 +85,7 @@ does not need. Passwords are references to secrets, never text.
 
 {{- define "millrace.env.catalog" -}}
 - name: MILLRACE_CATALOG_JDBC
-  value: {{ include "millrace.catalog.jdbc" . | quote }}
+  value: {{ include "millrace.catalog.jdbc" (dict "root" . "folder" "/etc/millrace/catalog") | quote }}
 - name: MILLRACE_CATALOG_USER
   value: {{ include "millrace.catalog.user" . | quote }}
 - name: MILLRACE_CATALOG_PASSWORD
@@ -113,6 +113,26 @@ does not need. Passwords are references to secrets, never text.
 {{- if include "millrace.kafka.caSecret" $root -}}
 - name: kafka-ca
   mountPath: /etc/millrace/kafka
+  readOnly: true
+{{- end -}}
+{{- end -}}
+
+{{/* The authority of the catalog's certificate, in the same way; empty where none is asked for. */}}
+{{- define "millrace.catalogVolumes" -}}
+{{- with include "millrace.catalog.caSecret" . -}}
+- name: catalog-ca
+  secret:
+    secretName: {{ . }}
+    items:
+      - key: ca.crt
+        path: ca.crt
+{{- end -}}
+{{- end -}}
+
+{{- define "millrace.catalogVolumeMounts" -}}
+{{- if include "millrace.catalog.caSecret" . -}}
+- name: catalog-ca
+  mountPath: /etc/millrace/catalog
   readOnly: true
 {{- end -}}
 {{- end -}}

@@ -41,6 +41,16 @@
 {{- end }}
 {{- end -}}
 
+{{- define "millrace.validate.catalogCa" -}}
+{{- $external := .Values.catalog.external }}
+{{- if and $external.caSecret (contains "sslmode=" $external.jdbc) }}
+  {{- fail (printf "catalog.external.caSecret is %q and catalog.external.jdbc names an sslmode: with an authority it is verify-full; take it out of the address." $external.caSecret) }}
+{{- end }}
+{{- if and $external.caSecret (not $external.enabled) }}
+  {{- fail (printf "catalog.external.caSecret is %q, but catalog.external.enabled is false: enable it, or empty the secret." $external.caSecret) }}
+{{- end }}
+{{- end -}}
+
 {{- define "millrace.validate.storage" -}}
 {{- $external := .Values.storage.external }}
 {{- if $external.enabled }}

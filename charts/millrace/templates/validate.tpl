@@ -18,6 +18,7 @@
   {{- include "millrace.validate.externalKafka" . }}
 {{- end }}
 {{- include "millrace.validate.catalog" . }}
+{{- include "millrace.validate.catalogCa" . }}
 {{- include "millrace.validate.storage" . }}
 {{- include "millrace.validate.storageKept" . }}
 {{- $_ := include "millrace.workloads" . }}

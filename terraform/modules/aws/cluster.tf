@@ -65,8 +65,8 @@ locals {
     eks-pod-identity-agent = { before_nodes = true, values = null }
     coredns                = { before_nodes = false, values = null }
     metrics-server         = { before_nodes = false, values = null } # the autoscaler of the API reads CPU from it
-    # EKS has no default storage class of its own.
-    aws-ebs-csi-driver = { before_nodes = false, values = { defaultStorageClass = { enabled = true } } }
+    # Its own default class encrypts nothing: modules/platform makes one that does.
+    aws-ebs-csi-driver = { before_nodes = false, values = null }
   }
 }
 

@@ -55,12 +55,14 @@ locals {
       external = {
         external = {
           enabled        = true
-          jdbc           = try("jdbc:postgresql://${aws_db_instance.catalog[0].endpoint}/iceberg?sslmode=require", "")
+          jdbc           = try("jdbc:postgresql://${aws_db_instance.catalog[0].endpoint}/iceberg", "")
           user           = "iceberg"
           existingSecret = "${var.release}-catalog-login"
+          # RDS' own authority: encryption alone would not tell whom the password is sent to.
+          caSecret = "${var.release}-catalog-ca"
         }
       }
-      own = { external = { enabled = false, jdbc = "", user = "", existingSecret = "" } }
+      own = { external = { enabled = false, jdbc = "", user = "", existingSecret = "", caSecret = "" } }
     } : "catalog" => settings if(kind == "external") == var.rds
   }
 }

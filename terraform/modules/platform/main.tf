@@ -31,6 +31,32 @@ resource "kubernetes_secret_v1" "catalog" {
   data_wo_revision = var.catalog_password_version
 }
 
+resource "kubernetes_secret_v1" "catalog_ca" {
+  count = var.catalog_ca_secret == null ? 0 : 1
+
+  metadata {
+    name      = var.catalog_ca_secret
+    namespace = kubernetes_namespace_v1.millrace.metadata[0].name
+  }
+
+  data = { "ca.crt" = var.catalog_ca }
+}
+
+# What has no disk of its own class, such as the brokers, gets one of the first of these that is the default.
+resource "kubernetes_storage_class_v1" "this" {
+  for_each = var.storage_classes
+
+  metadata {
+    name        = each.key
+    annotations = { "storageclass.kubernetes.io/is-default-class" = tostring(each.value.default) }
+  }
+
+  storage_provisioner    = each.value.provisioner
+  parameters             = each.value.parameters
+  volume_binding_mode    = "WaitForFirstConsumer"
+  allow_volume_expansion = true
+}
+
 resource "helm_release" "strimzi" {
   name             = "strimzi"
   repository       = "oci://quay.io/strimzi-helm"
@@ -77,5 +103,11 @@ resource "helm_release" "millrace" {
   )
 
   # Taken down in the other order: the operators must still be there to remove what they made.
-  depends_on = [helm_release.strimzi, helm_release.spark_operator, kubernetes_secret_v1.catalog]
+  depends_on = [
+    helm_release.strimzi,
+    helm_release.spark_operator,
+    kubernetes_secret_v1.catalog,
+    kubernetes_secret_v1.catalog_ca,
+    kubernetes_storage_class_v1.this,
+  ]
 }

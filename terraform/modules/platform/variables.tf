@@ -41,6 +41,28 @@ variable "catalog_secret" {
   default     = null
 }
 
+variable "catalog_ca_secret" {
+  description = "Name of the secret to make for the authority of an external catalog; null: none is made."
+  type        = string
+  default     = null
+}
+
+variable "catalog_ca" {
+  description = "The authority's certificates (PEM) that go into that secret."
+  type        = string
+  default     = ""
+}
+
+variable "storage_classes" {
+  description = "Storage classes to make, by name: whether it is the default, its provisioner and its parameters."
+  type = map(object({
+    default     = bool
+    provisioner = string
+    parameters  = map(string)
+  }))
+  default = {}
+}
+
 variable "catalog_password_version" {
   description = "Raise it when the password has changed."
   type        = number

@@ -76,6 +76,7 @@ pod:
     - name: staging
       emptyDir:
         sizeLimit: {{ $connect.stagingSize }}
+    {{- include "millrace.catalogVolumes" . | nindent 4 }}
 connectContainer:
   securityContext: {{- include "millrace.containerSecurity" . | nindent 4 }}
   env:
@@ -83,6 +84,12 @@ connectContainer:
   volumeMounts:
     - name: staging
       mountPath: /mnt/staging
+    {{- if include "millrace.catalog.caSecret" . }}
+    # Strimzi lets nothing be mounted elsewhere.
+    - name: catalog-ca
+      mountPath: /mnt/catalog
+      readOnly: true
+    {{- end }}
 {{- if and .Values.kafka.rack.topologyKey (not .Values.kafka.external.enabled) }}
 initContainer:
   securityContext: {{- include "millrace.containerSecurity" . | nindent 4 }}

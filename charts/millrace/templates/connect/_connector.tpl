@@ -10,7 +10,7 @@ storage are, and above both what the user wants. (dict "root" $ "name" <workload
   "errors.deadletterqueue.topic.replication.factor" ($values.kafka.replicationFactor | toString)
   "iceberg.catalog" "iceberg"
   "iceberg.catalog.catalog-impl" "org.apache.iceberg.jdbc.JdbcCatalog"
-  "iceberg.catalog.uri" (include "millrace.catalog.jdbc" .root)
+  "iceberg.catalog.uri" (include "millrace.catalog.jdbc" (dict "root" .root "folder" "/mnt/catalog"))
   "iceberg.catalog.jdbc.schema-version" "V1"
   "iceberg.catalog.jdbc.user" (include "millrace.catalog.user" .root)
   "iceberg.catalog.jdbc.password" "${env:CATALOG_PASSWORD}"

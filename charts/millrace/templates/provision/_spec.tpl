@@ -45,12 +45,14 @@ template:
         resources: {{- toYaml $provision.resources | nindent 10 }}
         volumeMounts:
           - {name: tmp, mountPath: /tmp}
+          {{- include "millrace.catalogVolumeMounts" . | nindent 10 }}
           {{- if $outside }}
           {{- include "millrace.kafkaVolumeMounts" . | nindent 10 }}
           {{- end }}
     volumes:
       - name: tmp
         emptyDir: {}
+      {{- include "millrace.catalogVolumes" . | nindent 6 }}
       {{- if $outside }}
       {{- include "millrace.kafkaVolumes" . | nindent 6 }}
       {{- end }}

@@ -51,6 +51,7 @@ volumes:
   # Spark takes every volume of this name for shuffle and spill.
   {{- include "millrace.scratch" (dict "name" "spark-local-dir-1" "size" $of.localDirSize) | nindent 2 }}
   {{- include "millrace.kafkaVolumes" $root | nindent 2 }}
+  {{- include "millrace.catalogVolumes" $root | nindent 2 }}
 driver:
   {{- include "millrace.spark.pod" (dict "root" $root "component" .component "role" "driver" "of" $of.driver "workloads" .workloads) | nindent 2 }}
 executor:
@@ -106,6 +107,9 @@ volumeMounts:
   - {name: spark-local-dir-1, mountPath: /var/spark}
   {{- if or $driver $stream }}
   {{- include "millrace.kafkaVolumeMounts" .root | nindent 2 }}
+  {{- end }}
+  {{- if $driver }}
+  {{- include "millrace.catalogVolumeMounts" .root | nindent 2 }}
   {{- end }}
 {{- include "millrace.scheduling" $of.scheduling }}
 {{- end -}}
