@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     """Worker processes of the API. The default value is 2."""
     api_keys: SecretStr | None = None
     """Comma-separated keys; when set, every call but health needs one in X-API-Key. No default value."""
+    api_posting: str = Field("open", pattern="^(open|keys)$")
+    """Who may post events: open follows api_keys, as every call does; keys takes none while there are no keys. The
+    default value is open."""
     api_body_limit: int = Field(2_000_000, ge=1_000)
     """The largest request body. The default value is 2000000."""
     api_list_limit: int = Field(10_000, ge=1)
@@ -182,6 +185,14 @@ class Settings(BaseSettings):
     def _empty(cls, value: object) -> object:
         """A variable that is set to nothing, as charts write one, means none."""
         return None if value == "" else value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _usable(cls, keys: SecretStr | None) -> SecretStr | None:
+        """Keys that are set and hold none would leave everything open."""
+        if keys is not None and not any(part.strip() for part in keys.get_secret_value().split(",")):
+            raise ValueError("it is set and holds no key; allowed: comma-separated keys, or not to set it")
+        return keys
 
     @field_validator("cache", "home")
     @classmethod

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from millrace.api.main import create_app
+from millrace.errors import BadInput
 from millrace.settings import settings
 from millrace.workloads import workloads
 from tests import sixth
@@ -49,3 +50,40 @@ def test_the_document_tells_of_every_path_whether_it_needs_a_key(client):
 def test_what_is_not_documented_needs_a_key(client):
     for path in ("/docs", "/openapi.json", "/health", "/health/live/more", "/nothing"):
         assert client.get(path).status_code == 401, path
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """The API without keys, which takes events from callers with one."""
+    monkeypatch.setenv("MILLRACE_API_POSTING", "keys")
+    monkeypatch.setenv("MILLRACE_API_LIVE", "false")
+    settings.cache_clear()
+    with inside(create_app()) as client:
+        yield client
+    settings.cache_clear()
+
+
+def test_without_keys_events_are_closed_where_they_need_one_and_nothing_else_is(closed):
+    document = closed.get("/openapi.json").json()
+    posting = {path for path, found in document["paths"].items() if found.get("post", {}).get("security")}
+    assert {"/v1/mooc/events", "/v1/shop/events"} <= posting
+    assert all(path.endswith("/events") for path in posting)
+    for headers in ({}, {"X-API-Key": "guess"}, {"X-API-Key": ""}, {"Authorization": "Bearer guess"}):
+        answer = closed.post("/v1/mooc/events", json={}, headers=headers)
+        assert answer.status_code == 401
+        message = answer.json()["error"]["message"]
+        assert "MILLRACE_API_KEYS gives it some" in message
+    assert closed.get("/v1/workloads").status_code == 200
+    assert closed.post("/course_popularity", json={}).status_code != 401
+
+
+@pytest.mark.parametrize("keys", [",", " ", "", " , ,"])
+def test_keys_that_hold_none_are_refused(monkeypatch, keys):
+    monkeypatch.setenv("MILLRACE_API_KEYS", keys)
+    settings.cache_clear()
+    try:
+        with pytest.raises(BadInput, match=r"MILLRACE_API_KEYS=.* it is set and holds no key"):
+            settings()
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()

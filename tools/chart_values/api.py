@@ -160,6 +160,8 @@ class Api(Area):
     """Whether it follows Kafka: live answers change with the stream, and events can be posted."""
     pollInterval: float = Field(ge=0.05, le=300)
     """Seconds between two looks for a new champion."""
+    posting: Literal["keys", "open"]
+    """Who may post events: keys is callers with a key, so nobody while auth.enabled is false; open is everyone."""
     corsOrigins: list[str]
     """Origins that a browser may call from, such as https://app.example.com; empty is none."""
     extraEnv: Objects

@@ -66,6 +66,8 @@ class Declared:
         self.fast: dict[str, FastRoute] = {}
         self.open_paths: set[str] = set()
         """Paths that need no API key (see millrace.api.keys)."""
+        self.posting_paths: set[str] = set()
+        """Paths that write records."""
         self.schemas: list[type[BaseModel]] = []
         """Models that the document refers to where FastAPI does not see it."""
 
@@ -130,7 +132,8 @@ class Declared:
         errors: dict[int | str, dict[str, Any]],
         schema: dict[str, Any],
     ) -> None:
-        """As `post`, for what is accepted and waited for: 202."""
+        """As `post`, for records that are written and waited for: 202."""
+        self.posting_paths.add(path)
 
         async def endpoint(request: Request) -> Response:
             return Response(await answer(await request.body()), 202, media_type="application/json")

@@ -1,12 +1,13 @@
 """API keys: off when none are set; else every path needs one that was not declared open.
 
-Open are health and pages without data. `requires_key` is the one rule: the middleware answers by it and the OpenAPI
-document is written by it.
+Open are health and pages without data. Where posting wants a key, events are refused while there is none to give.
+`Access` is the one rule: the middleware answers by it and the OpenAPI document is written by it.
 """
 
 import hashlib
 import hmac
 from collections.abc import Set
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -14,21 +15,49 @@ from millrace.api.errors import respond
 from millrace.errors import Unauthorized
 
 
-def requires_key(path: str, open_paths: Set[str]) -> bool:
-    """Whether a call of a path needs a key; `open_paths` are whole paths, none with a parameter."""
-    return path not in open_paths
+@dataclass(frozen=True)
+class Access:
+    """Which paths need a key; all are whole paths, none with a parameter."""
+
+    keys: bool
+    """Whether this service has keys."""
+    open_paths: Set[str]
+    """What needs none all the same."""
+    posting_paths: Set[str] = frozenset()
+    """What writes records."""
+    posting_by_key: bool = False
+    """Whether those need a key also where this service has none: then they are closed."""
+
+    @property
+    def everything_is_open(self) -> bool:
+        return not self.keys and not (self.posting_by_key and self.posting_paths)
+
+    def requires_key(self, path: str) -> bool:
+        """Whether a call of the path needs a key."""
+        if self.keys:
+            return path not in self.open_paths
+        return self.posting_by_key and path in self.posting_paths
 
 
 class KeyMiddleware:
     """Answers 401 unless `X-API-Key`, or `Authorization: Bearer`, holds one of `keys`, or the path requires none."""
 
-    def __init__(self, app: ASGIApp, keys: list[str], open_paths: Set[str]):
-        self.app, self.open_paths = app, open_paths
+    def __init__(self, app: ASGIApp, keys: list[str], access: Access):
+        self.app, self.access = app, access
         self._digests = [_digest(key.encode()) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not requires_key(scope["path"], self.open_paths) or self._known(scope):
+        if scope["type"] != "http" or not self.access.requires_key(scope["path"]) or self._known(scope):
             await self.app(scope, receive, send)
+            return
+        if not self.access.keys:
+            error = Unauthorized(
+                "X-API-Key: events are taken from callers with a key only, and this service has no keys; "
+                "MILLRACE_API_KEYS gives it some (the chart: api.auth.enabled), MILLRACE_API_POSTING=open opens it.",
+                field="X-API-Key",
+                allowed="none, until this service has keys",
+            )
+            await respond(scope["path"], error)(scope, receive, send)
             return
         error = Unauthorized(
             "X-API-Key: is missing or wrong; allowed: one of the keys of this service in the header X-API-Key, "

@@ -12,7 +12,7 @@ from millrace.api.champions import Champions
 from millrace.api.documented import Declared
 from millrace.api.fast import FastPaths
 from millrace.api.follow import Live
-from millrace.api.keys import KeyMiddleware
+from millrace.api.keys import Access, KeyMiddleware
 from millrace.api.limits import BodyLimitMiddleware
 from millrace.api.metrics import MetricsMiddleware
 from millrace.api.routes import events, health, kept, models, open_inference, pages, recommendations, sales
@@ -52,12 +52,13 @@ def create_app(live: Live | None = None) -> FastAPI:
         family.declare(declared, champions)
     events.declare(declared, outbox)
     pages.declare(declared, champions, streams)
-    openapi.install(app, keys=bool(keys), open_paths=declared.open_paths, schemas=declared.schemas)
+    access = Access(bool(keys), declared.open_paths, declared.posting_paths, current.api_posting == "keys")
+    openapi.install(app, access, declared.schemas)
     # The last one added is the first to see a request: what a browser may ask, counting, keys, size, answers.
     app.add_middleware(FastPaths, routes=declared.fast)
     app.add_middleware(BodyLimitMiddleware, limit=current.api_body_limit)
-    if keys:
-        app.add_middleware(KeyMiddleware, keys=keys, open_paths=declared.open_paths)
+    if not access.everything_is_open:
+        app.add_middleware(KeyMiddleware, keys=keys, access=access)
     app.add_middleware(MetricsMiddleware)
     if origins := parts(current.api_cors_origins):
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])

@@ -1,6 +1,6 @@
 """The OpenAPI document: what FastAPI derives, plus what its endpoints read off the request themselves."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,14 +8,14 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from millrace.api.keys import requires_key
+from millrace.api.keys import Access
 from millrace.api.tensors import InferenceRequest
 
 HEADER = {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
 
 
-def install(app: FastAPI, keys: bool, open_paths: Set[str], schemas: Sequence[type[BaseModel]] = ()) -> None:
-    """`keys`: whether a call needs an API key, except to the paths in `open_paths`; `schemas`: further answers."""
+def install(app: FastAPI, access: Access, schemas: Sequence[type[BaseModel]] = ()) -> None:
+    """Write down which paths need a key by `access`; `schemas` are further answers."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -24,11 +24,11 @@ def install(app: FastAPI, keys: bool, open_paths: Set[str], schemas: Sequence[ty
             _, definitions = models_json_schema(more, ref_template="#/components/schemas/{model}")
             parts = found.setdefault("components", {})
             parts.setdefault("schemas", {}).update(definitions["$defs"])
-            if keys:
+            if not access.everything_is_open:
                 parts["securitySchemes"] = HEADER
                 for path, operations in found["paths"].items():
                     for operation in operations.values():
-                        operation["security"] = [{"ApiKey": []}] if requires_key(path, open_paths) else []
+                        operation["security"] = [{"ApiKey": []}] if access.requires_key(path) else []
             app.openapi_schema = found
         return app.openapi_schema
 
