@@ -105,6 +105,8 @@ class Release(Space):
         former = self.chart == PREVIOUS
         places = {place: image for place, image in self.stores.items() if not (former and place.endswith("seaweedfs"))}
         found = [f"{place}.image={image}" for place, image in places.items()]
+        # Not in values.yaml, since the former chart does not know SeaweedFS.
+        found += [f"{place}.storage.size=2Gi" for place in places if place.startswith("storage.")]
         if self.disks:
             found += [f"{place}.storage.class={self.disks}" for place in ("kafka", *places)]
         if not former:
