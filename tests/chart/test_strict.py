@@ -111,3 +111,12 @@ def test_no_policy_of_the_chart_has_the_name_of_one_that_strimzi_makes():
     names = of_kind(render(values), "NetworkPolicy").keys()
     assert "millrace-connect-egress" in names
     assert not names & STRIMZI_POLICIES
+
+
+def test_another_choice_of_workloads_runs_no_training_again():
+    def specs(*names: str) -> dict:
+        found = of_kind(render({"workloads": list(names)}), "SparkApplication")
+        return {name: item["spec"] for name, item in found.items()}
+
+    before, after = specs("courses", "urls"), specs("courses", "urls", "mooc")
+    assert before.items() <= after.items()

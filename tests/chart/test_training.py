@@ -244,12 +244,3 @@ def test_the_driver_reads_dead_letters_as_a_user_of_its_own_and_executors_know_n
     assert given["MILLRACE_KAFKA_USERNAME"]["value"] == "millrace-train"
     assert given["MILLRACE_KAFKA_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "millrace-train"
     assert not [item["name"] for item in spec["executor"]["env"] if "KAFKA" in item["name"]]
-
-
-def test_another_choice_of_workloads_runs_no_training_again():
-    def specs(*names: str) -> dict:
-        found = of_kind(render({"workloads": list(names)}), APPLICATION)
-        return {name: item["spec"] for name, item in found.items()}
-
-    before, after = specs("courses", "urls"), specs("courses", "urls", "mooc")
-    assert before.items() <= after.items()

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from tests.cluster.scripts import AUDIT, PAGES
 from tests.cluster.tools import Space, run, wait
 
 ROOT = Path(__file__).parents[2]
@@ -23,37 +24,6 @@ WORKLOADS = ("courses", "products")
 KEPT = ("millrace-catalog", "millrace-s3")
 SELECTED = {"app.kubernetes.io/name": "millrace", "app.kubernetes.io/instance": "millrace"}
 QUESTION = {"num_subscribers": "10,000", "num_reviews": 310, "num_lectures": 42, "content_duration": "4.5 hours"}
-# Runs in the toolbox: rows of the lake, and whether every place in Kafka is there once.
-AUDIT = """
-import json, sys
-from millrace.lake.tables import load
-rows = load(sys.argv[1]).scan(selected_fields=("kafka_partition", "kafka_offset")).to_arrow().to_pylist()
-places = {(row["kafka_partition"], row["kafka_offset"]) for row in rows}
-ends = {}
-for partition, offset in places:
-    ends[partition] = max(ends.get(partition, -1), offset)
-print(json.dumps({"rows": len(rows), "places": len(places), "wanted": sum(ends.values()) + len(ends)}))
-"""
-
-# Runs as the stream's user: the same of the pages that it has scored, in the table and in the topics of the clusters.
-PAGES = """
-import json, sys
-from millrace.lake import pages_name
-from millrace.lake.catalog import catalog
-from millrace.messaging.client import end_offsets, read_all
-from millrace.workloads import workload
-of = workload(sys.argv[1])
-fields = ("kafka_partition", "kafka_offset", "cluster")
-rows = catalog().load_table(pages_name(of.name)).scan(selected_fields=fields).to_arrow().to_pylist()
-table = {f"{row['kafka_partition']}:{row['kafka_offset']}": row["cluster"] for row in rows}
-sent = [(item.key.decode(), number) for number, topic in enumerate(of.cluster_topics) for item in read_all(topic)]
-topics = dict(sent)
-apart = [key for key in table.keys() | topics.keys() if table.get(key) != topics.get(key)]
-print(json.dumps({
-    "records": sum(end_offsets(of.records_topic).values()),
-    "rows": len(rows), "places": len(table), "messages": len(sent), "keys": len(topics), "apart": len(apart),
-}))
-"""
 
 
 def values_of(chart: Path, folder: Path) -> list[Path]:
