@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from tests.chart.pods import containers
 from tests.chart.render import Object, of_kind
 
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
@@ -52,7 +51,7 @@ def _resources(of: Object) -> tuple[float, float]:
 def _pod(spec: Object) -> tuple[float, float]:
     """The larger of what its containers ask for together and what each of those before them asks for."""
     together = [_resources(one) for one in spec["containers"]]
-    before = [_resources(one) for one in containers(spec)[: len(spec.get("initContainers", ()))]]
+    before = [_resources(one) for one in spec.get("initContainers", ())]
     cpu = max([sum(one[0] for one in together), *(one[0] for one in before)])
     return cpu, max([sum(one[1] for one in together), *(one[1] for one in before)])
 

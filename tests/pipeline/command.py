@@ -16,18 +16,16 @@ def millrace(*arguments: str, stdin: bytes | None = None, timeout: float = 300) 
     return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr.decode()
 
 
-def started(*arguments: str) -> subprocess.Popen:
+def started(*arguments: str, stderr: int | None = subprocess.PIPE) -> subprocess.Popen:
     """A command that goes on while the test does something to it."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "millrace.cli", *arguments, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    command = [sys.executable, "-m", "millrace.cli", *arguments, "--json"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr)
 
 
 @contextmanager
 def running(*arguments: str) -> Iterator[subprocess.Popen]:
     """The same, ended by a kill at the latest when the block is left; what it said against it goes to the test's."""
-    process = subprocess.Popen([sys.executable, "-m", "millrace.cli", *arguments, "--json"], stdout=subprocess.PIPE)
-    with process:
+    with started(*arguments, stderr=None) as process:
         try:
             yield process
         finally:

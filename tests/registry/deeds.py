@@ -44,21 +44,28 @@ def enforced_s3(
             server.stdin.flush()
             port = server.stdout.readline().strip()
             assert port, "the S3 with policies did not start"
-            variables = {
-                "MILLRACE_S3_ENDPOINT": f"http://127.0.0.1:{port}",
-                "MILLRACE_S3_SECRET_KEY": "secret",
-                "MILLRACE_LAKE_BUCKET": lake,
-                "MILLRACE_MODELS_BUCKET": models,
-                "MILLRACE_CATALOG_JDBC": f"jdbc:sqlite:{folder}/catalog.db",
-                "MILLRACE_HOME": str(folder / "home"),
-            }
-            with acting(ADMIN, variables):
-                for bucket in (lake, models):
-                    ObjectStore(bucket).ensure_bucket()
-            yield variables
+            yield with_buckets(ADMIN, int(port), folder, lake, models)
         finally:
             server.stdin.close()
             server.wait(60)
+
+
+def with_buckets(
+    maker: str, port: int, folder: Path, lake: str = LAKE, models: str = MODELS, secret: str = "secret"
+) -> dict[str, str]:
+    """The MILLRACE_ variables that lead to an S3 and a catalog in `folder`, whose buckets `maker` has made."""
+    variables = {
+        "MILLRACE_S3_ENDPOINT": f"http://127.0.0.1:{port}",
+        "MILLRACE_S3_SECRET_KEY": secret,
+        "MILLRACE_LAKE_BUCKET": lake,
+        "MILLRACE_MODELS_BUCKET": models,
+        "MILLRACE_CATALOG_JDBC": f"jdbc:sqlite:{folder}/catalog.db",
+        "MILLRACE_HOME": str(folder / "home"),
+    }
+    with acting(maker, variables):
+        for bucket in (lake, models):
+            ObjectStore(bucket).ensure_bucket()
+    return variables
 
 
 @contextmanager
@@ -177,3 +184,10 @@ def do(component: str) -> None:
     """All that a component does. Raises what the store's refusal makes of it."""
     for deed in DEEDS[component]:
         deed()
+
+
+def first_day(variables: dict[str, str]) -> None:
+    """All that all components do, each as itself."""
+    for component in DEEDS:
+        with acting(component, variables):
+            do(component)

@@ -10,7 +10,7 @@ from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
 from millrace.rights import COMPONENTS, Rights
 from millrace.settings import settings
-from tests.registry.deeds import DEEDS, LAKE, MODELS, acting, do, enforced_s3, publish
+from tests.registry.deeds import LAKE, MODELS, acting, do, enforced_s3, first_day, publish
 
 ARN = {"lake": f"arn:aws:s3:::{LAKE}", "models": f"arn:aws:s3:::{MODELS}"}
 
@@ -65,9 +65,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture(scope="module")
 def day(variables: dict[str, str]) -> None:
     """The first day of all components."""
-    for component in DEEDS:
-        with acting(component, variables):
-            do(component)
+    first_day(variables)
 
 
 def test_each_component_does_its_work(day: None, variables: dict[str, str]):

@@ -7,7 +7,7 @@ import pytest
 from millrace.errors import Unavailable
 from millrace.registry.store import ObjectStore
 from millrace.rights import COMPONENTS
-from tests.registry.deeds import DEEDS, LAKE, MODELS, acting, do, publish
+from tests.registry.deeds import LAKE, MODELS, acting, first_day, publish, with_buckets
 from tests.registry.servers import KEY, SECRET, seaweedfs
 
 BUCKETS = {"lake": LAKE, "models": MODELS}
@@ -23,25 +23,12 @@ def variables(engines: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         for verb, places in (("Read", rights.read), ("Write", rights.write)):
             actions[component] += [f"{verb}:{BUCKETS[b]}/{prefix}*" for b, found in places.items() for prefix in found]
     with seaweedfs(actions, folder) as port:
-        found = {
-            "MILLRACE_S3_ENDPOINT": f"http://127.0.0.1:{port}",
-            "MILLRACE_S3_SECRET_KEY": SECRET,
-            "MILLRACE_LAKE_BUCKET": LAKE,
-            "MILLRACE_MODELS_BUCKET": MODELS,
-            "MILLRACE_CATALOG_JDBC": f"jdbc:sqlite:{folder}/catalog.db",
-            "MILLRACE_HOME": str(folder / "home"),
-        }
-        with acting(KEY, found):
-            for bucket in BUCKETS.values():
-                ObjectStore(bucket).ensure_bucket()
-        yield found
+        yield with_buckets(KEY, port, folder, secret=SECRET)
 
 
 @pytest.fixture(scope="module")
 def day(variables: dict[str, str]) -> None:
-    for component in DEEDS:
-        with acting(component, variables):
-            do(component)
+    first_day(variables)
 
 
 @pytest.mark.parametrize("component", sorted(COMPONENTS))

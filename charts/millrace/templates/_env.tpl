@@ -3,8 +3,9 @@ The environment of our containers: a list, to be put below `env:`.
 
   include "millrace.env" (dict "root" $ "component" "api" "kafka" true "s3" true "catalog" true)
 
-`component` names the Kafka user; `workloads` are those that it needs to know, by default all that are chosen. Parts that are not asked for are left out, so a pod holds no secret that it
-does not need. Passwords are references to secrets, never text.
+`component` names the Kafka user; `workloads` are those that it needs to know, by default all that are chosen. Parts
+that are not asked for are left out, so a pod holds no secret that it does not need. Passwords are references to
+secrets, never text.
 */}}
 {{- define "millrace.env" -}}
 - name: MILLRACE_HOME

@@ -35,8 +35,8 @@ def missing(namespace: str, release: str) -> Iterator[str]:
     deployed = objects("deployments.apps", namespace, mine) + objects("statefulsets.apps", namespace, mine)
     if not deployed:
         raise Fault(f"There is no release {release} in the namespace {namespace}; `helm list -A` shows where it is.")
-    stuck = {one.pod: one for one in troubles(namespace)}
-    for one in stuck.values():
+    stuck = troubles(namespace)
+    for one in stuck:
         if one.hopeless and one.seconds > 60:
             raise Fault(str(one))
     yield from _strimzi(namespace, mine)
@@ -49,7 +49,7 @@ def missing(namespace: str, release: str) -> Iterator[str]:
         yield from _job(one)
     for one in objects("sparkapplications.sparkoperator.k8s.io", namespace, mine):
         yield from _application(one)
-    for one in stuck.values():
+    for one in stuck:
         yield f"{one.pod}: {one.reason}"
 
 

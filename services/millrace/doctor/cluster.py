@@ -127,8 +127,9 @@ def _namespace(namespace: str) -> str:
     faults = []
     if "pod-security.kubernetes.io/enforce" not in found["metadata"].get("labels", {}):
         faults.append(f"{namespace} has no label pod-security.kubernetes.io/enforce")
+    deployed = objects("deployments.apps")
     for key, resource in RIGHTS.items():
-        for one in objects("deployments.apps"):
+        for one in deployed:
             if one["metadata"]["name"] in (key, f"{key}-controller"):
                 pod, home = one["spec"]["template"]["spec"], one["metadata"]["namespace"]
                 account = f"system:serviceaccount:{home}:{pod.get('serviceAccountName', 'default')}"

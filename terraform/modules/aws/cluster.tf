@@ -1,5 +1,5 @@
 data "aws_iam_policy_document" "assume" {
-  for_each = toset(["eks", "ec2"])
+  for_each = toset(["eks", "ec2", "vpc-flow-logs"])
 
   statement {
     actions = ["sts:AssumeRole"]

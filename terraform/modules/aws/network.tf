@@ -118,20 +118,9 @@ data "aws_iam_policy_document" "flow" {
   }
 }
 
-data "aws_iam_policy_document" "assume_flow" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["vpc-flow-logs.amazonaws.com"]
-    }
-  }
-}
-
 resource "aws_iam_role" "flow" {
   name               = "${var.name}-flow"
-  assume_role_policy = data.aws_iam_policy_document.assume_flow.json
+  assume_role_policy = data.aws_iam_policy_document.assume["vpc-flow-logs"].json
 }
 
 resource "aws_iam_role_policy" "flow" {
