@@ -64,6 +64,8 @@ def test_a_training_by_the_command_line_can_be_listed_shown_and_rolled_back(stac
 def test_training_an_empty_table_says_what_to_do(stack):
     from millrace.lake.catalog import catalog
 
+    # What an earlier test published would land in the new table.
+    wait_until_landed(workload("rentals"))
     catalog().rename_table("millrace.rentals", "millrace.rentals_away")
     try:
         from millrace.lake.tables import ensure_tables
