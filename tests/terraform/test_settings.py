@@ -1,20 +1,18 @@
 """Every value that Terraform gives to the chart exists in it, and the chart takes them together."""
 
 import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.chart.render import helm, render
 from tests.terraform.conftest import ROOT, terraform
 
 CHART = ROOT / "charts/millrace"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-HELM = shutil.which("helm") or shutil.which("helm", path=CACHE / "millrace/bin")
+needs_helm = pytest.mark.skipif(helm() is None, reason="helm is not installed (`make helm`)")
 
 
 def evaluated(kind: str, folder: Path, **variables: Any) -> dict[str, Any]:
@@ -52,18 +50,6 @@ def values() -> dict[str, Any]:
     return yaml.safe_load((CHART / "values.yaml").read_text())
 
 
-def render(profile: str, settings: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
-    """What Helm would install. The chart's schema is asked by Helm itself."""
-    if HELM is None:
-        pytest.skip("helm is not installed (`make helm`)")
-    file = folder / "settings.json"
-    file.write_text(json.dumps(settings))
-    command = [HELM, "template", "millrace", CHART, "--namespace", "millrace", "-f", CHART / profile, "-f", file]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return [part for part in yaml.safe_load_all(done.stdout) if part]
-
-
 CASES = {
     "kind": ("kind", {}),
     "kind-registry": ("kind", {"image_registry": "registry.example.com", "image_tag": "1.2.3"}),
@@ -81,8 +67,9 @@ def test_settings_of_a_root_exist_in_the_chart(engines, case: str, tmp_path: Pat
     assert not unknown(settings, values())
 
 
+@needs_helm
 def test_kind_installs_the_profile_of_kind_with_the_images_of_this_machine(engines, tmp_path: Path):
-    parts = render("values-kind.yaml", evaluated("kind", tmp_path), tmp_path)
+    parts = render(evaluated("kind", tmp_path), "kind")
     (api,) = [part for part in parts if part["kind"] == "Deployment" and part["metadata"]["name"] == "millrace-api"]
     (container,) = api["spec"]["template"]["spec"]["containers"]
 
@@ -90,6 +77,7 @@ def test_kind_installs_the_profile_of_kind_with_the_images_of_this_machine(engin
     assert container["imagePullPolicy"] == "Never"
 
 
+@needs_helm
 @pytest.mark.parametrize(("msk", "rds"), [(True, True), (True, False), (False, True), (False, False)])
 @pytest.mark.parametrize("case", ["aws", "aws-gateway"])
 def test_what_aws_gives_and_what_the_root_adds_make_an_installable_chart(
@@ -103,15 +91,16 @@ def test_what_aws_gives_and_what_the_root_adds_make_an_installable_chart(
     settings = merged(given, evaluated("aws", tmp_path, **CASES[case][1]))
 
     assert not unknown(settings, values())
-    parts = render("values-production.yaml", settings, tmp_path)
+    parts = render(settings, "production")
     kinds = {part["kind"] for part in parts}
     assert ("Kafka" in kinds) is not msk
     assert ("HTTPRoute" in kinds) is (case == "aws-gateway")
     assert ("ServiceMonitor" in kinds) is (case == "aws-gateway")
 
 
-def test_the_service_accounts_that_get_roles_are_those_of_the_chart(made: dict[str, Any], aws: Any, tmp_path: Path):
-    parts = render("values-production.yaml", made["settings"], tmp_path)
+@needs_helm
+def test_the_service_accounts_that_get_roles_are_those_of_the_chart(made: dict[str, Any], aws: Any):
+    parts = render(made["settings"], "production")
     accounts = {part["metadata"]["name"] for part in parts if part["kind"] == "ServiceAccount"}
     # Strimzi makes that of Connect itself.
     accounts |= {f"{part['metadata']['name']}-connect" for part in parts if part["kind"] == "KafkaConnect"}
