@@ -42,6 +42,15 @@ class NetworkPolicy(Area):
     """Further NetworkPolicyPeers that may reach Kafka's port 9093."""
 
 
+class AdmissionPolicy(Area):
+    """What Spark's drivers may make of a namespace's pods, which a Role can't say."""
+
+    enabled: bool
+    """Whether the API server refuses a driver everything but executors of its own with the secrets that they need."""
+    executorSecrets: list[Name]
+    """Further secrets that executors may use, where sparkConf gives them some."""
+
+
 AREAS = {
     "nameOverride": Annotated[ShortName, Field(description="Replaces the chart's name in the labels.")],
     "fullnameOverride": Annotated[
@@ -53,4 +62,5 @@ AREAS = {
     "image": Images,
     "podSecurity": PodSecurity,
     "networkPolicy": NetworkPolicy,
+    "admissionPolicy": AdmissionPolicy,
 }

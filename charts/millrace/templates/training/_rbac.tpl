@@ -18,7 +18,8 @@ metadata:
 automountServiceAccountToken: {{ eq $role "driver" }}
 {{- end }}
 ---
-# The driver makes its executors, their configuration and their volumes, and removes all of them at its end.
+# The driver makes its executors, their configuration and their volumes, and removes all of them at its end. Of which
+# pods it may make, templates/admission has the rest.
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
@@ -27,8 +28,12 @@ metadata:
   labels: {{- $labels | nindent 4 }}
 rules:
   - apiGroups: [""]
-    resources: [pods, services, configmaps, persistentvolumeclaims]
+    resources: [pods, configmaps, persistentvolumeclaims]
     verbs: [get, list, watch, create, update, patch, delete, deletecollection]
+  # Its own Service is made by the operator.
+  - apiGroups: [""]
+    resources: [services]
+    verbs: [get, list, watch, delete, deletecollection]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding

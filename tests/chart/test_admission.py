@@ -1,0 +1,71 @@
+"""What Spark's drivers may make, as the chart tells the API server."""
+
+import json
+import re
+
+import pytest
+
+from tests.chart.profiles import PROFILES
+from tests.chart.render import Object, of_kind, one, render
+from tests.chart.test_strict import applications
+
+POLICY = "ValidatingAdmissionPolicy"
+
+
+def table(policy: Object, variable: str) -> dict[str, str]:
+    """The table that a variable of the policy asks by the driver's user."""
+    (found,) = [one["expression"] for one in policy["spec"]["variables"] if one["name"] == variable]
+    return json.loads(re.match(r"\{[^}]*\}", found)[0])
+
+
+def used(application: Object) -> set[str]:
+    """The secrets that the executors of an application are given."""
+    executor, volumes = application["spec"]["executor"], application["spec"]["volumes"]
+    mounted = {mount["name"] for mount in executor["volumeMounts"]}
+    found = {volume["secret"]["secretName"] for volume in volumes if "secret" in volume and volume["name"] in mounted}
+    return found | {entry["valueFrom"]["secretKeyRef"]["name"] for entry in executor["env"] if "valueFrom" in entry}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_drivers_are_held_to_the_accounts_and_secrets_that_executors_have(profile: str):
+    values, files = PROFILES[profile]
+    objects = render(values, *files)
+    wanted: dict[str, tuple[str, set[str]]] = {}
+    for application in applications(objects):
+        driver, executor = (application["spec"][role]["serviceAccount"] for role in ("driver", "executor"))
+        user = f"system:serviceaccount:millrace:{driver}"
+        secrets = used(application)
+        assert wanted.setdefault(user, (executor, secrets)) == (executor, secrets), "one policy is enough for a driver"
+    if not wanted:
+        assert not of_kind(objects, POLICY)
+        return
+    policy = one(objects, POLICY)
+    assert table(policy, "account") == {user: executor for user, (executor, _) in wanted.items()}
+    told = {user: set(filter(None, names.split(","))) for user, names in table(policy, "secrets").items()}
+    assert told == {user: secrets for user, (_, secrets) in wanted.items()}
+    (condition,) = policy["spec"]["matchConditions"]
+    assert json.loads(condition["expression"].removeprefix("request.userInfo.username in ")) == sorted(wanted)
+
+
+def test_every_right_of_a_driver_is_looked_at():
+    objects = render()
+    looked_at = one(objects, POLICY)["spec"]["matchConstraints"]["resourceRules"][0]
+    for name in ("millrace-train", "millrace-stream"):
+        for rule in one(objects, "Role", name)["rules"]:
+            assert set(rule["resources"]) <= set(looked_at["resources"])
+            if "create" not in rule["verbs"]:
+                assert rule["resources"] == ["services"], "what it can't make, it can't put into another's place"
+
+
+def test_releases_of_two_namespaces_have_a_policy_each():
+    policy, binding = one(render(), POLICY), one(render(), f"{POLICY}Binding")
+    assert policy["metadata"]["name"] == binding["spec"]["policyName"] == "millrace-millrace-spark"
+    labels = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchLabels"]
+    assert labels == {"kubernetes.io/metadata.name": "millrace"}
+    assert binding["spec"]["validationActions"] == ["Deny"]
+
+
+def test_further_secrets_are_added_and_it_can_be_left_out():
+    policy = one(render({"admissionPolicy": {"executorSecrets": ["licence"]}}), POLICY)
+    assert all(names.endswith(",licence") for names in table(policy, "secrets").values())
+    assert not of_kind(render({"admissionPolicy": {"enabled": False}}), POLICY)

@@ -1,0 +1,45 @@
+"""The API behind an ingress controller, asked by the name that the Ingress gives it."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.cluster.release import QUESTION, Release
+from tests.cluster.tools import run, wait
+
+CONTROLLER = "app.kubernetes.io/name=traefik"
+"""That of `make kind-up`."""
+HOST = "millrace.localhost"
+
+
+@pytest.fixture(scope="module")
+def outside(served: Release) -> Iterator[str]:
+    """The address of the controller."""
+    found = json.loads(run("kubectl", "get", "pods", "-A", "-l", CONTROLLER, "-o", "json"))["items"]
+    if not found:
+        pytest.skip("no ingress controller runs here: `make kind-up` installs Traefik, which a bare cluster lacks")
+    space, name = found[0]["metadata"]["namespace"], found[0]["metadata"]["name"]
+    port = next(one["containerPort"] for one in found[0]["spec"]["containers"][0]["ports"] if one["name"] == "web")
+    command = ["kubectl", "-n", space, "port-forward", f"pod/{name}", f":{port}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forward:
+        try:
+            said = forward.stdout.readline()
+            yield f"http://127.0.0.1:{said.split(' ->')[0].rpartition(':')[2]}"
+        finally:
+            forward.terminate()
+
+
+def test_the_api_answers_under_its_name(outside: str):
+    def answer() -> httpx.Response | None:
+        found = httpx.post(f"{outside}/course_popularity", json=QUESTION, headers={"Host": HOST}, timeout=10)
+        return found if found.status_code == 200 else None
+
+    assert wait("an answer through the controller", 60, answer).json()["model"] == "courses/popularity"
+
+
+def test_it_answers_under_no_other_name(outside: str):
+    answer = httpx.post(f"{outside}/course_popularity", json=QUESTION, headers={"Host": "example.com"}, timeout=10)
+    assert answer.status_code == 404
