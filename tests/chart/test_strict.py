@@ -16,6 +16,7 @@ Change = Callable[[list[Object]], None]
 def examine(objects: list[Object]) -> None:
     """What the stand-in looks at before it starts anything. Raises Refused."""
     strict.check_hooks(objects)
+    strict.check_reach(objects)
     for kafka in of_kind(objects, "Kafka").values():
         strict.check_volume_group(kafka["spec"]["kafka"]["template"]["pod"], "Kafka")
     for application in applications(objects):
@@ -74,6 +75,14 @@ def lengthen(objects: list[Object]) -> None:
         application["metadata"]["name"] += "-" + "x" * 40
 
 
+def close_off(name: str) -> Change:
+    def change(objects: list[Object]) -> None:
+        policy = of_kind(objects, "NetworkPolicy")[name]["spec"]
+        policy["egress"] = [rule for rule in policy["egress"] if "ipBlock" not in rule["to"][0]]
+
+    return change
+
+
 TAKEN_OUT: dict[str, tuple[Change, str]] = {
     "group of the brokers' volumes": (change_pod("securityContext", fsGroup=None), "can't write to a new volume"),
     "the right group": (change_pod("securityContext", fsGroup=1001), "fsGroup 1001"),
@@ -90,6 +99,8 @@ TAKEN_OUT: dict[str, tuple[Change, str]] = {
     "the operator's own settings": (change_application("sparkConf", spark_master="local"), r"spark\.master"),
     "short names": (lengthen, "no DNS label"),
     "no hook that waits": (make_hook, "helm waits for"),
+    "the brokers' way to their certificates": (close_off("millrace-kafka-egress"), "Kafka millrace: .*Kubernetes API"),
+    "the workers' way to theirs": (close_off("millrace-connect-egress"), "KafkaConnect millrace: .*Kubernetes API"),
 }
 
 

@@ -34,14 +34,17 @@ SOURCES: dict[str, tuple[dict[str, str], set[str]]] = {
     ),
     "catalog": ({"app.kubernetes.io/component": "catalog"} | SELECTED, set()),
     "unnamed": ({"app.kubernetes.io/component": "new"} | SELECTED, set()),
-    "broker": (STRIMZI | {"strimzi.io/kind": "Kafka", "strimzi.io/name": "millrace-kafka"}, {"brokers inside"}),
+    "broker": (
+        STRIMZI | {"strimzi.io/kind": "Kafka", "strimzi.io/name": "millrace-kafka"},
+        {"brokers inside", "kubernetes"},
+    ),
     "entities": (
         STRIMZI | {"strimzi.io/kind": "Kafka", "strimzi.io/name": "millrace-entity-operator"},
         {"brokers inside", "kubernetes"},
     ),
     "worker": (
         STRIMZI | {"strimzi.io/kind": "KafkaConnect", "strimzi.io/name": "millrace-connect"},
-        {"catalog", "connect", "kafka", "s3"},
+        {"catalog", "connect", "kafka", "kubernetes", "s3"},
     ),
 }
 """Name -> (labels of a pod, what it reaches beside names)."""

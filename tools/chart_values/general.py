@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from chart_values.common import Area, Name
+from chart_values.kubernetes import Port
 
 ShortName = Annotated[str, Field(pattern=r"^([a-z]([-a-z0-9]*[a-z0-9])?)?$", max_length=40)]
 
@@ -31,6 +32,15 @@ class PodSecurity(Area):
     """User, group and owner of the volumes."""
 
 
+class ApiServer(Area):
+    """The Kubernetes API, from which drivers get their executors, and brokers and workers their certificates."""
+
+    cidrs: list[Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$")]] = Field(min_length=1)
+    """Its addresses, as far as you know them."""
+    ports: list[Port] = Field(min_length=1)
+    """Its ports."""
+
+
 class NetworkPolicy(Area):
     """Rules on who may talk to whom. They need a network plugin that enforces them."""
 
@@ -38,6 +48,8 @@ class NetworkPolicy(Area):
     """Whether every pod of the release may speak only to those that it needs, in both directions."""
     dns: list[dict[str, Any]]
     """NetworkPolicyPeers that answer for names; empty is every address on port 53, as a cache on the nodes needs."""
+    apiServer: ApiServer
+    """The Kubernetes API, from which drivers get their executors, and brokers and workers their certificates."""
     kafkaPeers: list[dict[str, Any]]
     """Further NetworkPolicyPeers that may reach Kafka's port 9093."""
 

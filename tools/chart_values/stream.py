@@ -19,7 +19,7 @@ class Restart(Area):
 
 
 class Reach(Area):
-    """Whom Spark's pods reach; the Kubernetes API is that of training.networkPolicy.apiServer."""
+    """Whom Spark's pods reach."""
 
     metricsFrom: Objects
     """NetworkPolicy peers that may read the driver's metrics on the ports 4040 and 9090; empty is none."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from chart_values.common import Area, Config, Heap, Quantity, Scheduling
-from chart_values.kubernetes import Cron, Labels, Objects, Port, ServiceAccount, TimeZone
+from chart_values.kubernetes import Cron, Labels, Objects, ServiceAccount, TimeZone
 from chart_values.partial import partial
 
 
@@ -72,20 +72,9 @@ class Executor(Driver):
     """Executors without dynamic allocation."""
 
 
-class ApiServer(Area):
-    """The Kubernetes API, from which the driver gets its executors."""
-
-    cidrs: list[Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$")]] = Field(min_length=1)
-    """Addresses of the Kubernetes API, as far as you know them."""
-    ports: list[Port] = Field(min_length=1)
-    """Its ports."""
-
-
 class Reach(Area):
     """Whom Spark's pods reach."""
 
-    apiServer: ApiServer
-    """The Kubernetes API, from which the driver gets its executors."""
     metricsFrom: Objects
     """NetworkPolicy peers that may read the driver's metrics on port 4040; empty is none."""
     extraEgress: Objects

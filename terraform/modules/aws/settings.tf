@@ -23,14 +23,13 @@ locals {
     # A batch that loses its executor is repaired, so that the stream's may stand on the same nodes.
     stream = { executor = { scheduling = local.spark_scheduling } }
 
-    training = {
-      executor = { scheduling = local.spark_scheduling }
-      # The Kubernetes API has an address in the VPC and one as a service.
-      networkPolicy = {
-        apiServer = {
-          cidrs = compact([var.cidr, aws_eks_cluster.this.kubernetes_network_config[0].service_ipv4_cidr])
-          ports = [443]
-        }
+    training = { executor = { scheduling = local.spark_scheduling } }
+
+    # The Kubernetes API has an address in the VPC and one as a service.
+    networkPolicy = {
+      apiServer = {
+        cidrs = compact([var.cidr, aws_eks_cluster.this.kubernetes_network_config[0].service_ipv4_cidr])
+        ports = [443]
       }
     }
   }

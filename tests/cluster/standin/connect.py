@@ -12,8 +12,11 @@ from tests.cluster.standin.kafka import VERSION
 from tests.cluster.standin.kube import Kube
 
 FORBIDDEN = ("ssl.", "sasl.", "security.", "listeners", "plugin.path", "rest.", "bootstrap.servers", "group.id")
-START = """\
+START = f"""\
 set -eu
+{pods.READ_SECRETS}
+"""
+START += """\
 cat /etc/trusted/*/* >/tmp/trusted.pem || true
 sed -e "s/@IP@/$POD_IP/g" /etc/millrace-standin/connect.properties >/tmp/connect.properties
 exec java -cp '/opt/kafka/libs/*' -Dlog4j2.configurationFile=/etc/millrace-standin/log4j2.yaml \\

@@ -12,8 +12,11 @@ FORBIDDEN = (
     *("listeners", "advertised.", "broker.", "listener.", "inter.broker.listener.name", "sasl.", "ssl.", "security."),
     *("password.", "log.dir", "authorizer.", "super.user", "node.id", "process.roles", "controller.", "metadata.log"),
 )
-START = """\
+START = f"""\
 set -eu
+{pods.READ_SECRETS}
+"""
+START += """\
 id=$((FIRST_ID + ${HOSTNAME##*-}))
 sed -e "s/@ID@/$id/g" -e "s/@POD@/$HOSTNAME/g" /etc/millrace-standin/server.properties >/tmp/server.properties
 cat /etc/certs/tls.key /etc/certs/tls.crt >/tmp/node.pem

@@ -9,6 +9,12 @@ from typing import Any
 from tests.cluster.standin.fields import Refused, Section
 
 JAVA = ["java", "-XX:+ExitOnOutOfMemoryError", "-Dlog4j2.configurationFile=/etc/millrace-standin/log4j2.yaml"]
+READ_SECRETS = """\
+api=/dev/tcp/$KUBERNETES_SERVICE_HOST/$KUBERNETES_SERVICE_PORT
+timeout 30 bash -c "until (<$api) 2>/dev/null; do sleep 1; done" ||
+  { echo "the Kubernetes API, of which Strimzi's pods ask their secrets, does not answer"; exit 1; }
+"""
+"""What Strimzi's brokers and workers do before all else, by its provider of configuration from secrets."""
 LOGGING = """\
 Configuration:
   status: WARN

@@ -61,6 +61,34 @@ def _check_decommission(spec: dict[str, Any], conf: dict[str, str], path: str) -
         raise Refused(f"{path}: shuffle tracking together with decommissioned storage keeps idle executors for long")
 
 
+def check_reach(objects: list[dict[str, Any]]) -> None:
+    """Strimzi's brokers and workers ask the Kubernetes API for certificates and passwords, so no policy may keep them
+    from it. Raises Refused."""
+    policies = [one for one in objects if one["kind"] == "NetworkPolicy" and "Egress" in one["spec"]["policyTypes"]]
+    for one in objects:
+        suffix = {"Kafka": "kafka", "KafkaConnect": "connect"}.get(one["kind"])
+        if suffix is None:
+            continue
+        name = one["metadata"]["name"]
+        labels = {"strimzi.io/cluster": name, "strimzi.io/kind": one["kind"], "strimzi.io/name": f"{name}-{suffix}"}
+        held = [policy["spec"] for policy in policies if _selects(policy["spec"], labels)]
+        rules = [rule for spec in held for rule in spec.get("egress", ())]
+        if held and not any(_reaches_api(rule) for rule in rules):
+            raise Refused(f"{one['kind']} {name}: a NetworkPolicy keeps its pods from the Kubernetes API")
+
+
+def _selects(policy: dict[str, Any], labels: dict[str, str]) -> bool:
+    return (policy["podSelector"].get("matchLabels") or {}).items() <= labels.items()
+
+
+def _reaches_api(rule: dict[str, Any]) -> bool:
+    """By address: the API server is no pod."""
+    ports = {port.get("port") for port in rule.get("ports", ())}
+    return bool(ports & {443, 6443} or not ports) and any(
+        "ipBlock" in peer for peer in rule.get("to", [{"ipBlock": {}}])
+    )
+
+
 def check_hooks(objects: list[dict[str, Any]]) -> None:
     """Helm waits for a hook to end, five minutes by default, and a Job may have to wait for the whole cluster."""
     for one in objects:

@@ -24,11 +24,11 @@ spec:
 {{/* The Kubernetes API. It is no pod, so only its address can be named. */}}
 {{- define "millrace.egress.kubernetes" -}}
 - to:
-    {{- range .Values.training.networkPolicy.apiServer.cidrs }}
+    {{- range .Values.networkPolicy.apiServer.cidrs }}
     - ipBlock: {cidr: {{ . | quote }}}
     {{- end }}
   ports:
-    {{- range .Values.training.networkPolicy.apiServer.ports }}
+    {{- range .Values.networkPolicy.apiServer.ports }}
     - {protocol: TCP, port: {{ . }}}
     {{- end }}
 {{- end -}}
