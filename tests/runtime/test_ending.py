@@ -20,6 +20,8 @@ class Loud:
     def __del__(self):
         {signal}
 
+# What runs in the background of a shell is born deaf to it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 end_on_sigterm({code})
 try:
     {act}
