@@ -171,6 +171,26 @@ def test_what_waiting_does_not_mend_ends_it(missing, changed: dict[str, list[Obj
         missing(**changed)
 
 
+LACKING = pod("Pending", waiting("CreateContainerConfigError", 'secret "millrace-ingest" not found'))
+
+
+@pytest.mark.parametrize(
+    "user",
+    [thing("millrace-ingest"), ready("millrace-ingest") | {"metadata": {"name": "millrace-ingest"}}],
+    ids=["not made", "just made"],
+)
+def test_a_secret_that_strimzi_has_still_to_make_is_waited_for(missing, user: Object):
+    user["metadata"]["creationTimestamp"] = stamp(60)
+    told = missing(pods=[LACKING], kafkausers=[user])
+    assert told[-1] == 'p: CreateContainerConfigError secret "millrace-ingest" not found'
+
+
+@pytest.mark.parametrize("user", [ready("millrace-ingest"), thing("millrace-api")], ids=["made long ago", "another"])
+def test_a_secret_that_nobody_makes_ends_it(missing, user: Object):
+    with pytest.raises(Fault, match='secret "millrace-ingest" not found, for '):
+        missing(pods=[LACKING], kafkausers=[user])
+
+
 def test_what_is_missing_is_said_and_at_last_raised(missing):
     said: list[str] = []
     missing(jobs=[thing("millrace-ingest-1")])

@@ -5,11 +5,13 @@ from typing import Any
 
 from millrace.doctor.checks import Fault
 from millrace.doctor.kubectl import condition, objects
-from millrace.doctor.pods import troubles
+from millrace.doctor.pods import age, troubles
 from millrace.errors import NotFound, Unavailable
 from millrace.runtime.waiting import wait_out
 
 LOOK_S = 5.0
+UNSEEN_S = 180.0
+"""A kubelet may look for a secret that a pod lacks only so long after it was made."""
 STRIMZI = ("kafkas", "kafkausers", "kafkatopics", "kafkaconnects", "kafkaconnectors")
 
 
@@ -35,9 +37,9 @@ def missing(namespace: str, release: str) -> Iterator[str]:
     deployed = objects("deployments.apps", namespace, mine) + objects("statefulsets.apps", namespace, mine)
     if not deployed:
         raise Fault(f"There is no release {release} in the namespace {namespace}; `helm list -A` shows where it is.")
-    stuck = troubles(namespace)
+    stuck, coming = troubles(namespace), _coming(namespace)
     for one in stuck:
-        if one.hopeless and one.seconds > 60:
+        if one.hopeless and one.seconds > 60 and one.lacks not in coming:
             raise Fault(str(one))
     yield from _strimzi(namespace, mine)
     for one in deployed:
@@ -53,11 +55,29 @@ def missing(namespace: str, release: str) -> Iterator[str]:
         yield f"{one.pod}: {one.reason}"
 
 
+def _coming(namespace: str) -> set[str]:
+    """Secrets that Strimzi has still to make, after brokers and entity operator are ready, or has only just made."""
+    made = {
+        "kafkas": lambda name: f"{name}-cluster-ca-cert",
+        "kafkausers": lambda name: name,
+    }
+    return {
+        secret(one["metadata"]["name"])
+        for kind, secret in made.items()
+        for one in objects(f"{kind}.kafka.strimzi.io", namespace)
+        if not condition(one)[0] or age(_changed(one)) < UNSEEN_S
+    }
+
+
+def _changed(one: dict[str, Any]) -> str:
+    """When the object's condition last changed, else its creation."""
+    conditions = one.get("status", {}).get("conditions") or [{}]
+    return conditions[0].get("lastTransitionTime") or one["metadata"]["creationTimestamp"]
+
+
 def since(one: dict[str, Any]) -> str:
     """` since 08:41:07`, by the last change of the object's condition, else its creation."""
-    conditions = one.get("status", {}).get("conditions") or [{}]
-    stamp = conditions[0].get("lastTransitionTime") or one["metadata"]["creationTimestamp"]
-    return f", since {stamp[11:19]} UTC"
+    return f", since {_changed(one)[11:19]} UTC"
 
 
 def _strimzi(namespace: str, mine: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What keeps a pod from running, from what Kubernetes says of it."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,16 +18,18 @@ HOPELESS = {
 }
 """Reasons that need somebody to change something."""
 USUAL = {"ContainerCreating", "PodInitializing"}
+LACKS = re.compile(r'(?:secret|configmap) "([^"]+)" not found')
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a pod does not run, and for how many seconds."""
+    """Why a pod does not run, for how many seconds, and the name of the secret or ConfigMap that it lacks."""
 
     pod: str
     reason: str
     seconds: float
     hopeless: bool
+    lacks: str = ""
 
     def __str__(self) -> str:
         return f"pod {self.pod}: {self.reason}, for {self.seconds / 60:.0f} minutes"
@@ -57,7 +60,8 @@ def trouble(pod: dict[str, Any]) -> Trouble | None:
             return Trouble(name, f"{told}; `kubectl logs {name} --previous` says why", seconds, False)
         if reason in HOPELESS or (reason in USUAL and status.get("phase") == "Pending"):
             told = f"{reason} {waiting.get('message') or ''}".strip()
-            return Trouble(name, told, seconds, reason in HOPELESS)
+            lacks = LACKS.search(told)
+            return Trouble(name, told, seconds, reason in HOPELESS, lacks[1] if lacks else "")
     if status.get("phase") == "Pending":
         return Trouble(name, "it has not started", seconds, False)
     return None
