@@ -113,15 +113,36 @@ def test_without_a_fix_the_stand_in_refuses(fix: str):
         examine(objects)
 
 
-STRIMZI_POLICIES = {"millrace-network-policy-kafka", "millrace-connect", "millrace-kafka-exporter"}
-"""What Strimzi 1.2 calls its own for a cluster and a Connect named millrace."""
+STRIMZI_MAKES = {
+    "NetworkPolicy": {"network-policy-kafka", "connect", "entity-operator", "kafka-exporter"},
+    "Service": {"connect", "connect-api", "kafka-bootstrap", "kafka-brokers"},
+    "ServiceAccount": {"connect", "entity-operator", "kafka", "kafka-exporter"},
+    "Role": {"connect", "entity-operator", "kafka"},
+    "RoleBinding": {"connect-connect-role", "entity-topic-operator-role", "entity-user-operator-role", "kafka-role"},
+    "ConfigMap": {"connect-config", "entity-topic-operator-config", "entity-user-operator-config"},
+    "Secret": {
+        "cluster-ca",
+        "cluster-ca-cert",
+        "clients-ca",
+        "clients-ca-cert",
+        "cluster-operator-certs",
+        "trustbundle",
+    }
+    | {"connect-tls-trusted-certs", "entity-topic-operator-certs", "entity-user-operator-certs"},
+    "Deployment": {"entity-operator", "kafka-exporter"},
+    "PodDisruptionBudget": {"connect", "entity-operator", "kafka"},
+}
+"""Kind -> what follows the name of the cluster in what Strimzi 1.2 makes of a Kafka and a Connect, as seen."""
 
 
-def test_no_policy_of_the_chart_has_the_name_of_one_that_strimzi_makes():
-    values = {"kafka": {"exporter": {"enabled": True}}}
-    names = of_kind(render(values), "NetworkPolicy").keys()
-    assert "millrace-connect-egress" in names
-    assert not names & STRIMZI_POLICIES
+@pytest.mark.parametrize("kind", STRIMZI_MAKES)
+def test_nothing_of_the_chart_has_the_name_of_what_strimzi_makes(kind: str):
+    objects = render({"kafka": {"exporter": {"enabled": True}}, "api": {"podDisruptionBudget": {"enabled": True}}})
+    names = of_kind(objects, kind).keys()
+    made = {f"millrace-{end}" for end in STRIMZI_MAKES[kind]}
+    # A KafkaUser becomes a secret of its name.
+    made |= of_kind(objects, "KafkaUser").keys() if kind == "Secret" else set()
+    assert not names & made
 
 
 def test_another_choice_of_workloads_runs_no_training_again():

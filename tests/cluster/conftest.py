@@ -136,6 +136,8 @@ def release(
         # As documented: trainings come with everything else, and wait for their rows. The former chart's can't wait.
         found.trains_first = found.chart == CHART and not found.was_there
         found.deploy(*(["--set", "training.suspend=false"] if found.trains_first else []))
+        if found.trains_first:
+            found.await_arrival()
         found.up()
         yield found
     finally:

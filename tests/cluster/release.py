@@ -1,8 +1,10 @@
 """The installed release as the tests see it."""
 
 import json
+import shutil
 import socket
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -59,6 +61,7 @@ class Release(Space):
         self.store = "minio" if self.chart == PREVIOUS else "seaweedfs"
         """Where the objects of this release are, from its beginning."""
         self._forward: subprocess.Popen | None = None
+        self._doctor: tuple[subprocess.Popen, Path] | None = None
 
     def helm(self, verb: str, *arguments: str, timeout: float = 900) -> str:
         return run("helm", verb, "millrace", "-n", self.name, *arguments, timeout=timeout)
@@ -82,6 +85,18 @@ class Release(Space):
         if not former:
             found.append(f"storage.minio.enabled={str(self.store == 'minio').lower()}")
         return ["--set", ",".join(found)] if found else []
+
+    def await_arrival(self) -> None:
+        """Begin what the docs say comes next: the doctor, who waits."""
+        said = Path(tempfile.mkdtemp()) / "doctor"
+        command = [sys.executable, "-m", "millrace.cli", "doctor", "--cluster", "--namespace", self.name, "--wait=1500"]
+        with said.open("w") as file:
+            self._doctor = subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL), said
+
+    def arrival(self) -> tuple[int, str]:
+        """The exit code of that doctor, and all that it has said."""
+        process, said = self._doctor
+        return process.wait(1500), said.read_text()
 
     def serves(self) -> None:
         """Wait until all pods of the API are those of the last deployment, and ready."""
@@ -222,6 +237,10 @@ class Release(Space):
         return self.champions()["courses/popularity"]
 
     def close(self) -> None:
+        if self._doctor is not None:
+            self._doctor[0].kill()
+            self._doctor[0].wait()
+            shutil.rmtree(self._doctor[1].parent)
         if self._forward is not None:
             self._forward.terminate()
             self._forward.wait()

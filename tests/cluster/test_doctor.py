@@ -2,9 +2,22 @@
 
 import re
 
+import pytest
+
 from millrace.doctor.cluster import examine_cluster
 from tests.cluster.release import Release
 from tests.cluster.standin.operator import Operator
+
+
+def test_a_first_install_is_waited_for_to_its_end(served: Release, operators: Operator | None):
+    if not served.trains_first:
+        pytest.skip("this release began with the former chart, or was there before")
+    code, said = served.arrival()
+    assert "waiting, " in said
+    assert "error:" not in said
+    # The stand-in is no operator, which is a fault.
+    assert code == (5 if operators else 0), said
+    assert ("It is all there. Ask it:" in said) is (operators is None)
 
 
 def test_every_check_holds_but_that_the_stand_in_is_no_operator(

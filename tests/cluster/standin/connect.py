@@ -72,7 +72,8 @@ def reconcile(kube: Kube, connect: dict[str, Any]) -> None:
         "env": [address, *container.get("env", ())],
         "ports": [{"containerPort": 8083}],
         "readinessProbe": {"httpGet": {"path": "/", "port": 8083}, "periodSeconds": 2, "timeoutSeconds": 5},
-        "livenessProbe": {"httpGet": {"path": "/", "port": 8083}, "initialDelaySeconds": 60, "failureThreshold": 12},
+        # Strimzi's own, after which a worker is killed; its readiness looks for the first time after 60 s, too.
+        "livenessProbe": {"httpGet": {"path": "/health", "port": 8083}, "initialDelaySeconds": 60, "timeoutSeconds": 5},
         "resources": resources,
         "volumeMounts": [*container["volumeMounts"], *mounts],
     }
@@ -82,7 +83,7 @@ def reconcile(kube: Kube, connect: dict[str, Any]) -> None:
         "containers": [worker],
         "volumes": [*pod.get("volumes", ()), *volumes],
     }
-    template = {"metadata": {"labels": labels(name), "annotations": {"standin/config": pods.fingerprint(content)}}}
+    template = {"metadata": pods.metadata(labels(name), name, "kafka-connect", content)}
     workers = {
         "serviceName": own,
         "replicas": replicas,

@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.standin import pods
+from tests.cluster.standin import network, pods
 from tests.cluster.standin.conditions import not_ready, ready
 from tests.cluster.standin.fields import Refused, Section, whole
 from tests.cluster.standin.kube import Kube
@@ -48,7 +48,8 @@ class Entities:
             "containers": [container],
             "volumes": [{"name": "certs", "secret": {"secretName": f"{self._cluster}-kafka-brokers"}}],
         }
-        template = {"metadata": {"labels": labels}, "spec": spec}
+        template = {"metadata": pods.metadata(labels, self._cluster, "entity-operator"), "spec": spec}
+        network.close_entities(self._kube, kafka, labels)
         whole = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
         self._kube.apply(pods.owned(kafka, "Deployment", name, labels, spec=whole))
 

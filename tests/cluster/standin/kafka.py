@@ -152,7 +152,7 @@ def _pool(
             "selector": {"matchLabels": {key: marks[key] for key in ("strimzi.io/cluster", "strimzi.io/pool-name")}},
             "volumeClaimTemplates": claims,
             "template": {
-                "metadata": {"labels": marks, "annotations": {"standin/config": pods.fingerprint(content, node)}},
+                "metadata": pods.metadata(marks, cluster, "kafka", content, node),
                 "spec": template["pod"] | {
                     "securityContext": secured,
                     "automountServiceAccountToken": False,

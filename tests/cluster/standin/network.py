@@ -25,6 +25,12 @@ def close_brokers(kube: Kube, kafka: dict[str, Any], marks: dict[str, str], peer
     _apply(kube, kafka, f"{name}-network-policy-kafka", marks, rules)
 
 
+def close_entities(kube: Kube, kafka: dict[str, Any], marks: dict[str, str]) -> None:
+    """Health and metrics of topic and user operator, open to everyone."""
+    name = f"{kafka['metadata']['name']}-entity-operator"
+    _apply(kube, kafka, name, marks, [_rule(8080, None), _rule(8081, None)])
+
+
 def close_workers(kube: Kube, connect: dict[str, Any], marks: dict[str, str]) -> None:
     """The workers' REST is open to the workers themselves."""
     rules = [_rule(8083, [{"podSelector": {"matchLabels": marks}}, CLUSTER_OPERATOR])]

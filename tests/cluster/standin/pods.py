@@ -29,6 +29,18 @@ Configuration:
 """
 
 
+def metadata(labels: dict[str, str], of: str, name: str, *content: Any) -> dict[str, Any]:
+    """Of a pod: the labels that Strimzi's share with everyone's, which a selector of the chart must not take for its
+    own, and a mark by which other content makes another pod. `of` is the resource, `name` what the pod is."""
+    common = {
+        "app.kubernetes.io/instance": of,
+        "app.kubernetes.io/managed-by": "strimzi-cluster-operator",
+        "app.kubernetes.io/name": name,
+        "app.kubernetes.io/part-of": f"strimzi-{of}",
+    }
+    return {"labels": labels | common, "annotations": {"standin/config": fingerprint(*content)}}
+
+
 def owned(by: dict[str, Any], kind: str, name: str, labels: dict[str, str], **rest: Any) -> dict[str, Any]:
     """A resource that goes when its owner goes."""
     group = {"Secret": "v1", "Service": "v1", "ConfigMap": "v1", "ServiceAccount": "v1", "Pod": "v1", "Job": "batch/v1"}
