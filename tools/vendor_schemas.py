@@ -1,10 +1,10 @@
 """Write tests/chart/schemas/kinds.json: strict JSON schemas of the kinds that the chart renders.
 
-    tools/vendor_schemas.py --kubernetes swagger.json CRD.yaml-or-folder...
+    tools/vendor_schemas.py --kubernetes swagger.json [CRD.yaml-or-folder...]
 
 `swagger.json` is `api/openapi-spec/swagger.json` of the k8s.io/kubernetes module, the CRDs come from the operators'
-releases (tests/chart/schemas/README.md names the versions). Descriptions are left out, a field that is not declared
-is refused, and what occurs more than once is kept once.
+releases (tests/chart/schemas/README.md names the versions); a kind whose CRD is not given stays as it is.
+Descriptions are left out, a field that is not declared is refused, and what occurs more than once is kept once.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import yaml
 
 FILE = Path(__file__).parents[1] / "tests/chart/schemas/kinds.json"
 OURS = {
+    "admissionregistration.k8s.io/v1": ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
     "v1": ("ConfigMap", "Pod", "Secret", "Service", "ServiceAccount"),
     "apps/v1": ("Deployment", "StatefulSet"),
     "autoscaling/v2": ("HorizontalPodAutoscaler",),
@@ -148,13 +149,16 @@ def shared(schemas: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("crds", nargs="+", type=Path)
+    parser.add_argument("crds", nargs="*", type=Path)
     parser.add_argument("--kubernetes", required=True, type=Path)
     asked = parser.parse_args()
+    before = json.loads(FILE.read_text())
     definitions, names = of_kubernetes(asked.kubernetes)
+    definitions = before["$defs"] | definitions
     crds = of_crds(asked.crds)
     kinds = [f"{version}/{kind}" for version, of in OURS.items() for kind in of]
-    custom = shared({kind: crds[kind] for kind in kinds if kind not in names}, definitions)
+    custom = {kind: before["kinds"][kind] for kind in kinds if kind not in names and kind not in crds}
+    custom |= shared({kind: crds[kind] for kind in kinds if kind in crds}, definitions)
     schemas = {kind: custom.get(kind) or {"$ref": f"#/$defs/{names[kind]}"} for kind in kinds}
     needed = reached(schemas, definitions, set())
     lines = [f"  {json.dumps(name)}: {text(definitions[name])}" for name in sorted(needed)]
