@@ -37,7 +37,8 @@ def missing(namespace: str, release: str) -> Iterator[str]:
     deployed = objects("deployments.apps", namespace, mine) + objects("statefulsets.apps", namespace, mine)
     if not deployed:
         raise Fault(f"There is no release {release} in the namespace {namespace}; `helm list -A` shows where it is.")
-    stuck, coming = troubles(namespace), _coming(namespace)
+    stuck = troubles(namespace)
+    coming = _coming(namespace) if any(one.lacks for one in stuck) else set()
     for one in stuck:
         if one.hopeless and one.seconds > 60 and one.lacks not in coming:
             raise Fault(str(one))

@@ -8,11 +8,6 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def age(stamp: str) -> float:
-    """Seconds since a time as Kubernetes writes one."""
-    return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
-
-
 def ready(resource: dict[str, Any]) -> dict[str, Any]:
     return _status(resource, {"type": "Ready", "status": "True"})
 

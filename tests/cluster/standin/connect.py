@@ -12,16 +12,15 @@ from tests.cluster.standin.kafka import VERSION
 from tests.cluster.standin.kube import Kube
 
 FORBIDDEN = ("ssl.", "sasl.", "security.", "listeners", "plugin.path", "rest.", "bootstrap.servers", "group.id")
-START = f"""\
-set -eu
-{pods.READ_SECRETS}
-"""
-START += """\
+START = (
+    f"set -eu\n{pods.READ_SECRETS}"
+    + """\
 cat /etc/trusted/*/* >/tmp/trusted.pem || true
 sed -e "s/@IP@/$POD_IP/g" /etc/millrace-standin/connect.properties >/tmp/connect.properties
 exec java -cp '/opt/kafka/libs/*' -Dlog4j2.configurationFile=/etc/millrace-standin/log4j2.yaml \\
   -XX:+ExitOnOutOfMemoryError "$@" org.apache.kafka.connect.cli.ConnectDistributed /tmp/connect.properties
 """
+)
 
 
 def labels(name: str) -> dict[str, str]:

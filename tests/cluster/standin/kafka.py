@@ -12,11 +12,9 @@ FORBIDDEN = (
     *("listeners", "advertised.", "broker.", "listener.", "inter.broker.listener.name", "sasl.", "ssl.", "security."),
     *("password.", "log.dir", "authorizer.", "super.user", "node.id", "process.roles", "controller.", "metadata.log"),
 )
-START = f"""\
-set -eu
-{pods.READ_SECRETS}
-"""
-START += """\
+START = (
+    f"set -eu\n{pods.READ_SECRETS}"
+    + """\
 id=$((FIRST_ID + ${HOSTNAME##*-}))
 sed -e "s/@ID@/$id/g" -e "s/@POD@/$HOSTNAME/g" /etc/millrace-standin/server.properties >/tmp/server.properties
 cat /etc/certs/tls.key /etc/certs/tls.crt >/tmp/node.pem
@@ -25,6 +23,7 @@ run -Xmx256m kafka.tools.StorageTool format --ignore-formatted -t "$CLUSTER_ID" 
 exec java -cp '/opt/kafka/libs/*' -Dlog4j2.configurationFile=/etc/millrace-standin/log4j2.yaml \\
   -XX:+ExitOnOutOfMemoryError "$@" kafka.Kafka /tmp/server.properties
 """
+)
 
 
 def labels(cluster: str) -> dict[str, str]:

@@ -12,9 +12,10 @@ from typing import Any
 import httpx
 import yaml
 
+from millrace.doctor.pods import age
 from millrace.local.kafka import cluster_id
 from tests.cluster.standin import connect, kafka, pods
-from tests.cluster.standin.conditions import age, not_ready, paused, ready
+from tests.cluster.standin.conditions import not_ready, paused, ready
 from tests.cluster.standin.connect import Connectors, Waiting
 from tests.cluster.standin.entities import Entities
 from tests.cluster.standin.fields import Refused

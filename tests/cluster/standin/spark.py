@@ -3,8 +3,9 @@
 import time
 from typing import Any
 
+from millrace.doctor.pods import age
 from tests.cluster.standin import pods, spark_submit
-from tests.cluster.standin.conditions import age, now
+from tests.cluster.standin.conditions import now
 from tests.cluster.standin.kube import Kube
 
 ACCOUNT = "standin-spark-submit"
