@@ -10,6 +10,8 @@ VALUES ?= charts/millrace/values-kind.yaml
 PINNED ?= values-pinned.yaml
 IMAGES := api ingest connect spark
 # Tests of different files run side by side, those of the stack one after the other.
+# A command's own words reach the shell by the environment, so that it splits and expands nothing in them.
+export DATA
 PARALLEL ?= -n 2 --dist loadgroup --no-loadscope-reorder
 
 .venv/run: requirements/run.lock pyproject.toml
@@ -33,7 +35,7 @@ help:  ## list the targets
 setup: .venv/run  ## make the virtual environment with locked dependencies
 
 demo: .venv/run  ## from generated (or DATA=folder) records to served answers
-	@$(BIN)/millrace demo $(if $(DATA),--data $(DATA))
+	@$(BIN)/millrace demo $${DATA:+--data "$$DATA"}
 
 stop: .venv/run  ## stop everything that demo or `millrace up` started
 	@$(BIN)/millrace down

@@ -22,6 +22,25 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+HOME_NAME = "My Pr\u00f3jects, 100% of 'it' \\\\ #1"
+"""The home of the tests' stack: what Kafka, Java, Spark and SQLAlchemy each read otherwise than it stands."""
+HOSTILE = {
+    # Nothing listens there.
+    "http_proxy": "http://127.0.0.1:9",
+    "SPARK_HOME": "/nonexistent",
+    "SPARK_CONF_DIR": "/nonexistent",
+    "HADOOP_CONF_DIR": "/nonexistent",
+}
+"""What stands in the environment of people who work with other clusters besides."""
+HOSTILE_AT_START = {
+    "AWS_PROFILE": "nosuch",
+    "AWS_SESSION_TOKEN": "of another account",
+    "AWS_CONFIG_FILE": "/nonexistent",
+    "JAVA_TOOL_OPTIONS": "-Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=9",
+    "LC_ALL": "C",
+}
+"""The same, for the processes of the stack only: tests of AWS run beside it."""
+
 pytest_plugins = ["tests.tiers", "tests.trained"]
 
 
@@ -37,22 +56,22 @@ def stack(engines: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     from millrace.provision import provision
     from millrace.settings import settings
 
-    home = tmp_path_factory.mktemp("stack")
-    before = os.environ.get("MILLRACE_HOME")
-    os.environ["MILLRACE_HOME"] = str(home)
-    settings.cache_clear()
-    stack.up()
-    settings.cache_clear()
-    try:
-        provision()
-        yield home
-    finally:
-        stack.down()
-        if before is None:
-            del os.environ["MILLRACE_HOME"]
-        else:
-            os.environ["MILLRACE_HOME"] = before
+    home = tmp_path_factory.mktemp("stack") / HOME_NAME
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"MILLRACE_HOME": str(home), **HOSTILE}.items():
+            patch.setenv(name, value)
         settings.cache_clear()
+        with pytest.MonkeyPatch.context() as start:
+            for name, value in HOSTILE_AT_START.items():
+                start.setenv(name, value)
+            stack.up()
+        settings.cache_clear()
+        try:
+            provision()
+            yield home
+        finally:
+            stack.down()
+    settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,10 @@ SPARK = "4.0.4"
 # Bundle -> (wanted jars, whether their dependencies come along).
 BUNDLES = {
     "kafka": (
-        [f"org.apache.kafka:{name}:{KAFKA}" for name in ("kafka_2.13", "connect-runtime", "connect-json")]
+        [
+            f"org.apache.kafka:{name}:{KAFKA}"
+            for name in ("kafka_2.13", "connect-runtime", "connect-json", "connect-basic-auth-extension")
+        ]
         # Kafka names Log4j and not the bridge to it; without the bridge nothing at all is logged.
         + [f"org.apache.logging.log4j:log4j-slf4j-impl:{LOG4J}"],
         True,

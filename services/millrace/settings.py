@@ -1,64 +1,29 @@
 """Every setting of Millrace, read once per process.
 
 A value comes from, first found wins: an environment variable `MILLRACE_<NAME>` (unless Kubernetes made it), the file
-`.env` in the working directory, the addresses of the stack that runs on this machine (`<home>/endpoints.json`, written
-by `millrace up`), the default below.
+`.env` in the working directory, the addresses of the stack that runs in `home` (endpoints.json, written by
+`millrace up` and believed as long as the stack runs), the default below.
 """
 
-import json
-import re
+import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from millrace.errors import BadInput
+from millrace.errors import BadInput, Unavailable
+from millrace.runtime.permissions import explain_unreadable
+from millrace.runtime.proxies import exempt_loopback
+from millrace.runtime.sources import ENDPOINTS, OWN_STACK, DotEnv, Environment, RunningStack
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://\S+:\d+")
-"""What Kubernetes sets <SERVICE>_PORT to in every pod of the Service's namespace: for the Service millrace-api that
-variable is MILLRACE_API_PORT."""
-
-
-class Environment(EnvSettingsSource):
-    """The environment without the ports of Kubernetes' service links, which nobody has set on purpose."""
-
-    def __call__(self) -> dict[str, Any]:
-        found = super().__call__()
-        return {name: value for name, value in found.items() if not is_service_link(name, value)}
-
-
-def is_service_link(name: str, value: Any) -> bool:
-    """Whether a setting's name and value are those of a service link."""
-    return name.endswith("_port") and isinstance(value, str) and SERVICE_LINK.fullmatch(value) is not None
-
-
-class Endpoints(PydanticBaseSettingsSource):
-    """The addresses that the running one-machine stack has written down."""
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        home = Path(self.current_state.get("home") or Settings.model_fields["home"].default)
-        try:
-            return json.loads((home / "endpoints.json").read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return {}
 
 
 class Settings(BaseSettings):
     """Addresses, limits and switches. Durations are seconds, sizes are bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="MILLRACE_", env_file=".env", extra="ignore", validate_default=True)
+    model_config = SettingsConfigDict(env_prefix="MILLRACE_", extra="ignore", validate_default=True)
 
     home: Path = Path(".millrace")
     """Where the one-machine stack keeps its data, logs and addresses. The default value is .millrace."""
@@ -83,8 +48,8 @@ class Settings(BaseSettings):
     local_disk: int = Field(2_000_000_000, ge=0)
     """Free bytes that `millrace up` insists on in `home`. The default value is 2000000000."""
 
-    kafka_bootstrap: str = "127.0.0.1:9092"
-    """host:port list of the brokers. The default value is 127.0.0.1:9092."""
+    kafka_bootstrap: str = OWN_STACK
+    """host:port list of the brokers; `stack` is the one-machine stack of `home`. The default value is stack."""
     kafka_partitions: int = Field(4, ge=1, le=1000)
     """Partitions of a new records topic. The default value is 4."""
     kafka_replication: int = Field(1, ge=1, le=10)
@@ -104,13 +69,18 @@ class Settings(BaseSettings):
     kafka_timeout: float = Field(30.0, gt=0, le=600)
     """How long a broker may be away before a command gives up with an error. The default value is 30."""
 
-    connect_url: str = "http://127.0.0.1:8083"
-    """The REST address of Kafka Connect. The default value is http://127.0.0.1:8083."""
+    connect_url: str = OWN_STACK
+    """The REST address of Kafka Connect; `stack` is the one-machine stack of `home`. The default value is stack."""
+    connect_user: str | None = None
+    """The user of Kafka Connect's REST address, where it asks for one. No default value."""
+    connect_password: SecretStr | None = None
+    """The password that goes with connect_user. No default value."""
     commit_interval: float = Field(5.0, ge=1, le=3600)
     """How often the sink commits a batch to the lake. The default value is 5."""
 
-    s3_endpoint: str | None = "http://127.0.0.1:9000"
-    """The object storage; empty means AWS itself. The default value is http://127.0.0.1:9000."""
+    s3_endpoint: str | None = OWN_STACK
+    """The object storage; empty means AWS itself, `stack` the one-machine stack of `home`. The default value is
+    stack."""
     s3_region: str = "us-east-1"
     """The region of the buckets. The default value is us-east-1."""
     s3_access_key: str | None = None
@@ -122,8 +92,8 @@ class Settings(BaseSettings):
     models_bucket: str = "millrace-models"
     """The bucket of the registry. The default value is millrace-models."""
 
-    catalog_jdbc: str = "jdbc:sqlite:.millrace/catalog.db"
-    """JDBC address of the Iceberg catalog. The default value is jdbc:sqlite:.millrace/catalog.db."""
+    catalog_jdbc: str = OWN_STACK
+    """JDBC address of the Iceberg catalog; `stack` is the one-machine stack of `home`. The default value is stack."""
     catalog_user: str | None = None
     """User of the catalog's database. No default value."""
     catalog_password: SecretStr | None = None
@@ -208,12 +178,17 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, Environment(settings_cls), dotenv_settings, Endpoints(settings_cls)
+        stack = RunningStack(settings_cls, cls.model_fields["home"].default)
+        return init_settings, Environment(settings_cls), DotEnv(settings_cls), stack
 
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process. Raises BadInput that names the variable and what is allowed."""
+    """The settings of this process. Raises BadInput that names the variable and what is allowed.
+
+    Who asks for an address will call it: from here on no client asks a proxy for one of this machine.
+    """
+    exempt_loopback(os.environ)
     try:
         return Settings()  # pyright: ignore[reportCallIssue] - it takes no positional default of Field for one
     except ValidationError as error:
@@ -232,4 +207,23 @@ def read_explicit(name: str) -> str | None:
     For the stack, which must tell an address that somebody chose from one that it may choose itself: a default, or what
     the running stack says, is none.
     """
-    return (DotEnvSettingsSource(Settings)() | Environment(Settings)()).get(name)
+    return (DotEnv(Settings)() | Environment(Settings)()).get(name)
+
+
+def require_address(name: str) -> str:
+    """The address that a setting names, or that of the running stack of `home`; empty where the setting is none.
+
+    Raises Unavailable where neither is to be had: no command ever turns to whatever listens on a usual port.
+    """
+    if (address := getattr(settings(), name)) != OWN_STACK:
+        return address or ""
+    settings.cache_clear()  # it may have been started since
+    current = settings()
+    if (address := getattr(current, name)) != OWN_STACK:
+        return address or ""
+    if reason := explain_unreadable(current.home, ENDPOINTS):
+        raise Unavailable(reason, code="home_unreadable", field="home")
+    raise Unavailable(
+        f"No stack runs in {current.home}. Start it with `millrace up`, or name another in MILLRACE_{name.upper()}.",
+        code="stopped",
+    )

@@ -17,9 +17,9 @@ from tests.registry.servers import settings_of
 PART = TopicPartition(CONTROL, 0)
 
 
-def write(address, name, values, commit=True):
+def write(own, name, values, commit=True):
     """A transaction for each value; the last one is ended as `commit` says."""
-    producer = KafkaProducer(bootstrap_servers=address, transactional_id=name)
+    producer = KafkaProducer(**own.login, transactional_id=name)
     producer.init_transactions()
     for number, value in enumerate(values, 1):
         producer.begin_transaction()
@@ -28,9 +28,9 @@ def write(address, name, values, commit=True):
     producer.close(timeout=5)
 
 
-def wait_for_the_marker(address):
+def wait_for_the_marker(own):
     """The broker answers a commit before its marker is in the partition."""
-    client = KafkaConsumer(bootstrap_servers=address, isolation_level="read_committed", group_id=None)
+    client = KafkaConsumer(**own.login, isolation_level="read_committed", group_id=None)
     deadline = time.monotonic() + 60
     while client.end_offsets([PART])[PART] < 4:
         assert time.monotonic() < deadline
@@ -50,11 +50,9 @@ def lose_the_last_batch(folder):
         derived.unlink()
 
 
-def readable(address):
+def readable(own):
     """What a reader of committed messages gets, up to the last stable offset."""
-    client = KafkaConsumer(
-        bootstrap_servers=address, isolation_level="read_committed", enable_auto_commit=False, group_id=None
-    )
+    client = KafkaConsumer(**own.login, isolation_level="read_committed", enable_auto_commit=False, group_id=None)
     client.assign([PART])
     client.seek_to_beginning()
     end, found = client.end_offsets([PART])[PART], []
@@ -66,20 +64,20 @@ def readable(address):
 
 @contextmanager
 def marker_lost(home, commit):
-    """A broker whose log lacks the marker of the transaction `lost`, and has a later one; its address."""
+    """A broker whose log lacks the marker of the transaction `lost`, and has a later one; the broker."""
     jars.ensure(["kafka"])
     (home / "logs").mkdir()
-    with broker(home) as address:
-        admin = KafkaAdminClient(bootstrap_servers=address)
+    with broker(home) as own:
+        admin = KafkaAdminClient(**own.login)
         admin.create_topics([NewTopic(name=CONTROL, num_partitions=1, replication_factor=1)])
         admin.close()
-        write(address, "lost", [b"zeroth", b"first"], commit)
-        wait_for_the_marker(address)
+        write(own, "lost", [b"zeroth", b"first"], commit)
+        wait_for_the_marker(own)
     lose_the_last_batch(home / "kafka" / f"{CONTROL}-0")
-    with broker(home) as address, settings_of({"MILLRACE_KAFKA_BOOTSTRAP": address}):
-        write(address, "next", [b"second"])
-        assert readable(address) == [b"zeroth"], "the transaction without an end holds back what came after it"
-        yield address
+    with broker(home) as own, settings_of(own.settings):
+        write(own, "next", [b"second"])
+        assert readable(own) == [b"zeroth"], "the transaction without an end holds back what came after it"
+        yield own
 
 
 @pytest.mark.parametrize(
@@ -90,33 +88,33 @@ def marker_lost(home, commit):
     ],
 )
 def test_a_lost_marker_is_written_again_as_it_was_decided(engines, home, commit, expected):
-    with marker_lost(home, commit) as address:
+    with marker_lost(home, commit) as own:
         (found,) = hanging.find(age=0)
         assert (found.partition, found.offset, found.committed) == (PART, 2, commit)
         assert hanging.find(age=600) == [], "nothing that young is touched"
         (said,) = hanging.end_all(age=0)
         assert "lake.control-0 holds a transaction open from offset 2" in said
-        assert readable(address) == expected
+        assert readable(own) == expected
         assert hanging.find(age=0) == []
-        going = KafkaProducer(bootstrap_servers=address, transactional_id="going")
+        going = KafkaProducer(**own.login, transactional_id="going")
         going.init_transactions()
         going.begin_transaction()
         going.send(CONTROL, b"third").get(timeout=30)
         assert hanging.find(age=0) == [], "a transaction that goes on is its coordinator's"
         going.commit_transaction()
         going.close(timeout=5)
-        assert readable(address) == [*expected, b"third"]
+        assert readable(own) == [*expected, b"third"]
 
 
 def test_one_whose_producer_has_begun_anew_is_named_and_left_alone(engines, home):
-    with marker_lost(home, True) as address:
-        anew = KafkaProducer(bootstrap_servers=address, transactional_id="lost")
+    with marker_lost(home, True) as own:
+        anew = KafkaProducer(**own.login, transactional_id="lost")
         anew.init_transactions()
         anew.close(timeout=5)
         (found,) = hanging.find(age=0)
         assert (found.partition, found.offset, found.committed) == (PART, 2, None)
         (said,) = hanging.end_all(age=0)
         assert "for you to say" in said
-        assert readable(address) == [b"zeroth"]
+        assert readable(own) == [b"zeroth"]
         hanging.end(found)
-        assert readable(address) == [b"zeroth", b"second"]
+        assert readable(own) == [b"zeroth", b"second"]

@@ -36,9 +36,27 @@ def test_no_java_at_all_says_what_to_install(only_java):
         java.ensure()
 
 
-@pytest.mark.parametrize("version", ["17.0.15", "21", "25.0.1"])
-def test_a_newer_java_is_taken(only_java, version):
+@pytest.mark.parametrize("version", ["17.0.15", "21", "23.0.2"])
+def test_a_java_that_kafka_and_spark_run_on_is_taken(only_java, version):
     assert only_java(version) == java.find()
+
+
+@pytest.mark.parametrize("version", ["24", "25.0.1"])
+def test_a_java_that_spark_can_not_use_is_never_chosen_and_usable_ones_are_named(only_java, version):
+    program = only_java(version)
+    with pytest.raises(Unavailable, match=rf"Java 17 to 23 are usable.*{program} is {version[:2]}"):
+        java.find()
+
+
+def test_a_usable_java_is_found_although_java_home_names_another(only_java, tmp_path, monkeypatch, caplog):
+    usable = only_java("21.0.1")
+    newer = tmp_path / "jdk-25/bin/java"
+    newer.parent.mkdir(parents=True)
+    newer.write_text("#!/bin/sh\necho 'openjdk version \"25\"' >&2\n")
+    newer.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk-25"))
+    assert java.find() == usable
+    assert f"{usable} is used: {newer} is 25, and Java 17 to 23 are usable" in caplog.text
 
 
 def test_java_home_comes_before_the_path(only_java, tmp_path, monkeypatch):

@@ -1,10 +1,14 @@
 import uuid
 
+import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from millrace.errors import Unavailable
 from millrace.local import jars, kafka
+from millrace.messaging.client import end_offsets
 from tests.local.broker import broker
+from tests.registry.servers import settings_of
 
 
 def test_a_cluster_id_is_never_taken_for_an_option():
@@ -15,19 +19,17 @@ def test_a_cluster_id_is_never_taken_for_an_option():
 def test_acknowledged_records_outlive_a_kill_and_other_ports(engines, home):
     jars.ensure(["kafka"])
     (home / "logs").mkdir()
-    with broker(home) as address:
-        admin = KafkaAdminClient(bootstrap_servers=address)
+    with broker(home) as own:
+        admin = KafkaAdminClient(**own.login)
         admin.create_topics([NewTopic(name="kept", num_partitions=1, replication_factor=1)])
         admin.close()
-        producer = KafkaProducer(bootstrap_servers=address, acks="all")
+        producer = KafkaProducer(**own.login, acks="all")
         sent = [producer.send("kept", b"%d" % number) for number in range(500)]
         offsets = [future.get(timeout=30).offset for future in sent]
         producer.close(timeout=5)
     assert offsets == list(range(500))
-    with broker(home) as address:
-        consumer = KafkaConsumer(
-            "kept", bootstrap_servers=address, auto_offset_reset="earliest", consumer_timeout_ms=10_000
-        )
+    with broker(home) as own:
+        consumer = KafkaConsumer("kept", **own.login, auto_offset_reset="earliest", consumer_timeout_ms=10_000)
         read = []
         for record in consumer:
             read.append(record.value)
@@ -35,3 +37,18 @@ def test_acknowledged_records_outlive_a_kill_and_other_ports(engines, home):
                 break
         consumer.close()
     assert read == [b"%d" % number for number in range(500)]
+
+
+def test_a_broker_of_another_home_lets_nobody_in_and_it_is_said(engines, home):
+    """What has the usual port may be another project's broker: it is read neither by a user's name nor without one."""
+    jars.ensure(["kafka"])
+    (home / "logs").mkdir()
+    with broker(home) as other:
+        for login in ({"MILLRACE_KAFKA_PASSWORD": "this home's"}, {"MILLRACE_KAFKA_USERNAME": "somebody"}):
+            variables = {**other.settings, **login, "MILLRACE_KAFKA_TIMEOUT": "3"}
+            with settings_of(variables), pytest.raises(Unavailable, match="does not know this login") as raised:
+                end_offsets("kept")
+            assert raised.value.code == "kafka_refused"
+        without = {"MILLRACE_KAFKA_BOOTSTRAP": other.address, "MILLRACE_KAFKA_TIMEOUT": "3"}
+        with settings_of(without), pytest.raises(Unavailable):
+            end_offsets("kept")

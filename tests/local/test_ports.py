@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -66,3 +68,50 @@ def test_settings_that_lead_elsewhere_are_refused(monkeypatch, value):
     monkeypatch.setenv("MILLRACE_S3_ENDPOINT", value)
     with pytest.raises(BadInput, match=r"MILLRACE_S3_ENDPOINT.*Unset"):
         ports.choose("s3")
+
+
+def unclaimed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((ports.LOOPBACK, 0))
+        return probe.getsockname()[1]
+
+
+def test_two_stacks_that_choose_at_the_same_moment_get_different_ports():
+    """Both find a usual port free; the second is another process, and sees that the first has chosen it."""
+    usual = unclaimed_port()
+    code = f"from millrace.local import ports; print(ports.choose('s3', {usual})[0], flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        theirs = int(other.stdout.readline())
+        ours, note = ports.choose("connect", usual)
+        other.communicate(b"\n")
+    assert theirs == usual
+    assert ours != theirs
+    assert note
+
+
+def test_a_claim_ends_with_its_process():
+    port = unclaimed_port()
+    code = f"from millrace.local import ports; assert ports.claim({port})"
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("host", ["::1", "::", "0.0.0.0", "127.0.0.1", "localhost", ""])
+def test_every_address_of_this_machine_can_be_asked_for(host):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as server:
+        try:
+            server.bind((host, 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        port = server.getsockname()[1]
+        server.listen()
+        assert not ports.is_free(port, host)
+    assert ports.is_free(port, host)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "no.such.host.invalid", "a b"])
+def test_an_address_that_is_not_of_this_machine_is_not_called_a_port_in_use(host):
+    with pytest.raises(BadInput, match=r"MILLRACE_API_HOST=.* can't be listened on.*an address of this machine"):
+        ports.is_free(8124, host)

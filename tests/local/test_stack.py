@@ -7,9 +7,12 @@ import time
 
 import psutil
 import pytest
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 
 from millrace.errors import Conflict, Unavailable
-from millrace.local import ports, s3, state
+from millrace.lake import sink
+from millrace.local import kafka, ports, s3, state
 from millrace.local import stack as local
 from millrace.runtime import http
 from millrace.settings import settings
@@ -25,14 +28,19 @@ def test_a_second_up_changes_nothing(stack):
 
 
 def test_secrets_are_for_their_owner_only_and_on_no_command_line(stack):
-    for name in ("endpoints.json", "state.json", "s3proxy.properties"):
+    assert stat.S_IMODE(stack.stat().st_mode) == 0o700
+    closed = ["endpoints.json", "state.json", "credentials.json", "kafka.properties", "connect.properties"]
+    for name in [*closed, "connect-users.properties", "s3proxy.properties"]:
         assert stat.S_IMODE((stack / name).stat().st_mode) == 0o600, name
-    secret = settings().s3_secret_key.get_secret_value()
-    assert len(secret) >= 32
+    current = settings()
+    secrets = [key.get_secret_value() for key in (current.s3_secret_key, current.kafka_password) if key]
+    secrets.append(current.connect_password.get_secret_value())
+    assert len(set(secrets)) == 3
+    assert min(map(len, secrets)) >= 32
     found = local.state.supervisor()
     lines = [command_line(one) for one in found.children(recursive=True)]
     assert len(list(filter(None, lines))) >= 4  # kafka, s3, connect, api
-    assert not [line for line in lines if secret in line]
+    assert not [line for line in lines for secret in secrets if secret in line]
 
 
 def command_line(process: psutil.Process) -> str:
@@ -44,8 +52,22 @@ def command_line(process: psutil.Process) -> str:
 
 
 def test_connect_has_the_iceberg_sink_as_its_only_plugin(stack):
-    plugins = http.get(f"{settings().connect_url}/connector-plugins").json()
+    plugins = sink._call("GET", "/connector-plugins").json()
     assert [plugin["class"] for plugin in plugins] == ["org.apache.iceberg.connect.IcebergSinkConnector"]
+
+
+def test_who_has_no_login_of_this_home_is_let_in_nowhere(stack):
+    """Another user of the machine, who reaches every port: no topic, no connector, no object."""
+    current = settings()
+    port = int(current.kafka_bootstrap.rpartition(":")[2])
+    assert kafka.serves(port, current.kafka_password.get_secret_value())
+    assert not kafka.serves(port, "guessed")
+    with pytest.raises(KafkaError):
+        KafkaAdminClient(bootstrap_servers=current.kafka_bootstrap, bootstrap_timeout_ms=2000)
+    for login in (None, ("millrace", "guessed")):
+        for method, path in (("GET", "/connectors"), ("PUT", "/connectors/lake-courses/pause")):
+            assert http.request(method, f"{current.connect_url}{path}", auth=login).status_code == 401
+    assert http.get(f"{current.s3_endpoint}/{current.models_bucket}").status_code == 403
 
 
 def test_kafka_says_in_its_log_that_it_started(stack):

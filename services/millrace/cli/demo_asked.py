@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from millrace.errors import Unavailable
+from millrace.local.api import reachable_host
 from millrace.runtime import http
 from millrace.settings import settings
 from millrace.workloads.base import ClusterModel, Row, Workload
@@ -90,7 +91,7 @@ def get_without(path: str, item: str, workload: Workload) -> Any:
 
 def api() -> str:
     """The API's address on this machine."""
-    return f"http://{settings().api_host}:{settings().api_port}"
+    return f"http://{reachable_host(settings().api_host)}:{settings().api_port}"
 
 
 def key() -> dict[str, str]:

@@ -56,7 +56,7 @@ def run_spark(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
 
     command = [sys.executable, str(REPOSITORY / "spark-apps" / script), *arguments]
     # The JVM's own start-up notices are of no use to anybody here; sentences come through on standard error.
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **environment()}) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(os.environ)) as child:
         try:
             for line in child.stdout or ():
                 if not line.startswith(b"{"):
@@ -198,7 +198,7 @@ def show(model: Model, version: Version = "champion", as_json: Json = False) -> 
     """The whole manifest of a version."""
     from millrace.registry.registry import Registry
 
-    registry, (name, short) = Registry(), split_model(model)
+    (name, short), registry = split_model(model), Registry()
     manifest = registry.manifest(name, short, resolve(registry, name, short, version))
     emit(manifest.model_dump(mode="json"), True)
 
@@ -243,7 +243,7 @@ def trace(model: Model, version: Version = "champion", as_json: Json = False) ->
     """From a version back to its data: snapshot, offset ranges, code version, metrics."""
     from millrace.registry.registry import Registry
 
-    registry, (name, short) = Registry(), split_model(model)
+    (name, short), registry = split_model(model), Registry()
     found = registry.trace(name, short, resolve(registry, name, short, version))
     flat = [[key, value] for key, value in found.items() if key != "data"] + [[*item] for item in found["data"].items()]
     emit(found, as_json, lambda: grid(None, "what", "value", rows=flat))

@@ -1,10 +1,12 @@
 """What every command shares: `--json`, tables, progress, and errors as one sentence with an exit code."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -21,12 +23,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from millrace.errors import MillraceError
+from millrace.errors import MillraceError, Unavailable
+from millrace.runtime.permissions import explain_denied
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 WIDTH = None if sys.stdout.isatty() else 160  # a file or a pipe has no width of its own
 out = Console(width=WIDTH, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
+UNREADABLE = Unavailable.exit_code
 SILENT = 5  # seconds between two progress lines where there is no terminal
 
 
@@ -61,6 +65,11 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             else:
                 err.print(f"[bold red]error:[/] {escape(error.message)}", markup=True)
             raise typer.Exit(error.exit_code) from None
+        except PermissionError as error:
+            if not error.filename:
+                raise
+            err.print(f"[bold red]error:[/] {escape(explain_denied(Path(os.fsdecode(error.filename))))}", markup=True)
+            raise typer.Exit(UNREADABLE) from None
         except KeyboardInterrupt:
             err.print("interrupted")
             raise typer.Exit(130) from None

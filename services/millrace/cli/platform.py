@@ -114,6 +114,8 @@ def status(as_json: Json = False) -> None:
             found["sinks_error"] = error.message
     emit(found, as_json, lambda: status_table(found))
     if not as_json:
+        if "sinks_error" in found:
+            err.print(f"The sinks can't be asked: {found['sinks_error']}", markup=False)
         for one in found["sinks"]:
             tasks = ", ".join(f"task {task['id']} {task['state']} {task['cause'] or ''}" for task in one["tasks"])
             err.print(f"{one['connector']}: {one['state']}; {tasks or 'no task'}")

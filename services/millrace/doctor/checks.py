@@ -10,8 +10,10 @@ from typing import Any
 import httpx
 
 from millrace.errors import Conflict, MillraceError, NotFound
+from millrace.local.state import make_home
 from millrace.rights import DOCTOR
-from millrace.settings import settings
+from millrace.runtime import http
+from millrace.settings import require_address, settings
 
 SILENCE = 30  # seconds after which an updater that says nothing is at fault
 SKEW = 60  # seconds that clocks may differ before signatures and time windows go wrong
@@ -57,8 +59,7 @@ def _jars() -> str:
 
 
 def _disk() -> str:
-    home = settings().home
-    home.mkdir(parents=True, exist_ok=True)
+    home = make_home()
     free = shutil.disk_usage(home).free
     if free < settings().local_disk:
         raise Fault(f"{free / 1e9:.1f} GB free in {home}, {settings().local_disk / 1e9:.1f} GB wanted")
@@ -139,9 +140,9 @@ def _clock() -> str:
     now = time.time()
     if not 1_700_000_000 < now < 4_102_444_800:
         raise Fault(f"this machine says it is {time.ctime(now)}")
-    endpoint = settings().s3_endpoint or f"https://s3.{settings().s3_region}.amazonaws.com"
+    endpoint = require_address("s3_endpoint") or f"https://s3.{settings().s3_region}.amazonaws.com"
     try:
-        date = httpx.head(endpoint, timeout=5).headers.get("date")
+        date = http.request("HEAD", endpoint, timeout=5).headers.get("date")
     except httpx.HTTPError as error:
         raise Fault(f"{endpoint} does not answer: {type(error).__name__}") from None
     skew = abs(now - parsedate_to_datetime(date).timestamp()) if date else 0.0

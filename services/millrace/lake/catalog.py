@@ -4,11 +4,13 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from pyiceberg.catalog.sql import SqlCatalog
+from sqlalchemy import URL
 
 from millrace.errors import BadInput, Unavailable
 from millrace.lake import CATALOG
 from millrace.rights import WAREHOUSE
-from millrace.settings import settings
+from millrace.runtime.sqlite import to_file
+from millrace.settings import require_address, settings
 
 
 def warehouse() -> str:
@@ -18,22 +20,22 @@ def warehouse() -> str:
 
 def java_properties() -> dict[str, str]:
     """Properties for Iceberg's Java side (the sink and Spark), without secrets: see `java_secrets`."""
-    current = settings()
+    jdbc, endpoint, current = require_address("catalog_jdbc"), require_address("s3_endpoint"), settings()
     properties = {
         "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
-        "uri": current.catalog_jdbc,
+        "uri": jdbc,
         "jdbc.schema-version": "V1",
         "warehouse": warehouse(),
         "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
         "client.region": current.s3_region,
     }
-    if current.catalog_jdbc.startswith("jdbc:sqlite:"):
+    if to_file(jdbc):
         # One connection a process: SQLite locks the whole file while one writes.
         properties["clients"] = "1"
     if current.catalog_user:
         properties["jdbc.user"] = current.catalog_user
-    if current.s3_endpoint:
-        properties |= {"s3.endpoint": current.s3_endpoint, "s3.path-style-access": "true"}
+    if endpoint:
+        properties |= {"s3.endpoint": endpoint, "s3.path-style-access": "true"}
     return properties
 
 
@@ -51,16 +53,16 @@ def java_secrets() -> dict[str, str]:
 
 def sql_uri() -> str:
     """The catalog's address as SQLAlchemy writes it, from the JDBC one."""
-    current = settings()
-    kind, _, rest = current.catalog_jdbc.removeprefix("jdbc:").partition(":")
-    if kind == "sqlite":
-        return f"sqlite:///{rest}"
+    jdbc, current = require_address("catalog_jdbc"), settings()
+    kind, _, rest = jdbc.removeprefix("jdbc:").partition(":")
+    if file := to_file(jdbc):
+        return URL.create("sqlite", database=str(file)).render_as_string()
     if kind == "postgresql":
         password = current.catalog_password.get_secret_value() if current.catalog_password else ""
         login = f"{quote(current.catalog_user, '')}:{quote(password, '')}@" if current.catalog_user else ""
         return f"postgresql+psycopg2://{login}{rest.removeprefix('//')}"
     raise BadInput(
-        f"MILLRACE_CATALOG_JDBC={current.catalog_jdbc!r} is not usable; allowed: jdbc:sqlite:FILE or "
+        f"MILLRACE_CATALOG_JDBC={jdbc!r} is not usable; allowed: jdbc:sqlite:FILE or "
         "jdbc:postgresql://HOST:PORT/DATABASE.",
         code="bad_setting",
         field="catalog_jdbc",
@@ -70,17 +72,17 @@ def sql_uri() -> str:
 @lru_cache(maxsize=1)
 def catalog() -> SqlCatalog:
     """Pyiceberg's view of the catalog. Raises Unavailable with its address."""
-    current = settings()
+    uri, current = sql_uri(), settings()
     properties = {
-        "uri": sql_uri(),
+        "uri": uri,
         "warehouse": warehouse(),
         "s3.region": current.s3_region,
         "s3.force-virtual-addressing": "false",
         # Java's JdbcCatalog creates the same tables; whoever comes first does.
         "init_catalog_tables": "true",
     }
-    if current.s3_endpoint:
-        properties["s3.endpoint"] = current.s3_endpoint
+    if endpoint := require_address("s3_endpoint"):
+        properties["s3.endpoint"] = endpoint
     if current.s3_access_key and current.s3_secret_key:
         properties["s3.access-key-id"] = current.s3_access_key
         properties["s3.secret-access-key"] = current.s3_secret_key.get_secret_value()

@@ -12,6 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from millrace.errors import Conflict, Unavailable
 from millrace.lake.catalog import sql_uri
+from millrace.runtime.sqlite import to_file
+from millrace.settings import require_address
 
 PATIENCE = 45.0  # seconds for a holder to end; Postgres sees within 30 that the machine of one is gone
 AGAIN = 0.5  # seconds between two tries
@@ -27,7 +29,8 @@ def hold(name: str, what: str, going: Callable[[], bool] = lambda: True, patienc
     Raises Conflict that says `what` when another process keeps it for `patience` seconds, or until `going` says no;
     Unavailable where the catalog's database is away.
     """
-    holding = _file(name) if sql_uri().startswith("sqlite:///") else _session(name)
+    database = to_file(require_address("catalog_jdbc"))
+    holding = _file(database, name) if database else _session(name)
     with holding as (take, check):
         until = time.monotonic() + patience
         while not take():
@@ -38,9 +41,8 @@ def hold(name: str, what: str, going: Callable[[], bool] = lambda: True, patienc
 
 
 @contextmanager
-def _file(name: str) -> Iterator[tuple[Callable[[], bool], Check]]:
+def _file(database: Path, name: str) -> Iterator[tuple[Callable[[], bool], Check]]:
     """A catalog in a file is one machine's: a lock on a file beside it, which the kernel keeps."""
-    database = Path(sql_uri().removeprefix("sqlite:///"))
     with database.with_name(f"{database.name}.{name}.lock").open("w") as file:
 
         def take() -> bool:

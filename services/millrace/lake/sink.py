@@ -12,7 +12,7 @@ from millrace.lake.catalog import java_properties
 from millrace.messaging.topics import CONTROL, DEAD_LETTERS
 from millrace.records.contract import KAFKA_COLUMNS, columns
 from millrace.runtime import http
-from millrace.settings import settings
+from millrace.settings import require_address, settings
 from millrace.workloads import workloads
 from millrace.workloads.base import Workload
 
@@ -78,15 +78,23 @@ def casts(workload: Workload) -> list[tuple[str, str]]:
     return found or [("record_id", "string")]
 
 
+def _login() -> tuple[str, str] | None:
+    """User and password of Connect's REST address, where it asks for them."""
+    current = settings()
+    if not (current.connect_user and current.connect_password):
+        return None
+    return current.connect_user, current.connect_password.get_secret_value()
+
+
 def _call(method: str, path: str, **options: Any) -> httpx.Response:
     """Ask Connect; while its workers are dealing out the tasks anew, ask again for as long as SETTLED.
 
     Connect says 409 during a rebalance, and 500 with a sentence when one is about to begin.
     """
-    url, until = settings().connect_url, time.monotonic() + SETTLED
+    url, until = require_address("connect_url"), time.monotonic() + SETTLED
     while True:
         try:
-            response = http.request(method, f"{url}{path}", timeout=30, **options)
+            response = http.request(method, f"{url}{path}", timeout=30, auth=_login(), **options)
         except httpx.HTTPError as error:
             raise Unavailable(
                 f"Kafka Connect at {url} does not answer ({type(error).__name__}). `millrace status` shows it.",

@@ -8,7 +8,11 @@ from millrace.settings import settings
 
 def prepare(port: int) -> Child:
     """The API as a process of the stack."""
-    host = settings().api_host
-    host = "127.0.0.1" if host in ("", "0.0.0.0", "::") else f"[{host}]" if ":" in host else host
     command = [sys.executable, "-m", "millrace.cli", "serve"]
-    return Child("api", command, port, answers(f"http://{host}:{port}/health/live"))
+    return Child("api", command, port, answers(f"http://{reachable_host(settings().api_host)}:{port}/health/live"))
+
+
+def reachable_host(host: str) -> str:
+    """How a program on this machine reaches a server that listens on `host`, as it stands in a URL."""
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host

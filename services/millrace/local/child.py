@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from millrace.local import jvm
 from millrace.runtime import http
 
 PR_SET_PDEATHSIG = 1
@@ -29,14 +30,16 @@ class Child:
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 60
+    folder: Path | None = None
+    """Where it runs, in the environment of a JVM of the stack; None for a child that takes both from its parent."""
 
 
-def answers(url: str, *statuses: int) -> Callable[[], bool]:
-    """A readiness probe: `url` answers with one of `statuses` (200 if none is given)."""
+def answers(url: str, *statuses: int, login: tuple[str, str] | None = None) -> Callable[[], bool]:
+    """A readiness probe: `url` answers with one of `statuses` (200 if none is given), to `login` where one is given."""
 
     def probe() -> bool:
         try:
-            return http.get(url, timeout=2).status_code in (statuses or (200,))
+            return http.get(url, timeout=2, auth=login).status_code in (statuses or (200,))
         except httpx.HTTPError:
             return False
 
@@ -51,13 +54,15 @@ def _die_with_parent() -> None:
 
 def start(child: Child, log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start it with its output appended to `log`, in a process group of its own."""
+    inherited = jvm.clean(environment) if child.folder else environment
     with log.open("ab") as output:
         return subprocess.Popen(
             child.command,
+            cwd=child.folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**environment, **child.environment},
+            env={**inherited, **child.environment},
             start_new_session=True,
             preexec_fn=_die_with_parent,
         )

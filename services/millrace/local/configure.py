@@ -1,12 +1,17 @@
 """What every child needs before the first one starts: ports, credentials, addresses, configuration files."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
-from millrace.local import api, connect, java, kafka, online, ports, s3, state, stream
+from millrace.local import api, connect, credentials, java, kafka, online, ports, s3, state, stream
 from millrace.local.child import Child
-from millrace.settings import settings
+from millrace.runtime.sqlite import to_jdbc
+from millrace.settings import read_explicit, settings
 from millrace.workloads import workloads
+
+NO_PROFILE = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+"""Whoever runs the stack may have profiles for AWS itself; here they name nothing."""
 
 
 def choose_ports(home: Path, say: Callable[[str], None]) -> dict[str, int]:
@@ -14,7 +19,7 @@ def choose_ports(home: Path, say: Callable[[str], None]) -> dict[str, int]:
     before = state.read(home / "ports.json")
     chosen: dict[str, int] = {}
     for name in sorted(ports.DEFAULTS, key=lambda name: ports.insisted(name) is None):
-        host = settings().api_host if name == "api" else "127.0.0.1"
+        host = settings().api_host if name == "api" else ports.LOOPBACK
         chosen[name], note = ports.choose(name, before.get(name), chosen.values(), host)
         if note:
             say(note)
@@ -27,26 +32,37 @@ def configure(home: Path, say: Callable[[str], None]) -> list[Child]:
 
     `say` gets a sentence for every port that is not the usual one. Raises MillraceError with the one cause.
     """
-    found = java.find()
+    program = java.find()
     chosen = choose_ports(home, say)
-    key, secret = state.credentials()
+    logins = credentials.load(home)
     endpoints = {
-        "kafka_bootstrap": f"127.0.0.1:{chosen['kafka']}",
-        "connect_url": f"http://127.0.0.1:{chosen['connect']}",
-        "s3_endpoint": f"http://127.0.0.1:{chosen['s3']}",
-        "s3_access_key": key,
-        "s3_secret_key": secret,
-        "catalog_jdbc": f"jdbc:sqlite:{home / 'catalog.db'}",
+        "kafka_bootstrap": read_explicit("kafka_bootstrap") or f"127.0.0.1:{chosen['kafka']}",
+        "kafka_security_protocol": kafka.PROTOCOL,
+        "kafka_sasl_mechanism": kafka.MECHANISM,
+        "kafka_username": credentials.USER,
+        "kafka_password": logins.kafka_password,
+        "connect_url": read_explicit("connect_url") or f"http://127.0.0.1:{chosen['connect']}",
+        "connect_user": credentials.USER,
+        "connect_password": logins.connect_password,
+        "s3_endpoint": read_explicit("s3_endpoint") or f"http://127.0.0.1:{chosen['s3']}",
+        "s3_access_key": logins.s3_access_key,
+        "s3_secret_key": logins.s3_secret_key,
+        "catalog_jdbc": to_jdbc(home / "catalog.db"),
         "api_port": chosen["api"],
     }
     state.write_private(state.endpoints_file(), endpoints)
     settings.cache_clear()  # it now reads the addresses and credentials written above
     # As `lake.catalog.java_secrets` gives them, without its two seconds of imports.
-    secrets = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_REGION": settings().s3_region}
+    secrets = {
+        "AWS_ACCESS_KEY_ID": logins.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": logins.s3_secret_key,
+        "AWS_REGION": settings().s3_region,
+        **NO_PROFILE,
+    }
     children = [
-        kafka.prepare(home, found, chosen["kafka"], chosen["kafka_controller"]),
-        s3.prepare(home, found, chosen["s3"], key, secret),
-        connect.prepare(home, found, chosen["connect"], chosen["kafka"], secrets),
+        kafka.prepare(home, program, chosen["kafka"], chosen["kafka_controller"], logins.kafka_password),
+        s3.prepare(home, program, chosen["s3"], logins.s3_access_key, logins.s3_secret_key),
+        connect.prepare(home, program, chosen["connect"], chosen["kafka"], logins, secrets),
         api.prepare(chosen["api"]),
         online.prepare(),
     ]

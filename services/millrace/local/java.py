@@ -1,5 +1,6 @@
-"""Finding a Java of at least 17, and installing one where the system's package manager may."""
+"""Finding a Java that Kafka and Spark both run on, and installing one where the system's package manager may."""
 
+import logging
 import os
 import re
 import shutil
@@ -8,9 +9,11 @@ from pathlib import Path
 
 from millrace.errors import Unavailable
 
-WANTED = 17
-# The stack shares a small machine with Spark: the first compiler's code is enough for it, and one thread of collection.
-SHARED = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+log = logging.getLogger(__name__)
+OLDEST, NEWEST = 17, 23
+"""Kafka 4 and Spark 4 need 17. From 24 on the security manager is gone, on which Hadoop's client inside Spark 4.0 calls
+(JEP 486, SPARK-52444)."""
+USABLE = f"Java {OLDEST} to {NEWEST}"
 INSTALLED = Path("/usr/lib/jvm")
 INSTALLERS = {
     "apt-get": [["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "openjdk-17-jre-headless"]],
@@ -21,35 +24,37 @@ INSTALLERS = {
 def version(java: Path) -> int | None:
     """The feature version of a java binary, None when it does not run."""
     try:
-        said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30).stderr
-    except (OSError, subprocess.TimeoutExpired):
+        output = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30).stderr
+    except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r'version "(?:1\.)?(\d+)', said)
-    return int(found[1]) if found else None
+    match = re.search(r'version "(?:1\.)?(\d+)', output)
+    return int(match[1]) if match else None
 
 
 def candidates() -> list[Path]:
     """Where a Java may be, in the order in which people expect it to be taken."""
-    places = []
+    programs = []
     if home := os.environ.get("JAVA_HOME"):
-        places.append(Path(home) / "bin/java")
+        programs.append(Path(home) / "bin/java")
     if on_path := shutil.which("java"):
-        places.append(Path(on_path))
-    return places + sorted(INSTALLED.glob("*/bin/java"), reverse=True)
+        programs.append(Path(on_path))
+    return programs + sorted(INSTALLED.glob("*/bin/java"))
 
 
 def find() -> Path:
-    """A Java >= 17. Raises Unavailable that says which versions were seen and what to install."""
-    seen = []
-    for place in candidates():
-        number = version(place)
-        if number is not None and number >= WANTED:
-            return place
+    """The first Java that is usable. Raises Unavailable that says which versions were seen and what to install."""
+    seen: dict[Path, str] = {}
+    for program in candidates():
+        number = version(program)
+        if number is not None and OLDEST <= number <= NEWEST:
+            if seen:
+                log.warning("%s is used: %s", program, "; ".join(seen.values()))
+            return program
         if number is not None:
-            seen.append(f"{place} is {number}")
+            seen.setdefault(program.resolve(), f"{program} is {number}, and {USABLE} are usable")
     raise Unavailable(
-        f"Java {WANTED} or newer is needed and was not found ({'; '.join(seen) or 'no java at all'}). Install it, "
-        "for example `sudo apt-get install openjdk-17-jre-headless`, or point JAVA_HOME at one.",
+        f"{USABLE} are usable, and none was found ({'; '.join(seen.values()) or 'no java at all'}). Install one, "
+        "for example `sudo apt-get install openjdk-17-jre-headless`, or point JAVA_HOME at it.",
         code="no_java",
     )
 

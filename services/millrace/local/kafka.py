@@ -1,38 +1,53 @@
 """A single KRaft node: broker and controller in one process, its log formatted once."""
 
 import base64
+import os
 import socket
 import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from millrace.errors import Unavailable
-from millrace.local import jars
-from millrace.local.child import Child, last_words
-from millrace.local.java import SHARED
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 
-PROPERTIES = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={data}
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=8
-transaction.state.log.replication.factor=1
-transaction.state.log.num.partitions=8
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-log.retention.check.interval.ms=60000
-"""
+from millrace.errors import Unavailable
+from millrace.local import jvm
+from millrace.local.child import Child, last_words
+from millrace.local.credentials import USER
+from millrace.local.state import write_private_text
+from millrace.messaging.security import quiet_warnings
+from millrace.runtime.properties import format_properties
+
+PROTOCOL, MECHANISM = "SASL_PLAINTEXT", "PLAIN"
+LOGIN_TIMEOUT_MS = 3000
+DATA = "kafka"
+CONFIG = "kafka.properties"
+CLIENT = "client.properties"
+LOGIN_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
+
+PROPERTIES = {
+    "process.roles": "broker,controller",
+    "node.id": 1,
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "CLIENTS",
+    "listener.security.protocol.map": "CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+    "sasl.enabled.mechanisms": MECHANISM,
+    "sasl.mechanism.inter.broker.protocol": MECHANISM,
+    "sasl.mechanism.controller.protocol": MECHANISM,
+    "log.dirs": DATA,
+    "auto.create.topics.enable": "false",
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 8,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.num.partitions": 8,
+    "transaction.state.log.min.isr": 1,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    "group.initial.rebalance.delay.ms": 0,
+    "group.min.session.timeout.ms": 1000,
+    "log.retention.check.interval.ms": 60000,
+}
 LOGGING = """\
 Configuration:
   status: WARN
@@ -50,7 +65,29 @@ def logging_option(home: Path) -> str:
     """The JVM option for warnings only, on standard output, which goes to the child's log."""
     file = home / "log4j2.yaml"
     file.write_text(LOGGING)
-    return f"-Dlog4j2.configurationFile={file}"
+    return f"-Dlog4j2.configurationFile={file.name}"
+
+
+def client_properties(password: str) -> dict[str, object]:
+    """How a Java client logs in."""
+    return {
+        "security.protocol": PROTOCOL,
+        "sasl.mechanism": MECHANISM,
+        "sasl.jaas.config": f'{LOGIN_MODULE} required username="{USER}" password="{password}";',
+    }
+
+
+def broker_properties(port: int, controller: int, password: str) -> dict[str, object]:
+    """The broker's configuration: both listeners on loopback, and open to the home's own user only."""
+    listeners = f"CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"
+    login = f'{LOGIN_MODULE} required username="{USER}" password="{password}" user_{USER}="{password}";'
+    return PROPERTIES | {
+        "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
+        "listeners": listeners,
+        "advertised.listeners": listeners,
+        "listener.name.clients.plain.sasl.jaas.config": login,
+        "listener.name.controller.plain.sasl.jaas.config": login,
+    }
 
 
 def listening(port: int) -> bool:
@@ -60,6 +97,25 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def serves(port: int, password: str) -> bool:
+    """Whether the broker there is this home's own: it lets in who has the home's password."""
+    if not listening(port):
+        return False
+    quiet_warnings()
+    try:
+        KafkaAdminClient(
+            bootstrap_servers=f"127.0.0.1:{port}",
+            bootstrap_timeout_ms=LOGIN_TIMEOUT_MS,
+            security_protocol=PROTOCOL,
+            sasl_mechanism=MECHANISM,
+            sasl_plain_username=USER,
+            sasl_plain_password=password,
+        ).close()
+    except (KafkaError, OSError):
+        return False
+    return True
+
+
 def cluster_id(draw: Callable[[], uuid.UUID]) -> str:
     """A new cluster ID, 22 characters of URL-safe base64. One that begins with "-" would be an option: redrawn."""
     while (name := base64.urlsafe_b64encode(draw().bytes).decode().rstrip("=")).startswith("-"):
@@ -67,21 +123,25 @@ def cluster_id(draw: Callable[[], uuid.UUID]) -> str:
     return name
 
 
-def prepare(home: Path, java: Path, port: int, controller: int) -> Child:
+def prepare(home: Path, java: Path, port: int, controller: int, password: str) -> Child:
     """Write the configuration, format the log directory once. Raises Unavailable when that fails."""
-    data = home / "kafka"
-    config = home / "kafka.properties"
-    config.write_text(PROPERTIES.format(port=port, controller=controller, data=data))
-    classpath = jars.classpath("kafka")
-    if not (data / "meta.properties").exists():
-        command = [java, "-cp", classpath, "kafka.tools.StorageTool", "format", "--standalone"]
-        command += ["-t", cluster_id(uuid.uuid4), "-c", config]
+    jvm.link_jars(home)
+    write_private_text(home / CONFIG, format_properties(broker_properties(port, controller, password)))
+    # For Kafka's own tools, as --command-config, and for other Java clients.
+    address = {"bootstrap.servers": f"127.0.0.1:{port}"}
+    write_private_text(home / CLIENT, format_properties(address | client_properties(password)))
+    classpath = jvm.classpath("kafka")
+    if not (home / DATA / "meta.properties").exists():
+        command = [str(java), "-cp", classpath, "kafka.tools.StorageTool", "format", "--standalone"]
+        command += ["-t", cluster_id(uuid.uuid4), "-c", CONFIG]
         log = home / "logs/kafka-format.log"
         with log.open("wb") as output:
-            done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
+            done = subprocess.run(
+                command, stdout=output, stderr=subprocess.STDOUT, check=False, cwd=home, env=jvm.clean(os.environ)
+            )
         if done.returncode:
-            raise Unavailable(f"Kafka's storage in {data} can't be formatted: {last_words(log)} ({log})")
+            raise Unavailable(f"Kafka's storage in {home / DATA} can't be formatted: {last_words(log)} ({log})")
     # After a kill -9 the broker reads its log segments again before it listens: hence the long wait below.
-    options = ["-Xms128m", "-Xmx512m", *SHARED, logging_option(home)]
-    command = [str(java), *options, "-cp", classpath, "kafka.Kafka", str(config)]
-    return Child("kafka", command, port, lambda: listening(port), seconds=180)
+    options = ["-Xms128m", "-Xmx512m", *jvm.SHARED, logging_option(home)]
+    command = [str(java), *options, "-cp", classpath, "kafka.Kafka", CONFIG]
+    return Child("kafka", command, port, lambda: serves(port, password), seconds=180, folder=home)

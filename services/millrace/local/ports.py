@@ -1,7 +1,9 @@
 """Choosing ports: the usual one, a free one where that is taken, an error where the user insisted."""
 
+import errno
 import random
 import socket
+import sys
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -13,23 +15,57 @@ SETTINGS = {"kafka": "kafka_bootstrap", "connect": "connect_url", "s3": "s3_endp
 VARIABLES = {name: f"MILLRACE_{setting.upper()}" for name, setting in SETTINGS.items()}
 # Below the range from which the system takes ports for outgoing connections, so that a restarted child finds its own.
 FREE = range(20_000, 32_000)
+LOOPBACK = "127.0.0.1"
+_claims: dict[int, socket.socket] = {}
 
 
-def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there now. A connection in TIME_WAIT does not count as a server."""
-    with socket.socket() as probe:
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Whether a server could listen there now. A connection in TIME_WAIT does not count as a server.
+
+    Raises BadInput where `host` is no address of this machine, or the port is not for this user.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except (OSError, UnicodeError) as error:
+            if getattr(error, "errno", None) == errno.EADDRINUSE:
+                return False
+            raise _unusable(host, port, error) from None
+    return True
+
+
+def _unusable(host: str, port: int, error: Exception) -> BadInput:
+    return BadInput(
+        f"MILLRACE_API_HOST={host!r} can't be listened on (port {port}: {error}); allowed: an address of this machine, "
+        "127.0.0.1 or ::1 for itself only, 0.0.0.0 or :: for all, with a port from 1024 on for who is not root.",
+        code="bad_setting",
+        field="api_host",
+    )
+
+
+def claim(port: int) -> bool:
+    """Whether no other stack on this machine has chosen the port; it is this process's until it ends.
+
+    Two stacks that start at once both find a port free. An abstract Unix socket has one owner in a network namespace,
+    which is where ports count, too; the kernel gives it back.
+    """
+    if port in _claims or sys.platform != "linux":
+        return True
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0millrace-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    _claims[port] = name
     return True
 
 
 def any_free(taken: Collection[int] = ()) -> int:
     """A free port that is not in `taken`. Raises Unavailable when there is none."""
     for port in random.sample(FREE, len(FREE)):
-        if port not in taken and is_free(port):
+        if port not in taken and is_free(port) and claim(port):
             return port
     raise Unavailable(f"No port from {FREE.start} to {FREE.stop - 1} is free.", code="port_in_use")
 
@@ -47,7 +83,7 @@ def insisted(name: str) -> int | None:
         return int(value)
     try:
         address = urlsplit(value if "//" in value else f"//{value}")
-        here, port = address.hostname in ("127.0.0.1", "localhost"), address.port
+        here, port = address.hostname in (LOOPBACK, "localhost"), address.port
     except ValueError:
         here, port = False, None
     if not here or port is None:
@@ -61,7 +97,7 @@ def insisted(name: str) -> int | None:
 
 
 def choose(
-    name: str, before: int | None = None, taken: Collection[int] = (), host: str = "127.0.0.1"
+    name: str, before: int | None = None, taken: Collection[int] = (), host: str = LOOPBACK
 ) -> tuple[int, str | None]:
     """(port, sentence when it is not the usual one).
 
@@ -69,7 +105,7 @@ def choose(
     """
     wanted = insisted(name)
     if wanted is not None:
-        if wanted in taken or not is_free(wanted, host):
+        if wanted in taken or not (is_free(wanted, host) and claim(wanted)):
             raise Unavailable(
                 f"Port {wanted} ({VARIABLES[name]}) is in use by another program. Stop that program, or leave "
                 f"{VARIABLES[name]} unset and a free port is taken.",
@@ -78,7 +114,7 @@ def choose(
             )
         return wanted, None
     usual = before or DEFAULTS[name]
-    if usual not in taken and is_free(usual, host):
+    if usual not in taken and is_free(usual, host) and claim(usual):
         return usual, None
     port = any_free(taken)
     return port, f"Port {usual} is in use, so {name} listens on {port}."

@@ -5,20 +5,19 @@ import shutil
 from pathlib import Path
 
 from millrace.errors import Unavailable
-from millrace.local import jars
+from millrace.local import jvm
 from millrace.local.child import Child, answers
-from millrace.local.java import SHARED
+from millrace.local.state import write_private_text
+from millrace.runtime.properties import format_properties
 from millrace.settings import settings
 
-S3PROXY = """\
-s3proxy.endpoint=http://127.0.0.1:{port}
-s3proxy.authorization=aws-v2-or-v4
-s3proxy.identity={key}
-s3proxy.credential={secret}
-s3proxy.maximum-timeskew=900
-jclouds.provider=filesystem-nio2
-jclouds.filesystem.basedir={data}
-"""
+CONFIG = "s3proxy.properties"
+DATA = "s3"
+S3PROXY = {
+    "s3proxy.authorization": "aws-v2-or-v4",
+    "s3proxy.maximum-timeskew": 900,
+    "jclouds.provider": "filesystem-nio2",
+}
 # The jars bring Logback, whose default is DEBUG and slow.
 LOGBACK = """\
 <configuration>
@@ -53,18 +52,22 @@ def wants_minio() -> bool:
 def prepare(home: Path, java: Path, port: int, key: str, secret: str) -> Child:
     """Credentials reach the server by a file or the environment, never by the command line."""
     if wants_minio():
-        data = home / "minio"
-        command = [str(minio_binary()), "server", "--quiet", "--address", f"127.0.0.1:{port}", str(data)]
+        command = [str(minio_binary()), "server", "--quiet", "--address", f"127.0.0.1:{port}", "minio"]
         environment = {"MINIO_ROOT_USER": key, "MINIO_ROOT_PASSWORD": secret, "MINIO_BROWSER": "off"}
-        return Child("s3", command, port, answers(f"http://127.0.0.1:{port}/minio/health/ready"), environment)
-    data = home / "s3"
-    data.mkdir(exist_ok=True)
-    config = home / "s3proxy.properties"
-    config.touch(mode=0o600)
-    config.write_text(S3PROXY.format(port=port, key=key, secret=secret, data=data))
-    logback = home / "logback.xml"
-    logback.write_text(LOGBACK)
-    options = ["-Xms64m", "-Xmx384m", *SHARED, f"-Dlogback.configurationFile={logback}"]
-    command = [str(java), *options, "-cp", jars.classpath("s3proxy"), "org.gaul.s3proxy.Main"]
-    command += ["--properties", str(config)]
-    return Child("s3", command, port, answers(f"http://127.0.0.1:{port}/", 200, 403))
+        ready = answers(f"http://127.0.0.1:{port}/minio/health/ready")
+        return Child("s3", command, port, ready, environment, folder=home)
+    jvm.link_jars(home)
+    (home / DATA).mkdir(exist_ok=True)
+    own = {
+        "s3proxy.endpoint": f"http://127.0.0.1:{port}",
+        "s3proxy.identity": key,
+        "s3proxy.credential": secret,
+        # Not relative: it then loses the parts of an upload.
+        "jclouds.filesystem.basedir": home.absolute() / DATA,
+    }
+    write_private_text(home / CONFIG, format_properties(S3PROXY | own))
+    (home / "logback.xml").write_text(LOGBACK)
+    options = ["-Xms64m", "-Xmx384m", *jvm.SHARED, "-Dlogback.configurationFile=logback.xml"]
+    command = [str(java), *options, "-cp", jvm.classpath("s3proxy"), "org.gaul.s3proxy.Main"]
+    command += ["--properties", CONFIG]
+    return Child("s3", command, port, answers(f"http://127.0.0.1:{port}/", 200, 403), folder=home)

@@ -27,8 +27,7 @@ _started: dict[Path, subprocess.Popen[bytes]] = {}
 @contextmanager
 def locked() -> Iterator[None]:
     """One `up` or `down` at a time for a home."""
-    home = settings().home
-    home.mkdir(parents=True, exist_ok=True)
+    home = state.make_home()
     with (home / "up.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,14 +2,18 @@
 
 import json
 import os
-import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from millrace.errors import BadInput, Unavailable
+from millrace.runtime.permissions import explain_denied
+from millrace.runtime.sources import ENDPOINTS
 from millrace.settings import settings
+
+PRIVATE = 0o700
 
 
 @dataclass
@@ -51,15 +55,45 @@ def state_file() -> Path:
 
 
 def endpoints_file() -> Path:
-    """Where the stack's addresses are written; settings read them."""
-    return settings().home / "endpoints.json"
+    """Where the stack's addresses are written; settings believe them while it runs."""
+    return settings().home / ENDPOINTS
+
+
+def make_home() -> Path:
+    """The home, made where it is missing, closed to all but its owner.
+
+    Raises BadInput where its path is not UTF-8, which JVMs can't name; Unavailable where it is somebody else's.
+    """
+    home = settings().home
+    try:
+        str(home).encode()
+    except UnicodeEncodeError:
+        raise BadInput(
+            f"MILLRACE_HOME={os.fsencode(home)!r} is not usable: its bytes are not UTF-8; allowed: any other path. "
+            "Rename the folder, or set MILLRACE_HOME.",
+            code="bad_setting",
+            field="home",
+        ) from None
+    try:
+        home.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        home.chmod(PRIVATE)
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        reason = f"{home} is not a folder." if not isinstance(error, PermissionError) else explain_denied(home)
+        raise Unavailable(reason, code="home_unreadable", field="home") from None
+    return home
 
 
 def write_private(path: Path, content: dict[str, Any]) -> None:
     """Replace a JSON file in one step; only its owner may read it."""
+    write_private_text(path, json.dumps(content, indent=1))
+
+
+def write_private_text(path: Path, text: str) -> None:
+    """Replace a file in one step; only its owner may read it."""
     part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
     part.touch(mode=0o600)
-    part.write_text(json.dumps(content, indent=1))
+    part.write_text(text)
     os.replace(part, path)
 
 
@@ -92,10 +126,3 @@ def orphans() -> list[psutil.Process]:
     """Children that a killed supervisor left and that have not ended yet."""
     children = read(state_file()).get("children", {}).values()
     return [found for child in children if (found := process(child["pid"], child["started_at"]))]
-
-
-def credentials() -> tuple[str, str]:
-    """The S3 server's key and secret: the user's own, or those made at random once for this home."""
-    current = settings()
-    secret = current.s3_secret_key.get_secret_value() if current.s3_secret_key else secrets.token_hex(20)
-    return current.s3_access_key or secrets.token_hex(10), secret

@@ -10,16 +10,20 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import psutil
 
-from millrace.errors import MillraceError, Unavailable
+from millrace.errors import Conflict, MillraceError, Unavailable
 from millrace.local import child, state
 from millrace.local.configure import configure
+from millrace.runtime.locks import take_lock
+from millrace.runtime.sources import LOCK
 from millrace.settings import settings
 
 GRACE = 25  # seconds that a child has for stopping before it is killed
 STEADY = 60  # seconds after which an earlier death no longer makes the pause longer
+LOCK_TIMEOUT_S = 10
 WATCH = 5  # seconds between two looks at Connect's tasks
 EVERY = 2  # as many of these looks between two at Kafka's transactions
 
@@ -39,6 +43,7 @@ class Supervisor:
         self.retry_at: dict[str, float] = {}
         self.stopping = threading.Event()
         self.watched: dict[str, list[str]] = {}
+        self.lock: IO[bytes] | None = None
 
     def say(self, sentence: str) -> None:
         print(time.strftime("%Y-%m-%dT%H:%M:%S"), sentence, flush=True)
@@ -49,6 +54,11 @@ class Supervisor:
 
     def prepare(self) -> None:
         self.state.save()
+        self.lock = take_lock(self.home / LOCK, LOCK_TIMEOUT_S)
+        if self.lock is None:
+            raise Conflict(f"Another supervisor runs in {self.home}; `millrace down` ends it.")
+        # The lock says that the addresses there are true; those of the last run are no more.
+        state.endpoints_file().unlink(missing_ok=True)
         self.children = configure(self.home, self.note)
         self.state.children = {c.name: state.ChildState(c.name, c.port) for c in self.children}
         self.state.save()
@@ -192,6 +202,8 @@ class Supervisor:
             self.stopping.set()
             self.stop_all()
             self.state.phase = "failed" if self.state.error else "stopped"
+            if self.lock:
+                state.endpoints_file().unlink(missing_ok=True)
             self.state.save()
         return 1 if self.state.error else 0
 

@@ -1,5 +1,8 @@
 """kafka-python's clients with this platform's settings, and its errors as sentences."""
 
+import logging
+import math
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +14,32 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from millrace.errors import Unavailable
 from millrace.messaging import security
-from millrace.settings import settings
+from millrace.settings import require_address, settings
+
+REFUSED = re.compile("SaslAuthenticationFailed|IllegalSaslState|UnsupportedSaslMechanism")
+
+
+class Refusals(logging.Handler):
+    """When a broker last refused a login: kafka-python writes it to its log only, and raises a timeout."""
+
+    newest = -math.inf
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if REFUSED.search(record.getMessage()):
+            self.newest = time.monotonic()
+
+
+_refusals = Refusals(logging.WARNING)
+logging.getLogger("kafka.net.manager").addHandler(_refusals)
 
 
 def common() -> dict[str, Any]:
     """What every client needs to find the broker."""
-    current = settings()
+    bootstrap = require_address("kafka_bootstrap")
     return {
-        "bootstrap_servers": current.kafka_bootstrap.split(","),
+        "bootstrap_servers": bootstrap.split(","),
         "client_id": "millrace",
-        "bootstrap_timeout_ms": int(current.kafka_timeout * 1000),
+        "bootstrap_timeout_ms": int(settings().kafka_timeout * 1000),
         **security.kafka_python(),
     }
 
@@ -32,6 +51,12 @@ def unavailable() -> Iterator[None]:
         yield
     except (KafkaError, OSError) as error:
         current = settings()
+        if time.monotonic() - _refusals.newest < current.kafka_timeout:
+            raise Unavailable(
+                f"Kafka at {current.kafka_bootstrap} does not know this login: it is another Kafka, or its users have "
+                "changed. `millrace status` shows the stack of this home; elsewhere look at MILLRACE_KAFKA_USERNAME.",
+                code="kafka_refused",
+            ) from error
         raise Unavailable(
             f"Kafka at {current.kafka_bootstrap} gave no answer within {current.kafka_timeout:g} s "
             f"({type(error).__name__}: {error}). Is it running? `millrace status` shows it, `millrace up` starts it.",

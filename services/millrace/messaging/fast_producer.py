@@ -6,7 +6,7 @@ from confluent_kafka import Producer as Client
 from millrace.messaging import security
 from millrace.messaging.producer import WINDOW, not_delivered, widen
 from millrace.messaging.topics import LARGEST_MESSAGE
-from millrace.settings import settings
+from millrace.settings import require_address, settings
 
 
 class FastProducer:
@@ -15,7 +15,7 @@ class FastProducer:
     def __init__(self) -> None:
         self._client = Client(
             {
-                "bootstrap.servers": settings().kafka_bootstrap,
+                "bootstrap.servers": require_address("kafka_bootstrap"),
                 "client.id": "millrace",
                 "acks": "all",
                 "enable.idempotence": True,

@@ -1,9 +1,12 @@
 """How a client proves who it is to the brokers, in the words of each client library."""
 
+import logging
 from typing import Any
 
 from millrace.errors import BadInput
 from millrace.settings import settings
+
+LOOPBACK = ("127.0.0.1:", "localhost:", "[::1]:")
 
 
 def login() -> tuple[str, str] | None:
@@ -21,10 +24,17 @@ def login() -> tuple[str, str] | None:
     return current.kafka_username, current.kafka_password.get_secret_value()
 
 
+def quiet_warnings() -> None:
+    """Do without kafka-python's warning that a password is sent in clear text: on loopback nobody listens."""
+    logging.getLogger("kafka.net.sasl").setLevel(logging.ERROR)
+
+
 def kafka_python() -> dict[str, Any]:
     """Options of kafka-python's clients; none for PLAINTEXT."""
     current, found = settings(), login()
     options: dict[str, Any] = {"security_protocol": current.kafka_security_protocol}
+    if all(address.startswith(LOOPBACK) for address in current.kafka_bootstrap.split(",")):
+        quiet_warnings()
     if current.kafka_security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = current.kafka_sasl_mechanism
     if found:

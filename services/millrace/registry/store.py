@@ -1,7 +1,9 @@
 """A bucket of any S3, with its errors as sentences and its conditional writes."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import botocore.session
@@ -9,9 +11,16 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from millrace.errors import Conflict, NotFound, Unavailable
-from millrace.settings import settings
+from millrace.runtime.proxies import is_loopback
+from millrace.settings import require_address, settings
 
 LOST_RACE = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+NO_PROFILE = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""Session variables for who has keys: the profile that the user chose for other work, and its files, do not count."""
 ABSENT = {"NoSuchKey", "NoSuchBucket", "404", "NotFound"}
 
 
@@ -20,22 +29,28 @@ def client() -> Any:
 
     It is boto3's own without its transfer manager, whose import would cost the API a tenth of its start.
     """
-    current = settings()
+    endpoint, current = require_address("s3_endpoint"), settings()
     keys: dict[str, Any] = {}
+    session = botocore.session.Session()
     if current.s3_access_key and current.s3_secret_key:
         keys = {
             "aws_access_key_id": current.s3_access_key,
             "aws_secret_access_key": current.s3_secret_key.get_secret_value(),
         }
-    return botocore.session.get_session().create_client(
+        session = botocore.session.Session(session_vars=NO_PROFILE)
+    return session.create_client(
         "s3",
-        endpoint_url=current.s3_endpoint or None,
+        endpoint_url=endpoint or None,
         region_name=current.s3_region,
         config=Config(
             connect_timeout=3,
             read_timeout=15,
             retries={"max_attempts": 4, "mode": "standard"},
-            s3={"addressing_style": "path"} if current.s3_endpoint else {},
+            s3={"addressing_style": "path"} if endpoint else {},
+            # Not those of the environment.
+            proxies={} if is_loopback(endpoint) else None,
+            # An endpoint of one's own has no such variants, whatever AWS_USE_FIPS_ENDPOINT says of AWS's.
+            **({"use_fips_endpoint": False, "use_dualstack_endpoint": False} if endpoint else {}),
             # Not every S3 knows the newer trailing checksums; sha256 of each array stands in the manifest.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -49,7 +64,11 @@ class ObjectStore:
 
     def __init__(self, bucket: str):
         self.bucket = bucket
-        self._client = client()
+
+    @cached_property
+    def _client(self) -> Any:
+        """Made when it is first needed: who waits for a stack asks again."""
+        return client()
 
     @contextmanager
     def _said(self, key: str) -> Iterator[None]:

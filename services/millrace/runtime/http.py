@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from millrace.runtime.proxies import is_loopback
+
 
 @cache
 def tls_context() -> ssl.SSLContext:
@@ -18,8 +20,11 @@ def tls_context() -> ssl.SSLContext:
 
 
 def request(method: str, url: str, **options: Any) -> httpx.Response:
-    """The answer to one request, with the options of `httpx.request`. Raises httpx.HTTPError."""
-    return httpx.request(method, url, verify=tls_context(), **options)
+    """The answer to one request, with the options of `httpx.request`. Raises httpx.HTTPError.
+
+    Proxies of the environment are for other machines only.
+    """
+    return httpx.request(method, url, verify=tls_context(), trust_env=not is_loopback(url), **options)
 
 
 def get(url: str, **options: Any) -> httpx.Response:

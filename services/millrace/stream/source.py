@@ -11,13 +11,13 @@ from millrace.errors import Corrupt, NotFound
 from millrace.messaging import security
 from millrace.messaging.client import consumer, unavailable
 from millrace.messaging.topics import LARGEST_MESSAGE
-from millrace.settings import settings
+from millrace.settings import require_address, settings
 from millrace.workloads.base import Workload
 
 
 def kafka_options() -> dict[str, str]:
     """What source and sink need to find the brokers and to be let in."""
-    options = {"kafka.bootstrap.servers": settings().kafka_bootstrap}
+    options = {"kafka.bootstrap.servers": require_address("kafka_bootstrap")}
     return options | {f"kafka.{name}": value for name, value in security.java().items()}
 
 

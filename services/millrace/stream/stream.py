@@ -80,7 +80,8 @@ class Stream:
         self.query = (
             source.read(self.spark, self.workload, first)
             .writeStream.queryName(f"millrace-{self.workload.name}")
-            .option("checkpointLocation", checkpoint.as_uri())
+            # No URI with escapes: Hadoop would make a folder with the escapes in its name.
+            .option("checkpointLocation", f"file://{checkpoint}")
             .trigger(processingTime=f"{settings().stream_interval * 1000:.0f} milliseconds")
             .foreachBatch(self._guarded)
             .start()

@@ -9,6 +9,8 @@ import json
 import sys
 import time
 
+from millrace.messaging import security
+from millrace.messaging.client import common
 from millrace.records.check import Accepted, Checker
 from millrace.records.readers import opened, rows
 from millrace.workloads import workload
@@ -32,7 +34,7 @@ def ready(file: str, limit: int | None) -> list[Accepted]:
 def waiting(broker: str, records: list[Accepted]) -> None:
     from kafka import KafkaProducer
 
-    client = KafkaProducer(bootstrap_servers=broker, acks="all")
+    client = KafkaProducer(**(common() | {"bootstrap_servers": broker, "acks": "all"}))
     for record in records:
         client.send(TOPIC, key=record.key, value=record.value).get(30)
     client.close()
@@ -48,7 +50,12 @@ def unchecked(broker: str, records: list[Accepted]) -> None:
         assert error is None, error
         acknowledged += 1
 
-    options = {"bootstrap.servers": broker, "acks": "all", "enable.idempotence": True, "linger.ms": 20}
+    options = security.librdkafka() | {
+        "bootstrap.servers": broker,
+        "acks": "all",
+        "enable.idempotence": True,
+        "linger.ms": 20,
+    }
     client = Producer(options | {"batch.size": 524_288, "queue.buffering.max.messages": 100_000})
     for number, record in enumerate(records):
         while True:

@@ -1,0 +1,87 @@
+"""The home is its owner's, and says what is wrong with it."""
+
+import os
+import stat
+
+import pytest
+import typer
+
+from millrace.cli.output import guarded
+from millrace.errors import BadInput, Unavailable
+from millrace.local import credentials, state
+from millrace.local.jvm import clean
+from millrace.settings import settings
+
+
+def use(monkeypatch, path) -> None:
+    monkeypatch.setenv("MILLRACE_HOME", os.fsdecode(path))
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize("before", [None, 0o755, 0o777])
+def test_a_home_is_closed_to_others_also_one_of_before(home, monkeypatch, before):
+    folder = home / "a" / ".millrace"
+    if before is not None:
+        folder.mkdir(parents=True)
+        folder.chmod(before)
+    use(monkeypatch, folder)
+    assert state.make_home() == folder
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_home_whose_path_no_jvm_can_name_is_refused(home, monkeypatch):
+    use(monkeypatch, os.fsencode(home) + b"/caf\xe9")
+    with pytest.raises(BadInput, match=r"MILLRACE_HOME=b'.*caf\\xe9' is not usable: its bytes are not UTF-8"):
+        state.make_home()
+
+
+def test_a_home_that_is_a_file_is_said(home, monkeypatch):
+    (home / "file").write_text("in the way")
+    use(monkeypatch, home / "file")
+    with pytest.raises(Unavailable, match=r"file is not a folder"):
+        state.make_home()
+
+
+def test_a_command_that_meets_a_file_of_somebody_else_names_it_with_the_cure(home, capsys):
+    file = home / "state.json"
+    file.write_text("{}")
+
+    @guarded
+    def command() -> None:
+        raise PermissionError(13, "Permission denied", str(file))
+
+    with pytest.raises(typer.Exit) as raised:
+        command()
+    assert raised.value.exit_code == 5
+    message = " ".join(capsys.readouterr().err.split())
+    assert f"{file} belongs to " in message
+    assert "sudo chown -R" in message
+
+
+def test_logins_are_drawn_once_for_a_home_and_differ_between_homes(home):
+    first, second = home / "first", home / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    assert credentials.load(first) == credentials.load(first)
+    texts = [*vars(credentials.load(first)).values(), *vars(credentials.load(second)).values()]
+    assert len(set(texts)) == len(texts) == 8
+    assert stat.S_IMODE((first / credentials.FILE).stat().st_mode) == 0o600
+
+
+def test_an_s3_login_of_ones_own_is_kept(home, monkeypatch):
+    monkeypatch.setenv("MILLRACE_S3_ACCESS_KEY", "mine")
+    monkeypatch.setenv("MILLRACE_S3_SECRET_KEY", "my-secret")
+    settings.cache_clear()
+    assert (credentials.load(home).s3_access_key, credentials.load(home).s3_secret_key) == ("mine", "my-secret")
+
+
+def test_a_jvm_gets_the_environment_without_what_is_meant_for_other_programs():
+    foreign = {
+        "AWS_PROFILE": "x",
+        "AWS_SESSION_TOKEN": "x",
+        "JAVA_TOOL_OPTIONS": "x",
+        "CLASSPATH": "x",
+        "LC_CTYPE": "C",
+    }
+    kept = {"PATH": "/bin", "HOME": "/home/me", "MILLRACE_HOME": "/h", "TZ": "UTC"}
+    assert clean(foreign | kept) == kept | {"LC_ALL": "C.UTF-8"}
