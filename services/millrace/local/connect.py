@@ -17,7 +17,7 @@ NETRC = "connect.netrc"
 # The same for all that the worker does with Kafka: its own topics, and what it reads and writes for a sink.
 CLIENTS = ("", "producer.", "consumer.", "admin.")
 AUTHENTICATION = "org.apache.kafka.connect.rest.basic.auth.extension"
-PROPERTIES = {
+PROPERTIES: dict[str, object] = {
     "group.id": "millrace-connect",
     "rest.advertised.host.name": "127.0.0.1",
     "rest.extension.classes": f"{AUTHENTICATION}.BasicAuthSecurityRestExtension",
@@ -57,7 +57,7 @@ def link_plugin(home: Path) -> None:
 def prepare(home: Path, java: Path, port: int, kafka: int, logins: Credentials, secrets: dict[str, str]) -> Child:
     """`secrets` is the environment in which the sink finds its S3 credentials."""
     link_plugin(home)
-    properties: dict[str, object] = PROPERTIES | {
+    properties = PROPERTIES | {
         "bootstrap.servers": f"127.0.0.1:{kafka}",
         "listeners": f"http://127.0.0.1:{port}",
     }

@@ -8,25 +8,22 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
-
 from millrace.errors import Unavailable
 from millrace.local import jvm
 from millrace.local.child import Child, last_words
 from millrace.local.credentials import USER
 from millrace.local.state import write_private_text
-from millrace.messaging.security import quiet_warnings
+from millrace.messaging.client import lets_in
 from millrace.runtime.properties import format_properties
 
 PROTOCOL, MECHANISM = "SASL_PLAINTEXT", "PLAIN"
-LOGIN_TIMEOUT_MS = 3000
+LOGIN_TIMEOUT_S = 3.0
 DATA = "kafka"
 CONFIG = "kafka.properties"
 CLIENT = "client.properties"
 LOGIN_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
-PROPERTIES = {
+PROPERTIES: dict[str, object] = {
     "process.roles": "broker,controller",
     "node.id": 1,
     "controller.listener.names": "CONTROLLER",
@@ -101,19 +98,7 @@ def serves(port: int, password: str) -> bool:
     """Whether the broker there is this home's own: it lets in who has the home's password."""
     if not listening(port):
         return False
-    quiet_warnings()
-    try:
-        KafkaAdminClient(
-            bootstrap_servers=f"127.0.0.1:{port}",
-            bootstrap_timeout_ms=LOGIN_TIMEOUT_MS,
-            security_protocol=PROTOCOL,
-            sasl_mechanism=MECHANISM,
-            sasl_plain_username=USER,
-            sasl_plain_password=password,
-        ).close()
-    except (KafkaError, OSError):
-        return False
-    return True
+    return lets_in(f"127.0.0.1:{port}", PROTOCOL, MECHANISM, (USER, password), LOGIN_TIMEOUT_S)
 
 
 def cluster_id(draw: Callable[[], uuid.UUID]) -> str:

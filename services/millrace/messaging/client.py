@@ -74,6 +74,23 @@ def admin() -> Iterator[KafkaAdminClient]:
         client.close()
 
 
+def lets_in(address: str, protocol: str, mechanism: str, login: tuple[str, str], seconds: float) -> bool:
+    """Whether the broker at `address` of this machine knows (user, password)."""
+    security.quiet_warnings()
+    try:
+        KafkaAdminClient(
+            bootstrap_servers=address,
+            bootstrap_timeout_ms=int(seconds * 1000),
+            security_protocol=protocol,
+            sasl_mechanism=mechanism,
+            sasl_plain_username=login[0],
+            sasl_plain_password=login[1],
+        ).close()
+    except (KafkaError, OSError):
+        return False
+    return True
+
+
 def end(client: KafkaProducer, seconds: float) -> None:
     """Send what is under way, for so many seconds at the most, and end the client whatever is left.
 
