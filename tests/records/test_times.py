@@ -24,7 +24,7 @@ def clock(monkeypatch):
     """Sets the clock of this machine."""
 
     def set_clock(moment: datetime) -> None:
-        monkeypatch.setattr(times, "now_us", lambda: times.micros(moment))
+        monkeypatch.setattr(times.time, "time", moment.timestamp)
 
     set_clock(NOW)
     return set_clock
@@ -83,8 +83,8 @@ def test_a_row_of_the_future_is_rejected_with_its_value_and_what_is_allowed(cloc
     assert isinstance(rejection, Rejection)
     assert (rejection.code, rejection.field) == ("in_the_future", "enrolled_at")
     assert rejection.message == (
-        "enrolled_at: 2099-12-31T00:00:00+00:00 is not usable; allowed: a time at most 24 hours after it arrives, and "
-        "this machine's clock says 2026-11-28T15:09:01Z"
+        "enrolled_at: 2099-12-31T00:00:00+00:00 is not usable; allowed: a time up to 2026-11-29T15:09:01Z, 24 hours "
+        "from now by this machine's clock"
     )
     assert rejection.values == enrolment("2099-12-31T00:00:00Z")
 
@@ -119,6 +119,14 @@ def test_each_row_is_judged_by_the_clock_of_its_own_moment_also_where_that_jumps
         told = checker.outcome(RawRow(number, str(number), enrolment("2050-01-01") | {"user_id": f"U{number}"}))
         codes.append(told.code if isinstance(told, Rejection) else "accepted")
     assert codes == ["in_the_future", "accepted", "in_the_future", "in_the_future", "in_the_future"]
+
+
+def test_a_machine_whose_clock_was_never_set_refuses_nothing_that_was_past_when_this_was_released(clock):
+    clock(datetime(1970, 1, 1, 0, 5, tzinfo=UTC))
+    assert isinstance(outcome(MOOC, **enrolment("2026-10-31T00:00:00Z")), Accepted)
+    assert outcome(MOOC, **enrolment("2099-12-31T00:00:00Z")).message.endswith(
+        "allowed: a time up to 2026-11-02T00:00:00Z, 24 hours from now by this machine's clock"
+    )
 
 
 def test_times_without_a_zone_of_people_east_of_greenwich_are_accepted(clock):

@@ -10,10 +10,10 @@ from pydantic_core import PydanticCustomError
 from millrace.api.bodies import check_length, parse, refusal
 from millrace.errors import BadInput
 from millrace.online.identity import plain
-from millrace.records import times
 from millrace.records.check import Accepted, accepted
 from millrace.records.contract import time_fields
 from millrace.records.numbers import shown
+from millrace.records.times import find_implausible
 from millrace.records.types import ID_LIMIT, identifier
 from millrace.workloads.base import Workload
 
@@ -75,7 +75,7 @@ class Events:
             record = self._validate(row).__dict__
         except ValidationError as error:
             raise placed(refusal(error), where) from None
-        if found := times.find_implausible(record, self._time_fields, times.now_us()):
+        if found := find_implausible(record, self._time_fields):
             refused = BadInput(found.message, code=found.code, field=found.field, allowed=found.allowed)
             raise placed(refused, where)
         event_id = row.get(EVENT_ID)

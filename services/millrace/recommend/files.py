@@ -10,7 +10,7 @@ import orjson
 from millrace.errors import BadInput
 from millrace.recommend.sequences import Sequences, numbered
 from millrace.records.lines import LongLine, Source, opened
-from millrace.records.times import MARGIN_S, MARGIN_US, now_us
+from millrace.records.times import MARGIN_S, now_s
 
 USER = ("user_id", "user", "id")
 ITEMS = ("items", "course_order", "sequence")
@@ -97,7 +97,7 @@ def _seconds(source: Source, number: int, value: object) -> float:
     except (TypeError, ValueError, OverflowError):
         raise _bad(source, number, f"{value!r} is not a time; allowed: seconds or ISO 8601") from None
     # As in records, the newest time is "now" for windows and splits. There is no earliest: some data sets count from 0.
-    if seconds * 1_000_000 > now_us() + MARGIN_US:
+    if seconds > now_s() + MARGIN_S:
         allowed = f"seconds since 1970 or ISO 8601, at most {MARGIN_S // 3600} hours after now"
         raise _bad(source, number, f"{value!r} is in the future; allowed: {allowed}")
     return seconds
