@@ -1,11 +1,14 @@
 """Posting events: what is refused, with what is allowed, and how long an absent broker is waited for."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.api.conftest import new_bucket
 from tests.api.server import serving
 from tests.registry.servers import free_port
 
+FUTURE = "2099-12-31T00:00:00Z"
 GOOD = {"user_id": "U1", "course_id": "C1", "enrolled_at": "2020-01-01T00:00:00Z"}
 PURCHASE = {"event_time": None, "order_id": 1, "product_id": "P", "price": 2, "user_id": None}
 
@@ -38,6 +41,13 @@ def api(s3_variables, tmp_path_factory):
         ([], 422, "body", "body: is an empty list; allowed: an event, or a list of one or more"),
         ("text", 422, "body", "body: 'text' is not usable"),
         ({"user_id": "U1", "course_order": []}, 422, "course_order", "course_order: holds no course"),
+        (
+            GOOD | {"enrolled_at": FUTURE},
+            422,
+            "enrolled_at",
+            "2099-12-31T00:00:00+00:00 is not usable; allowed: a time up",
+        ),
+        ([GOOD, GOOD | {"enrolled_at": FUTURE}], 422, "[1].enrolled_at", "[1].enrolled_at: 2099-12-31T00:00:00+00:00"),
         ([GOOD] * 101, 413, "body", "101 rows are too many; allowed: 100 rows"),
     ],
 )
@@ -46,6 +56,18 @@ def test_what_is_no_event_is_refused_with_its_field_its_value_and_what_is_allowe
     assert answer.status_code == status
     assert answer.json()["error"]["field"] == field
     assert said in answer.json()["error"]["message"]
+
+
+def test_a_time_of_the_future_has_a_code_of_its_own_and_says_what_is_allowed(api):
+    error = api.post("/v1/shop/events", json=PURCHASE | {"event_time": FUTURE}).json()["error"]
+    assert (error["code"], error["field"]) == ("in_the_future", "event_time")
+    assert error["allowed"].startswith("a time up to 20")
+
+
+def test_a_time_of_the_next_hours_is_taken_as_a_zone_that_was_left_out(api):
+    soon = (datetime.now(UTC) + timedelta(hours=14)).isoformat()
+    answer = api.post("/v1/mooc/events", json=GOOD | {"enrolled_at": soon})
+    assert answer.json()["error"]["code"] == "kafka_unavailable", "it was checked, and only the broker is away"
 
 
 def test_what_is_no_json_is_refused(api):

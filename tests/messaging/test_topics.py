@@ -1,15 +1,17 @@
 """Topics are made on a broker that lets nobody set what tunes them, as MSK Serverless does."""
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from kafka import KafkaProducer
 from kafka.errors import InvalidConfigurationError
 
 from millrace.messaging import topics
-from millrace.messaging.client import admin
+from millrace.messaging.client import admin, common, read_all
 from millrace.workloads import workload
 
 # docs.aws.amazon.com/msk/latest/developerguide/serverless-config.html: "All other topic-level configuration properties
@@ -74,6 +76,36 @@ def test_topics_keep_what_they_must_where_a_broker_refuses_the_rest(serverless: 
     assert described == {name: topic.partitions or 4 for name, topic in wanted.items()}
     assert topics.missing_topics([FOUND]) == []
     assert topics.ensure_topics([FOUND], said.append) == []
+
+
+def test_a_message_bears_the_brokers_clock_also_in_a_topic_of_an_earlier_release(stack: object):
+    """Also where a producer says that it is 2099."""
+    found = replace(workload("urls"), name="earlier")
+    names = {topic.name for topic in topics.workload_topics(found)}
+    timed = [topic for topic in topics.workload_topics(found) if topic.configs.get(topics.TIMESTAMP_TYPE)]
+    assert found.records_topic in {topic.name for topic in timed}
+    before = {
+        topic.name: {
+            "num_partitions": 1,
+            "replication_factor": 1,
+            "configs": {key: value for key, value in topic.configs.items() if key != topics.TIMESTAMP_TYPE},
+        }
+        for topic in timed
+    }
+    try:
+        with admin() as client:
+            client.create_topics(before, wait_for_metadata=True)
+        said: list[str] = []
+        assert not {topic.name for topic in timed} & set(topics.ensure_topics([found], said.append))
+        assert said == []
+        begun = time.time() - 60
+        with closing(KafkaProducer(**common(), acks="all")) as client:
+            client.send(found.records_topic, key=b"k", value=b"{}", timestamp_ms=4_102_358_400_000)
+        (message,) = read_all(found.records_topic)
+        assert begun < message.timestamp / 1000 < time.time() + 60
+    finally:
+        with admin() as client:
+            client.delete_topics(sorted(names & set(client.list_topics())))
 
 
 def test_every_topic_keeps_its_records_also_with_what_such_a_broker_allows():

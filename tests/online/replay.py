@@ -4,6 +4,7 @@ Counted by millrace.recommend from whole sequences, so that nothing of millrace.
 """
 
 from collections import defaultdict
+from datetime import datetime
 
 import numpy as np
 import orjson
@@ -14,6 +15,7 @@ from millrace.recommend import markov
 from millrace.recommend.linked import Linked
 from millrace.recommend.links import Links, by_age, strongest
 from millrace.recommend.sequences import Sequences
+from millrace.records.times import MARGIN_S
 from millrace.registry.manifest import Manifest
 from millrace.workloads import workload
 
@@ -37,7 +39,10 @@ class Replay:
         events = sorted((place, identity) for identity, place in after.items() if identity not in before)
         self.accepted = len(events)
         users = defaultdict(list)
-        for place, (user, item, at) in events:
+        for place, (user, item, stated) in events:
+            # The rule of millrace.records.times in other words.
+            late = stated and datetime.fromisoformat(stated).timestamp() > place[0] / 1000 + MARGIN_S
+            at = None if late else stated
             since = at if at is not None else max((one[0] for one in users[user][-1:]), default="")
             users[user].append((since, place, item))
         self.tails = {user: [item for _, _, item in sorted(tail)] for user, tail in users.items()}

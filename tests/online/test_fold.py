@@ -1,6 +1,7 @@
 """What the fold of events gives is what a training counts over all of them, in whatever order they were read."""
 
 import random
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -8,10 +9,13 @@ import pytest
 from millrace.online import deltas
 from millrace.online.fold import Base, Fold
 from millrace.online.overlays import Overlays
+from millrace.records.times import MARGIN_S
 from tests.online import made
 
 DAY = 86_400.0
 PARTITIONS = 4
+ARRIVED_MS = int(datetime(2020, 2, 1, tzinfo=UTC).timestamp() * 1000)
+"""When the first event arrives: after all that `made` tells of."""
 WEIGHTS = pytest.mark.parametrize("half_life", [None, DAY / 8], ids=["count", "time-weighted"])
 
 
@@ -29,7 +33,7 @@ def arrivals(records: list[made.Record]) -> list[tuple[made.Record, tuple[int, i
     placed = []
     for number, record in enumerate(records):
         partition = int(record["user_id"][1:]) % PARTITIONS
-        placed.append((record, (1_000_000 + number, partition, ends[partition])))
+        placed.append((record, (ARRIVED_MS + number, partition, ends[partition])))
         ends[partition] += 1
     return placed
 
@@ -124,7 +128,7 @@ def test_an_event_counts_once_whether_the_snapshot_has_it_or_an_earlier_message(
     twice = folded(base, placed)
     ends = 10_000
     for number, record in enumerate([*found[:50], *found[-50:]]):
-        assert not twice.add(record, (2_000_000 + number, 0, ends + number))
+        assert not twice.add(record, (ARRIVED_MS + 1_000_000 + number, 0, ends + number))
     assert dict(twice.messages()) == dict(once.messages())
     assert twice.repeated == 100
 
@@ -171,3 +175,44 @@ def test_messages_give_only_what_has_changed_since_they_were_settled_and_no_sile
     assert [deltas.parts(key)[1] for key in dict(fold.messages())] == ["popular"]
     fold.settled()
     assert not dict(fold.messages())
+
+
+FUTURE = datetime(2099, 12, 31, tzinfo=UTC)
+
+
+@WEIGHTS
+def test_an_event_of_the_future_counts_as_one_of_an_unknown_time(half_life):
+    found, split, base, _ = world(half_life)
+    later = found[split:]
+    ends = (ARRIVED_MS + 10_000, 0, 10_000)
+    poisoned, unknown = (folded(base, arrivals(later)) for _ in range(2))
+    poisoned.add(made.record(4, 9, None) | {"enrolled_at": FUTURE}, ends)
+    unknown.add(made.record(4, 9, None), ends)
+    assert state(poisoned) == state(unknown)
+
+
+def test_an_event_from_before_the_snapshot_is_in_no_window_however_wrong_the_times_of_others_are():
+    _, _, base, _ = world()
+    fold = folded(base, arrivals([made.record(1, 5, -90 * 24 * 60), made.record(2, 6, None) | {"enrolled_at": FUTURE}]))
+    # (in the window, of all time)
+    assert fold.popular[5] == [0, 1]
+    assert fold.popular[6] == [1, 1]
+
+
+def test_a_time_is_believed_up_to_a_day_after_its_arrival():
+    _, _, base, _ = world()
+    edge = datetime.fromtimestamp(ARRIVED_MS / 1000 + MARGIN_S, UTC)
+    for late, expected in ((timedelta(), edge.timestamp()), (timedelta(microseconds=1), None)):
+        fold = folded(base, [(made.record(1, 5, None) | {"enrolled_at": edge + late}, (ARRIVED_MS, 0, 0))])
+        assert [one.time for one in fold.tails["U01"].sequence] == [expected]
+
+
+def test_the_first_arrival_decides_whether_a_time_is_believed_in_whatever_order_both_are_read():
+    """As the training reads the lake: a copy that arrives when its time has come is still the same event."""
+    _, _, base, _ = world()
+    same = made.record(1, 5, None) | {"enrolled_at": datetime.fromtimestamp(ARRIVED_MS / 1000, UTC) + timedelta(days=9)}
+    first, again = (same, (ARRIVED_MS, 0, 0)), (same, (ARRIVED_MS + 10 * 86_400_000, 0, 7))
+    before, after = folded(base, [first, again]), folded(base, [again, first])
+    assert [one.time for one in before.tails["U01"].sequence] == [None]
+    assert state(before) == state(after)
+    assert (before.accepted, before.repeated) == (1, 1)

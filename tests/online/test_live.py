@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 
 import httpx
@@ -16,6 +16,7 @@ import pytest
 
 from millrace.local import stack as local
 from millrace.messaging.client import end_offsets, read_all
+from millrace.messaging.producer import producer
 from millrace.online.fold import Base
 from millrace.online.followed import Followed
 from millrace.online.updater import forget
@@ -168,6 +169,22 @@ def test_an_event_of_the_snapshot_posted_again_changes_nothing(champion):
     until(every(caught_up), "the event is read")
     after = http.get(url(f"/v1/mooc/history/{record['user_id']}?n=1000")).json()
     assert after == before
+
+
+def test_times_of_the_future_that_another_producer_wrote_change_nobody_elses_answer(champion):
+    manifest, arrays = champion
+    first = [item for item, _ in answers("nobody-knows-me", 5)[0]]
+    course = arrays["item_ids"][int(arrays["popular"][-1])].decode()
+    with closing(producer()) as client:
+        # 2150 is no time that a contract allows; the sink takes it all the same.
+        for number, year in enumerate((2099, 2150)):
+            event = enrolment(f"live-future-{number}", course, f"{year}-12-31T00:00:00+00:00")
+            record = orjson.dumps(event | {"record_id": f"future-{number}"})
+            client.send("mooc.records", event["user_id"].encode(), record)
+        client.flush()
+    post(enrolment("live-future-0", arrays["item_ids"][0].decode(), now()))
+    as_replayed(manifest, arrays, ["live-future-0", "live-future-1"])
+    assert [item for item, _ in answers("nobody-knows-me", 5)[0]] == first
 
 
 def test_an_item_that_the_version_does_not_know_stays_in_the_history(champion):

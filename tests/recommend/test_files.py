@@ -68,6 +68,11 @@ def test_a_packed_file_is_unpacked_and_progress_ends_at_its_size(tmp_path):
         ('{"id": 1, "items": ["a", "b"], "times": [1]}', "line 1: there must be one time for each item"),
         ('{"id": 1, "items": ["a"], "times": 5}', "line 1: there must be one time for each item"),
         ('{"id": 1, "items": ["a"], "times": ["soon"]}', "line 1: 'soon' is not a time; allowed: seconds or ISO 8601"),
+        (
+            '{"id": 1, "items": ["a"], "times": ["2099-12-31"]}',
+            "line 1: '2099-12-31' is in the future; allowed: seconds since 1970 or ISO 8601, at most 24 hours after",
+        ),
+        ('{"id": 1, "items": ["a"], "times": [1585000000000]}', "line 1: 1585000000000 is in the future"),
         ('{"id": 1, "items": ["a"], "times": [null]}', "line 1: None is not a time"),
         ('{"id": 1, "items": ["a"], "times": [true]}', "line 1: True is not a time"),
         ('{"id": 1, "items": ["a"], "times": [1]}\n2 b\n', "line 2: some lines have times and some have none"),

@@ -1,5 +1,6 @@
 """Parts of the stream that need no engine."""
 
+import time
 from collections import Counter
 
 import numpy as np
@@ -117,6 +118,22 @@ def test_windows_are_kept_for_two_hours_and_shares_are_of_the_last():
     told = tally.messages(["a", "b", "c"])
     assert [value["total"] for key, value in told.items() if key.startswith("window/")] == [4, 4]
     assert [told[f"cluster/{number}"]["size"] for number in range(3)] == [31, 3, 4]
+
+
+def test_a_page_that_arrives_in_the_future_is_counted_and_pushes_nothing_out():
+    tally, ahead = Tally(10), 4_070_908_800  # 2099
+    now = int(time.time()) // 10 * 10
+    tally.add(summary(now, {0: 30}))
+    page = summary(ahead, {0: 1})
+    page.examples[0] = [(ahead * 1000, "https://later.example/", "")]
+    tally.add(page)
+    assert tally.sizes == {0: 31}
+    assert list(tally.windows) == [now]
+    assert tally.watermark < now + 600
+    assert all("later" not in one["url"] for one in tally.messages(["a"])["cluster/0"]["examples"])
+    again = Tally(10)
+    again.rebuilt({0: 31}, {now: {0: 30}, ahead: {0: 1}}, ahead * 1000)
+    assert list(again.windows) == [now]
 
 
 def test_drift_is_nothing_for_the_training_and_grows_with_what_is_new():

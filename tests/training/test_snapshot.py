@@ -1,12 +1,18 @@
 """What is evaluated is what is trained on: the same events in the same order, read without Spark."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pyarrow as pa
 
 from millrace.evaluation.snapshot import carried, sequences
+from millrace.recommend.popularity import fill_order
+from millrace.records.times import MARGIN_US, micros
 from millrace.workloads import workload
 
 MOOC, SHOP = workload("mooc"), workload("shop")
+ARRIVED_US = micros(datetime(2026, 1, 1, tzinfo=UTC))
+BOUGHT_US = micros(datetime(2020, 1, 1, tzinfo=UTC))
 
 
 def rows(*found: tuple, names: tuple[str, ...]) -> pa.Table:
@@ -15,9 +21,8 @@ def rows(*found: tuple, names: tuple[str, ...]) -> pa.Table:
         name: pa.array([row[place] for row in found], kinds.get(name, pa.string())) for place, name in enumerate(names)
     }
     count = len(found)
-    return pa.table(
-        arrays | {"kafka_timestamp": range(count), "kafka_partition": [0] * count, "kafka_offset": range(count)}
-    )
+    arrived = pa.array([ARRIVED_US + number for number in range(count)], pa.timestamp("us", "UTC"))
+    return pa.table(arrays | {"kafka_timestamp": arrived, "kafka_partition": [0] * count, "kafka_offset": range(count)})
 
 
 def test_an_event_without_a_time_stands_behind_the_one_before_it():
@@ -34,11 +39,33 @@ def test_without_times_the_order_of_arrival_is_the_order_and_repeats_fall_away()
 
 def test_an_order_without_a_customer_is_a_sequence_of_its_own():
     table = rows(
-        ("o1", "p2", 2_000_000, 1.0, None),
-        ("o1", "p1", 1_000_000, 1.0, None),
-        ("o2", "p1", 3_000_000, 1.0, "u"),
+        ("o1", "p2", BOUGHT_US + 2_000_000, 1.0, None),
+        ("o1", "p1", BOUGHT_US + 1_000_000, 1.0, None),
+        ("o2", "p1", BOUGHT_US + 3_000_000, 1.0, "u"),
         names=SHOP.identity,
     )
     found = sequences(table, SHOP, SHOP.recommenders[0])
     assert [found.item_ids[found[user]].tolist() for user in range(2)] == [["p1", "p2"], ["p1"]]
-    assert found.times.tolist() == [1, 2, 3]
+    assert (found.times - BOUGHT_US / 1e6).tolist() == [1, 2, 3]
+
+
+def test_a_time_after_its_arrival_is_unknown_and_moves_neither_the_window_nor_its_end():
+    good = [("U", "A", BOUGHT_US), ("V", "A", BOUGHT_US + 1_000_000), ("V", "B", BOUGHT_US + 2_000_000)]
+    poisoned = [*good, ("Z", "odd", micros(datetime(2099, 12, 31, tzinfo=UTC))), ("Z", "old", -1)]
+    model = MOOC.recommenders[0]
+    plain, found = (sequences(rows(*one, names=MOOC.identity), MOOC, model) for one in (good, poisoned))
+    assert found.times.max() == plain.times.max()
+    assert found.times.min() == plain.times.min()
+    assert fill_order(found, 3600.0).tolist()[:2] == fill_order(plain, 3600.0).tolist() == [0, 1]
+    same = sequences(rows(*good, ("Z", "odd", None), ("Z", "old", None), names=MOOC.identity), MOOC, model)
+    assert found.times.tolist() == same.times.tolist()
+    assert found.items.tolist() == same.items.tolist()
+
+
+def test_a_time_may_lie_a_margin_after_its_arrival_to_the_microsecond():
+    # Of these rows the third arrives two microseconds after ARRIVED_US.
+    edge = ARRIVED_US + 2 + MARGIN_US
+    for late in (0, 1):
+        table = rows(("U", "A", BOUGHT_US), ("U", "B", BOUGHT_US), ("U", "C", edge + late), names=MOOC.identity)
+        found = sequences(table, MOOC, MOOC.recommenders[0])
+        assert found.times.max() == (BOUGHT_US if late else edge) / 1e6

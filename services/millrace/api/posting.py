@@ -11,7 +11,9 @@ from millrace.api.bodies import check_length, parse, refusal
 from millrace.errors import BadInput
 from millrace.online.identity import plain
 from millrace.records.check import Accepted, accepted
+from millrace.records.contract import time_fields
 from millrace.records.numbers import shown
+from millrace.records.times import find_implausible
 from millrace.records.types import ID_LIMIT, identifier
 from millrace.workloads.base import Workload
 
@@ -47,6 +49,7 @@ class Events:
     def __init__(self, workload: Workload):
         self.workload = workload
         self._fields = ", ".join((*workload.fields, EVENT_ID))
+        self._time_fields = time_fields(workload.record)
         self._validate = workload.record.__pydantic_validator__.validate_python
 
     def messages(self, content: bytes) -> list[tuple[str, Accepted]]:
@@ -72,6 +75,9 @@ class Events:
             record = self._validate(row).__dict__
         except ValidationError as error:
             raise placed(refusal(error), where) from None
+        if found := find_implausible(record, self._time_fields):
+            refused = BadInput(found.message, code=found.code, field=found.field, allowed=found.allowed)
+            raise placed(refused, where)
         event_id = row.get(EVENT_ID)
         said = (
             [self._id(event_id, where)]

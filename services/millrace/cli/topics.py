@@ -25,7 +25,7 @@ def table(found: list[dict[str, Any]]) -> Table:
 @topics_app.command("create", epilog="Example: `millrace topics create urls`")
 @guarded
 def create(names: Names = None, as_json: Json = False) -> None:
-    """Create the topics that are missing, with their partitions and retention; existing ones stay as they are."""
+    """Create the topics that are missing, with partitions and retention; of existing ones only the clock is set."""
     from millrace.messaging.topics import described, ensure_topics
 
     wanted = select_workloads(names)

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from millrace.errors import BadInput
 from millrace.recommend.sequences import Sequences
+from millrace.records.times import is_plausible
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
 
 COMPUTE: Any = pc  # its functions are made when it is imported
@@ -44,8 +45,9 @@ def sequences(rows: pa.Table, workload: Workload, model: RecommenderModel) -> Se
         user = COMPUTE.coalesce(user, COMPUTE.binary_join_element_wise(pa.scalar(ANONYMOUS), session, ""))
     users = _codes(user)[0]
     items, ids = _codes(once.column(model.item))
-    at = once.column(model.time).cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False) / 1e6
-    since = carried(users, at.astype(np.float64))
+    at, arrival = _micros(once.column(model.time)), _micros(once.column(ARRIVAL[0]))
+    at = np.where(is_plausible(at, arrival), at / 1e6, np.nan)
+    since = carried(users, at)
     order = np.lexsort((np.arange(len(users)), np.where(np.isnan(since), -np.inf, since), users))
     starts = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=users.max(initial=-1) + 1))]).astype(np.int64)
     times = None
@@ -65,6 +67,12 @@ def carried(users: np.ndarray, at: np.ndarray) -> np.ndarray:
     found = np.full(len(at), np.nan)
     found[order] = np.where(latest >= first, at[order][np.maximum(latest, 0)], np.nan)
     return found
+
+
+def _micros(column: pa.ChunkedArray) -> np.ndarray:
+    """(n,) float64 of a column of times: whole microseconds since 1970 UTC, NaN where it is null."""
+    numbers = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return numbers.astype(np.float64)
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:

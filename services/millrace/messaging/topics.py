@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import InvalidConfigurationError, PolicyViolationError
 
 from millrace.messaging.client import admin, consumer, unavailable
@@ -23,6 +24,12 @@ DEAD_LETTERS = "connect.rejected"
 CHOSEN = ("cleanup.policy", "compression.type", "max.message.bytes", "message.timestamp.", "retention.")
 """Settings by which a topic keeps what it must, by how they begin; all others tune it. Of a topic, a broker that is run
 for you, such as MSK Serverless, lets nobody set anything else."""
+
+
+TIMESTAMP_TYPE = "message.timestamp.type"
+BROKER_CLOCK = {TIMESTAMP_TYPE: "LogAppendTime"}
+"""A message's timestamp is when the broker wrote it. A producer's clock decides neither the order of records, nor how
+long they are kept, nor which of their times can be believed (see millrace.records.times)."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ def workload_topics(workload: Workload) -> list[Topic]:
         Topic(
             workload.records_topic,
             0,
-            {"retention.ms": str(7 * DAY), "max.message.bytes": str(LARGEST_MESSAGE)},
+            {"retention.ms": str(7 * DAY), "max.message.bytes": str(LARGEST_MESSAGE)} | BROKER_CLOCK,
         ),
         # Compacted by record id: a replayed or repeated row leaves one entry, a resolved one leaves none.
         Topic(
@@ -73,11 +80,12 @@ def workload_topics(workload: Workload) -> list[Topic]:
                     "segment.ms": str(DAY // 24),
                     "segment.bytes": str(64 << 20),
                     "min.cleanable.dirty.ratio": "0.2",
-                },
+                }
+                | BROKER_CLOCK,
             )
         )
     # Each holds the pages of one cluster; the lake keeps them too.
-    return found + [Topic(name, 0, {"retention.ms": str(DAY)}) for name in workload.cluster_topics]
+    return found + [Topic(name, 0, {"retention.ms": str(DAY)} | BROKER_CLOCK) for name in workload.cluster_topics]
 
 
 def wanted_topics(workloads: Iterable[Workload]) -> list[Topic]:
@@ -93,12 +101,13 @@ def missing_topics(workloads: Iterable[Workload]) -> list[str]:
 
 
 def ensure_topics(workloads: Iterable[Workload], say: Callable[[str], None] = log.warning) -> list[str]:
-    """Create what is missing and return its names. Existing topics are left as they are.
+    """Create what is missing and return its names. Of existing topics only the clock is set, to BROKER_CLOCK.
 
     `say` hears of settings that the broker does not let us set.
     """
     current = settings()
     missing = set(missing_topics(workloads := list(workloads)))
+    _set_clock([t.name for t in wanted_topics(workloads) if TIMESTAMP_TYPE in t.configs and t.name not in missing], say)
     wanted = {
         topic.name: {
             "num_partitions": topic.partitions or current.kafka_partitions,
@@ -112,6 +121,22 @@ def ensure_topics(workloads: Iterable[Workload], say: Callable[[str], None] = lo
         with unavailable(), admin() as client:
             _create(client, wanted, say)
     return sorted(wanted)
+
+
+def _set_clock(names: list[str], say: Callable[[str], None]) -> None:
+    """Let topics that an earlier release has made take the broker's clock from here on."""
+    if not names:
+        return
+    with unavailable(), admin() as client:
+        asked = [ConfigResource(ConfigResourceType.TOPIC, name, [TIMESTAMP_TYPE]) for name in names]
+        present = client.describe_configs(asked, config_filter="all").get("topic", {})
+        others = [name for name, configs in present.items() if TIMESTAMP_TYPE in configs]
+        others = [name for name in others if present[name][TIMESTAMP_TYPE]["value"] != BROKER_CLOCK[TIMESTAMP_TYPE]]
+        changes = [ConfigResource(ConfigResourceType.TOPIC, name, dict(BROKER_CLOCK)) for name in others]
+        answers = client.alter_configs(changes, raise_on_unknown=False).get("topic", {}) if changes else {}
+    for name, answer in answers.items():
+        if answer != "OK":
+            say(f"{name} keeps its producers' clock: {answer}. Set {TIMESTAMP_TYPE}={BROKER_CLOCK[TIMESTAMP_TYPE]}.")
 
 
 def _create(client: KafkaAdminClient, wanted: dict[str, dict[str, Any]], say: Callable[[str], None]) -> None:

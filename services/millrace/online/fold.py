@@ -3,17 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from millrace.online import deltas
 from millrace.online.arrays import SEEN, Live
-from millrace.online.identity import EPOCH, contains, hash_of
+from millrace.online.identity import contains, hash_of
 from millrace.online.tails import Arrival, Event, Tail
 from millrace.recommend.markov import AHEAD
 from millrace.recommend.stored import place_of
+from millrace.records.times import plausible_seconds
 from millrace.registry.manifest import Manifest
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
 
@@ -80,7 +80,8 @@ class Fold:
             self.repeated += 1
             # Of the same events the one counts that came first, which is not always the one that is read first.
             if arrival < known[1].arrival:
-                user, event = known[0], known[1]._replace(arrival=arrival)
+                at = plausible_seconds(record[self.base.model.time], arrival[0])
+                user, event = known[0], known[1]._replace(arrival=arrival, at=at)
                 self._events[found] = user, event
                 self._take(user, event, known[1], silent)
             return False
@@ -90,7 +91,7 @@ class Fold:
             user = ANONYMOUS + (str(record[model.session]) if model.session else "")
         item = self.base.items.get(record[model.item], record[model.item])
         self.unlinked += isinstance(item, str)
-        event = Event(arrival, item, seconds(record[model.time]))
+        event = Event(arrival, item, plausible_seconds(record[model.time], arrival[0]))
         self._events[found] = user, event
         self.accepted += 1
         self._take(user, event, None, silent)
@@ -157,8 +158,3 @@ class Fold:
     def settled(self, popular: bool = True) -> None:
         """The messages have arrived where they should."""
         self._changed = {one for one in self._changed if one[0] == "popular" and not popular}
-
-
-def seconds(moment: datetime | None) -> float | None:
-    """Seconds since 1970, None for an unknown time."""
-    return None if moment is None else (moment - EPOCH).total_seconds()

@@ -1,20 +1,19 @@
 """What tells an event from the same event once more: 8 bytes of its identity fields, alike in training and online."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import orjson
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
+from millrace.records.times import micros
 
 
 def plain(value: object) -> object:
     """A time as microseconds since 1970 UTC, which is what the lake keeps of it; else the value."""
-    return (value - EPOCH) // MICROSECOND if isinstance(value, datetime) else value
+    return micros(value) if isinstance(value, datetime) else value
 
 
 def identity_hash(values: Iterable[Any]) -> int:

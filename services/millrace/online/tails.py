@@ -16,7 +16,7 @@ Arrival = tuple[int, int, int]
 
 
 class Event(NamedTuple):
-    """`item` is a number, or the id of an item that the version does not know; `at` in seconds."""
+    """`item` is a number, or the id of an item that the version does not know; `at` in seconds, None if unknown."""
 
     arrival: Arrival
     item: int | str

@@ -10,6 +10,7 @@ import orjson
 from millrace.errors import BadInput
 from millrace.recommend.sequences import Sequences, numbered
 from millrace.records.lines import LongLine, Source, opened
+from millrace.records.times import MARGIN_S, now_s
 
 USER = ("user_id", "user", "id")
 ITEMS = ("items", "course_order", "sequence")
@@ -89,8 +90,14 @@ def _seconds(source: Source, number: int, value: object) -> float:
     """Seconds since 1970-01-01 UTC, of a number or of an ISO 8601 text; one without a zone is UTC."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
-            return float(value)
-        found = datetime.fromisoformat(value)  # pyright: ignore[reportArgumentType] - else a TypeError
+            seconds = float(value)
+        else:
+            moment = datetime.fromisoformat(value)  # pyright: ignore[reportArgumentType] - else a TypeError
+            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError, OverflowError):
         raise _bad(source, number, f"{value!r} is not a time; allowed: seconds or ISO 8601") from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    # As in records, the newest time is "now" for windows and splits. There is no earliest: some data sets count from 0.
+    if seconds > now_s() + MARGIN_S:
+        allowed = f"seconds since 1970 or ISO 8601, at most {MARGIN_S // 3600} hours after now"
+        raise _bad(source, number, f"{value!r} is in the future; allowed: {allowed}")
+    return seconds

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import ValidationError
 
-from millrace.records.contract import RAW_LIMIT, Rejection, explain
+from millrace.records.contract import RAW_LIMIT, Rejection, explain, time_fields
 from millrace.records.readers import RawRow, printable
 from millrace.records.seen import Seen
+from millrace.records.times import find_implausible
 from millrace.workloads.base import Workload
 
 
@@ -56,6 +57,7 @@ class Checker:
         self._seen = Seen() if seen is None else seen
         self._chain = bytes(16)
         self._identity, self._watched = _picker(workload.identity), _picker(workload.watched)
+        self._time_fields = time_fields(workload.record)
         self._validate = workload.record.__pydantic_validator__.validate_python
 
     def check(self, rows: Iterable[RawRow]) -> Iterator[Accepted | Rejection | None]:
@@ -89,6 +91,8 @@ class Checker:
             record = self._validate(row.values).__dict__
         except ValidationError as error:
             return self._reject(row, record_id, *explain(error))
+        if self._time_fields and (implausible := find_implausible(record, self._time_fields)):
+            return self._reject(row, record_id, implausible.code, implausible.field, implausible.message)
         content = orjson.dumps(record)
         said = b"" if self.workload.events else content
         if self._seen.repeats(self._identity(record), said, self._watched(record)):

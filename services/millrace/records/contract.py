@@ -83,6 +83,11 @@ def columns(record: type[Record]) -> list[Column]:
     return result + [Column(name, kind, False) for name, kind in KAFKA_COLUMNS]
 
 
+def time_fields(record: type[Record]) -> tuple[str, ...]:
+    """The fields of a contract that state a time (see millrace.records.times)."""
+    return tuple(c.name for c in columns(record) if c.type == PRIMITIVES[datetime] and c.name in record.model_fields)
+
+
 def schema_hash(record: type[Record]) -> str:
     """12 hex digits that change when a column's name, type or nullability changes."""
     text = ",".join(f"{c.name}:{c.type}:{c.required}" for c in columns(record))

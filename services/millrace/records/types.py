@@ -8,11 +8,12 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from millrace.records import numbers
 from millrace.records.numbers import refuse
+from millrace.records.times import EARLIEST
 
 BLANK = {"", "|", "-", "n/a", "na", "nan", "null", "none"}
 TRUE, FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
 FORMATS = ("%Y-%m-%d %H:%M:%S UTC", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%d %b %Y")
-EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 TEXT_LIMIT, ID_LIMIT = 65_536, 200
 UNFIT = re.compile("[\0-\x1f\ud800-\udfff]")  # control characters and unpaired surrogates
 

@@ -66,7 +66,7 @@ class Stream:
         held = self.table.held()
         self.read = dict(held.marks)
         first = source.starts(self.workload.records_topic, held.marks, self.say)
-        since = held.newest // 1000
+        since = min(held.newest // 1000, int(tally.limit()))
         windows = self.table.windows(self.declared.window, since - tally.KEPT) if since else {}
         self.tally.rebuilt(held.sizes, windows, held.newest)
         if since:

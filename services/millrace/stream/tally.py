@@ -89,12 +89,14 @@ class Tally:
 
     def describe(self, found: Summary) -> None:
         """Take up words, hosts and examples; nothing is counted."""
-        self.watermark = max(self.watermark, min(found.newest / 1000, limit()))
+        latest = limit()
+        self.watermark = max(self.watermark, min(found.newest / 1000, latest))
         for mine, theirs in ((self._words, found.words), (self._hosts, found.hosts)):
             for cluster, counts in theirs.items():
                 mine[cluster].add(counts, self.watermark)
         for cluster, examples in found.examples.items():
-            self._examples[cluster] = newest([*self._examples[cluster], *examples])
+            believed = [example for example in examples if example[0] / 1000 <= latest]
+            self._examples[cluster] = newest([*self._examples[cluster], *believed])
 
     def shares(self, k: int) -> list[float]:
         """The share of each of k clusters in the last hour; zeros where there were no pages."""

@@ -16,7 +16,7 @@ from millrace.stream.score import MESSAGE_SCHEMA, messages
 from millrace.stream.table import PagesTable, Ranges
 from millrace.workloads.base import Workload
 
-MARGIN = 60_000  # milliseconds by which the clocks of committer and producers may differ
+MARGIN = 60_000  # milliseconds by which the clocks of committer and brokers may differ
 
 
 def held(workload: Workload, ranges: Ranges, since: int) -> frozenset[bytes]:

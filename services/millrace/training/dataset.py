@@ -8,6 +8,8 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from millrace.lake import CATALOG, table_name
+from millrace.records.contract import time_fields
+from millrace.records.times import is_plausible
 from millrace.scoring.features import matrix
 from millrace.training.offsets import Ranges
 from millrace.workloads.base import ClusterModel, Workload
@@ -41,17 +43,26 @@ def within(bounds: Ranges) -> Column:
     return condition
 
 
+def plausible(moment: Column, arrival: Column) -> Column:
+    """The moment, null where a record that arrived then can't be believed (see millrace.records.times)."""
+    return F.when(is_plausible(F.unix_micros(moment), F.unix_micros(arrival)), moment)
+
+
 def records(rows: DataFrame, workload: Workload, bounds: Ranges) -> Records:
     """Each record id once (an ingest may have run twice), then the latest of each identity.
 
-    The first copy of an id is the one that counts: a second run must not make an old value the latest.
+    The first copy of an id is the one that counts: a second run must not make an old value the latest. A time that is
+    not plausible is null.
     """
     inside = rows.where(within(bounds))
     position = ["kafka_timestamp", "kafka_partition", "kafka_offset"]
     copies = Window.partitionBy("record_id").orderBy(*position)
     versions = Window.partitionBy(*workload.identity).orderBy(*(F.col(name).desc() for name in position))
     first = inside.withColumn("copy", F.row_number().over(copies)).where("copy = 1").drop("copy")
-    latest = first.withColumn("rank", F.row_number().over(versions)).where("rank = 1").drop("rank").cache()
+    latest = first.withColumn("rank", F.row_number().over(versions)).where("rank = 1").drop("rank")
+    for name in time_fields(workload.record):
+        latest = latest.withColumn(name, plausible(F.col(name), F.col("kafka_timestamp")))
+    latest = latest.cache()
     total, distinct = inside.count(), first.count()
     kept = latest.count()
     return Records(latest, kept, total - distinct, distinct - kept)

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from millrace.errors import BadInput
+from millrace.training.dataset import plausible, within
 from millrace.training.offsets import Ranges
 from millrace.training.rows import only_row
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
@@ -22,9 +23,9 @@ EARLY, NEXT, LAST = 0, 1, 2
 class Events:
     """`rows`: user, known, item (a number from 0), since (seconds, or null), part, and ARRIVAL; cached.
 
-    `item_ids[number]` is the item, sorted; `labels[number]` what its records call it. `newest` is the latest time, or
-    None where no event has one; `points` are the times that begin the parts NEXT and LAST, or None where the parts are
-    the last two events of each user of three and more.
+    `item_ids[number]` is the item, sorted; `labels[number]` what its records call it. `newest` is the latest
+    plausible time, or None where no event has one; `points` are the times that begin the parts NEXT and LAST, or None
+    where the parts are the last two events of each user of three and more.
     """
 
     rows: DataFrame
@@ -35,6 +36,8 @@ class Events:
     points: tuple[float, float] | None
     kept: int
     repeated: int
+    implausible: int
+    """Events of which the time can't be believed (see millrace.records.times): they count, as of an unknown time."""
 
     @property
     def protocol(self) -> str:
@@ -61,14 +64,15 @@ def events(spark: SparkSession, rows: DataFrame, workload: Workload, model: Reco
         user.alias("user"),
         F.col(model.user).isNotNull().alias("known"),
         F.col(model.item).alias("item_id"),
-        (F.unix_micros(model.time) / 1e6).alias("at"),
+        (F.unix_micros(plausible(F.col(model.time), F.col("arrival.kafka_timestamp"))) / 1e6).alias("at"),
+        F.col(model.time).isNotNull().alias("stated"),
         "arrival",
     )
     own = Window.partitionBy("user").orderBy("arrival")
     placed = plain.withColumn("since", F.last("at", ignorenulls=True).over(own)).cache()
     item_ids, labels = _items(rows, model)
     total = rows.count()
-    told = placed.agg(F.count("*"), F.count("at"), F.min("at"), F.max("at")).first()
+    told = placed.agg(F.count("*"), F.count("at"), F.min("at"), F.max("at"), F.count_if("stated")).first()
     if not told or not told[0]:
         raise BadInput(f"The window holds no event of {workload.name}. Ingest more.", code="too_few_rows", field="rows")
     points = _points(placed) if told[1] > told[0] / 2 else None
@@ -79,7 +83,7 @@ def events(spark: SparkSession, rows: DataFrame, workload: Workload, model: Reco
     found = found.cache()
     found.count()
     placed.unpersist()
-    return Events(found, item_ids, labels, told[2], told[3], points, told[0], total - told[0])
+    return Events(found, item_ids, labels, told[2], told[3], points, told[0], total - told[0], told[4] - told[1])
 
 
 def _items(rows: DataFrame, model: RecommenderModel) -> tuple[list[str], list[str]]:
@@ -114,8 +118,6 @@ def _part(points: tuple[float, float] | None) -> Column:
 
 def bounded(found: Events, bounds: Ranges) -> DataFrame:
     """The events whose offsets lie in the bounds."""
-    from millrace.training.dataset import within
-
     return found.rows.where(within(bounds))
 
 

@@ -15,7 +15,7 @@ from millrace.analytics.sales import ALGORITHM, SUMS, UNDATED
 from millrace.errors import BadInput
 from millrace.lake import CATALOG, table_name
 from millrace.training import offsets
-from millrace.training.dataset import within
+from millrace.training.dataset import plausible, within
 from millrace.training.events import once, texts
 from millrace.training.rows import only_row
 from millrace.workloads.base import SalesModel, Workload
@@ -26,9 +26,10 @@ MICROS = 86_400_000_000
 def lines(rows: DataFrame, workload: Workload, model: SalesModel) -> DataFrame:
     """Each order line once: day, order_id, customer, item, hundredths, and what `model.by` says; cached.
 
-    A day is a whole number since 1970 in UTC, that of the order's first line with a time, else UNDATED.
+    A day is a whole number since 1970 in UTC, that of the order's first plausible time, else UNDATED.
     """
-    began = F.min(model.time).over(Window.partitionBy(model.order))
+    at = plausible(F.col(model.time), F.col("arrival.kafka_timestamp"))
+    began = F.min(at).over(Window.partitionBy(model.order))
     days = F.floor(F.unix_micros(began) / MICROS).cast("int")
     said = dict.fromkeys([*model.by.values(), *model.labels])
     return (

@@ -71,6 +71,11 @@ class Training:
             if isinstance(model, RecommenderModel):
                 inside = self.rows.where(dataset.within(self.audit.ranges))
                 found = events.events(self.spark, inside, self.workload, model)
+                if found.implausible:
+                    self.say(
+                        f"{found.implausible} events of {self.workload.name} have times that can't be true, given when "
+                        "they arrived; they count as events of an unknown time"
+                    )
                 for window in windows:
                     bounds = offsets.window_bounds(self.audit.ranges, window)
                     yield recommender.train(self, model, window, bounds, found)

@@ -76,7 +76,7 @@ class Learner:
         state, counts = self.state, self.state.progress.counts
         questions: list[Question] = []
         fresh: list[tuple[int, int]] = []
-        times: list[float] = []
+        times: list[float | None] = []
         for event in events:
             if event.user is None:
                 counts["unreadable"] += 1

@@ -1,12 +1,12 @@
 """The stream as the training reads it: exact ranges of offsets, as events of a user and an item."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from millrace.messaging.client import Message
+from millrace.records.times import plausible_seconds, read_moment
 from millrace.workloads.base import ANONYMOUS, RecommenderModel
 
 Cut = dict[int, tuple[int, int]]
@@ -14,14 +14,14 @@ Cut = dict[int, tuple[int, int]]
 
 
 class Event(NamedTuple):
-    """`at`: seconds since 1970 UTC, of the record or else of its arrival. Without a user: it could not be read."""
+    """`at`: seconds since 1970 UTC, None where the record states no plausible time. Without a user: unreadable."""
 
     partition: int
     offset: int
     timestamp: int
     user: str | None
     item: str
-    at: float
+    at: float | None
 
 
 class Log(Protocol):
@@ -52,9 +52,9 @@ def _event(message: Message, model: RecommenderModel) -> Event:
         user, item, time = row[model.user], row[model.item], row.get(model.time)
         if user is None and model.session:
             user = ANONYMOUS + row[model.session]
-        at = datetime.fromisoformat(time).timestamp() if time else message.timestamp / 1000
-        if isinstance(user, str) and isinstance(item, str):
-            return Event(*where, user, item, at)
+        moment = read_moment(time)
+        if isinstance(user, str) and isinstance(item, str) and (moment or not time):
+            return Event(*where, user, item, plausible_seconds(moment, message.timestamp))
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
         pass  # foreign messages are counted, not fatal: the checker of the ingest lets none through
-    return Event(*where, None, "", message.timestamp / 1000)
+    return Event(*where, None, "", None)

@@ -6,7 +6,11 @@ DAY = 86_400
 
 
 class Taken:
-    """`whole`: (items,) int64 counts; `days`: day since 1970 -> (items,) counts, of the last `window` days alone."""
+    """`whole`: (items,) int64 counts; `days`: day since 1970 -> (items,) counts, of the last `window` days alone.
+
+    An event without a time is as new as the newest that has one. Where none has, popularity is that of all time, as in
+    a training of the lake: the day of its arrival would end the window of a log that is years old.
+    """
 
     def __init__(self, window: float):
         self.window = max(1, round(window))
@@ -19,10 +23,12 @@ class Taken:
 
         self.whole, self.days = longer(self.whole), {day: longer(counts) for day, counts in self.days.items()}
 
-    def add(self, items: list[int], times: list[float]) -> None:
+    def add(self, items: list[int], times: list[float | None]) -> None:
         np.add.at(self.whole, items, 1)
         for item, time in zip(items, times, strict=True):
-            day = int(time // DAY)
+            if time is None and not self.days:
+                continue
+            day = max(self.days) if time is None else int(time // DAY)
             if day not in self.days:
                 self.days[day] = np.zeros_like(self.whole)
             self.days[day][item] += 1
@@ -41,9 +47,14 @@ class Taken:
         return {"taken": self.whole, "days": np.array(days, dtype=np.int64), "taken_by_day": table}
 
     @classmethod
-    def load(cls, window: float, arrays: dict[str, np.ndarray]) -> "Taken":
+    def load(cls, window: float, arrays: dict[str, np.ndarray], newest_s: float | None = None) -> "Taken":
+        """From `arrays`, without the days after `newest_s`, seconds since 1970.
+
+        A checkpoint of an earlier release may have counted times that can't be true.
+        """
         made = cls(window)
         made.whole = arrays["taken"].astype(np.int64)
         table = arrays["taken_by_day"].astype(np.int64)
-        made.days = {int(day): counts for day, counts in zip(arrays["days"], table, strict=True)}
+        days = zip(arrays["days"].tolist(), table, strict=True)
+        made.days = {day: counts for day, counts in days if newest_s is None or day * DAY <= newest_s}
         return made

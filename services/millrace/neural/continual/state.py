@@ -18,6 +18,7 @@ from millrace.neural.continual.plan import FIXED, Plan
 from millrace.neural.continual.popular import Taken
 from millrace.neural.continual.reservoir import Reservoir
 from millrace.neural.continual.weights import Weights
+from millrace.records.times import MARGIN_S
 
 FORMAT = b"millrace.continual/1"
 RECENT = 40  # micro-batches of the sliding HR@10
@@ -119,4 +120,5 @@ class State:
         replay.kept, replay.seen = arrays["replay"], int(arrays["replay_seen"])
         weights = Weights(plan, len(items))
         weights.load(arrays)
-        return cls(plan, progress, items, Histories.load(arrays), replay, Taken.load(kept["window"], arrays), weights)
+        taken = Taken.load(kept["window"], arrays, progress.watermark / 1000 + MARGIN_S)
+        return cls(plan, progress, items, Histories.load(arrays), replay, taken, weights)

@@ -1,0 +1,42 @@
+"""What the updater reads of the records topic, without a broker."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import orjson
+import pytest
+
+from millrace.online.followed import Followed
+from tests.online import made
+
+ARRIVED_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.fixture
+def followed() -> Followed:
+    before = made.records(100)
+    live = made.live_of(made.sequences(before), None)
+    return Followed(made.base(made.arrays(before, live, None), live), {}, {})
+
+
+def take(followed: Followed, offset: int, **values: object) -> None:
+    value = orjson.dumps({"user_id": "U01", "course_id": "C05"} | values)
+    followed._take(SimpleNamespace(partition=0, offset=offset, timestamp=ARRIVED_MS, value=value))
+
+
+@pytest.mark.parametrize("year", [1900, 1970, 2099, 2150, 9000])
+def test_an_event_with_a_time_that_can_not_be_true_counts_once_as_of_an_unknown_time(followed, year):
+    for offset in range(2):
+        take(followed, offset, enrolled_at=f"{year:04}-01-01T00:00:00+00:00")
+    assert (followed.fold.accepted, followed.fold.repeated) == (1, 1)
+    assert [(one.item, one.time) for one in followed.fold.tails["U01"].sequence] == [(5, None)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"enrolled_at": "soon"}, {"enrolled_at": 7}, {"enrolled_at": "2150-01-01", "course_id": ""}, {"user_id": None}],
+)
+def test_what_is_no_event_stays_unreadable(followed, values):
+    take(followed, 0, **values)
+    assert followed.fold.accepted == 0
+    assert followed.next == {0: 1}

@@ -1,0 +1,155 @@
+"""A time is believed up to a day after its arrival, and what states a later one is refused or of an unknown time."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millrace.records import times
+from millrace.records.check import Accepted, Checker
+from millrace.records.contract import Rejection, time_fields
+from millrace.records.readers import RawRow
+from millrace.workloads import workload, workloads
+
+MOOC, SHOP, COURSES = workload("mooc"), workload("shop"), workload("courses")
+NOW = datetime(2026, 11, 28, 15, 9, 1, tzinfo=UTC)
+EDGE = NOW + timedelta(seconds=times.MARGIN_S)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Sets the clock of this machine."""
+
+    def set_clock(moment: datetime) -> None:
+        monkeypatch.setattr(times.time, "time", moment.timestamp)
+
+    set_clock(NOW)
+    return set_clock
+
+
+def outcome(found, **values):
+    return Checker(found, "it.csv").outcome(RawRow(1, str(values), values))
+
+
+def enrolment(at: object) -> dict:
+    return {"user_id": "U", "course_id": "C", "enrolled_at": at}
+
+
+@pytest.mark.parametrize(
+    ("moment", "plausible"),
+    [
+        (NOW - timedelta(days=9 * 365), True),
+        (NOW, True),
+        (EDGE, True),
+        (EDGE + timedelta(microseconds=1), False),
+        (datetime(2099, 12, 31, tzinfo=UTC), False),
+        (times.EARLIEST, True),
+        (times.EARLIEST - timedelta(microseconds=1), False),
+    ],
+)
+def test_the_rule_is_the_same_for_a_number_and_for_an_array(moment, plausible):
+    assert times.is_plausible(times.micros(moment), times.micros(NOW)) is plausible
+    column = np.array([times.micros(moment), np.nan])
+    assert times.is_plausible(column, np.full(2, float(times.micros(NOW)))).tolist() == [plausible, False]
+    seconds = times.plausible_seconds(moment, times.micros(NOW) // 1000)
+    assert seconds == (moment.timestamp() if plausible else None)
+
+
+@given(st.datetimes(datetime(1970, 1, 2), datetime(2099, 12, 31)), st.integers(0, 4_102_444_800_000))
+def test_whatever_is_believed_lies_at_most_a_margin_after_its_arrival(moment, arrival_ms):
+    seconds = times.plausible_seconds(moment.replace(tzinfo=UTC), arrival_ms)
+    late = moment.replace(tzinfo=UTC) - (times.EPOCH + timedelta(milliseconds=arrival_ms))
+    assert (seconds is None) == (late > timedelta(seconds=times.MARGIN_S))
+
+
+def test_every_time_of_every_contract_is_looked_at():
+    found = {one.name: time_fields(one.record) for one in workloads().values()}
+    assert found == {
+        "catalogue": (),
+        "courses": ("published_timestamp",),
+        "mooc": ("enrolled_at",),
+        "products": (),
+        "rentals": ("listed_at",),
+        "shop": ("event_time",),
+        "urls": ("creation_time",),
+    }
+
+
+def test_a_row_of_the_future_is_rejected_with_its_value_and_what_is_allowed(clock):
+    rejection = outcome(MOOC, **enrolment("2099-12-31T00:00:00Z"))
+    assert isinstance(rejection, Rejection)
+    assert (rejection.code, rejection.field) == ("in_the_future", "enrolled_at")
+    assert rejection.message == (
+        "enrolled_at: 2099-12-31T00:00:00+00:00 is not usable; allowed: a time up to 2026-11-29T15:09:01Z, 24 hours "
+        "from now by this machine's clock"
+    )
+    assert rejection.values == enrolment("2099-12-31T00:00:00Z")
+
+
+def test_the_edge_is_accepted_and_a_microsecond_more_is_not(clock):
+    assert isinstance(outcome(MOOC, **enrolment(EDGE.isoformat())), Accepted)
+    assert isinstance(outcome(MOOC, **enrolment((EDGE + timedelta(microseconds=1)).isoformat())), Rejection)
+    assert isinstance(outcome(MOOC, **enrolment(None)), Accepted)
+
+
+def test_a_column_under_another_name_is_looked_at_too(clock):
+    page = {"id": "1", "url": "https://example.com/", "title": "t", "created_at": "2031-01-01 00:00:00 UTC"}
+    assert outcome(workload("urls"), **page).field == "creation_time"
+
+
+def test_counts_add_up_and_a_rejected_row_is_no_duplicate_of_what_comes_later(clock):
+    checker = Checker(MOOC, "it.csv")
+    values = enrolment("2026-12-01T00:00:00Z")
+    assert isinstance(checker.outcome(RawRow(1, "a", values)), Rejection)
+    clock(NOW + timedelta(days=3))
+    assert isinstance(checker.outcome(RawRow(2, "b", values)), Accepted)
+    counts = checker.counts
+    assert (counts.read, counts.accepted, counts.duplicates, counts.rejected) == (2, 1, 0, {"in_the_future": 1})
+
+
+def test_each_row_is_judged_by_the_clock_of_its_own_moment_also_where_that_jumps(clock):
+    """A clock that was years ahead for a moment leaves no wider margin behind."""
+    checker = Checker(MOOC, "it.csv")
+    codes = []
+    for number, years in enumerate((0, 40, 0, -9, 0)):
+        clock(NOW.replace(year=NOW.year + years))
+        told = checker.outcome(RawRow(number, str(number), enrolment("2050-01-01") | {"user_id": f"U{number}"}))
+        codes.append(told.code if isinstance(told, Rejection) else "accepted")
+    assert codes == ["in_the_future", "accepted", "in_the_future", "in_the_future", "in_the_future"]
+
+
+def test_a_machine_whose_clock_was_never_set_refuses_nothing_that_was_past_when_this_was_released(clock):
+    clock(datetime(1970, 1, 1, 0, 5, tzinfo=UTC))
+    assert isinstance(outcome(MOOC, **enrolment("2026-10-31T00:00:00Z")), Accepted)
+    assert outcome(MOOC, **enrolment("2099-12-31T00:00:00Z")).message.endswith(
+        "allowed: a time up to 2026-11-02T00:00:00Z, 24 hours from now by this machine's clock"
+    )
+
+
+def test_times_without_a_zone_of_people_east_of_greenwich_are_accepted(clock):
+    local = NOW.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=14)
+    assert isinstance(outcome(MOOC, **enrolment(local.isoformat())), Accepted)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2099-12-31T00:00:00Z", datetime(2099, 12, 31, tzinfo=UTC)),
+        ("2020-01-01T02:00:00+02:00", datetime(2020, 1, 1, tzinfo=UTC)),
+        ("1900-01-01T00:00:00", datetime(1900, 1, 1, tzinfo=UTC)),
+        ("soon", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_a_stored_time_is_read_whatever_it_says(text, moment):
+    assert times.read_moment(text) == moment
+
+
+def test_a_purchase_of_an_unset_clock_is_still_of_an_unknown_time(clock):
+    row = {"event_time": "1970-01-01 00:33:40 UTC", "order_id": "1", "product_id": "2", "price": "3", "user_id": ""}
+    assert orjson.loads(outcome(SHOP, **row).value)["event_time"] is None
