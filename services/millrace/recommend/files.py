@@ -1,7 +1,7 @@
 """Files of sequences: `user item item ...` a line, or JSON lines with a user, its items and perhaps their times."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC
 from math import isfinite
 from typing import Any
 
@@ -9,7 +9,10 @@ import orjson
 
 from millrace.errors import BadInput
 from millrace.recommend.sequences import Sequences, numbered
-from millrace.records.lines import LongLine, Source, opened
+from millrace.records.json_rows import array, repeated_key, several_lines
+from millrace.records.lines import LongLine, Source
+from millrace.records.opening import opened
+from millrace.records.types import iso_moment
 
 USER = ("user_id", "user", "id")
 ITEMS = ("items", "course_order", "sequence")
@@ -51,6 +54,10 @@ def _lines(source: Source) -> Iterator[tuple[int, str, list[str], list[float] | 
             raise _bad(source, number, "the line is too long to be a sequence")
         if not (text := line.strip()):
             continue
+        if text == "{":
+            raise several_lines(source)
+        if text == "[" or text.startswith("[{"):
+            raise array(source)
         if text.startswith("{"):
             yield number, *_from_json(source, number, text)
             continue
@@ -65,6 +72,8 @@ def _from_json(source: Source, number: int, text: str) -> tuple[str, list[str], 
         values: dict[str, Any] = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
         raise _bad(source, number, f"not JSON: {error}") from None
+    if fault := repeated_key(text, values):
+        raise _bad(source, number, fault[1])
     user, items, when = (_first(values, names) for names in (USER, ITEMS, TIMES))
     if not _is_id(user) or not isinstance(items, list):
         raise _bad(source, number, f"allowed: one of {', '.join(USER)} and a list in one of {', '.join(ITEMS)}")
@@ -90,7 +99,7 @@ def _seconds(source: Source, number: int, value: object) -> float:
     try:
         if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
             return float(value)
-        found = datetime.fromisoformat(value)  # pyright: ignore[reportArgumentType] - else a TypeError
+        found = iso_moment(value)  # pyright: ignore[reportArgumentType] - else a TypeError
     except (TypeError, ValueError, OverflowError):
         raise _bad(source, number, f"{value!r} is not a time; allowed: seconds or ISO 8601") from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
