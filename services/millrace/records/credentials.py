@@ -26,7 +26,7 @@ def without_passwords(row: RawRow) -> tuple[RawRow, bool]:
         if isinstance(value, str):
             for match in CREDENTIALS.finditer(value):
                 changed[name] = without_password(value)
-                raw = raw.replace(match[2], "")
+                raw = raw.replace(match[2], "").replace(f"{match[2][:-1]}\\u0040", "")
         elif isinstance(value, list | dict):
             cleaned = _without_passwords_inside(value)
             if cleaned is not None:

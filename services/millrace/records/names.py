@@ -62,7 +62,7 @@ class FieldNames:
         if len(self.shapes) >= MAX_SHAPES:
             return
         self.shapes.add(names)
-        read = {next((name for name in group if name in names), "") for group in self._groups}
+        read = {name for group in self._groups for name in [name for name in group if name in names][:1]}
         if self._others and not self._needed.issubset(names):  # a row that stands for several
             read.update(self._others)
             read.update(self._known())
