@@ -22,6 +22,12 @@ from millrace.pages.words import words
         ("https://www.Bücher.example/ä", "xn--bcher-kva.example"),
         ("https://www.xn--bcher-kva.example/", "xn--bcher-kva.example"),
         ("https://日本語.jp", "xn--wgv71a119e.jp"),
+        ("https://faß.de/", "xn--fa-hia.de"),
+        ("https://FASS.de/", "fass.de"),
+        ("https://www.βόλος.com", "xn--nxasmm1c.com"),
+        ("https://نامه‌ای.com", "xn--mgba3gch31f060k.com"),
+        ("https://💩.la", "xn--ls8h.la"),
+        ("https://example。com", "example.com"),
         ("//cdn.example.com/x.js", "example.com"),
         ("https://example.com./", "example.com"),
         ("https://192.168.0.1:8080/admin", "192.168.0.1"),
@@ -38,7 +44,17 @@ def test_the_registered_domain_is_that_of_the_public_suffix_list(url, domain):
     "url",
     [
         *(None, "", " ", "https://", "http:///x", "https://co.uk/", "http://localhost:80/", "https://1.2.3.999/", "?"),
-        *("a b.com", "https://.com", "https://a..b.com", f"https://{'a' * 64}.com", "https://xn--\ud800.de", ":443"),
+        *(
+            "a b.com",
+            "https://.com",
+            "https://a..b.com",
+            f"https://{'a' * 64}.com",
+            "https://a\u200cb.com",
+            "https://ü\u200d💩.com",
+            "https://\u0301a.com",
+            "https://xn--\ud800.de",
+            ":443",
+        ),
     ],
 )
 def test_what_has_no_registered_domain_has_an_empty_one(url):

@@ -120,3 +120,10 @@ def test_bytes_that_are_not_utf8_are_escaped_in_names_and_values():
     assert body["raw"] == "caf\\xe9"
     assert body["values"]["rooms"] == "\\xe9"
     assert body["values"]["caf\\xe9"] == "1"
+
+
+@pytest.mark.parametrize("changes", [{"rooms": "\udce9"}, {"flat_id": "caf\udce9"}, {"rent": "\udc80 20"}])
+def test_a_rejected_row_that_is_not_utf8_says_how_it_becomes_so(changes):
+    ((one,), _) = outcomes([flat(**changes)])
+    assert "not UTF-8" in one.message
+    assert "`iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW`" in one.message

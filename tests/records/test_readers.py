@@ -72,6 +72,49 @@ def test_a_quote_that_runs_over_thousands_of_rows_costs_its_own_row_only():
     assert found[-1] == {"id": "3", "name": "c"}
 
 
+@pytest.mark.parametrize(
+    "row", [rb'1,"A \"quoted\" title"', rb'1,"a \", b"', rb'1,"5\" disk"'], ids=["quotes", "comma", "inches"]
+)
+def test_quotes_as_spark_writes_them_are_a_fault_with_a_hint(row):
+    _, fault, after = read(b"id,name\n0,a\n" + row + b"\n2,b\n")
+    assert fault.fault[0] in ("bad_csv", "wrong_field_count")
+    assert """Spark needs .option("escape", '"')""" in fault.fault[1]
+    assert after.values == {"id": "2", "name": "b"}
+
+
+def test_text_behind_a_closing_quote_is_a_fault_and_no_part_of_the_field():
+    assert values(b'id,name\n1,"a"b\n2,"c"\n') == ["bad_csv", {"id": "2", "name": "c"}]
+
+
+@pytest.mark.parametrize(("delimiter", "called"), [(";", "`;`"), ("\t", "a tab"), ("|", "`|`")])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_another_delimiter_is_named_with_the_command_that_rewrites_it(delimiter, called, quote):
+    header = delimiter.join(f"{quote}{name}{quote}" for name in ("Id", "name"))
+    with pytest.raises(BadInput) as refused:
+        read(f"{header}\n1{delimiter}a\n".encode())
+    assert refused.value.code == "bad_header"
+    assert f"separated by {called}; allowed: a comma. `python3 -c 'import csv, sys; " in refused.value.message
+    assert "< it.csv > NEW.csv`" in refused.value.message
+
+
+def test_a_line_for_excel_is_skipped_and_the_separator_that_it_names_is_looked_at():
+    assert values(b"sep=,\nid,name\n1,a\n") == ONE
+    with pytest.raises(BadInput, match="separated by `;`"):
+        read(b'"sep=;"\nid;name\n1;a\n')
+
+
+def test_lines_that_end_with_carriage_returns_alone_are_named():
+    with pytest.raises(BadInput, match="lines end with"):
+        read(b"id,name\r1,a\r2,b\r")
+
+
+def test_control_characters_of_a_header_are_shown_as_escapes():
+    with pytest.raises(BadInput) as refused:
+        read(b"\x1b[2J,\x07\n")
+    assert refused.value.message.isprintable()
+    assert r"\x1b[2J, \x07" in refused.value.message
+
+
 def test_a_line_over_the_limit_is_rejected_and_the_next_one_is_read():
     found = read(b"id,name\n1," + b"x" * (2 * LINE_LIMIT) + b"\n2,b\n")
     assert [row.values or row.fault[0] for row in found] == ["line_too_long", {"id": "2", "name": "b"}]

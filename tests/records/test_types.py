@@ -42,6 +42,32 @@ def test_what_is_no_id_is_refused(value):
     assert refused.value.type == "bad_id"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1.51592E+18",
+        "1515915625441993984.0",
+        "1e5",
+        "1.5e18",
+        "1E+20",
+        "1.51591562544199398E18",
+        "7.0",
+        "-1e5",
+        "12e+20",
+    ],
+)
+def test_an_id_that_was_taken_for_a_number_is_refused_with_what_to_do(value):
+    with pytest.raises(PydanticCustomError, match="taken for a number, which loses digits: export the column as text"):
+        types.identifier(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["123e4567", "00e1a", "7e", "e5", "1.5", "2.0.0", "1.2e3.4", "10.0a", "+49", "1e5x", "٣e٥"]
+)
+def test_an_id_that_only_looks_a_little_like_a_number_is_kept(value):
+    assert types.identifier(value) == value
+
+
 @pytest.mark.parametrize("value", ["a\u200bb", "ａ", "a\u00a0b", "मूल"])
 def test_an_id_in_any_script_is_kept(value):
     assert types.identifier(value) == value
@@ -50,6 +76,13 @@ def test_an_id_in_any_script_is_kept(value):
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=100))
 def test_text_loses_its_padding_and_nothing_else(value):
     assert types.text(f"  {value}\n") == value.strip()
+
+
+def test_null_is_an_empty_text_but_no_required_one():
+    assert types.text(None) == ""
+    with pytest.raises(PydanticCustomError) as refused:
+        types.required_text(None)
+    assert refused.value.type == "missing"
 
 
 def test_text_over_the_limit_is_refused_by_its_length():
@@ -96,6 +129,39 @@ def test_each_way_of_writing_a_second_gives_that_second(moment):
         assert types.timestamp(moment.strftime(form)) == expected
     assert types.timestamp(moment.strftime("%m/%d/%Y %H:%M")) == expected.replace(second=0)
     assert types.timestamp(f"{moment.year}-{moment.month}-{moment.day} 1:2:3 UTC").date() == moment.date()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2017-04-06 05:10:57.123 UTC", datetime(2017, 4, 6, 5, 10, 57, 123_000, UTC)),
+        ("2017-04-06 05:10:57.123456 UTC", datetime(2017, 4, 6, 5, 10, 57, 123_456, UTC)),
+        ("2017-04-06T05:10:57.1 UTC", datetime(2017, 4, 6, 5, 10, 57, 100_000, UTC)),
+        ("2017-04-06 05:10:57+02:00", datetime(2017, 4, 6, 3, 10, 57, tzinfo=UTC)),
+        ("20170406T051057-0230", datetime(2017, 4, 6, 7, 40, 57, tzinfo=UTC)),
+        ("2017-W14-4T05:10", datetime(2017, 4, 6, 5, 10, tzinfo=UTC)),
+        ("20170406", datetime(2017, 4, 6, tzinfo=UTC)),
+    ],
+)
+def test_fractions_and_offsets_are_read_and_come_out_in_utc(value, expected):
+    assert types.timestamp(value) == expected
+    assert types.timestamp(value).tzinfo is UTC
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2030, 1, 1)), st.sampled_from("+-"), st.integers(0, 14 * 60))
+def test_an_offset_behind_a_date_is_never_read_as_a_time_of_day(moment, sign, minutes):
+    for form in ("%Y-%m-%d", "%Y%m%d", "%Y-W%V-%u", "%YW%V%u"):
+        for offset in (f"{sign}{minutes // 60:02}:{minutes % 60:02}", f"{sign}{minutes // 60:02}{minutes % 60:02}"):
+            with pytest.raises(PydanticCustomError) as refused:
+                types.timestamp(moment.strftime(form) + offset)
+            assert refused.value.type == "not_a_date"
+
+
+@pytest.mark.parametrize("value", ["2012123112345", "1500000000", "1500000000000", "1.5e9", "2017-04-06 UTC", "T05:10"])
+def test_seconds_since_1970_and_halves_of_moments_are_refused(value):
+    with pytest.raises(PydanticCustomError) as refused:
+        types.timestamp(value)
+    assert refused.value.type == "not_a_date"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from millrace.records.check import Accepted, Checker
 from millrace.records.contract import Rejection
+from millrace.records.names import names_of
 from millrace.records.readers import RawRow, opened, rows
 from millrace.workloads import workload
 from tests.conftest import real_file
@@ -94,6 +95,25 @@ def test_an_enrolment_a_line_is_read_from_csv_and_json(tmp_path):
     assert [one["course_id"] for one in records(outcomes(MOOC, text, tmp_path)[0])] == ["C_1", "C_2"]
     line = '{"user_id": "U_1", "course_id": "C_1"}\n'
     assert outcomes(MOOC, line, tmp_path, "it.jsonl")[1].accepted == 1
+
+
+@pytest.mark.parametrize("column", ["enrolled_at", "enroll_time", "time", "Enroll Time"])
+def test_the_time_of_a_single_enrolment_is_read_under_each_of_its_names(tmp_path, column):
+    text = f"user_id,course_id,{column}\nU_1,C_1,2020-01-01 10:00:00\n"
+    (tmp_path / "it.csv").write_text(text)
+    with opened(str(tmp_path / "it.csv")) as source:
+        read = rows(source, ("user_id", "course_id"), names_of(MOOC.record, MOOC.reads))
+        assert [one["enrolled_at"] for one in records(Checker(MOOC).check(read))] == ["2020-01-01T10:00:00+00:00"]
+
+
+def test_null_in_a_text_field_of_json_is_what_an_empty_cell_of_csv_is(tmp_path):
+    empty = f"{HEADER}\n2020-04-24 11:50:39 UTC,1,5,,,,10.5,\n"
+    null = dict.fromkeys(SHOP.fields) | {"event_time": "2020-04-24 11:50:39 UTC", "order_id": 1}
+    null |= {"product_id": 5, "price": 10.5}
+    from_csv, from_json = (
+        records(outcomes(SHOP, text, tmp_path)[0])[0] for text in (empty, orjson.dumps(null).decode())
+    )
+    assert from_csv | {"record_id": ""} == from_json | {"record_id": ""}
 
 
 @pytest.mark.real_data

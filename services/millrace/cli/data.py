@@ -11,12 +11,21 @@ from rich.table import Table
 
 from millrace.cli.names import Names, select_workloads
 from millrace.cli.output import Json, bar, emit, err, grid, guarded
+from millrace.records.lines import escaped
 from millrace.records.writer import write_csv
 from millrace.workloads import workload
 
 Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="courses, products, ...")]
-File = Annotated[str, typer.Argument(metavar="FILE", help="CSV or JSON lines, also as .gz; - is standard input.")]
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="CSV or JSON lines, also packed as gz, bz2 or xz; - is standard input.")
+]
 Limit = Annotated[int | None, typer.Option(help="Read at most this many rows.")]
+REMARKS = {
+    "renamed": "Columns read under the name of a field: {}.",
+    "ignored": "Columns that are not read: {}.",
+    "lacking": "Optional columns that the source lacks: {}.",
+    "changed": "The file was written to while it was read: run the command again once it is complete.",
+}
 rejected_app = typer.Typer(no_args_is_help=True, help="Count, list or replay rejected rows.")
 
 
@@ -27,6 +36,17 @@ def counts_table(counts: dict[str, Any]) -> Table:
     rows += [["duplicates", counts["duplicates"]], ["conflicts", counts["conflicts"]]]
     rows += [["of these repaired", counts["repaired"]]] if counts.get("repaired") else []
     return grid(f"{counts['workload']}", "rows", "count", rows=rows)
+
+
+def print_remarks(counts: dict[str, Any]) -> None:
+    """What the counts don't tell of a source: columns that are not read, not there or spelled otherwise."""
+    # A receipt may be older than these keys.
+    for name, sentence in REMARKS.items():
+        if value := counts.get(name):
+            names = [f"{column} as {read}" for column, read in value.items()] if isinstance(value, dict) else value
+            err.print(sentence.format(", ".join(names) if isinstance(names, list) else ""), markup=False)
+    if counts["read"] == 0:
+        err.print("The source has no rows, only a header or blank lines.", markup=False)
 
 
 def register(app: typer.Typer) -> None:
@@ -54,8 +74,8 @@ def generate(
         made = found.generate(random.Random(seed), rows)
         write_csv(out, found.fields, made, lambda number: progress(number, rows))
     if out != Path("/dev/stdout"):
-        result = {"workload": name, "rows": rows, "seed": seed, "out": str(out)}
-        emit(result, as_json, lambda: f"{rows} rows of {name} in {out}")
+        result = {"workload": name, "rows": rows, "seed": seed, "out": escaped(str(out))}
+        emit(result, as_json, lambda: f"{rows} rows of {name} in {escaped(str(out))}")
 
 
 @guarded
@@ -69,6 +89,8 @@ def validate(name: Name, file: File, limit: Limit = None, as_json: Json = False)
         counts = publish.validate(workload(name), local, limit, lambda c, s: progress(s.position or c.read, s.size))
     result = counts.as_dict()
     emit(result, as_json, lambda: counts_table(result))
+    if not as_json:
+        print_remarks(result)
 
 
 @guarded
@@ -104,6 +126,8 @@ def ingest(
     if result["already"] and not as_json:
         err.print("This very file was ingested before; nothing was published (--again does it anyway).")
     emit(result, as_json, lambda: counts_table(result))
+    if not as_json:
+        print_remarks(result)
     if result.get("interrupted"):
         err.print(f"interrupted after row {result['read']}; run the same command again for the rest")
         sys.exit(130)

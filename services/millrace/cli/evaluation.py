@@ -29,7 +29,11 @@ def evaluate(
         str | None, typer.Argument(metavar="[WORKLOAD]", help="A workload with a recommender, from the lake.")
     ] = None,
     sequences: Annotated[
-        str | None, typer.Option(metavar="FILE", help="`user item item ...` a line, or JSON lines; also as .gz.")
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="`user item item ...` a line, or JSON lines; also packed as gz, bz2 or xz; - is standard input.",
+        ),
     ] = None,
     protocol: Annotated[str, typer.Option(help=PROTOCOLS)] = "full",
     model: Annotated[list[str] | None, typer.Option(help="One model; may be repeated. All where left out.")] = None,

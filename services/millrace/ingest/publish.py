@@ -13,6 +13,7 @@ from millrace.ingest.pace import paced
 from millrace.messaging.producer import Producer, producer
 from millrace.records.check import Accepted, Checker, Counts
 from millrace.records.contract import Rejection
+from millrace.records.names import FieldNames, names_of
 from millrace.records.readers import RawRow, Source, opened, rows
 from millrace.workloads.base import Workload
 
@@ -46,11 +47,11 @@ class Stop:
 def validate(workload: Workload, path: str, limit: int | None = None, progress: Progress = lambda c, s: None) -> Counts:
     """Count what `ingest` would do, without Kafka. Raises NotFound or BadInput for the file as a whole."""
     with opened(path) as source:
-        checker = Checker(workload, source.name)
-        for _ in checker.check(
-            _watched(itertools.islice(rows(source, needed(workload)), limit), checker, source, progress)
-        ):
+        checker, names = Checker(workload, source.name), names_of(workload.record, workload.reads)
+        raw = itertools.islice(rows(source, needed(workload), names), limit)
+        for _ in checker.check(_watched(raw, checker, source, progress)):
             pass
+        _note_source(checker.counts, source, names)
     return checker.counts
 
 
@@ -66,36 +67,49 @@ def ingest(
 ) -> dict[str, Any]:
     """Publish a source and return {"workload", "read", "accepted", "rejected", "duplicates", ...}.
 
-    `already` is true where a receipt shows that Kafka holds this very source: nothing is published then.
+    The source is opened once; what can be read only once, such as a pipe, is published without a receipt.
+    `already` is true where a receipt shows that Kafka holds this very file: nothing is published then.
     `interrupted` is true after a signal: what was counted is acknowledged, the rest was not read.
     Raises Unavailable when Kafka stays away; run again, nothing is lost or read twice by a training.
     """
-    key = None
-    if path != "-":
-        with opened(path):
-            key = receipts.fingerprint(workload, path, limit)
-        found = None if again else receipts.find(key)
-        if found:
-            return found | {"already": True}
-    stop, started = Stop(), time.monotonic()
-    client = producer()
-    try:
-        with stop.listening(), opened(path) as source:
-            checker = Checker(workload, source.name)
-            raw: Iterator[RawRow] = itertools.islice(rows(source, needed(workload)), limit)
-            if per_second:
-                raw = paced(raw, per_second, random_pauses)
-            raw = itertools.takewhile(lambda _: stop.signal is None, raw)
-            for outcome in checker.check(_watched(raw, checker, source, progress)):
-                send(client, workload, outcome)
-            client.flush()
-            seconds = round(time.monotonic() - started, 3)
-            result = checker.counts.as_dict() | {"seconds": seconds, "offsets": spelled(client, workload)}
-            if stop.signal is None and key:
-                receipts.write(client, key, result)
-    finally:
-        client.close()
+    with opened(path) as source:
+        key = receipts.fingerprint(workload, source.digest(), limit) if source.is_rereadable else None
+        receipt = receipts.find(key) if key and not again else None
+        if receipt:
+            return receipt | {"already": True}
+        stop, started = Stop(), time.monotonic()
+        checker, names = Checker(workload, source.name), names_of(workload.record, workload.reads)
+        client = producer()
+        try:
+            with stop.listening():
+                raw: Iterator[RawRow] = itertools.islice(rows(source, needed(workload), names), limit)
+                if per_second:
+                    raw = paced(raw, per_second, random_pauses)
+                raw = itertools.takewhile(lambda _: stop.signal is None, raw)
+                for outcome in checker.check(_watched(raw, checker, source, progress)):
+                    send(client, workload, outcome)
+                client.flush()
+                _note_source(checker.counts, source, names)
+                seconds = round(time.monotonic() - started, 3)
+                result = checker.counts.as_dict() | {"seconds": seconds, "offsets": spelled(client, workload)}
+                # Of a file that changed, the digest does not stand for what was published.
+                if stop.signal is None and key and not checker.counts.source["changed"]:
+                    receipts.write(client, key, result)
+        finally:
+            client.close()
     return result | {"already": False, "interrupted": stop.signal is not None}
+
+
+def _note_source(counts: Counts, source: Source, names: FieldNames) -> None:
+    """Add what is known of the source as a whole to its counts. Raises BadInput for one that holds nothing at all."""
+    if counts.read == 0 and source.is_empty:
+        raise BadInput(
+            f"{source.name} is empty; allowed: CSV with a header line, or JSON lines. Was the export finished?",
+            code="empty_file",
+            field="file",
+        )
+    counts.source |= {"ignored": names.ignored, "lacking": names.lacking, "renamed": names.renamed}
+    counts.source |= {"changed": source.has_changed()}
 
 
 def send(client: Producer, workload: Workload, outcome: Accepted | Rejection | None) -> None:

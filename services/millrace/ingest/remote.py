@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from millrace.errors import BadInput, NotFound, Unavailable
+from millrace.records.credentials import without_password
 
 SCHEMES = ("s3", "https", "http")
 
@@ -51,12 +52,14 @@ def _from_s3(path: str, target: Path) -> None:
 
 
 def _from_web(path: str, target: Path) -> None:
+    shown = without_password(path)
     try:
         with httpx.stream("GET", path, follow_redirects=True, timeout=60) as answer:
             if answer.status_code >= 400:
-                raise NotFound(f"{path} answers {answer.status_code}.", code="no_such_file", field="file")
+                raise NotFound(f"{shown} answers {answer.status_code}.", code="no_such_file", field="file")
             with target.open("wb") as file:
                 for chunk in answer.iter_bytes():
                     file.write(chunk)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Unavailable(f"{path} can't be fetched: {type(error).__name__} {error}", code="source_away") from error
+        sentence = without_password(f"{shown} can't be fetched: {type(error).__name__} {error}")
+        raise Unavailable(sentence, code="source_away") from error

@@ -5,6 +5,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+import idna
 from publicsuffixlist import PublicSuffixList
 
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}://", re.IGNORECASE)
@@ -12,6 +13,7 @@ END = re.compile(r"[/?#\\]")
 PORT = re.compile(r":[0-9]{0,5}$")
 HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*")
 LONGEST = 253  # characters of a host name (RFC 1035, section 2.3.4, less the root's dot and length)
+JOINERS = "\u200c\u200d"  # zero-width; a name may hold them only where a script needs them (RFC 5892, appendix A)
 KNOWN = 1 << 16  # hosts whose domains are remembered
 
 
@@ -45,20 +47,40 @@ def parts(url: str) -> Parts:
 
 @lru_cache(KNOWN)
 def host_of(authority: str) -> str:
-    """The host in `user@host:port`, lower-case, IDN in its ASCII form (RFC 5891); "" where there is none."""
+    """The host in `user@host:port`, lower-case, IDN in the ASCII form that browsers ask for; "" where there is none."""
     name = authority.rpartition("@")[2].strip().lower()
     if name.startswith("["):
         return _ip(name[1:].partition("]")[0])
     name = PORT.sub("", name).removesuffix(".")
     if not name.isascii():
-        try:
-            name = name.encode("idna").decode()
-        except UnicodeError:
-            return ""
+        name = _ascii(name)
     if len(name) > LONGEST or not HOST.fullmatch(name):
         return ""
     # What ends in a number is an address or nothing (URL standard, "ends in a number").
     return _ip(name) if name.rpartition(".")[2].isdecimal() else name
+
+
+def _ascii(name: str) -> str:
+    """A name in ASCII by IDNA 2008 and UTS 46 (non-transitional), as the URL standard has it: ß stays a letter.
+
+    Symbols that IDNA 2008 lacks and UTS 46 has, emoji above all, are encoded as browsers do. "" where there is none.
+    """
+    if len(name) > LONGEST:
+        return ""
+    try:
+        mapped = idna.uts46_remap(name, std3_rules=False)
+        return ".".join(label if label.isascii() else _ascii_label(label) for label in mapped.split("."))
+    except (UnicodeError, ValueError):
+        return ""
+
+
+def _ascii_label(label: str) -> str:
+    try:
+        return idna.alabel(label).decode()
+    except idna.InvalidCodepoint:
+        if any(joiner in label for joiner in JOINERS):
+            raise
+        return f"xn--{label.encode('punycode').decode()}"
 
 
 def _ip(text: str) -> str:

@@ -1,7 +1,7 @@
 """Files of sequences: `user item item ...` a line, or JSON lines with a user, its items and perhaps their times."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC
 from math import isfinite
 from typing import Any
 
@@ -9,8 +9,11 @@ import orjson
 
 from millrace.errors import BadInput
 from millrace.recommend.sequences import Sequences, numbered
-from millrace.records.lines import LongLine, Source, opened
+from millrace.records.json_rows import array, repeated_key, several_lines
+from millrace.records.lines import LongLine, Source
+from millrace.records.opening import opened
 from millrace.records.times import MARGIN_S, now_s
+from millrace.records.types import iso_moment
 
 USER = ("user_id", "user", "id")
 ITEMS = ("items", "course_order", "sequence")
@@ -52,6 +55,10 @@ def _lines(source: Source) -> Iterator[tuple[int, str, list[str], list[float] | 
             raise _bad(source, number, "the line is too long to be a sequence")
         if not (text := line.strip()):
             continue
+        if text == "{":
+            raise several_lines(source)
+        if text == "[" or text.startswith("[{"):
+            raise array(source)
         if text.startswith("{"):
             yield number, *_from_json(source, number, text)
             continue
@@ -66,6 +73,8 @@ def _from_json(source: Source, number: int, text: str) -> tuple[str, list[str], 
         values: dict[str, Any] = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
         raise _bad(source, number, f"not JSON: {error}") from None
+    if fault := repeated_key(text, values):
+        raise _bad(source, number, fault[1])
     user, items, when = (_first(values, names) for names in (USER, ITEMS, TIMES))
     if not _is_id(user) or not isinstance(items, list):
         raise _bad(source, number, f"allowed: one of {', '.join(USER)} and a list in one of {', '.join(ITEMS)}")
@@ -92,7 +101,7 @@ def _seconds(source: Source, number: int, value: object) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
             seconds = float(value)
         else:
-            moment = datetime.fromisoformat(value)  # pyright: ignore[reportArgumentType] - else a TypeError
+            moment = iso_moment(value)  # pyright: ignore[reportArgumentType] - else a TypeError
             seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError, OverflowError):
         raise _bad(source, number, f"{value!r} is not a time; allowed: seconds or ISO 8601") from None

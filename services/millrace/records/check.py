@@ -1,6 +1,7 @@
 """Checking: every raw row becomes an accepted record, a rejection or a duplicate, and is counted as one of them."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,10 +12,14 @@ import orjson
 from pydantic import ValidationError
 
 from millrace.records.contract import RAW_LIMIT, Rejection, explain, time_fields
+from millrace.records.credentials import without_passwords
 from millrace.records.readers import RawRow, printable
 from millrace.records.seen import Seen
 from millrace.records.times import find_implausible
 from millrace.workloads.base import Workload
+
+NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes of a file that were no UTF-8
+ICONV = "`iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW` makes it so"
 
 
 class Accepted(NamedTuple):
@@ -34,12 +39,17 @@ class Counts:
     rejected: Counter[str] = field(default_factory=Counter)
     duplicates: int = 0
     repaired: int = 0
-    """Rows, among the ones above, that were read as the workload's `mend` gives them."""
+    """Rows, among the ones above, read as the workload's `mend` gives them, or without the password of a URL."""
     conflicts: int = 0
     """Identities that came with different watched values; the latest is what training reads."""
+    source: dict[str, Any] = field(default_factory=dict)
+    """Of the source as a whole, where it was read to its end: `ignored`, names that no field is read from; `lacking`,
+    fields that it may leave out and does leave out; `renamed`, columns read as a field of another spelling; `changed`,
+    whether it was written to meanwhile, so that the counts may be of neither its states."""
 
     def as_dict(self) -> dict[str, Any]:
-        return {**self.__dict__, "rejected": dict(sorted(self.rejected.items()))}
+        rows = {name: value for name, value in self.__dict__.items() if name != "source"}
+        return {**rows, "rejected": dict(sorted(self.rejected.items())), **self.source}
 
 
 class Checker:
@@ -79,9 +89,13 @@ class Checker:
             row.raw.rstrip("\r\n").encode("utf-8", "surrogateescape"), digest_size=16, key=self._chain
         ).digest()
         record_id = self._chain.hex()
+        repaired = False
+        if "@" in row.raw or "\\u0040" in row.raw:
+            row, repaired = without_passwords(row)
         if row.values is not None and (mended := self.workload.mend(row.values)) is not None:
-            counts.repaired += 1
+            repaired = True
             row = row._replace(values=mended, fault=None)
+        counts.repaired += repaired
         if row.fault:
             return self._reject(row._replace(values=None), record_id, row.fault[0], None, row.fault[1])
         assert row.values is not None  # a row without a fault has values
@@ -104,6 +118,8 @@ class Checker:
 
     def _reject(self, row: RawRow, record_id: str, code: str, field: str | None, message: str) -> Rejection:
         self.counts.rejected[code] += 1
+        if not row.raw.isascii() and NOT_UTF8.search(row.raw):
+            message += ". The row is not UTF-8: if the file is of Windows, " + ICONV
         raw = printable(row.raw)[:RAW_LIMIT]
         return Rejection(code, field, message, raw, _printable(row.values), self.source, row.number, record_id)
 

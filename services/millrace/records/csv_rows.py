@@ -2,13 +2,16 @@
 
 import csv
 import itertools
+import shlex
 from collections.abc import Iterator
 
 from millrace.errors import BadInput
-from millrace.records.lines import LongLine, RawRow, printable
+from millrace.records.lines import LongLine, RawRow, escaped
+from millrace.records.names import FieldNames, fold
 
 FIELD_LIMIT = 131_072  # characters; what a quote that is never closed can run over before it is given up
 csv.field_size_limit(FIELD_LIMIT)
+DELIMITERS = {";": ("`;`", "chr(59)"), "\t": ("a tab", "chr(9)"), "|": ("`|`", "chr(124)")}
 OPEN_QUOTE = "bad_csv", "the row is not CSV: a quote is opened and never closed; allowed: quotes in pairs"
 
 
@@ -45,19 +48,13 @@ class Taken:
         self.ended = False
 
 
-def csv_rows(name: str, first: str, lines: Iterator[str], fields: tuple[str, ...]) -> Iterator[RawRow]:
-    """The rows after the header `first`. Raises BadInput when the header lacks one of `fields`."""
-    header = _header(name, first)
-    if lacking := [column for column in fields if column not in header]:
-        raise BadInput(
-            f"{name} has no column {', '.join(lacking)}; its header is {printable(', '.join(header)[:300])}. "
-            "Rename the columns or add a header line.",
-            code="bad_header",
-            field=lacking[0],
-            allowed=", ".join(fields),
-        )
+def csv_rows(
+    name: str, first: str, lines: Iterator[str], fields: tuple[str, ...], names: FieldNames
+) -> Iterator[RawRow]:
+    """The rows after the header `first`. Raises BadInput when the header lacks one of `fields` or has one twice."""
+    header = _header(name, first, fields, names)
     taken = Taken(lines)
-    reader = csv.reader(taken)
+    reader = csv.reader(taken, strict=True)
     number = 0
     while True:
         taken.lines.clear()
@@ -68,18 +65,16 @@ def csv_rows(name: str, first: str, lines: Iterator[str], fields: tuple[str, ...
             return
         except LineTooLong:
             fault = OPEN_QUOTE if len(taken.lines) > 1 else LongLine.fault
-            taken.give_back()
         except csv.Error as error:
-            fault = "bad_csv", f"the row is not CSV: {error}; allowed: quotes in pairs, \\n or \\r\\n after a row"
+            # The reader asks for another line only inside quotes.
+            fault = OPEN_QUOTE if taken.ended else _no_csv(error, taken.lines)
+        if fault:
             taken.give_back()
-        if not cells and not fault:
+        elif not cells:
             continue
-        if taken.ended:  # the reader asks for another line only inside quotes
-            fault = OPEN_QUOTE
-            taken.give_back()
-        if not fault and len(cells) != len(header):
+        elif len(cells) != len(header):
             sentence = f"the row has {len(cells)} fields; allowed: {len(header)}, as the header has"
-            fault = "wrong_field_count", sentence
+            fault = "wrong_field_count", sentence + _backslashes(taken.lines)
         number += 1
         raw = "".join(taken.lines)
         if fault:
@@ -89,14 +84,55 @@ def csv_rows(name: str, first: str, lines: Iterator[str], fields: tuple[str, ...
             yield RawRow(number, raw, dict(zip(header, cells, strict=True)))
 
 
-def _header(name: str, line: str) -> list[str]:
+def _no_csv(error: csv.Error, lines: list[str]) -> tuple[str, str]:
+    allowed = r'quotes in pairs, a quote inside quotes doubled (""), \n or \r\n after a row'
+    return "bad_csv", f"the row is not CSV: {error}; allowed: {allowed}{_backslashes(lines)}"
+
+
+def _backslashes(lines: list[str]) -> str:
+    """The hint for rows as Spark's own CSV writer makes them; read as CSV, their quotes end where they should not."""
+    if not any('\\"' in line for line in lines):
+        return ""
+    return r""". The row has \", which only some programs write for a quote: Spark needs .option("escape", '"')"""
+
+
+def _header(name: str, line: str, fields: tuple[str, ...], names: FieldNames) -> list[str]:
+    """The columns as the contract calls them. Raises BadInput."""
     try:
         if isinstance(line, LongLine):
             raise LineTooLong(LongLine.fault[1])
-        return [column.strip() for column in next(csv.reader([line]))]
+        columns = [column.strip() for column in next(csv.reader([line], strict=True))]
     except csv.Error as error:
+        cure = "its lines end with \\r alone: `tr '\\r' '\\n'` mends that." if "\r" in line.strip() else ""
+        cure = cure or _other_delimiter(name, line, fields)
         raise BadInput(
-            f"{name} starts with {printable(line[:80])!r}, which is no CSV header: {error}.",
+            f"{name} starts with '{escaped(line[:80])}', which is no CSV header: {cure or f'{error}.'}",
             code="bad_header",
             field="file",
         ) from None
+    header = names.match(name, columns)
+    lacking = [column for column in fields if column not in header]
+    if not lacking:
+        return header
+    if cure := _other_delimiter(name, line, fields):
+        what = f"{name} has no column {', '.join(lacking)}: {cure}"
+    else:
+        what = (
+            f"{name} has no column {', '.join(lacking)}; its header is {escaped(', '.join(columns)[:300])}. "
+            "Rename the columns or add a header line."
+        )
+    raise BadInput(what, code="bad_header", field=lacking[0], allowed=", ".join(fields))
+
+
+def _other_delimiter(name: str, line: str, fields: tuple[str, ...]) -> str:
+    """What to do about a header whose columns are parted by something else; empty where they are not."""
+    for delimiter, (called, written) in DELIMITERS.items():
+        columns = {fold(column) for column in line.split(delimiter)}
+        if delimiter in line and columns.intersection(map(fold, fields)):
+            file = "FILE" if name == "-" else shlex.quote(name)
+            code = f"import csv, sys; csv.writer(sys.stdout).writerows(csv.reader(sys.stdin, delimiter={written}))"
+            return (
+                f"its columns are separated by {called}; allowed: a comma. `python3 -c {shlex.quote(code)} < {file} "
+                "> NEW.csv` rewrites it; numbers must have a decimal point, not a comma."
+            )
+    return ""

@@ -1,16 +1,16 @@
-"""Lines: a file, a gz file or standard input as lines of text, in constant memory."""
+"""Lines: an open source as lines of text, in constant memory."""
 
-import gzip
-import sys
+import hashlib
+import lzma
+import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from millrace.errors import BadInput, NotFound
 
 LINE_LIMIT = 1_000_000  # bytes of a line; a longer one is rejected, so that a file without line ends is no trap
+HASH_CHUNK_BYTES = 1 << 20
 
 
 class RawRow(NamedTuple):
@@ -32,50 +32,95 @@ class LongLine(str):
 
 
 class Source:
-    """An open source. `position` and `size` are bytes of the file as stored; size is None for standard input."""
+    """An open source. `position` and `size` are bytes of the file as stored; size is None for what is no file.
 
-    def __init__(self, name: str, stored: BinaryIO, plain: BinaryIO | gzip.GzipFile, size: int | None):
+    `form` names what it is packed or encoded in, for the sentence about a damaged one. `descriptor` is that of a
+    regular file, the only kind whose bytes can be had a second time; None for pipes and all else.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stored: BinaryIO,
+        plain: BinaryIO,
+        size: int | None,
+        form: str = "",
+        descriptor: int | None = None,
+        start: int = 0,
+    ):
         self.name, self.size = name, size
-        self._stored, self._plain = stored, plain
+        self.is_empty = True
+        """Whether no line but blank ones has been read."""
+        self._stored, self._plain, self._form = stored, plain, form
+        self._descriptor, self._start = descriptor, start
+        self._state = self._stamp()
 
     @property
     def position(self) -> int:
         return self._stored.tell() if self.size is not None else 0
 
-    def lines(self) -> Iterator[str]:
-        """Lines with their ends, as text; bytes that are not UTF-8 become surrogates, which no field accepts."""
-        first = True
-        while line := self._plain.readline(LINE_LIMIT + 1):
-            text = line.decode("utf-8-sig" if first else "utf-8", "surrogateescape")
-            first = False
-            if len(line) <= LINE_LIMIT:
-                yield text
-                continue
-            yield LongLine(text)
-            while line and not line.endswith(b"\n"):
-                line = self._plain.readline(LINE_LIMIT)
+    @property
+    def is_rereadable(self) -> bool:
+        """Whether this is a regular file: asked of the open file, never of its name."""
+        return self._descriptor is not None
 
-
-@contextmanager
-def opened(path: str) -> Iterator[Source]:
-    """Open a file, a `.gz` file or `-` for standard input. Raises NotFound or BadInput with a sentence."""
-    if path == "-":
-        yield Source("-", sys.stdin.buffer, sys.stdin.buffer, None)
-        return
-    file = Path(path)
-    try:
-        stored = file.open("rb")
-    except OSError as error:
-        raise NotFound(f"{path} can't be read: {error.strerror}.", code="no_such_file", field="file") from None
-    with stored:
-        compressed = stored.peek(2)[:2] == b"\x1f\x8b"
-        plain = gzip.GzipFile(fileobj=stored) if compressed else stored
+    def digest(self) -> str:
+        """BLAKE2b of a regular file's stored bytes, 32 hex digits; the position of reading stays where it is."""
+        assert self._descriptor is not None, "only a regular file has a digest"
+        digest, offset = hashlib.blake2b(digest_size=16), self._start
         try:
-            yield Source(file.name, stored, plain, file.stat().st_size)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise BadInput(f"{path} is a damaged gz file: {error}.", code="damaged_file", field="file") from None
+            while chunk := os.pread(self._descriptor, HASH_CHUNK_BYTES, offset):
+                digest.update(chunk)
+                offset += len(chunk)
+        except OSError as error:
+            raise unreadable(self.name, error) from None
+        return digest.hexdigest()
+
+    def has_changed(self) -> bool:
+        """Whether a regular file was written to since it was opened; of a pipe nobody can know."""
+        return self._stamp() != self._state
+
+    def lines(self) -> Iterator[str]:
+        """Lines with their ends, as text; bytes that are not UTF-8 become surrogates, which no field accepts.
+
+        Raises BadInput for damaged bytes and NotFound where the system can't read on.
+        """
+        first = True
+        try:
+            while line := self._plain.readline(LINE_LIMIT + 1):
+                text = line.decode("utf-8-sig" if first else "utf-8", "surrogateescape")
+                first = False
+                if len(line) <= LINE_LIMIT:
+                    yield text
+                    continue
+                yield LongLine(text)
+                while line and not line.endswith(b"\n"):
+                    line = self._plain.readline(LINE_LIMIT)
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError) as error:
+            raise unreadable(self.name, error, self._form) from None
+
+    def _stamp(self) -> tuple[int, int] | None:
+        if self._descriptor is None:
+            return None
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns
+
+
+def unreadable(name: str, error: Exception, form: str = "") -> BadInput:
+    """The error for a source that can't be read (on): the system's reason, or that its bytes are damaged."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return NotFound(f"{name} can't be read: {error.strerror}.", code="no_such_file", field="file")
+    return BadInput(f"{name} is a damaged {form or 'file'}: {error}.", code="damaged_file", field="file")
 
 
 def printable(text: str) -> str:
     """Text in which bytes that were not UTF-8 are shown as escapes, so that JSON and a terminal can carry it."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def escaped(text: str) -> str:
+    """Text as a sentence may quote it: printable, and control characters are escapes too."""
+    text = printable(text)
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

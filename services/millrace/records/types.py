@@ -16,10 +16,17 @@ FORMATS = ("%Y-%m-%d %H:%M:%S UTC", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%d %b %Y")
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 TEXT_LIMIT, ID_LIMIT = 65_536, 200
 UNFIT = re.compile("[\0-\x1f\ud800-\udfff]")  # control characters and unpaired surrogates
+# A long id that Excel, pandas or a database took for a number and rounded: 1.51592E+18, 1515915625441993984.0, 1e5.
+# Several digits before a bare `e`, as in 123e4567, are an id in hexadecimal digits.
+ROUNDED = re.compile(
+    r"[+-]?(?:[0-9]+\.0+|[0-9](?:\.[0-9]*)?[eE][+-]?[0-9]{1,3}|[0-9]+(?:\.[0-9]*[eE][+-]?|[eE][+-])[0-9]{1,3})"
+)
+# Where a date ends and a time begins; `fromisoformat` takes any letter there, and an offset for the time of day.
+DATE_AND_TIME = re.compile(r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[0-9])?)(?:[Tt ].+)?")
 
 
 def identifier(value: object) -> str:
-    """An opaque id: text, or an integer as sources write it; never a float, which has lost digits."""
+    """An opaque id: text, or an integer as sources write it; never a float or its text, which have lost digits."""
     allowed = f"an id of 1 to {ID_LIMIT} characters, given as text or a whole number"
     if not isinstance(value, str):
         if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 10**50:
@@ -28,11 +35,16 @@ def identifier(value: object) -> str:
     text = value.strip()
     if not 1 <= len(text) <= ID_LIMIT or not (text.isprintable() or not UNFIT.search(text)):
         raise refuse("bad_id", value, allowed)
+    if not text.isdigit() and text[0] in "0123456789+-" and ROUNDED.fullmatch(text):
+        hint = ". It was taken for a number, which loses digits: export the column as text"
+        raise refuse("bad_id", value, allowed + hint)
     return text
 
 
 def text(value: object) -> str:
-    """Text with its padding taken off."""
+    """Text with its padding taken off; null is what an empty cell of a CSV file is."""
+    if value is None:
+        return ""
     if not isinstance(value, str):
         raise refuse("not_text", value, "text")
     if len(value) > TEXT_LIMIT:
@@ -84,8 +96,7 @@ def timestamp(value: object) -> datetime:
 
 def _parsed(value: str) -> datetime | None:
     try:
-        # The first of FORMATS, which is also the commonest, twenty times as fast as strptime reads it.
-        return datetime.fromisoformat(f"{value[:-4]}Z" if value[19:] == " UTC" else value)
+        return iso_moment(value)
     except ValueError:
         pass
     for form in FORMATS:
@@ -94,6 +105,16 @@ def _parsed(value: str) -> datetime | None:
         except ValueError:
             continue
     return None
+
+
+def iso_moment(value: str) -> datetime:
+    """A moment of ISO 8601, or as BigQuery writes it, `2017-04-06 05:10:57.123 UTC`. Raises ValueError.
+
+    Reads the commonest of FORMATS twenty times as fast as strptime.
+    """
+    if value[10:11] not in ("T", " ", "") and not DATE_AND_TIME.fullmatch(value):
+        raise ValueError("no date, or something else between date and time than T or a blank")
+    return datetime.fromisoformat(f"{value[:-4]}Z" if value.endswith(" UTC") else value)
 
 
 def blank_to_none(value: object) -> object:
@@ -107,7 +128,11 @@ def _json(kind: str, *examples: Any, **limits: Any) -> WithJsonSchema:
 
 
 Id = Annotated[str, BeforeValidator(identifier)]
-Text = Annotated[str, BeforeValidator(text)]
+Text = Annotated[
+    str,
+    BeforeValidator(text),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": TEXT_LIMIT}, {"type": "null"}]}, mode="validation"),
+]
 RequiredText = Annotated[str, BeforeValidator(required_text)]
 Flag = Annotated[bool, BeforeValidator(flag), _json("boolean", True, "true")]
 Timestamp = Annotated[datetime, BeforeValidator(timestamp)]

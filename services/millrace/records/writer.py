@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from millrace.errors import BadInput
+from millrace.records.lines import escaped
 
 
 def write_csv(
@@ -30,4 +31,6 @@ def write_csv(
                 if number % 1000 == 0:
                     progress(number)
     except OSError as error:
-        raise BadInput(f"{file} can't be written: {error.strerror}.", code="not_writable", field="out") from None
+        raise BadInput(
+            f"{escaped(str(file))} can't be written: {error.strerror}.", code="not_writable", field="out"
+        ) from None

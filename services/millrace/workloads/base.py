@@ -150,6 +150,8 @@ class Workload:
     for every row, one with too few fields included: those that are missing are None."""
     expand: Callable[[Row], Iterable[Row] | None] = lambda row: None
     """The rows that one row of the source stands for, where it stands for several; each is then read on its own."""
+    reads: tuple[str, ...] = ()
+    """Names of a source's columns that only `expand` or `mend` read, beside those of the record's fields."""
     description: str = ""
     key: str = field(init=False, default="")
     """The Kafka key: the first identity field, so that all records of a thing share a partition."""

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any
 
+from pydantic import AliasChoices, Field
+
 from millrace.records.contract import Record
 from millrace.records.types import Blank, Id, Timestamp
 from millrace.workloads.base import Fault, RecommenderModel, Row, Workload
@@ -17,7 +19,9 @@ class Enrolment(Record):
 
     user_id: Id
     course_id: Id
-    enrolled_at: Annotated[Timestamp | None, Blank] = None
+    enrolled_at: Annotated[Timestamp | None, Blank] = Field(
+        default=None, validation_alias=AliasChoices("enrolled_at", "enroll_time", "time")
+    )
 
 
 def first(row: Row, names: tuple[str, ...]) -> Any:
@@ -61,6 +65,7 @@ WORKLOAD = Workload(
     generate=generate,
     fault=fault,
     expand=expand,
+    reads=(*USER, *COURSES, *TIMES),
     files=("mooc_users.jsonl.gz", "mooc_users.jsonl", "mooc.csv"),
     models=(
         RecommenderModel(

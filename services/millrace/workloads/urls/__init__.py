@@ -7,6 +7,7 @@ from pydantic import AliasChoices, BeforeValidator, Field
 
 from millrace.pages.hosts import parts
 from millrace.records.contract import Record
+from millrace.records.credentials import without_password
 from millrace.records.numbers import refuse
 from millrace.records.types import BLANK, Id, Text, Timestamp, text
 from millrace.workloads.base import PageModel, Workload
@@ -19,11 +20,14 @@ URL_LIMIT = 8000
 
 
 def page_url(value: object) -> str:
-    """A URL that names a host, as it was: `https://...`, `//host/...`, or `host:443` without a scheme."""
+    """A URL that names a host, as it was: `https://...`, `//host/...`, or `host:443` without a scheme.
+
+    Of a user and a password before the host nothing is kept.
+    """
     allowed = f"a web address of up to {URL_LIMIT} characters such as https://example.com/news or example.com:443"
     if value is None or (isinstance(value, str) and value.strip().lower() in BLANK):
         raise refuse("no_url", value, allowed)
-    found = text(value)
+    found = without_password(text(value))
     if len(found) > URL_LIMIT:
         raise refuse("url_too_long", f"a URL of {len(found)} characters", allowed)
     scheme, host, _, _ = parts(found)
@@ -42,14 +46,6 @@ def moment(value: object) -> object:
     return value
 
 
-def known_text(value: object) -> object:
-    """Exports leave out what a page does not say: it is empty then."""
-    return "" if value is None else value
-
-
-Said = Annotated[Text, BeforeValidator(known_text)]
-
-
 class Page(Record):
     """A page that was visited. Of exports without keywords and description, these are empty."""
 
@@ -59,9 +55,9 @@ class Page(Record):
     )
     id: Id
     url: Annotated[str, BeforeValidator(page_url)]
-    title: Said = ""
-    keywords: Said = ""
-    description: Said = ""
+    title: Text = ""
+    keywords: Text = ""
+    description: Text = ""
 
 
 WORKLOAD = Workload(

@@ -1,0 +1,99 @@
+"""Passwords in URLs are nowhere stored: not in records, not in rejected rows."""
+
+import orjson
+import pytest
+
+from millrace.records.check import Accepted, Checker
+from millrace.records.credentials import without_password
+from millrace.records.readers import RawRow
+from millrace.workloads import workload
+
+URLS, COURSES = workload("urls"), workload("courses")
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://user:secret@x.example/a", "https://x.example/a"),
+        ("HTTPS://user:secret@x.example", "HTTPS://x.example"),
+        ("//user:secret@x.example/a", "//x.example/a"),
+        ("https://:secret@x.example/", "https://x.example/"),
+        ("https://user:@x.example/", "https://x.example/"),
+        ("https://me@mail.example:secret@x.example/", "https://x.example/"),
+        ("https://user:se:cr@et@x.example:8443/a?b=c@d", "https://x.example:8443/a?b=c@d"),
+        ("https://user:secret@[2001:db8::1]:80/", "https://[2001:db8::1]:80/"),
+        ("https://web.example/save/https://user:secret@x.example/", "https://web.example/save/https://x.example/"),
+        *((same, same) for same in ("https://user@x.example/", "https://x.example:80/@me", "a:b@c", "12:30 // me@x")),
+        *((same, same) for same in ("https://x.example/a:b@c", "http://[::1]:80/?x=@", "see http://x:80 or me@y")),
+    ],
+)
+def test_user_and_password_are_taken_out_and_nothing_else(url, kept):
+    assert without_password(url) == kept
+
+
+def page(**changes) -> dict:
+    values = {"id": "1", "url": "https://user:secret@x.example/a", "creation_time": "2023-01-01", "title": "t"}
+    return values | changes
+
+
+def outcome(values: dict | None, raw: str, fault=None, found=URLS):
+    checker = Checker(found, "it")
+    return checker.outcome(RawRow(1, raw, values, fault)), checker.counts
+
+
+def test_a_page_is_read_without_its_password_and_counted_as_repaired():
+    values = page()
+    told, counts = outcome(values, orjson.dumps(values).decode())
+    assert isinstance(told, Accepted)
+    assert orjson.loads(told.value)["url"] == "https://x.example/a"
+    assert (counts.accepted, counts.repaired) == (1, 1)
+
+
+@pytest.mark.parametrize("field", ["url", "title"])
+@pytest.mark.parametrize("write", [lambda v: orjson.dumps(v).decode(), lambda v: ",".join(v.values())])
+def test_a_rejected_row_holds_no_password_in_any_field(field, write):
+    values = page(creation_time="soon") | {field: "https://user:secret@x.example/a"}
+    told, _ = outcome(values, write(values))
+    body = told.as_json("urls").decode()
+    assert told.code == "not_a_date"
+    assert "secret" not in body
+    assert "x.example/a" in body
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "1,https://user:secret@x.example/a",
+        '{"url":"https:\\/\\/user:secret@x.example","id":',
+        "//user:secret@x.example",
+    ],
+)
+def test_a_row_that_is_cut_into_nothing_holds_no_password(raw):
+    told, counts = outcome(None, raw, ("bad_csv", "it is none"))
+    assert "secret" not in told.as_json("urls").decode()
+    assert "x.example" in told.raw
+    assert counts.repaired == 1
+
+
+def test_a_password_is_found_behind_an_escaped_at_sign_and_inside_a_list():
+    values = page(title=["https://user:secret@x.example"])
+    told, _ = outcome(values, orjson.dumps(values).decode().replace("@", "\\u0040"))
+    assert "secret" not in str(told.values)
+    values = page()
+    told, _ = outcome(values, orjson.dumps(values).decode().replace("@", "\\u0040"))
+    assert orjson.loads(told.value)["url"] == "https://x.example/a"
+
+
+def test_other_workloads_keep_no_password_either():
+    values = dict.fromkeys(COURSES.fields, "1") | {"url": "https://user:secret@c.example/1", "level": "beginner"}
+    values |= {"published_timestamp": "2017-01-18T20:58:58Z"}
+    told, counts = outcome(values, ",".join(values.values()), found=COURSES)
+    assert orjson.loads(told.value)["url"] == "https://c.example/1"
+    assert counts.repaired == 1
+
+
+def test_a_row_with_other_at_signs_stays_as_it_stood():
+    values = page(url="https://x.example/@me", title="me@x.example, 12:30")
+    told, counts = outcome(values, orjson.dumps(values).decode())
+    assert orjson.loads(told.value)["title"] == "me@x.example, 12:30"
+    assert counts.repaired == 0

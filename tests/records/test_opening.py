@@ -1,0 +1,207 @@
+"""Opening a source: once, whatever it is, and by what the open file is, never by its name."""
+
+import io
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from millrace.errors import BadInput, NotFound
+from millrace.records import opening
+from millrace.records.readers import opened, rows
+
+FIELDS = ("id", "name")
+CSV = b"id,name\n1,a\n2,b\n"
+ROWS = [{"id": "1", "name": "a"}, {"id": "2", "name": "b"}]
+
+
+def values(path: str) -> list:
+    with opened(path) as source:
+        return [row.values for row in rows(source, FIELDS)]
+
+
+@contextmanager
+def pipe(content: bytes) -> Iterator[int]:
+    """The reading end of a pipe that somebody else writes into."""
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as target:
+            target.write(content)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+        writer.join()
+
+
+@pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd"])
+def test_a_pipe_by_its_descriptor_is_read_whole_as_process_substitution_hands_it_over(folder):
+    many = b"id,name\n" + b"".join(b"%d,name\n" % number for number in range(30_000))
+    with pipe(many) as reading:
+        assert len(values(f"{folder}/{reading}")) == 30_000
+
+
+def test_a_pipe_cannot_be_read_again_and_has_no_position():
+    with pipe(CSV) as reading, opened(f"/dev/fd/{reading}") as source:
+        assert (source.is_rereadable, source.size, source.position) == (False, None, 0)
+        assert [row.values for row in rows(source, FIELDS)] == ROWS
+        assert source.name == f"/dev/fd/{reading}"
+
+
+def test_a_socket_by_its_descriptor_is_read():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(CSV)
+        theirs.shutdown(socket.SHUT_WR)
+        assert values(f"/dev/fd/{ours.fileno()}") == ROWS
+
+
+def test_a_pipe_that_was_left_non_blocking_is_read_to_its_end():
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    writer = threading.Timer(0.2, lambda: (os.write(writing, CSV), os.close(writing)))
+    writer.start()
+    assert values(f"/dev/fd/{reading}") == ROWS
+    writer.join()
+    os.close(reading)
+
+
+def test_rows_of_a_live_pipe_come_before_it_ends():
+    reading, writing = os.pipe()
+    os.write(writing, CSV)
+    with opened(f"/dev/fd/{reading}") as source:
+        found = rows(source, FIELDS)
+        assert [next(found).values, next(found).values] == ROWS
+        os.write(writing, b"3,c\n")
+        os.close(writing)
+        assert next(found).values == {"id": "3", "name": "c"}
+    os.close(reading)
+
+
+def test_a_named_pipe_is_read_when_its_writer_comes_later(tmp_path):
+    fifo = tmp_path / "f"
+    os.mkfifo(fifo)
+    writer = threading.Timer(0.3, lambda: fifo.write_bytes(CSV))
+    writer.start()
+    assert values(str(fifo)) == ROWS
+    writer.join()
+
+
+def test_a_named_pipe_is_read_whose_writer_waits_before_its_first_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(opening, "WRITER_TIMEOUT_S", 0.1)
+    fifo = tmp_path / "f"
+    os.mkfifo(fifo)
+    holding = os.open(fifo, os.O_RDWR)
+    writer = threading.Timer(0.5, lambda: (os.write(holding, CSV), os.close(holding)))
+    writer.start()
+    assert values(str(fifo)) == ROWS
+    writer.join()
+
+
+def test_a_named_pipe_that_nobody_writes_into_is_refused_and_does_not_hang(tmp_path, monkeypatch):
+    monkeypatch.setattr(opening, "WRITER_TIMEOUT_S", 0.2)
+    fifo = tmp_path / "f"
+    os.mkfifo(fifo)
+    with pytest.raises(BadInput, match="named pipe that nobody has written into") as refused:
+        values(str(fifo))
+    assert refused.value.code == "no_writer"
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_standard_input_is_the_same_under_all_its_names(monkeypatch, name):
+    with pipe(CSV) as reading, open(reading, closefd=False) as text:
+        monkeypatch.setattr(sys, "stdin", text)
+        with opened(name) as source:
+            assert (source.name, source.is_rereadable) == ("-", False)
+            assert [row.values for row in rows(source, FIELDS)] == ROWS
+
+
+def test_standard_input_that_is_a_file_is_one(tmp_path, monkeypatch):
+    file = tmp_path / "a.csv"
+    file.write_bytes(CSV)
+    with file.open() as text:
+        monkeypatch.setattr(sys, "stdin", text)
+        with opened("-") as source, opened(str(file)) as same:
+            assert source.is_rereadable
+            assert source.digest() == same.digest()
+            assert [row.values for row in rows(source, FIELDS)] == ROWS
+
+
+def test_standard_input_that_is_closed_is_named(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(NotFound, match="standard input is closed"):
+        values("-")
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/zero"])
+def test_a_device_is_refused_also_as_standard_input(monkeypatch, device):
+    with pytest.raises(NotFound, match=f"{device} can't be read: it is a device; allowed: a file, a pipe"):
+        values(device)
+    with open(device) as text:
+        monkeypatch.setattr(sys, "stdin", text)
+        with pytest.raises(NotFound, match="- can't be read: it is a device"):
+            values("-")
+
+
+def test_a_directory_is_refused_also_as_standard_input(tmp_path, monkeypatch):
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    folder = type("Folder", (), {"buffer": type("Buffer", (), {"fileno": lambda self: descriptor})()})()
+    monkeypatch.setattr(sys, "stdin", folder)
+    with pytest.raises(NotFound, match="- can't be read: Is a directory"):
+        values("-")
+    os.close(descriptor)
+
+
+def test_a_socket_by_its_path_is_refused(tmp_path):
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        with pytest.raises(NotFound, match="it is a socket; allowed: a file"):
+            values(path)
+
+
+def test_a_descriptor_that_is_not_open_or_not_for_reading_is_refused():
+    with pytest.raises(NotFound, match="/dev/fd/987654 can't be read: Bad file descriptor"):
+        values("/dev/fd/987654")
+    reading, writing = os.pipe()
+    with pytest.raises(NotFound, match="can't be read: Bad file descriptor"):
+        values(f"/dev/fd/{writing}")
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_file_name_that_is_not_utf8_is_shown_with_escapes(tmp_path):
+    file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv"))
+    file.write_bytes(CSV)
+    with opened(str(file)) as source:
+        assert source.name == r"caf\xe9.csv"
+        assert [row.values for row in rows(source, FIELDS)] == ROWS
+
+
+def test_a_file_that_is_written_to_while_it_is_read_has_changed(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_bytes(CSV)
+    with opened(str(file)) as source:
+        found = rows(source, FIELDS)
+        next(found)
+        assert not source.has_changed()
+        with file.open("ab") as target:
+            target.write(b"3,c\n")
+        assert source.has_changed()
+    with opened(str(file)) as source:
+        os.truncate(file, 10)
+        assert source.has_changed()
+
+
+def test_what_has_no_descriptor_is_read_too(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CSV)))
+    assert values("-") == ROWS

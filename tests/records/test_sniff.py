@@ -1,0 +1,172 @@
+"""Files of another kind: read as what they hold, or named with the command that converts them."""
+
+import bz2
+import gzip
+import io
+import lzma
+import tracemalloc
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millrace.errors import BadInput
+from millrace.records.readers import opened, rows
+from millrace.records.sniff import encoding, packing
+from millrace.records.streams import Begun, Recoded, Unpacked, begin_bz2, begin_xz, buffered
+
+FIELDS = ("id", "name")
+CSV = "id,name\n1,é\n2,b\n"
+ROWS = [{"id": "1", "name": "é"}, {"id": "2", "name": "b"}]
+PACKERS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+
+
+def written(folder: Path, content: bytes, name: str = "it.csv") -> str:
+    (folder / name).write_bytes(content)
+    return str(folder / name)
+
+
+def values(path: str) -> list:
+    with opened(path) as source:
+        return [row.values for row in rows(source, FIELDS)]
+
+
+def refusal(path: str) -> BadInput:
+    with pytest.raises(BadInput) as refused:
+        values(path)
+    assert refused.value.message.isprintable()
+    return refused.value
+
+
+@pytest.mark.parametrize("form", PACKERS)
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_packed_files_and_all_unicode_encodings_are_read_whatever_their_name(tmp_path, form, codec):
+    assert values(written(tmp_path, PACKERS[form](CSV.encode(codec)))) == ROWS
+    assert values(written(tmp_path, CSV.encode(codec))) == ROWS
+
+
+@pytest.mark.parametrize("form", ["bz2", "xz"])
+def test_parts_packed_one_by_one_are_read_one_after_the_other_with_padding_between(tmp_path, form):
+    parts = [PACKERS[form](part.encode()) for part in (CSV, "3,c\n", "4,d\n")]
+    assert len(values(written(tmp_path, (b"\0" * 8).join(parts) + b"\0" * 512))) == 4
+
+
+@pytest.mark.parametrize("form", ["bz2", "xz"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "garbage behind"])
+def test_a_damaged_file_is_bad_input(tmp_path, form, damage):
+    whole = PACKERS[form]("".join(["id,name\n", *(f"{n},{n * 7919}\n" for n in range(5000))]).encode())
+    middle = len(whole) // 2
+    content = {
+        "truncated": whole[:middle],
+        "flipped": whole[:middle] + b"\xff" * 64 + whole[middle + 64 :],
+        "garbage behind": whole + b"garbage",
+    }[damage]
+    error = refusal(written(tmp_path, content))
+    assert error.code == "damaged_file"
+    assert f"it.csv is a damaged {form} file: " in error.message
+
+
+def test_utf16_that_ends_inside_a_character_is_damaged(tmp_path):
+    error = refusal(written(tmp_path, CSV.encode("utf-16")[:-1]))
+    assert (error.code, "damaged UTF-16 text file" in error.message) == ("damaged_file", True)
+
+
+def test_a_surrogate_without_its_pair_costs_its_row_only(tmp_path):
+    content = "id,name\n1,\ud800\n2,b\n".encode("utf-16", "surrogatepass")
+    first, second = values(written(tmp_path, content))
+    assert (first["name"].isprintable(), second) == (False, ROWS[1])
+
+
+def test_a_bomb_is_unpacked_in_constant_memory():
+    zeros = 200_000_000
+    for packed, begin in (
+        (bz2.compress(b"0" * zeros, 9), begin_bz2),
+        (lzma.compress(b"0" * zeros, preset=0), begin_xz),
+    ):
+        stream = buffered(Unpacked(buffered(Begun(packed, io.BytesIO())), begin))
+        tracemalloc.start()
+        stream.read(1 << 16)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2_000_000
+
+
+def test_xz_that_asks_for_gigabytes_of_memory_is_refused(tmp_path):
+    greedy = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 20}]
+    packed = bytearray(lzma.compress(CSV.encode(), filters=greedy))
+    size = 12 + 4  # header of the stream, then size, flags, and id and length of the filter: its dictionary
+    assert packed[size] == 16  # 1 MiB, as the format writes it
+    packed[size] = 37  # 3 GiB
+    length = (packed[12] + 1) * 4
+    packed[12 + length - 4 : 12 + length] = zlib.crc32(packed[12 : 12 + length - 4]).to_bytes(4, "little")
+    error = refusal(written(tmp_path, bytes(packed)))
+    assert (error.code, "Memory usage limit" in error.message) == ("damaged_file", True)
+
+
+@given(st.binary(max_size=80), st.sampled_from(["utf-16", "utf-32", "utf-16-le"]))
+def test_any_bytes_in_a_unicode_encoding_become_what_python_reads_or_are_refused(junk, codec):
+    stream = buffered(Recoded(io.BytesIO(junk), codec))
+    try:
+        expected = junk.decode(codec, "surrogatepass")
+    except UnicodeDecodeError:
+        with pytest.raises(UnicodeDecodeError):
+            stream.read()
+        return
+    assert stream.read() == expected.encode("utf-8", "surrogatepass")
+
+
+def zipped(*names: str) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name in names:
+            archive.writestr(name, CSV)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "cure"),
+    [
+        (zipped("a.csv"), "is a zip archive", "`unzip -p it.csv > NEW.csv` unpacks it"),
+        (zipped(), "is an empty zip archive", "Pack the file anew"),
+        (zipped("[Content_Types].xml", "xl/workbook.xml"), "is an Excel workbook", "CSV UTF-8"),
+        (zipped("docProps/app.xml"), "is an Excel workbook", "CSV UTF-8"),
+        (zipped("mimetype"), "is an OpenDocument file", "CSV UTF-8"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old Excel workbook", "CSV UTF-8"),
+        (b"\x28\xb5\x2f\xfd\x04\x00\x00\x00", "is packed with zstd", "`zstd -dc it.csv > NEW.csv`"),
+        (b"PAR1\x15\x04\x15\x10", "is a Parquet file", "pandas.read_parquet"),
+        (b"ORC\x08\x03\x10\x00\x18", "is an ORC file", "pandas.read_orc"),
+        (b"Obj\x01\x04\x14avro.codec", "is an Avro file", "avro-tools tojson it.csv"),
+        (b"SQLite format 3\0", "is a SQLite database", "sqlite3 -csv -header it.csv"),
+        (b"<!DOCTYPE html>\n<html>", "is a web page", "what was saved is a page about it"),
+        (gzip.compress(gzip.compress(CSV.encode())), "is packed twice, gz in gz", "`gzip -dc it.csv > NEW.gz`"),
+        (bz2.compress(gzip.compress(CSV.encode())), "is packed twice, gz in bz2", "`bzip2 -dc it.csv > NEW.gz`"),
+        (gzip.compress(zipped("a.csv")), "is a zip archive", "unzip -p"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_what_to_do(tmp_path, content, what, cure):
+    error = refusal(written(tmp_path, content))
+    assert error.code == "bad_format"
+    assert f"it.csv {what}" in error.message
+    assert cure in error.message
+    assert "allowed: CSV or JSON lines" in error.message
+
+
+def test_a_name_with_blanks_is_quoted_in_the_command(tmp_path):
+    assert "`unzip -p 'my file.zip' > " in refusal(written(tmp_path, zipped("a.csv"), "my file.zip")).message
+
+
+@pytest.mark.parametrize("header", ["ORC,id,name", "PAR1,id,name", "BZh,id,name", "BZh9,id,name", "ORC", "PK,id,name"])
+def test_a_header_that_begins_like_another_kind_is_a_header(tmp_path, header):
+    columns = header.split(",")
+    content = f"{','.join(dict.fromkeys([*columns, 'id', 'name']))}\n"
+    assert values(written(tmp_path, content.encode())) == []
+
+
+@given(st.text(min_size=4, max_size=30).filter(lambda text: "\0" not in text))
+def test_utf8_text_is_never_taken_for_another_encoding_or_for_packed(text):
+    head = text.encode()[:8]
+    assert encoding(head) is None
+    assert packing(head) is None
