@@ -81,7 +81,7 @@ def test_a_surrogate_without_its_pair_costs_its_row_only(tmp_path):
 
 
 def test_a_bomb_is_unpacked_in_constant_memory():
-    zeros = 200_000_000
+    zeros = 20_000_000
     for packed, begin in (
         (bz2.compress(b"0" * zeros, 9), begin_bz2),
         (lzma.compress(b"0" * zeros, preset=0), begin_xz),
@@ -106,7 +106,7 @@ def test_xz_that_asks_for_gigabytes_of_memory_is_refused(tmp_path):
     assert (error.code, "Memory usage limit" in error.message) == ("damaged_file", True)
 
 
-@given(st.binary(max_size=80), st.sampled_from(["utf-16", "utf-32", "utf-16-le"]))
+@given(st.binary(max_size=80), st.sampled_from(["utf-16-le", "utf-16-be", "utf-32-le"]))
 def test_any_bytes_in_a_unicode_encoding_become_what_python_reads_or_are_refused(junk, codec):
     stream = buffered(Recoded(io.BytesIO(junk), codec))
     try:

@@ -90,7 +90,7 @@ class Checker:
         ).digest()
         record_id = self._chain.hex()
         repaired = False
-        if "@" in row.raw or "\\u0040" in row.raw:
+        if "@" in row.raw or ("\\" in row.raw and "\\u0040" in row.raw):
             row, repaired = without_passwords(row)
         if row.values is not None and (mended := self.workload.mend(row.values)) is not None:
             repaired = True

@@ -38,11 +38,11 @@ class Begun(_Readable):
         self._head, self._rest = head, rest
 
     def readinto(self, buffer: memoryview) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
-        if not self._head:
-            return self._rest.readinto1(buffer)  # pyright: ignore[reportAttributeAccessIssue] - buffered streams have it
-        count = min(len(buffer), len(self._head))
-        buffer[:count], self._head = self._head[:count], self._head[count:]
-        return count
+        # Not readinto1, which reads on for what fills a large buffer although it has something to return.
+        data = self._head[: len(buffer)] or self._rest.read1(len(buffer))  # pyright: ignore[reportAttributeAccessIssue]
+        self._head = self._head[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
 class Unpacked(_Readable):
@@ -59,13 +59,13 @@ class Unpacked(_Readable):
         while True:
             data = b""
             if self._stream.eof:
-                data = (self._stream.unused_data or self._packed.read1()).lstrip(b"\0")  # pyright: ignore
+                data = (self._stream.unused_data or self._packed.read1()).lstrip(b"\0")  # pyright: ignore[reportAttributeAccessIssue]
                 while not data:
-                    if not (data := self._packed.read1()):  # pyright: ignore
+                    if not (data := self._packed.read1()):  # pyright: ignore[reportAttributeAccessIssue]
                         return 0
                     data = data.lstrip(b"\0")
                 self._stream = self._begin()
-            elif self._stream.needs_input and not (data := self._packed.read1()):  # pyright: ignore
+            elif self._stream.needs_input and not (data := self._packed.read1()):  # pyright: ignore[reportAttributeAccessIssue]
                 raise EOFError("it ends in the middle")
             if unpacked := self._stream.decompress(data, len(buffer)):
                 buffer[: len(unpacked)] = unpacked

@@ -112,7 +112,7 @@ def iso_moment(value: str) -> datetime:
 
     Reads the commonest of FORMATS twenty times as fast as strptime.
     """
-    if value[10:11] not in ("T", " ", "") and not DATE_AND_TIME.fullmatch(value):
+    if value[10:11] not in "T " and not DATE_AND_TIME.fullmatch(value):
         raise ValueError("no date, or something else between date and time than T or a blank")
     return datetime.fromisoformat(f"{value[:-4]}Z" if value.endswith(" UTC") else value)
 
