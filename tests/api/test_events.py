@@ -49,7 +49,7 @@ def test_what_is_no_event_is_refused_with_its_field_its_value_and_what_is_allowe
 
 
 def test_what_is_no_json_is_refused(api):
-    answer = api.post("/v1/mooc/events", content=b"{")
+    answer = api.post("/v1/mooc/events", content=b"{", headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == "bad_json"
 

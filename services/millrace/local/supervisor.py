@@ -16,6 +16,7 @@ import psutil
 from millrace.errors import MillraceError, Unavailable
 from millrace.local import child, state
 from millrace.local.configure import configure
+from millrace.runtime.text import make_printable
 from millrace.settings import settings
 
 GRACE = 25  # seconds that a child has for stopping before it is killed
@@ -41,7 +42,7 @@ class Supervisor:
         self.watched: dict[str, list[str]] = {}
 
     def say(self, sentence: str) -> None:
-        print(time.strftime("%Y-%m-%dT%H:%M:%S"), sentence, flush=True)
+        print(time.strftime("%Y-%m-%dT%H:%M:%S"), make_printable(sentence), flush=True)
 
     def note(self, sentence: str) -> None:
         self.state.notes.append(sentence)
