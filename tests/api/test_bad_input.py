@@ -151,7 +151,9 @@ def test_any_bytes_at_any_path_are_answered(server, path, body):
 @CASES
 def test_any_tensor_is_answered(server, value, shape, name, datatype):
     inputs = [{"name": name, "shape": shape, "datatype": datatype, "data": value}]
-    check(server.client.post("/v2/models/courses.popularity/infer", content=dumped({"inputs": inputs}), headers=AS_JSON))
+    check(
+        server.client.post("/v2/models/courses.popularity/infer", content=dumped({"inputs": inputs}), headers=AS_JSON)
+    )
 
 
 @pytest.mark.parametrize(("workload", "model"), MODELS)
@@ -170,7 +172,10 @@ def test_every_missing_field_is_named_unless_it_has_a_default(server, workload, 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_not_a_finite_number_is_refused(server, value):
-    assert "is not JSON" in check(server.client.post(ONE, content=dumped(GOOD | {"num_reviews": value}), headers=AS_JSON))["message"]
+    assert (
+        "is not JSON"
+        in check(server.client.post(ONE, content=dumped(GOOD | {"num_reviews": value}), headers=AS_JSON))["message"]
+    )
     assert check(server.client.post(ONE, json=GOOD | {"num_reviews": str(value)}))["field"] == "num_reviews"
 
 

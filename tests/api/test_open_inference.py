@@ -74,7 +74,11 @@ def test_only_the_outputs_that_are_wanted_are_sent(api):
         ({"inputs": []}, 422, "inputs"),
         ({"inputs": [tensor("input", [1, 2], [1, 2])]}, 422, r"inputs.input: shape [1, 2] is not usable"),
         ({"inputs": [tensor("input", [1, 2, 3], [1, 4])]}, 422, "data of 3 values is not usable; allowed: 4"),
-        ({"inputs": [tensor("input", [1, 2, 3, "x"], [1, 4])]}, 422, "inputs.input[0].content_duration: 'x' is not usable"),
+        (
+            {"inputs": [tensor("input", [1, 2, 3, "x"], [1, 4])]},
+            422,
+            "inputs.input[0].content_duration: 'x' is not usable",
+        ),
         ({"inputs": [tensor("input", [1, 2, 3, -4], [1, 4])]}, 422, "-4"),
         ({"inputs": [tensor("input", ROWS, [3, 4], "FP99")]}, 422, "inputs[0].datatype: 'FP99' is not usable"),
         ({"inputs": [tensor("other", [1], [1])]}, 422, "tensor 'other' is not usable"),

@@ -122,7 +122,9 @@ def test_a_body_over_the_limit_on_a_protocol_path_keeps_its_form(api):
 def test_a_client_that_leaves_in_mid_request_is_no_fault(server):
     for path in (b"/course_popularity", b"/v2/models/courses.price/versions/x/infer"):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
-            connection.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\n" + HEAD + b"Content-Length: 500\r\n\r\n{")
+            connection.sendall(
+                b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\n" + HEAD + b"Content-Length: 500\r\n\r\n{"
+            )
     assert server.client.get("/health/live").status_code == 200
     assert "fault" not in server.log
 

@@ -146,9 +146,9 @@ def expected(kind: str, context: Mapping[str, Any]) -> str | None:
         "bool_type": "true, false",
         "none_required": "null",
         "too_long": "at most {max_length} items",
-        "too_short": "at least {min_length} items",
+        "too_short": "{min_length} or more items",
         "string_too_long": "text of at most {max_length} characters",
-        "string_too_short": "text of at least {min_length} characters",
+        "string_too_short": "text of {min_length} or more characters",
         "literal_error": "{expected}",
         "enum": "{expected}",
         "greater_than_equal": "{ge} or more",
@@ -170,6 +170,8 @@ def refusal(error: ValidationError) -> BadInput:
     if "allowed" in context:
         return BadInput(f"{field}: {first['msg']}", code=first["type"], field=field, allowed=context["allowed"])
     allowed = expected(first["type"], context) or first["msg"].removeprefix("Input should be ")
-    what = f"{context['actual_length']} items" if first["type"] == "too_long" else shown(first["input"])
-    sentence = f"{field}: {what} is not usable; allowed: {allowed}."
+    what = f"{shown(first['input'])} is not usable"
+    if first["type"] == "too_long":
+        what = f"has {context['actual_length']} items"
+    sentence = f"{field}: {what}; allowed: {allowed}."
     return BadInput(sentence, code=first["type"], field=field, allowed=allowed)

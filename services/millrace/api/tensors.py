@@ -118,8 +118,9 @@ def _data(tensor: Tensor, form: Form, binary: memoryview) -> tuple[list[Any], me
     _check_offered(form.field, parameters)
     size = parameters.get("binary_data_size")
     if (size is None) == (tensor.data is None):
-        what = "neither data nor binary_data_size" if size is None else "both data and binary_data_size"
-        raise _refused(form.field, what, "data, or the parameter binary_data_size")
+        what = "has neither data nor binary_data_size" if size is None else "has both data and binary_data_size"
+        allowed = "data, or the parameter binary_data_size"
+        raise BadInput(f"{form.field}: {what}; allowed: {allowed}.", field=form.field, allowed=allowed)
     if tensor.data is not None:
         return read_json(form, tensor.data), binary
     if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(binary):

@@ -58,16 +58,18 @@ def accepted_hosts(listening: str, names: Collection[str]) -> Callable[[str], bo
     """Tells by the Host header whether a request was meant for this server.
 
     DNS rebinding makes a browser send requests under a stranger's name to an address inside; so names are looked at:
-    those of this machine, the one listened on, and `names`. A server that listens beyond this machine is reached under
-    names that it can't know: without `names` it takes all, with them also bare addresses, which nobody can rebind.
+    those of this machine, the one listened on, and `names`, of which *.example.com means all below it. A server that
+    listens beyond this machine is reached under names that it can't know: without `names` it takes all, with them also
+    bare addresses, which nobody can rebind.
     """
-    known = {host for name in (listening, *names) if (host := host_in(f"[{name}]" if ":" in name else name))}
+    known = {_plain(name) for name in (listening, *names) if not name.startswith("*.")}
+    endings = tuple(_plain(name[1:]) for name in names if name.startswith("*."))
     beyond = not is_loopback(listening)
 
     def accepts(authority: str) -> bool:
         host = host_in(authority)
         if host is None:
             return False
-        return is_loopback(host) or host in known or (beyond and _address(host) is not None)
+        return is_loopback(host) or host in known or host.endswith(endings) or (beyond and _address(host) is not None)
 
     return (lambda _: True) if beyond and not names else accepts

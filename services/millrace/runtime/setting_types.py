@@ -47,8 +47,10 @@ def _check_origins(text: str) -> str:
 
 def _check_hosts(text: str) -> str:
     parts = list_parts(text)
-    if (text and not parts) or not all(host_in(part) and ":" not in part for part in parts):
-        raise ValueError("allowed: comma-separated names such as api.example.com, without scheme, port or *; or empty")
+    if (text and not parts) or not all(host_in(part.removeprefix("*.")) and ":" not in part for part in parts):
+        raise ValueError(
+            "allowed: comma-separated names such as api.example.com, without scheme or port, or *.example.com; empty"
+        )
     return text
 
 

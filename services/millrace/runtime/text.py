@@ -54,12 +54,6 @@ def _escape_wide(code: int) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def fit_encoding(text: str, encoding: str | None) -> str:
-    """The text as an output of that encoding can show it: what it lacks becomes escapes."""
-    encoding = encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
-
-
 def dump_json(value: object, indent: bool = False, encoding: str | None = None) -> str:
     r"""One JSON document for a terminal, a pipe or a file of that encoding (UTF-8 where none is given).
 

@@ -66,7 +66,7 @@ def run(workload: Workload, stop: Stop) -> None:
     declared, metrics = page_model(workload), Metrics(workload.name)
     metrics.set("running", 0)
     if port := settings().metrics_port:
-        metrics.serve(port)
+        metrics.serve(port, settings().metrics_host)
     follower = Follower(workload, declared, say)
     if not wait(follower, stop):
         return
