@@ -1,7 +1,7 @@
 """The Open Inference Protocol as stock clients speak it at their defaults.
 
 What they send was read in their sources and seen on the wire: tritonclient 2.73 (`http/_utils.py`, `_infer_input.py`,
-`_infer_result.py`), and KServe's SDK 0.21 (`InferenceRESTClient`, `protocol/infer_type.py`). tritonclient posts without a
+`_infer_result.py`), and KServe's SDK 0.21 (`InferenceRESTClient`, `protocol/infer_type.py`). tritonclient posts no
 Content-Type, its asyncio client and KServe's SDK binary tensors as application/octet-stream. The bytes are made here as
 they make them, and the answers taken apart as they do.
 """
