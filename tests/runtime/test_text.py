@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import sys
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_a_value_in_a_message_has_jsons_words(value, shown):
 
 
 def test_the_log_of_a_process_forges_no_line_and_steers_no_terminal(capsys):
-    before = logging.getLogRecordFactory()
+    before, hook = logging.getLogRecordFactory(), sys.excepthook
     log = logging.getLogger("tests.text")
     handler = logging.StreamHandler()
     log.addHandler(handler)
@@ -85,14 +86,16 @@ def test_the_log_of_a_process_forges_no_line_and_steers_no_terminal(capsys):
         log.warning("id %s", "a\nERROR forged \x1b[31m")
         try:
             raise ValueError("bad \x1b]0;title\x07")
-        except ValueError:
+        except ValueError as error:
             log.exception("a fault")
+            sys.excepthook(type(error), error, error.__traceback__)
     finally:
         logging.setLogRecordFactory(before)
+        sys.excepthook = hook
         log.removeHandler(handler)
     said = capsys.readouterr().err
     assert r"id a\nERROR forged \x1b[31m" in said.splitlines()
-    assert r"ValueError: bad \x1b]0;title\x07" in said.splitlines()
+    assert said.splitlines().count(r"ValueError: bad \x1b]0;title\x07") == 2
     assert not {"\x1b", "\x07"} & set(said)
 
 

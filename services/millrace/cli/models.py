@@ -60,8 +60,7 @@ def run_spark(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **environment()}) as child:
         try:
             for line in child.stdout or ():
-                if not line.startswith(b"{"):
-                    # The JVM writes its own warnings to standard output.
+                if not line.startswith(b"{"):  # the JVM writes its own warnings to standard output
                     err.out(make_printable(line.decode("utf-8", "backslashreplace"), newlines=True), end="")
                     continue
                 result = orjson.loads(line)

@@ -7,6 +7,7 @@ text around, or what nobody sees. Whatever is printed goes through `make_printab
 import json
 import re
 import reprlib
+import sys
 import traceback
 from logging import LogRecord, setLogRecordFactory
 from types import TracebackType
@@ -132,6 +133,14 @@ class PrintableRecord(LogRecord):
         return make_printable(super().getMessage())
 
 
+def _print_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sys.stderr.write(make_printable("".join(traceback.format_exception(kind, error, trace)), newlines=True))
+
+
 def print_logs_safely() -> None:
-    """Make every log record of this process, of whichever library, printable. Each program calls it as it starts."""
+    """Make every log record of this process, of whichever library, printable, and the traceback that it may end with.
+
+    Each program calls it as it starts.
+    """
     setLogRecordFactory(PrintableRecord)
+    sys.excepthook = _print_fault
