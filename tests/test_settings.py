@@ -1,7 +1,8 @@
-"""Settings can't be poisoned by what Kubernetes puts into the environment of every pod."""
+"""Settings can't be poisoned by what Kubernetes puts into every pod, and safety does not hang on one that is empty."""
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,84 @@ def test_a_port_that_somebody_chose_counts(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MILLRACE_API_PORT", "8123")
     assert settings().api_port == 8123
     assert read_explicit("api_port") == "8123"
+
+
+SECRETS = ["kafka_password", "s3_secret_key", "catalog_password", "api_keys"]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n"])
+@pytest.mark.parametrize("field", [*SECRETS, "s3_access_key", "api_host", "metrics_host"])
+def test_a_secret_or_an_address_that_is_set_to_nothing_is_refused(
+    field: str, text: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(f"MILLRACE_{field.upper()}", text)
+    with pytest.raises(BadInput, match=f"MILLRACE_{field.upper()}=.* is not usable: it is set and holds no"):
+        settings()
+
+
+@pytest.mark.parametrize("field", ["kafka_username", "catalog_user", "kafka_ca_file"])
+def test_a_login_or_authority_of_blanks_is_refused_and_an_empty_one_is_none(
+    field: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(f"MILLRACE_{field.upper()}", "")
+    assert getattr(settings(), field) is None
+    settings.cache_clear()
+    monkeypatch.setenv(f"MILLRACE_{field.upper()}", " ")
+    with pytest.raises(BadInput, match=f"MILLRACE_{field.upper()}=' ' is not usable"):
+        settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "lacking"),
+    [
+        ("kafka_password", "kafka_username"),
+        ("catalog_password", "catalog_user"),
+        ("s3_secret_key", "s3_access_key"),
+        ("s3_access_key", "s3_secret_key"),
+    ],
+)
+@pytest.mark.parametrize("text", [None, ""])
+def test_half_a_login_is_refused_by_the_other_half(
+    given: str, lacking: str, text: str | None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(f"MILLRACE_{given.upper()}", "a-secret")
+    monkeypatch.delenv(f"MILLRACE_{lacking.upper()}", raising=False)
+    if text is not None:
+        monkeypatch.setenv(f"MILLRACE_{lacking.upper()}", text)
+    with pytest.raises(BadInput, match=f"MILLRACE_{lacking.upper()}") as error:
+        settings()
+    assert "a-secret" not in error.value.message
+
+
+def test_an_authority_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("MILLRACE_KAFKA_CA_FILE", str(tmp_path / "ca.crt"))
+    with pytest.raises(BadInput, match=r"MILLRACE_KAFKA_CA_FILE=.* there is no such file"):
+        settings()
+    (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----")
+    assert settings().kafka_ca_file == tmp_path / "ca.crt"
+
+
+@pytest.mark.parametrize("text", [",", " ", "*", "null", "shop.example", "https://shop.example/", "https://a.b,*"])
+def test_origins_are_named_one_by_one(text: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MILLRACE_API_CORS_ORIGINS", text)
+    with pytest.raises(BadInput, match=r"MILLRACE_API_CORS_ORIGINS=.* comma-separated origins such as"):
+        settings()
+    settings.cache_clear()
+    monkeypatch.setenv("MILLRACE_API_CORS_ORIGINS", "https://Shop.example, http://localhost:3000")
+    assert settings().api_cors_origins == "https://shop.example,http://localhost:3000"
+
+
+@pytest.mark.parametrize("text", [",", " ", "*", "https://api.example", "api.example:80", "a b", "api.example/"])
+def test_hosts_are_names(text: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MILLRACE_API_HOSTS", text)
+    with pytest.raises(BadInput, match=r"MILLRACE_API_HOSTS=.* comma-separated names such as"):
+        settings()
+    settings.cache_clear()
+    monkeypatch.setenv("MILLRACE_API_HOSTS", "api.example, *.apps.example")
+    assert settings().api_hosts == "api.example, *.apps.example"
+
+
+def test_what_the_chart_writes_empty_stays_usable(monkeypatch: pytest.MonkeyPatch):
+    for field in ("s3_endpoint", "kafka_ca_file", "kafka_username", "catalog_user", "api_cors_origins", "api_hosts"):
+        monkeypatch.setenv(f"MILLRACE_{field.upper()}", "")
+    assert settings().s3_endpoint is None

@@ -9,12 +9,13 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from millrace.errors import BadInput, Unavailable
 from millrace.runtime.permissions import explain_unreadable
 from millrace.runtime.proxies import exempt_loopback
+from millrace.runtime.setting_types import File, Given, Hosts, Keys, Origins, Secret, find_half_login
 from millrace.runtime.sources import ENDPOINTS, OWN_STACK, DotEnv, Environment, RunningStack
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -60,20 +61,20 @@ class Settings(BaseSettings):
     """How the brokers are spoken to, in Kafka's own words. The default value is PLAINTEXT."""
     kafka_sasl_mechanism: str = Field("SCRAM-SHA-512", pattern="^(SCRAM-SHA-256|SCRAM-SHA-512|PLAIN|AWS_MSK_IAM)$")
     """The login with SASL_*; AWS_MSK_IAM uses the machine's own identity. The default value is SCRAM-SHA-512."""
-    kafka_username: str | None = None
+    kafka_username: Given | None = None
     """The user of SCRAM and PLAIN. No default value."""
-    kafka_password: SecretStr | None = None
+    kafka_password: Secret | None = None
     """The password that goes with kafka_username. No default value."""
-    kafka_ca_file: Path | None = None
+    kafka_ca_file: File | None = None
     """PEM file of the authority that signed the brokers' certificates; none means the system's. No default value."""
     kafka_timeout: float = Field(30.0, gt=0, le=600)
     """How long a broker may be away before a command gives up with an error. The default value is 30."""
 
     connect_url: str = OWN_STACK
     """The REST address of Kafka Connect; `stack` is the one-machine stack of `home`. The default value is stack."""
-    connect_user: str | None = None
+    connect_user: Given | None = None
     """The user of Kafka Connect's REST address, where it asks for one. No default value."""
-    connect_password: SecretStr | None = None
+    connect_password: Secret | None = None
     """The password that goes with connect_user. No default value."""
     commit_interval: float = Field(5.0, ge=1, le=3600)
     """How often the sink commits a batch to the lake. The default value is 5."""
@@ -83,9 +84,9 @@ class Settings(BaseSettings):
     stack."""
     s3_region: str = "us-east-1"
     """The region of the buckets. The default value is us-east-1."""
-    s3_access_key: str | None = None
+    s3_access_key: Given | None = None
     """Access key; none means the machine's own identity. No default value."""
-    s3_secret_key: SecretStr | None = None
+    s3_secret_key: Secret | None = None
     """Secret key that goes with s3_access_key. No default value."""
     lake_bucket: str = "millrace-lake"
     """The bucket of the tables. The default value is millrace-lake."""
@@ -94,18 +95,18 @@ class Settings(BaseSettings):
 
     catalog_jdbc: str = OWN_STACK
     """JDBC address of the Iceberg catalog; `stack` is the one-machine stack of `home`. The default value is stack."""
-    catalog_user: str | None = None
+    catalog_user: Given | None = None
     """User of the catalog's database. No default value."""
-    catalog_password: SecretStr | None = None
+    catalog_password: Secret | None = None
     """Password of the catalog's database. No default value."""
 
-    api_host: str = "127.0.0.1"
+    api_host: Given = "127.0.0.1"
     """The address the API listens on. The default value is 127.0.0.1."""
     api_port: int = Field(8000, ge=1, le=65535)
     """The port the API listens on. The default value is 8000."""
     api_workers: int = Field(2, ge=1, le=64)
     """Worker processes of the API. The default value is 2."""
-    api_keys: SecretStr | None = None
+    api_keys: Keys | None = None
     """Comma-separated keys; when set, every call but health needs one in X-API-Key. No default value."""
     api_posting: str = Field("open", pattern="^(open|keys)$")
     """Who may post events: open follows api_keys, as every call does; keys takes none while there are no keys. The
@@ -114,8 +115,11 @@ class Settings(BaseSettings):
     """The largest request body. The default value is 2000000."""
     api_list_limit: int = Field(10_000, ge=1)
     """The longest list of rows in one request. The default value is 10000."""
-    api_cors_origins: str = ""
-    """Comma-separated origins that a browser may call from; empty is none. The default value is empty."""
+    api_cors_origins: Origins = ""
+    """Comma-separated origins whose pages may call the API; empty is none but its own. The default value is empty."""
+    api_hosts: Hosts = ""
+    """Comma-separated names under which the API is reached beside those of this machine and api_host. Requests for
+    others are refused where there are some, and where api_host is this machine alone. The default value is empty."""
     api_poll_interval: float = Field(1.0, ge=0.05, le=300)
     """How often a worker looks for a new champion. The default value is 1."""
 
@@ -136,6 +140,9 @@ class Settings(BaseSettings):
     """Where the stream, the updater and a continual training, which have no API of their own, answer Prometheus. No
     default value."""
 
+    metrics_host: Given = "127.0.0.1"
+    """The address that metrics_port is opened on. The default value is 127.0.0.1."""
+
     stream_interval: float = Field(1.0, ge=0.1, le=3600)
     """How often the stream takes a micro-batch, while pages arrive. The default value is 1."""
     stream_rows: int = Field(20_000, ge=1)
@@ -153,16 +160,8 @@ class Settings(BaseSettings):
     @field_validator("s3_endpoint", "kafka_ca_file", "kafka_username", "catalog_user", mode="before")
     @classmethod
     def _empty(cls, value: object) -> object:
-        """A variable that is set to nothing, as charts write one, means none."""
+        """A variable that is set to nothing, as charts write one, means none. No password or key is among them."""
         return None if value == "" else value
-
-    @field_validator("api_keys")
-    @classmethod
-    def _usable(cls, keys: SecretStr | None) -> SecretStr | None:
-        """Keys that are set and hold none would leave everything open."""
-        if keys is not None and not any(part.strip() for part in keys.get_secret_value().split(",")):
-            raise ValueError("it is set and holds no key; allowed: comma-separated keys, or not to set it")
-        return keys
 
     @field_validator("cache", "home")
     @classmethod
@@ -190,15 +189,20 @@ def settings() -> Settings:
     """
     exempt_loopback(os.environ)
     try:
-        return Settings()  # pyright: ignore[reportCallIssue] - it takes no positional default of Field for one
+        found = Settings()  # pyright: ignore[reportCallIssue] - it takes no positional default of Field for one
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
         raise BadInput(
-            f"MILLRACE_{name.upper()}={first['input']!r} is not usable: {first['msg']}.",
+            f"MILLRACE_{name.upper()}={first['input']!r} is not usable: {first['msg'].removeprefix('Value error, ')}.",
             code="bad_setting",
             field=name,
         ) from None
+    if half := find_half_login(vars(found)):
+        present, missing = half
+        sentence = f"MILLRACE_{present.upper()} is set and MILLRACE_{missing.upper()} is not: set both, or neither."
+        raise BadInput(sentence, code="bad_setting", field=missing)
+    return found
 
 
 def read_explicit(name: str) -> str | None:

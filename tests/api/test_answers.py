@@ -117,9 +117,13 @@ def test_the_greeting_that_a_caller_relies_on_is_kept(api):
     assert api.get("/").json() == {"message": "Big Data API is running."}
 
 
-def test_a_content_type_that_curl_sends_by_default_is_accepted(api):
+def test_a_content_type_that_curl_sends_by_default_is_refused_with_how_to_send_json(api):
     body = b'[{"discount_percentage": 5}]'
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = api.post("/api/cluster_products_by_discount", content=body, headers=headers)
+    assert answer.status_code == 415
+    assert "curl: --json instead of -d" in answer.json()["error"]["message"]
+    headers = {"Content-Type": "Application/JSON; charset=UTF-8"}
     assert api.post("/api/cluster_products_by_discount", content=body, headers=headers).status_code == 200
 
 

@@ -13,6 +13,7 @@ from millrace.workloads import workloads
 from tests.registry.made import clean_rows
 
 MANY, ONE = "/api/cluster_products_by_price_rating", "/course_popularity"
+AS_JSON = {"Content-Type": "application/json"}
 MODELS = [(workload.name, model.name) for workload in workloads().values() for model in workload.clusterings]
 PATHS = [
     *(endpoint.path for workload in workloads().values() for endpoint in workload.endpoints),
@@ -97,23 +98,24 @@ def check(answer: httpx.Response) -> dict | None:
 )
 @pytest.mark.parametrize("path", [ONE, MANY, "/v1/courses/trend/predict", "/v2/models/courses.popularity/infer"])
 def test_a_body_that_is_not_what_the_path_takes(server, path, body):
-    answer = server.client.post(path, content=body)
+    answer = server.client.post(path, content=body, headers=AS_JSON)
     check(answer)
     assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "", "é".encode()])
-def test_a_content_type_does_not_matter_but_the_body_does(server, kind):
+def test_a_body_of_another_type_is_refused_with_what_is_read(server, kind):
     answer = server.client.post(ONE, content=dumped(GOOD), headers={"Content-Type": kind})
-    assert answer.status_code == 200
-    check(server.client.post(ONE, content=b"<row/>", headers={"Content-Type": kind}))
+    assert answer.status_code == 415
+    assert answer.json()["error"]["message"].startswith("Content-Type: ")
+    assert answer.json()["error"]["allowed"] == "application/json"
 
 
 @pytest.mark.parametrize("path", [ONE, "/v1/courses/popularity/predict"])
 @given(field=st.sampled_from(sorted(GOOD)), value=VALUES)
 @CASES
 def test_a_bad_value_is_named_by_its_field(server, path, field, value):
-    error = check(server.client.post(path, content=dumped(GOOD | {field: value})))
+    error = check(server.client.post(path, content=dumped(GOOD | {field: value}), headers=AS_JSON))
     if error and error["field"] != "body":
         assert error["field"] == field
 
@@ -123,7 +125,7 @@ def test_a_bad_value_is_named_by_its_field(server, path, field, value):
 def test_a_bad_value_in_a_list_is_named_by_its_row(server, place, field, value):
     rows = [{"discounted_price": 5, "rating": "4.1"} for _ in range(5)]
     rows[place] = rows[place] | {field: value}
-    error = check(server.client.post(MANY, content=dumped(rows)))
+    error = check(server.client.post(MANY, content=dumped(rows), headers=AS_JSON))
     if error and error["field"] != "body":
         assert error["field"] == f"[{place}].{field}"
 
@@ -131,13 +133,13 @@ def test_a_bad_value_in_a_list_is_named_by_its_row(server, place, field, value):
 @given(path=st.sampled_from(PATHS), value=VALUES)
 @CASES
 def test_any_json_at_any_path_is_answered(server, path, value):
-    check(server.client.post(path, content=dumped(value)))
+    check(server.client.post(path, content=dumped(value), headers=AS_JSON))
 
 
 @given(path=st.sampled_from(PATHS), body=st.binary(max_size=200))
 @CASES
 def test_any_bytes_at_any_path_are_answered(server, path, body):
-    check(server.client.post(path, content=body))
+    check(server.client.post(path, content=body, headers=AS_JSON))
 
 
 @given(
@@ -149,7 +151,9 @@ def test_any_bytes_at_any_path_are_answered(server, path, body):
 @CASES
 def test_any_tensor_is_answered(server, value, shape, name, datatype):
     inputs = [{"name": name, "shape": shape, "datatype": datatype, "data": value}]
-    check(server.client.post("/v2/models/courses.popularity/infer", content=dumped({"inputs": inputs})))
+    check(
+        server.client.post("/v2/models/courses.popularity/infer", content=dumped({"inputs": inputs}), headers=AS_JSON)
+    )
 
 
 @pytest.mark.parametrize(("workload", "model"), MODELS)
@@ -168,7 +172,10 @@ def test_every_missing_field_is_named_unless_it_has_a_default(server, workload, 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_not_a_finite_number_is_refused(server, value):
-    assert "is not JSON" in check(server.client.post(ONE, content=dumped(GOOD | {"num_reviews": value})))["message"]
+    assert (
+        "is not JSON"
+        in check(server.client.post(ONE, content=dumped(GOOD | {"num_reviews": value}), headers=AS_JSON))["message"]
+    )
     assert check(server.client.post(ONE, json=GOOD | {"num_reviews": str(value)}))["field"] == "num_reviews"
 
 

@@ -71,7 +71,7 @@ def test_a_time_of_the_next_hours_is_taken_as_a_zone_that_was_left_out(api):
 
 
 def test_what_is_no_json_is_refused(api):
-    answer = api.post("/v1/mooc/events", content=b"{")
+    answer = api.post("/v1/mooc/events", content=b"{", headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == "bad_json"
 

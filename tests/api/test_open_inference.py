@@ -51,7 +51,7 @@ def test_one_tensor_a_field_may_carry_text(api):
     inputs = [
         tensor("level", ["expert", "All Levels"], [2], "BYTES"),
         tensor("num_lectures", [4, 400], [2, 1], "INT64"),
-        tensor("content_duration", ["43 mins", 40], [2], "BYTES"),
+        tensor("content_duration", ["43 mins", "40"], [2], "BYTES"),
     ]
     answer = api.post("/v2/models/courses.difficulty/infer", json={"inputs": inputs})
     rows = [
@@ -74,7 +74,11 @@ def test_only_the_outputs_that_are_wanted_are_sent(api):
         ({"inputs": []}, 422, "inputs"),
         ({"inputs": [tensor("input", [1, 2], [1, 2])]}, 422, r"inputs.input: shape [1, 2] is not usable"),
         ({"inputs": [tensor("input", [1, 2, 3], [1, 4])]}, 422, "data of 3 values is not usable; allowed: 4"),
-        ({"inputs": [tensor("input", [1, 2, 3, "x"], [1, 4])]}, 422, "[0].content_duration: 'x' is not usable"),
+        (
+            {"inputs": [tensor("input", [1, 2, 3, "x"], [1, 4])]},
+            422,
+            "inputs.input[0].content_duration: 'x' is not usable",
+        ),
         ({"inputs": [tensor("input", [1, 2, 3, -4], [1, 4])]}, 422, "-4"),
         ({"inputs": [tensor("input", ROWS, [3, 4], "FP99")]}, 422, "inputs[0].datatype: 'FP99' is not usable"),
         ({"inputs": [tensor("other", [1], [1])]}, 422, "tensor 'other' is not usable"),
@@ -90,6 +94,61 @@ def test_a_request_that_is_not_acceptable_is_answered_in_the_protocols_shape(api
     assert answer.status_code == status
     assert list(answer.json()) == ["error"]
     assert sentence in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "datatype", "data", "sentence"),
+    [
+        ([2, 4], "FP64", [[1, 2], [3, 4, 5, 6], [7, 8]], "data of 3 lists is not usable; allowed: 8 values"),
+        ([2, 4], "FP64", [[1, 2, 3], [4, 5, 6, 7, 8]], "data[0], a list of 3, is not usable; allowed: a list of 4"),
+        ([2, 4], "FP64", [[1, 2, 3, 4, 5, 6, 7, 8]], "data of 1 lists"),
+        ([2, 4], "FP64", [[1, 2, 3, 4], 5], "data[1], 5, is not usable; allowed: a list of 4"),
+        ([2, 4], "FP64", [1, 2, 3, 4, [5, 6, 7, 8]], "data of 5 values"),
+        ([1, 4], "FP64", [[[1, 2, 3, 4]]], "data[0], a list of 1,"),
+        ([1, 4], "FP64", [[1, [2], 3, 4]], "inputs.input[0].num_reviews: [2] is not usable; allowed: a number"),
+        ([1, 4], "FP64", [1, None, 3, 4], "inputs.input[0].num_reviews: null is not usable; allowed: a number"),
+        ([1, 4], "FP64", [1, True, 3, 4], "inputs.input[0].num_reviews: true is not usable; allowed: a number"),
+        ([1, 4], "INT64", [1, True, 3, 4], "true is not usable; allowed: a whole number, as its datatype INT64 says"),
+        ([1, 4], "INT64", [1, "2", 3, 4], "'2' is not usable; allowed: a whole number"),
+        ([1, 4], "INT64", [1, 2.5, 3, 4], "2.5 is not usable; allowed: a whole number"),
+        ([1, 4], "INT64", [1, 2.0, 3, 4], "2.0 is not usable; allowed: a whole number"),
+        (
+            [1, 4],
+            "INT64",
+            [1, 2**63, 3, 4],
+            "9223372036854775808 is not usable; allowed: a whole number from -9223372036",
+        ),
+        ([1, 4], "INT8", [1, 128, 3, 4], "128 is not usable; allowed: a whole number from -128 to 127"),
+        ([1, 4], "UINT16", [1, -1, 3, 4], "-1 is not usable; allowed: a whole number from 0 to 65535"),
+        ([1, 4], "FP32", [1, 1e39, 3, 4], "1e+39 is not usable; allowed: a number from"),
+        ([1, 4], "FP16", [1, 70000, 3, 4], "70000 is not usable; allowed: a number from -65504 to 65504"),
+        ([1, 4], "BOOL", [1, 0, 1, 1], "1 is not usable; allowed: true, false"),
+        ([1, 4], "BYTES", [1, 2, 3, 4], "1 is not usable; allowed: text"),
+        ([-1, 4], "FP64", [], "shape [-1, 4] is not usable"),
+        ([2**62, 4], "FP64", [], "4611686018427387904 rows are too many"),
+        ([2**63, 2**63], "FP64", [], "9223372036854775808 rows are too many"),
+        ([2**65, 4], "FP64", [], "inputs[0].shape[0]: "),
+        ([1, 0], "FP64", [], "shape [1, 0] is not usable"),
+        ([1.0, 4], "FP64", [1, 2, 3, 4], "inputs[0].shape[0]: 1.0 is not usable; allowed: a whole number"),
+        ([True, 4], "FP64", [1, 2, 3, 4], "inputs[0].shape[0]: true is not usable; allowed: a whole number"),
+        ([1, 2, 2], "FP64", [1, 2, 3, 4], "inputs[0].shape: has 3 items; allowed: at most 2 items"),
+        ([], "FP64", [1], "inputs[0].shape: [] is not usable; allowed: 1 or more items"),
+    ],
+    ids=str,
+)
+def test_data_that_is_not_what_shape_and_datatype_say_is_refused(api, shape, datatype, data, sentence):
+    answer = api.post(f"{PATH}/infer", json={"inputs": [tensor("input", data, shape, datatype)]})
+    assert answer.status_code in (413, 422)
+    assert sentence in answer.json()["error"]
+
+
+def test_a_column_may_be_nested_as_its_shape_says_and_not_otherwise(api):
+    columns = [tensor(name, [[1], [2]], [2, 1], "INT64") for name in FIELDS]
+    assert api.post(f"{PATH}/infer", json={"inputs": columns}).status_code == 200
+    columns[0]["shape"] = [2]
+    answer = api.post(f"{PATH}/infer", json={"inputs": columns})
+    assert answer.status_code == 422
+    assert "inputs.num_subscribers: data of 2 lists is not usable" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("path", ["/v2/models/luck", "/v2/models/luck/ready", f"{PATH}/versions/1", "/v2/nothing"])

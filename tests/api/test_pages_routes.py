@@ -119,7 +119,7 @@ def test_with_keys_the_page_is_open_and_its_data_is_not(board, monkeypatch):
 def test_the_stream_of_events_is_documented_with_the_shape_of_its_data(api):
     document = api.get("/openapi.json").json()
     answers = document["paths"][f"{BASE}/live/events"]["get"]["responses"]
-    assert set(answers) == {"200", "401", "422", "503"}
+    assert set(answers) == {"200", "401", "403", "422", "503"}
     schema = answers["200"]["content"]["text/event-stream"]["schema"]
     event = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
     assert set(event["properties"]) == {"status", "clusters", "timeline"}

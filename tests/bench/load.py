@@ -113,7 +113,12 @@ class Load:
 
 
 async def run(port: int, path: str, body: bytes, connections: int, seconds: float, rate: float | None) -> dict:
-    head = [f"POST {path} HTTP/1.1", "Host: bench", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    head = [
+        f"POST {path} HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    ]
     request = "\r\n".join([*head, "", ""]).encode() + body
     load, started = Load(port, request, seconds, rate), time.perf_counter()
     for _ in range(connections):

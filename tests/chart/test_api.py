@@ -227,3 +227,23 @@ def test_impossible_values_are_refused_with_a_sentence(values, named):
     with pytest.raises(Refused) as refused:
         render({"api": values})
     assert all(part in str(refused.value) for part in named), str(refused.value)
+
+
+def test_names_that_limit_whom_it_answers_to_hold_those_that_the_chart_itself_uses():
+    from millrace.runtime.hosts import accepted_hosts
+    from millrace.settings import Settings
+
+    assert "MILLRACE_API_HOSTS" not in environment(api())
+    values = {
+        "api": {"hosts": ["api.example.com"]},
+        "ingress": {"enabled": True, "hosts": ["a.example.com", "*.apps.example.com"]},
+    }
+    found = environment(api(values))
+    names = Settings(api_host=found["MILLRACE_API_HOST"], api_hosts=found["MILLRACE_API_HOSTS"]).api_hosts.split(",")
+    accepts = accepted_hosts("0.0.0.0", names)
+    for host in (
+        *("millrace-api:80", "millrace-api.millrace.svc", "millrace-api.millrace.svc.cluster.local"),
+        *("api.example.com", "a.example.com", "x.apps.example.com", "10.42.0.7:8000", "localhost:8000"),
+    ):
+        assert accepts(host), host
+    assert not accepts("evil.example")

@@ -55,6 +55,7 @@ def test_the_probes_ask_for_the_numbers_that_it_serves():
     found = container(online())
     (port,) = found["ports"]
     assert str(port["containerPort"]) == environment(online())["MILLRACE_METRICS_PORT"]
+    assert environment(online())["MILLRACE_METRICS_HOST"] == "0.0.0.0"  # a program's own default is its machine alone
     for probe in ("startupProbe", "livenessProbe"):
         assert found[probe]["httpGet"] == {"path": "/metrics", "port": port["name"]}
 

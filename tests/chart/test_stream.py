@@ -65,6 +65,7 @@ def test_the_driver_has_a_user_of_its_own_and_executors_know_the_brokers_authori
 def test_its_numbers_have_a_port_that_the_variable_names():
     (port,) = application()["driver"]["ports"]
     assert str(port["containerPort"]) == environment("driver")["MILLRACE_METRICS_PORT"]
+    assert environment("driver")["MILLRACE_METRICS_HOST"] == "0.0.0.0"
     assert "ports" not in application()["executor"]
 
 

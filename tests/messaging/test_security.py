@@ -21,26 +21,33 @@ def given(monkeypatch: pytest.MonkeyPatch):
     settings.cache_clear()
 
 
+@pytest.fixture
+def authority(tmp_path) -> str:
+    file = tmp_path / "ca.crt"
+    file.write_text("-----BEGIN CERTIFICATE-----\n")
+    return str(file)
+
+
 def test_nothing_is_said_to_a_plain_broker(given):
     given(security_protocol="PLAINTEXT")
     assert security.kafka_python() == {}
 
 
-def test_scram_over_tls_names_user_password_and_authority(given):
-    given(security_protocol="SASL_SSL", username="millrace-api", password="p4ss", ca_file="/ca/ca.crt")
+def test_scram_over_tls_names_user_password_and_authority(given, authority):
+    given(security_protocol="SASL_SSL", username="millrace-api", password="p4ss", ca_file=authority)
     assert security.kafka_python() == {
         "security_protocol": "SASL_SSL",
         "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_plain_username": "millrace-api",
         "sasl_plain_password": "p4ss",
-        "ssl_cafile": "/ca/ca.crt",
+        "ssl_cafile": authority,
     }
     assert security.librdkafka() == {
         "security.protocol": "SASL_SSL",
         "sasl.mechanisms": "SCRAM-SHA-512",
         "sasl.username": "millrace-api",
         "sasl.password": "p4ss",
-        "ssl.ca.location": "/ca/ca.crt",
+        "ssl.ca.location": authority,
     }
 
 
@@ -68,17 +75,17 @@ def test_a_variable_that_is_set_to_nothing_means_none(given):
     assert security.kafka_python() == {"security_protocol": "SSL"}
 
 
-def test_the_java_clients_get_the_same_login(given):
+def test_the_java_clients_get_the_same_login(given, authority):
     given(security_protocol="PLAINTEXT")
     assert security.java() == {}
-    given(security_protocol="SASL_SSL", username="millrace-stream", password='p"4\\s', ca_file="/ca/ca.crt")
+    given(security_protocol="SASL_SSL", username="millrace-stream", password='p"4\\s', ca_file=authority)
     assert security.java() == {
         "security.protocol": "SASL_SSL",
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required "
         'username="millrace-stream" password="p\\"4\\\\s";',
         "ssl.truststore.type": "PEM",
-        "ssl.truststore.location": "/ca/ca.crt",
+        "ssl.truststore.location": authority,
     }
     given(sasl_mechanism="AWS_MSK_IAM")
     assert security.java()["sasl.jaas.config"] == "software.amazon.msk.auth.iam.IAMLoginModule required;"

@@ -55,10 +55,10 @@ def test_for_every_record_of_the_training_set_the_api_answers_the_cluster_that_t
         assert len(together) + manifest.data.without_features == result["rows"] == records.count()
         questions = [{field: row[field] for field in fields} for row in together]
         url = f"http://127.0.0.1:{settings().api_port}/v1/{name}/predict"
-        answers = []
+        answers, as_json = [], {"Content-Type": "application/json"}
         for start in range(0, len(questions), 5000):
             part = orjson.dumps(questions[start : start + 5000])
-            answers += http.post(url, content=part, timeout=30).raise_for_status().json()
+            answers += http.post(url, content=part, headers=as_json, timeout=30).raise_for_status().json()
         assert [answer["cluster"] for answer in answers] == [row["cluster"] for row in together], name
         assert {answer["version"] for answer in answers} == {result["version"]}
 

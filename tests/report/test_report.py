@@ -92,6 +92,20 @@ def test_foreign_words_are_text_in_the_page_and_no_formula_in_the_chart(board, t
     assert all(link.startswith("https://") for link in links)
 
 
+def test_what_nobody_sees_in_a_page_of_a_stranger_is_shown_as_escapes(board, tmp_path):
+    title = "bell\x07 null\x00 turned\u202e wide\u200b"
+    examples = [
+        {"url": "https://x.example/a\u202eb", "title": title},
+        {"url": "https://x.example/c", "title": "\x1b[2J"},
+    ]
+    told.apply(board, told.cluster(0, label=title, examples=examples, words=[[title, 1]]))
+    write("urls", board, tmp_path, 60)
+    page = (tmp_path / PAGE).read_text()
+    assert page.count(r"bell\x07 null\x00 turned\u202e wide\u200b") >= 3
+    assert 'href="https://x.example/c"' in page
+    assert not set("\x07\x00\u202e\u200b\x1b") & set(page)
+
+
 def test_nothing_to_draw_is_an_error_and_no_empty_chart():
     with pytest.raises(BadInput, match="empty"):
         charts.shares(Board().timeline(60))

@@ -163,7 +163,9 @@ class Api(Area):
     posting: Literal["keys", "open"]
     """Who may post events: keys is callers with a key, so nobody while auth.enabled is false; open is everyone."""
     corsOrigins: list[str]
-    """Origins that a browser may call from, such as https://app.example.com; empty is none."""
+    """Origins whose pages may call the API, such as https://app.example.com; empty is none but its own."""
+    hosts: list[str]
+    """Names that it is reached under, beside those of Service, ingress and gateway; empty takes every name."""
     extraEnv: Objects
     """Further environment variables, as Kubernetes writes them."""
     podLabels: Labels

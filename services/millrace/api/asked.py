@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +15,8 @@ from millrace.errors import BadInput, TooLarge
 from millrace.records.numbers import shown
 from millrace.records.types import ID_LIMIT
 
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+"""What stands for bytes that are no UTF-8, and may be part of an id by itself."""
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 MOST = 100  # items of an answer
 HISTORY = 1000  # items of a posted history, and of a history that is shown
@@ -105,8 +108,18 @@ def day(request: Request, name: str) -> date | None:
 
 
 def identifier(request: Request, name: str) -> str:
-    """An id of the path. Raises BadInput where it is too long to be one."""
-    return text(request.path_params[name], name)
+    """An id of the path, or of the query where the path has none. Raises BadInput for what can't be one."""
+    value = request.path_params.get(name)
+    raw: bytes = request.scope.get("raw_path", b"") if value is not None else request.scope["query_string"]
+    value = request.query_params.get(name) if value is None else value
+    if value is None:
+        raise BadInput(f"{name}: is missing; allowed: an id.", code="missing", field=name, allowed="an id")
+    if REPLACEMENT in value:
+        try:
+            unquote_to_bytes(raw).decode()
+        except UnicodeDecodeError:
+            raise unusable(name, value, "an id in UTF-8, percent-encoded") from None
+    return text(value, name)
 
 
 def text(value: object, name: str) -> str:

@@ -132,6 +132,32 @@ def parse(content: bytes) -> Any:
         raise BadInput(f"body: {what}; allowed: {allowed}.", code="bad_json", field="body", allowed=allowed) from None
 
 
+def expected(kind: str, context: Mapping[str, Any]) -> str | None:
+    """What is allowed, in JSON's words, where pydantic found an error of this kind; None for kinds of our own."""
+    found = {
+        "model_type": "a JSON object",
+        "dict_type": "a JSON object",
+        "list_type": "a JSON list",
+        "string_type": "text",
+        "int_type": "a whole number",
+        "int_from_float": "a whole number",
+        "int_parsing": "a whole number",
+        "float_type": "a number",
+        "bool_type": "true, false",
+        "none_required": "null",
+        "too_long": "at most {max_length} items",
+        "too_short": "{min_length} or more items",
+        "string_too_long": "text of at most {max_length} characters",
+        "string_too_short": "text of {min_length} or more characters",
+        "literal_error": "{expected}",
+        "enum": "{expected}",
+        "greater_than_equal": "{ge} or more",
+        "less_than_equal": "at most {le}",
+        "string_unicode": "text without unpaired surrogates",
+    }.get(kind)
+    return found and found.format(**context)
+
+
 def refusal(error: ValidationError) -> BadInput:
     """The first thing wrong: `rating`, or `[3].rating` in a list; its value; what is allowed."""
     first = error.errors(include_url=False)[0]
@@ -143,6 +169,9 @@ def refusal(error: ValidationError) -> BadInput:
         return BadInput(f"{field}: is missing; allowed: {allowed}.", code="missing", field=field, allowed=allowed)
     if "allowed" in context:
         return BadInput(f"{field}: {first['msg']}", code=first["type"], field=field, allowed=context["allowed"])
-    allowed = "a JSON object" if first["type"] == "model_type" else first["msg"].removeprefix("Input should be ")
-    sentence = f"{field}: {shown(first['input'])} is not usable; allowed: {allowed}."
+    allowed = expected(first["type"], context) or first["msg"].removeprefix("Input should be ")
+    what = f"{shown(first['input'])} is not usable"
+    if first["type"] == "too_long":
+        what = f"has {context['actual_length']} items"
+    sentence = f"{field}: {what}; allowed: {allowed}."
     return BadInput(sentence, code=first["type"], field=field, allowed=allowed)

@@ -1,5 +1,6 @@
 """Declaring a path: its true errors and shapes for the OpenAPI document, JSON out without a second validation."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -7,15 +8,19 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 
-from millrace.api.errors import ErrorBody
-from millrace.api.fast import Answer, FastRoute, Later
+from millrace.api.errors import ErrorBody, InferenceError
+from millrace.api.fast import Answer, FastRoute, Later, NegotiatedRoute
+from millrace.api.reading import ReadingRoute
 from millrace.settings import settings
 
+PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 REASONS = {
     401: "The API key is missing or wrong.",
+    403: "The Host is not a name of this service, or a page of another origin sent the request.",
     404: "No such model or version.",
     408: "The body did not arrive in time.",
     413: "The body or the list is too large.",
+    415: "The body has another type, charset or coding than those that are read.",
     422: "The request is not acceptable; the message names the field, the value and what is allowed.",
     503: "The model has no champion yet, or the registry or Kafka can't be reached.",
 }
@@ -30,6 +35,11 @@ def json(value: object) -> Response:
 def errors(*statuses: int, model: type[BaseModel] = ErrorBody) -> dict[int | str, dict[str, Any]]:
     """The `responses` of OpenAPI for these statuses."""
     return {status: {"model": model, "description": REASONS[status]} for status in statuses}
+
+
+def refusals(path: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of what every path may be refused with, before its own errors."""
+    return errors(*statuses, model=InferenceError if path.startswith("/v2") else ErrorBody)
 
 
 def body_schema(row: type[BaseModel], *shapes: str) -> dict[str, Any]:
@@ -47,8 +57,8 @@ def request_body(schema: dict[str, Any]) -> dict[str, Any]:
 
 def path_parameters(path: str) -> dict[str, Any]:
     """The path's parameters for the document, where the endpoint reads them off the request itself."""
-    names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
     schema = {"type": "string", "minLength": 1}
+    names = PARAMETER.findall(path)
     return {"parameters": [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]}
 
 
@@ -63,7 +73,8 @@ class Declared:
 
     def __init__(self, app: FastAPI):
         self.app = app
-        self.fast: dict[str, FastRoute] = {}
+        app.router.route_class = ReadingRoute
+        self.fast: dict[str, FastRoute | NegotiatedRoute] = {}
         self.open_paths: set[str] = set()
         """Paths that need no API key (see millrace.api.keys)."""
         self.posting_paths: set[str] = set()
@@ -99,7 +110,7 @@ class Declared:
             name=name_of("get", path),
             operation_id=name_of("get", path),
             summary=summary,
-            responses={200: shape, **errors},
+            responses={200: shape, **errors, **refusals(path, 403)},
             response_model=None,
             openapi_extra={"parameters": path_parameters(path)["parameters"] + list(queries)},
         )
@@ -159,7 +170,7 @@ class Declared:
             operation_id=name_of("get", path),
             summary=summary,
             response_class=Response,
-            responses={200: shape},
+            responses={200: shape, **refusals(path, 403)},
             response_model=None,
             include_in_schema=summary is not None,
         )
@@ -189,7 +200,7 @@ class Declared:
             operation_id=name_of("post", path),
             summary=summary,
             status_code=status,
-            responses={status: {"model": model}, **errors},
+            responses={status: {"model": model}, **errors, **refusals(path, 403, 415)},
             response_model=None,
             openapi_extra=schema | path_parameters(path),
         )
@@ -202,5 +213,5 @@ def referred(model: type[BaseModel]) -> dict[str, str]:
 
 def name_of(method: str, path: str) -> str:
     """The operationId: `get_v1_models` of GET /v1/models."""
-    parts = [part.strip("{}") for part in path.replace(".", "_").split("/") if part]
+    parts = [part for part in PARAMETER.sub(r"\1", path).replace(".", "_").split("/") if part]
     return "_".join([method, *(parts or ["index"])])

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from millrace.errors import BadInput, MillraceError
 from millrace.records.numbers import shown
+from millrace.runtime.text import make_printable
 
 log = logging.getLogger("millrace.api")
 CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -36,10 +37,18 @@ class ErrorBody(BaseModel):
     error: ErrorDetail
 
 
+class InferenceError(BaseModel):
+    """The Open Inference Protocol's own error body."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    error: str
+
+
 def error_body(path: str, error: MillraceError) -> bytes:
     """The JSON of an error, under /v2 in the form of the Open Inference Protocol."""
-    # A path may hold what is no UTF-8; a message that quotes it must still be sent.
-    said = {name: text and text.encode("utf-8", "replace").decode() for name, text in error.as_dict().items()}
+    # Whoever reads it may be at a terminal, and it may quote a stranger or a path that is no UTF-8.
+    said = {name: text and make_printable(text) for name, text in error.as_dict().items()}
     return orjson.dumps({"error": said["message"] if path.startswith("/v2") else said})
 
 

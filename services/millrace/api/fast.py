@@ -4,7 +4,7 @@ The paths are declared to FastAPI as well, for the documentation and for every o
 them goes from bytes to bytes.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,12 +20,42 @@ JSON = (b"content-type", b"application/json")
 
 
 @dataclass(frozen=True)
+class Reply:
+    """The body of a response and its headers, but for its length."""
+
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = (JSON,)
+
+
+Negotiated = Callable[[bytes, Mapping[bytes, bytes]], Reply]
+"""A body and the request's headers in, a reply out."""
+
+
+@dataclass(frozen=True)
 class FastRoute:
     """`path` is the template under which metrics count it."""
 
     path: str
     answer: Answer | Later
     status: int = 200
+
+    async def reply(self, scope: Scope, content: bytes) -> Reply:
+        """Raises MillraceError."""
+        body = self.answer(content)
+        return Reply(body if isinstance(body, bytes) else await body)
+
+
+@dataclass(frozen=True)
+class NegotiatedRoute:
+    """A route whose answer depends on the request's headers."""
+
+    path: str
+    answer: Negotiated
+    status: int = 200
+
+    async def reply(self, scope: Scope, content: bytes) -> Reply:
+        """Raises MillraceError."""
+        return self.answer(content, dict(scope["headers"]))
 
 
 class Disconnected(Exception):
@@ -35,7 +65,7 @@ class Disconnected(Exception):
 class FastPaths:
     """`routes`: by exact path."""
 
-    def __init__(self, app: ASGIApp, routes: dict[str, FastRoute]):
+    def __init__(self, app: ASGIApp, routes: Mapping[str, FastRoute | NegotiatedRoute]):
         self.app, self.routes = app, routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,16 +76,14 @@ class FastPaths:
         scope["route"] = route
         status = route.status
         try:
-            body = route.answer(await read(receive))
-            if not isinstance(body, bytes):
-                body = await body
+            reply = await route.reply(scope, await read(receive))
         except MillraceError as error:
-            status, body = error.status, error_body(scope["path"], error)
+            status, reply = error.status, Reply(error_body(scope["path"], error))
         except Disconnected:
             return
-        headers = [JSON, (b"content-length", b"%d" % len(body))]
+        headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": reply.body})
 
 
 async def read(receive: Receive) -> bytes:

@@ -17,6 +17,15 @@ class Slow(MillraceError):
     status, code = 408, "too_slow"
 
 
+def too_large(limit: int, what: str) -> TooLarge:
+    """The error for a body over the limit."""
+    return TooLarge(
+        f"body: {what}; allowed: {limit} bytes. Send the rows in several requests.",
+        field="body",
+        allowed=f"{limit} bytes",
+    )
+
+
 class BodyLimitMiddleware:
     """Answers 413 by the Content-Length where there is one, else as soon as the stream exceeds the limit."""
 
@@ -30,7 +39,9 @@ class BodyLimitMiddleware:
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self.limit:
-            await self._refuse(scope, receive, send, self._error(f"has {int(length)} bytes"), b"expect" not in headers)
+            await self._refuse(
+                scope, receive, send, too_large(self.limit, f"has {int(length)} bytes"), b"expect" not in headers
+            )
             return
         received, whole = 0, False
 
@@ -43,7 +54,7 @@ class BodyLimitMiddleware:
             received += len(message.get("body", b""))
             whole = not message.get("more_body")
             if received > self.limit:
-                raise self._error(f"has more than {self.limit} bytes")
+                raise too_large(self.limit, f"has more than {self.limit} bytes")
             return message
 
         started = False
@@ -61,13 +72,6 @@ class BodyLimitMiddleware:
             if isinstance(error, TimeoutError):
                 error = Slow(f"body: did not arrive within {PATIENCE:g} seconds; send it at once.", field="body")
             await self._refuse(scope, receive, send, error, discard=not whole)
-
-    def _error(self, what: str) -> TooLarge:
-        return TooLarge(
-            f"body: {what}; allowed: {self.limit} bytes. Send the rows in several requests.",
-            field="body",
-            allowed=f"{self.limit} bytes",
-        )
 
     async def _refuse(
         self, scope: Scope, receive: Receive, send: Send, error: MillraceError, discard: bool = False

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -9,15 +10,20 @@ from starlette.middleware.cors import CORSMiddleware
 from millrace import __version__
 from millrace.api import errors, openapi
 from millrace.api.champions import Champions
+from millrace.api.codings import UnpackingMiddleware
 from millrace.api.documented import Declared
 from millrace.api.fast import FastPaths
 from millrace.api.follow import Live
+from millrace.api.guard import RequestGuard
 from millrace.api.keys import Access, KeyMiddleware
-from millrace.api.limits import BodyLimitMiddleware
+from millrace.api.limits import BodyLimitMiddleware, too_large
 from millrace.api.metrics import MetricsMiddleware
-from millrace.api.routes import events, health, kept, models, open_inference, pages, recommendations, sales
+from millrace.api.routes import docs, events, health, kept, models, open_inference, pages, recommendations, sales
 from millrace.api.streams import Streams
 from millrace.messaging.outbox import Outbox
+from millrace.runtime.hosts import accepted_hosts
+from millrace.runtime.setting_types import list_parts
+from millrace.runtime.text import print_logs_safely
 from millrace.settings import settings
 
 
@@ -37,13 +43,16 @@ def create_app(live: Live | None = None) -> FastAPI:
         live.stop()
         outbox.stop()
 
-    keys = parts(current.api_keys.get_secret_value()) if current.api_keys else []
+    print_logs_safely()
+    keys = list_parts(current.api_keys.get_secret_value()) if current.api_keys else []
     app = FastAPI(
         title="Millrace",
         version=__version__,
         summary="Answers from the champions of all workloads",
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # FastAPI's pages load scripts from another host
+        redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics is ours
     )
     errors.install(app)
@@ -52,19 +61,20 @@ def create_app(live: Live | None = None) -> FastAPI:
         family.declare(declared, champions)
     events.declare(declared, outbox)
     pages.declare(declared, champions, streams)
+    docs.declare(declared)
     access = Access(bool(keys), declared.open_paths, declared.posting_paths, current.api_posting == "keys")
     openapi.install(app, access, declared.schemas)
-    # The last one added is the first to see a request: what a browser may ask, counting, keys, size, answers.
+    origins, limit = list_parts(current.api_cors_origins), current.api_body_limit
+    # The last one added is the first to see a request: what a browser may ask, counting, for whom and from where it is,
+    # keys, size, coding, answers.
     app.add_middleware(FastPaths, routes=declared.fast)
-    app.add_middleware(BodyLimitMiddleware, limit=current.api_body_limit)
+    app.add_middleware(UnpackingMiddleware, limit=limit, too_large=partial(too_large, limit))
+    app.add_middleware(BodyLimitMiddleware, limit=limit)
     if not access.everything_is_open:
         app.add_middleware(KeyMiddleware, keys=keys, access=access)
+    accepts = accepted_hosts(current.api_host, list_parts(current.api_hosts))
+    app.add_middleware(RequestGuard, accepts=accepts, origins=origins)
     app.add_middleware(MetricsMiddleware)
-    if origins := parts(current.api_cors_origins):
+    if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
     return app
-
-
-def parts(text: str) -> list[str]:
-    """The parts of a comma-separated setting."""
-    return [part.strip() for part in text.split(",") if part.strip()]

@@ -95,6 +95,11 @@ def metrics() -> Metrics:
     return Metrics()
 
 
+def template_of(route: object) -> str:
+    """The path of a route as its document writes it."""
+    return getattr(route, "path_format", None) or getattr(route, "path", "unknown")
+
+
 class MetricsMiddleware:
     """Counts and times each request under its route's template, so that paths can't multiply the series."""
 
@@ -117,7 +122,7 @@ class MetricsMiddleware:
         try:
             await self.app(scope, receive, counted)
         finally:
-            requests, seconds = self._of(getattr(scope.get("route"), "path", "unknown"), status)
+            requests, seconds = self._of(template_of(scope.get("route")), status)
             requests.inc()
             seconds.observe((begun or time.perf_counter()) - started)
 

@@ -8,6 +8,7 @@ import uvicorn
 from millrace.errors import Unavailable
 from millrace.local.ports import is_free
 from millrace.runtime.ending import end_on_sigterm
+from millrace.runtime.text import print_logs_safely
 from millrace.settings import settings
 
 DRAIN = 20  # seconds that requests in flight have after SIGTERM
@@ -17,6 +18,7 @@ START = 60  # seconds after which a worker that does not answer its supervisor i
 def serve() -> None:
     """Serve until SIGTERM or SIGINT. Raises Unavailable when the port is taken."""
     current = settings()
+    print_logs_safely()
     if not is_free(current.api_port, current.api_host):
         raise Unavailable(
             f"Port {current.api_port} is in use by another program; set MILLRACE_API_PORT to a free one.",
@@ -44,5 +46,6 @@ def serve() -> None:
                 timeout_graceful_shutdown=DRAIN,
                 timeout_worker_healthcheck=START,
                 server_header=False,
+                use_colors=False,  # what strangers send is escaped in the log, and colours would be, too
                 date_header=False,
             )

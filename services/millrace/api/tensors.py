@@ -1,40 +1,48 @@
 """The tensors of the Open Inference Protocol: a request to columns, and answers to output tensors."""
 
-from typing import Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+import orjson
+from pydantic import BaseModel, Field, StrictInt, StrictStr, TypeAdapter, ValidationError
 
-from millrace.api.bodies import Body, Columns, check_length, refusal
+from millrace.api.bodies import Body, Columns, check_length, parse, refusal
 from millrace.api.served import Served
+from millrace.api.tensor_data import Datatype, Form, read_binary, read_json, write_binary
 from millrace.errors import BadInput
 from millrace.records.numbers import shown
 
-Datatype = Literal[
-    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64", "BYTES"
-]  # fmt: skip
-Name = Field(min_length=1, max_length=200)
+Name = Annotated[StrictStr, Field(min_length=1, max_length=200)]
+JSON_LENGTH = "Inference-Header-Content-Length"
+"""The header with the bytes of JSON before the binary tensors, in a request and in an answer."""
+NOT_OFFERED = ("shared_memory_region", "classification")
+"""Parameters of Triton's further extensions, which would mean another answer."""
 
 
 class Tensor(BaseModel):
-    """A named tensor of shape [rows], [rows, 1] or, for `input`, [rows, features]; `data` is flat or by row."""
+    """A named tensor of shape [rows], [rows, 1] or, for `input`, [rows, features]; `data` is flat or by row.
 
-    name: str = Name
-    shape: list[int] = Field(min_length=1, max_length=2)
+    Without `data` the parameter `binary_data_size` says how many bytes of it follow the JSON.
+    """
+
+    name: Name
+    shape: list[StrictInt] = Field(min_length=1, max_length=2)
     datatype: Datatype
-    data: list[Any]
+    data: list[Any] | None = None
     parameters: dict[str, Any] | None = None
 
 
 class Output(BaseModel):
-    name: str = Name
+    """An output that is wanted; with the parameter `binary_data` its data follow the JSON of the answer."""
+
+    name: Name
     parameters: dict[str, Any] | None = None
 
 
 class InferenceRequest(BaseModel):
     """`id` is given back in the answer; `outputs` names the tensors that are wanted, left out it is all."""
 
-    id: str | None = Field(None, max_length=1000)
+    id: StrictStr | None = Field(None, max_length=1000)
     inputs: list[Tensor] = Field(min_length=1, max_length=64)
     outputs: list[Output] | None = None
     parameters: dict[str, Any] | None = None
@@ -54,25 +62,29 @@ class InferenceResponse(BaseModel):
     outputs: list[OutputTensor]
 
 
-class InferenceError(BaseModel):
-    """The protocol's own error body."""
-
-    model_config = ConfigDict(extra="forbid")
-    error: str
-
-
 REQUEST = TypeAdapter(InferenceRequest)
 
 
-def read(given: object) -> InferenceRequest:
+def split(content: bytes, json_length: bytes | None) -> tuple[bytes, memoryview]:
+    """The JSON of a body and the bytes after it, by the header JSON_LENGTH. Raises BadInput."""
+    if json_length is None:
+        return content, memoryview(b"")
+    text = json_length.decode("latin-1")
+    if not (text.isascii() and text.isdigit() and len(text) < 12 and 0 < int(text) <= len(content)):
+        allowed = f"the bytes of JSON at the begin of the body, 1 to {len(content)}"
+        raise BadInput(f"{JSON_LENGTH}: {shown(text)} is not usable; allowed: {allowed}.", field=JSON_LENGTH)
+    return content[: int(text)], memoryview(content)[int(text) :]
+
+
+def read(content: bytes) -> InferenceRequest:
     """Raises BadInput that names the part of the request which is not acceptable."""
     try:
-        return REQUEST.validate_python(given)
+        return REQUEST.validate_python(parse(content))
     except ValidationError as error:
         raise refusal(error) from None
 
 
-def columns_of(request: InferenceRequest, body: Body) -> Columns:
+def columns_of(request: InferenceRequest, body: Body, binary: memoryview) -> Columns:
     """The rows of a request by column, in whichever of the two forms. Raises BadInput or TooLarge."""
     fields = body.features
     numeric = all(column.limits for column in body.columns.values())
@@ -89,25 +101,41 @@ def columns_of(request: InferenceRequest, body: Body) -> Columns:
             raise _refused("inputs", f"tensor {shown(tensor.name)}", forms)
         if rows < 1 or tensor.shape not in ([rows, width], [rows] if width == 1 else None):
             raise _refused(f"inputs.{tensor.name}", f"shape {shown(tensor.shape)}", forms)
-        data = _flat(tensor, rows * width)
+        form = Form(f"inputs.{tensor.name}", tensor.datatype, tensor.shape, fields if whole else ())
+        data, binary = _data(tensor, form, binary)
         if whole:
             columns = {name: data[place::width] for place, name in enumerate(fields)}
         else:
             columns[tensor.name] = data
+    if len(binary):
+        raise _refused("body", f"{len(binary)} bytes after the last binary tensor", "as many as binary_data_size says")
     return body.by_column(columns)
+
+
+def _data(tensor: Tensor, form: Form, binary: memoryview) -> tuple[list[Any], memoryview]:
+    """The elements of a tensor, and what is left of the bytes after the JSON."""
+    parameters = tensor.parameters or {}
+    _check_offered(form.field, parameters)
+    size = parameters.get("binary_data_size")
+    if (size is None) == (tensor.data is None):
+        what = "has neither data nor binary_data_size" if size is None else "has both data and binary_data_size"
+        allowed = "data, or the parameter binary_data_size"
+        raise BadInput(f"{form.field}: {what}; allowed: {allowed}.", field=form.field, allowed=allowed)
+    if tensor.data is not None:
+        return read_json(form, tensor.data), binary
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(binary):
+        allowed = f"a whole number of at most {len(binary)}, the bytes left after the JSON (header {JSON_LENGTH})"
+        raise _refused(form.field, f"binary_data_size {shown(size)}", allowed)
+    return read_binary(form, binary[:size]), binary[size:]
+
+
+def _check_offered(field: str, parameters: dict[str, Any]) -> None:
+    if unknown := next((name for name in NOT_OFFERED if name in parameters), None):
+        raise _refused(field, f"parameter {unknown}", "data in the body, and outputs as the metadata say")
 
 
 def _refused(field: str, what: str, allowed: str) -> BadInput:
     return BadInput(f"{field}: {what} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
-
-
-def _flat(tensor: Tensor, size: int) -> list[Any]:
-    data: list[Any] = []
-    for item in tensor.data:
-        data.extend(item) if isinstance(item, list) else data.append(item)
-    if len(data) != size:
-        raise _refused(f"inputs.{tensor.name}", f"data of {len(data)} values", f"{size} as shape {tensor.shape} says")
-    return data
 
 
 def output_types(served: Served) -> dict[str, str]:
@@ -115,20 +143,47 @@ def output_types(served: Served) -> dict[str, str]:
     return {"cluster": "INT64", "distance": "FP64"} | dict.fromkeys(served.manifest.names, "BYTES")
 
 
-def answer(request: InferenceRequest, served: Served, columns: Columns) -> dict[str, Any]:
-    """The protocol's response, with NumPy arrays inside. Raises BadInput for an unknown output."""
+def _wanted(request: InferenceRequest, kinds: dict[str, str]) -> dict[str, bool]:
+    """The outputs that are wanted, in order, and whether each is to be binary. Raises BadInput for an unknown one."""
+    binary = _switch("parameters", request.parameters or {}, "binary_data_output", False)
+    if not request.outputs:
+        return dict.fromkeys(kinds, binary)
+    wanted: dict[str, bool] = {}
+    for output in request.outputs:
+        if output.name not in kinds:
+            raise _refused("outputs", shown(output.name), ", ".join(kinds))
+        parameters, field = output.parameters or {}, f"outputs.{output.name}"
+        _check_offered(field, parameters)
+        wanted[output.name] = _switch(field, parameters, "binary_data", binary)
+    return wanted
+
+
+def _switch(field: str, parameters: dict[str, Any], name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise _refused(field, f"{name} {shown(value)}", "true, false")
+    return value
+
+
+def answer(request: InferenceRequest, served: Served, columns: Columns) -> tuple[bytes, int | None]:
+    """The protocol's response, and how many bytes of it are JSON where tensors follow. Raises BadInput."""
     kinds = output_types(served)
-    wanted = [output.name for output in request.outputs or ()] or list(kinds)
-    if unknown := next((name for name in wanted if name not in kinds), None):
-        raise _refused("outputs", shown(unknown), ", ".join(kinds))
+    wanted = _wanted(request, kinds)
     clusters, distances = served.assign(columns)
-    data: dict[str, Any] = {"cluster": clusters, "distance": np.ascontiguousarray(distances)}
-    for name in served.manifest.names:
-        data[name] = [served.labels[cluster][name] for cluster in clusters.tolist()]
-    outputs = [
-        {"name": name, "shape": [len(clusters)], "datatype": kinds[name], "data": data[name]}
-        for name in dict.fromkeys(wanted)
-    ]
+    values: dict[str, Any] = {"cluster": clusters, "distance": np.ascontiguousarray(distances)}
+    outputs: list[dict[str, Any]] = []
+    tail: list[bytes] = []
+    for name, binary in wanted.items():
+        if name not in values:
+            values[name] = [served.labels[cluster][name] for cluster in clusters.tolist()]
+        head = {"name": name, "shape": [len(clusters)], "datatype": kinds[name]}
+        if binary:
+            tail.append(write_binary(kinds[name], values[name]))
+            outputs.append({**head, "parameters": {"binary_data_size": len(tail[-1])}})
+        else:
+            outputs.append({**head, "data": values[name]})
     manifest = served.manifest
-    found = {"model_name": f"{manifest.workload}.{manifest.model}", "model_version": manifest.version}
-    return found | ({"id": request.id} if request.id is not None else {}) | {"outputs": outputs}
+    document = {"model_name": f"{manifest.workload}.{manifest.model}", "model_version": manifest.version}
+    document |= {} if request.id is None else {"id": request.id}
+    json = orjson.dumps({**document, "outputs": outputs}, option=orjson.OPT_SERIALIZE_NUMPY)
+    return (b"".join([json, *tail]), len(json)) if tail else (json, None)

@@ -8,6 +8,7 @@ import orjson
 import typer
 
 from millrace.cli.output import err, guarded
+from millrace.runtime.text import make_printable, printable_json
 from millrace.workloads import workload
 
 Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="One with a page model, such as urls.")]
@@ -53,8 +54,9 @@ def consume(
     from millrace.stream.consume import consume as run
 
     def write(lines: list[bytes]) -> None:
-        sys.stdout.buffer.writelines((line if as_json else spoken(line)) + b"\n" for line in lines)
-        sys.stdout.buffer.flush()
+        shown = printable_line if as_json else spoken
+        sys.stdout.writelines(shown(line) + "\n" for line in lines)
+        sys.stdout.flush()
 
     run(
         workload(name),
@@ -63,13 +65,18 @@ def consume(
         write,
         limit=limit,
         beginning=start is Place.beginning,
-        say=lambda sentence: err.print(sentence, markup=False),
+        say=lambda sentence: err.print(sentence),
     )
 
 
-def spoken(line: bytes) -> bytes:
+def printable_line(line: bytes) -> str:
+    """A page as a line of JSON."""
+    return printable_json(line.decode("utf-8", "backslashreplace"), sys.stdout.encoding)
+
+
+def spoken(line: bytes) -> str:
     """A page as people read it."""
     page = orjson.loads(line)
-    said = f"{page['timestamp']}  {page['cluster']} ({page['label']})  {page['title'] or '-'}  {page['url']}"
-    # A title is anybody's: what could steer the terminal is not printed.
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in said).encode("utf-8", "replace")
+    return make_printable(
+        f"{page['timestamp']}  {page['cluster']} ({page['label']})  {page['title'] or '-'}  {page['url']}"
+    )

@@ -15,7 +15,9 @@ from millrace.cli import (
     report,
     topics,
 )
+from millrace.cli.output import print_what_fits
 from millrace.runtime.ending import end_on_sigterm
+from millrace.runtime.text import print_logs_safely
 
 app = typer.Typer(
     name="millrace",
@@ -46,4 +48,6 @@ def options(version: bool = typer.Option(False, "--version", callback=version, i
 def main() -> None:
     """The command `millrace`."""
     end_on_sigterm()
+    print_what_fits()
+    print_logs_safely()
     app()

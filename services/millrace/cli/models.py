@@ -11,9 +11,10 @@ import typer
 from rich.table import Table
 
 from millrace.cli.names import Names, select_workloads
-from millrace.cli.output import Json, emit, grid, guarded
+from millrace.cli.output import Json, emit, emit_line, err, grid, guarded
 from millrace.errors import MillraceError, NotFound
 from millrace.runtime.ending import end_child
+from millrace.runtime.text import make_printable
 from millrace.settings import REPOSITORY
 from millrace.workloads import find_model
 
@@ -59,8 +60,8 @@ def run_spark(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(os.environ)) as child:
         try:
             for line in child.stdout or ():
-                if not line.startswith(b"{"):
-                    sys.stderr.buffer.write(line)  # the JVM writes its own warnings to standard output
+                if not line.startswith(b"{"):  # the JVM writes its own warnings to standard output
+                    err.out(make_printable(line.decode("utf-8", "backslashreplace"), newlines=True), end="")
                     continue
                 result = orjson.loads(line)
                 if "error" in result:
@@ -140,8 +141,7 @@ def train(
     request = TrainingRequest(tuple(names), options, read_pace(follow, every), wait)
     if request.pace:
         for result in run_training(request):
-            sys.stdout.write(orjson.dumps(result).decode() + "\n")
-            sys.stdout.flush()
+            emit_line(result)
         return
     results = list(run_training(request))
     emit(results, as_json, lambda: results_table(results))

@@ -29,5 +29,5 @@ def online() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if port := settings().metrics_port:
-        start_http_server(port, registry=metrics().registry)
+        start_http_server(port, addr=settings().metrics_host, registry=metrics().registry)
     run(stop)

@@ -1,5 +1,9 @@
-"""What every command shares: `--json`, tables, progress, and errors as one sentence with an exit code."""
+"""What every command shares: `--json`, tables, progress, and errors as one sentence with an exit code.
 
+Whatever is printed may hold what strangers wrote: it is shown as it stands. Markup of our own is given as `Text`.
+"""
+
+import io
 import os
 import sys
 import time
@@ -9,10 +13,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -22,34 +24,70 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from millrace.errors import MillraceError, Unavailable
 from millrace.runtime.permissions import explain_denied
+from millrace.runtime.text import dump_json, make_printable
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 WIDTH = None if sys.stdout.isatty() else 160  # a file or a pipe has no width of its own
-out = Console(width=WIDTH, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
-UNREADABLE = Unavailable.exit_code
+
 SILENT = 5  # seconds between two progress lines where there is no terminal
+
+
+class PlainConsole(Console):
+    """Prints text as text: neither markup nor escape sequences in it are obeyed."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        shown = (Text(make_printable(one, newlines=True)) if isinstance(one, str) else one for one in objects)
+        super().print(*shown, **options)
+
+
+out = PlainConsole(width=WIDTH, highlight=False, markup=False, emoji=False)
+err = PlainConsole(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def print_what_fits() -> None:
+    """Let standard output and error write escapes for what their encoding lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def emit(value: object, as_json: bool, table: Callable[[], Table | str] | None = None) -> None:
     """The result: as JSON, or as people read it."""
     if as_json or table is None:
-        sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+        sys.stdout.write(dump_json(value, indent=True, encoding=sys.stdout.encoding) + "\n")
     else:
         out.print(table())
 
 
 def grid(title: str | None, *columns: str, rows: list[list[Any]]) -> Table:
     """A table for people; None is shown as -."""
-    made = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    heading = None if title is None else Text(make_printable(title, newlines=True))
+    made = Table(title=heading, title_justify="left", show_edge=False, pad_edge=False)
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(Text(make_printable(column)), overflow="fold")
     for row in rows:
-        made.add_row(*("-" if cell is None else str(cell) for cell in row))
+        made.add_row(*(Text("-" if cell is None else make_printable(str(cell))) for cell in row))
     return made
+
+
+def emit_line(value: object) -> None:
+    """A result as a line of JSON, at once."""
+    sys.stdout.write(dump_json(value, encoding=sys.stdout.encoding) + "\n")
+    sys.stdout.flush()
+
+
+def name_denied_files(command: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What the command returns. Raises Unavailable that names a file which belongs to another user, with the cure."""
+    try:
+        return command(*args, **kwargs)
+    except PermissionError as error:
+        if not error.filename:
+            raise
+        raise Unavailable(explain_denied(Path(os.fsdecode(error.filename))), code="file_denied") from error
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,18 +96,13 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
-            return command(*args, **kwargs)
+            return name_denied_files(command, *args, **kwargs)
         except MillraceError as error:
             if kwargs.get("as_json"):
                 emit({"error": error.as_dict()}, True)
             else:
-                err.print(f"[bold red]error:[/] {escape(error.message)}", markup=True)
+                err.print(Text.assemble(("error:", "bold red"), f" {make_printable(error.message, newlines=True)}"))
             raise typer.Exit(error.exit_code) from None
-        except PermissionError as error:
-            if not error.filename:
-                raise
-            err.print(f"[bold red]error:[/] {escape(explain_denied(Path(os.fsdecode(error.filename))))}", markup=True)
-            raise typer.Exit(UNREADABLE) from None
         except KeyboardInterrupt:
             err.print("interrupted")
             raise typer.Exit(130) from None
@@ -84,8 +117,9 @@ def bar(text: str, unit: str = "rows") -> Iterator[Callable[[float, float | None
     """A progress bar on a terminal, a line every few seconds elsewhere; called with (done, total)."""
     if err.is_terminal:
         amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
-        with Progress(TextColumn(text), BarColumn(), amount, TimeRemainingColumn(), console=err) as progress:
-            task = progress.add_task(text)
+        label = TextColumn("{task.description}", markup=False)
+        with Progress(label, BarColumn(), amount, TimeRemainingColumn(), console=err) as progress:
+            task = progress.add_task(make_printable(text))
             yield lambda done, total: progress.update(task, completed=done, total=total)
         return
     last = time.monotonic()

@@ -58,7 +58,7 @@ def provision(
     if unknown := [kind for kind in only or () if kind not in STEPS]:
         allowed = ", ".join(STEPS)
         raise BadInput(f"--only {unknown[0]} is not usable; allowed: {allowed}.", field="only", allowed=allowed)
-    made = run(only or (), wait, lambda sentence: err.print(sentence, markup=False))
+    made = run(only or (), wait, lambda sentence: err.print(sentence))
     emit(made, as_json, lambda: "\n".join(f"{kind} made: {', '.join(names) or 'none'}" for kind, names in made.items()))
 
 
@@ -146,7 +146,7 @@ def doctor(
         from millrace.doctor.cluster import examine_cluster
 
         if wait:
-            wait_for_release(namespace, release, wait, lambda sentence: err.print(sentence, markup=False))
+            wait_for_release(namespace, release, wait, lambda sentence: err.print(sentence))
         found = examine_cluster(namespace, release)
     else:
         found = examine(only or ())
@@ -157,7 +157,7 @@ def doctor(
     if cluster and wait:
         from millrace.doctor.arriving import address
 
-        err.print(f"It is all there. Ask it:\n{address(namespace, release)}", markup=False)
+        err.print(f"It is all there. Ask it:\n{address(namespace, release)}")
 
 
 @guarded

@@ -19,6 +19,7 @@ from millrace.local import child, state
 from millrace.local.configure import configure
 from millrace.runtime.locks import take_lock
 from millrace.runtime.sources import LOCK
+from millrace.runtime.text import make_printable
 from millrace.settings import settings
 
 GRACE = 25  # seconds that a child has for stopping before it is killed
@@ -46,7 +47,7 @@ class Supervisor:
         self.lock: IO[bytes] | None = None
 
     def say(self, sentence: str) -> None:
-        print(time.strftime("%Y-%m-%dT%H:%M:%S"), sentence, flush=True)
+        print(time.strftime("%Y-%m-%dT%H:%M:%S"), make_printable(sentence), flush=True)
 
     def note(self, sentence: str) -> None:
         self.state.notes.append(sentence)

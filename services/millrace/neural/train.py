@@ -22,6 +22,7 @@ from millrace.recommend import stored
 from millrace.recommend.answer import Recommender
 from millrace.recommend.popularity import fill_order
 from millrace.recommend.sequences import Sequences
+from millrace.runtime.text import make_printable
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Plan:
 
 def said(sentence: str) -> None:
     """Print a sentence on standard error."""
-    print(sentence, file=sys.stderr, flush=True)
+    print(make_printable(sentence, newlines=True), file=sys.stderr, flush=True)
 
 
 def fit(

@@ -6,10 +6,11 @@ PydanticCustomError whose `type` is the reason code under which a row is rejecte
 
 import math
 import re
-import reprlib
 from typing import LiteralString
 
 from pydantic_core import PydanticCustomError
+
+from millrace.runtime.text import show_value
 
 WESTERN = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 INDIAN = re.compile(r"\d{1,2}(,\d{2})*,\d{3}(\.\d+)?")
@@ -36,13 +37,7 @@ def refuse(code: LiteralString, value: object, allowed: str) -> PydanticCustomEr
 
 def shown(value: object) -> str:
     """A value as a message shows it, at most 80 characters of it."""
-    if isinstance(value, int) and value.bit_length() > 256:
-        return "a number of too many digits"
-    if isinstance(value, str):
-        text = repr(value[:81])
-    else:
-        text = str(value) if isinstance(value, (int, float)) else reprlib.repr(value)  # a list may be deep or long
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return show_value(value)
 
 
 def number(
@@ -111,7 +106,7 @@ def count(value: object) -> int:
     if result != int(result):
         raise refuse("not_a_count", value, allowed)
     if not 0 <= result <= MOST_COUNT:
-        raise refuse("out_of_range", value, allowed)
+        raise refuse("out_of_range", value, f"{allowed}, at most {MOST_COUNT}")
     return int(result)
 
 

@@ -10,6 +10,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
 from millrace.errors import BadInput
+from millrace.runtime.text import make_printable
 
 # Those of web/live.css, by cluster number.
 COLOURS = (
@@ -42,7 +43,7 @@ def shares(timeline: dict[str, Any]) -> bytes:
             count / whole if whole else 0.0 for count, whole in zip(one["pages"], timeline["messages"], strict=True)
         ]
         # A "$" would begin a formula, a "_" at the begin hide the label: these are words of foreign pages.
-        label = " " + one["label"][:LONGEST].replace("$", r"\$")
+        label = " " + make_printable(one["label"][:LONGEST]).replace("$", r"\$")
         colour = COLOURS[one["cluster"] % len(COLOURS)]
         axes.bar(starts, heights, width, below, align="edge", color=colour, linewidth=0, label=label)
         below = [low + height for low, height in zip(below, heights, strict=True)]

@@ -7,12 +7,19 @@ from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
+from millrace.runtime.text import make_printable
+
 STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c2430}
 table{border-collapse:collapse;width:100%;font-size:.9rem;margin:.5rem 0 1.5rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .7rem .35rem 0;border-top:1px solid #dfe3e8}
 thead th{border:0;color:#5b6675;font-weight:500}.n{text-align:right;font-variant-numeric:tabular-nums}
 .quiet{color:#5b6675}img{max-width:100%;height:auto}td{overflow-wrap:anywhere}"""
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def as_html(text: str) -> str:
+    """Text of anybody as HTML that shows it as it stands."""
+    return escape(make_printable(text))
 
 
 def document(
@@ -24,8 +31,8 @@ def document(
     messages: bytes,
 ) -> str:
     """The report as text; `shares` and `messages` are PNG pictures."""
-    title = escape(f"{workload}: clusters of pages")
-    span = escape(f"{timeline['from']} to {timeline['to']}")
+    title = as_html(f"{workload}: clusters of pages")
+    span = as_html(f"{timeline['from']} to {timeline['to']}")
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>{title}</title><style>{STYLE}</style></head><body>
@@ -51,32 +58,32 @@ def facts(status: dict[str, Any]) -> str:
         "population stability index": status["psi"],
         "inertia to that of the training": status["inertia_ratio"],
     }
-    known = [f"{name} {escape(str(value))}" for name, value in said.items() if value is not None]
+    known = [f"{name} {as_html(str(value))}" for name, value in said.items() if value is not None]
     return f"<p>Model {'; '.join(known)}.</p>" if known else ""
 
 
 def picture(content: bytes, said: str) -> str:
     """An image inside the page; `said` is its text."""
-    return f'<p><img alt="{escape(said)}" src="data:image/png;base64,{b64encode(content).decode()}"></p>'
+    return f'<p><img alt="{as_html(said)}" src="data:image/png;base64,{b64encode(content).decode()}"></p>'
 
 
 def row(one: dict[str, Any]) -> list[str]:
     """The cells of a cluster."""
     examples = "<br>".join(link(page["url"], page["title"]) for page in one["examples"])
-    name = f"{escape(one['label'])} <span class=quiet>#{one['cluster']}</span>"
+    name = f"{as_html(one['label'])} <span class=quiet>#{one['cluster']}</span>"
     return [name, f"{one['size']:,}", f"{one['share']:.1%}", counted(one["words"]), counted(one["hosts"]), examples]
 
 
 def counted(pairs: list[list[Any]]) -> str:
     """Words or hosts with their counts."""
-    return ", ".join(f"{escape(text)} <span class=quiet>{count:,}</span>" for text, count in pairs)
+    return ", ".join(f"{as_html(text)} <span class=quiet>{count:,}</span>" for text, count in pairs)
 
 
 def link(url: str, title: str | None) -> str:
     """A link where the URL is one of the web, else text: it was written by a stranger."""
-    text = escape(title or url)
+    text = as_html(title or url)
     try:
-        known = urlsplit(url).scheme in ("http", "https")
+        known = urlsplit(url).scheme in ("http", "https") and make_printable(url) == url
     except ValueError:
         known = False
     return f'<a href="{escape(url)}" rel="noopener noreferrer nofollow">{text}</a>' if known else text
@@ -85,7 +92,7 @@ def link(url: str, title: str | None) -> str:
 def numbers(timeline: dict[str, Any]) -> str:
     """The numbers behind the charts, as a table."""
     first, step = datetime.fromisoformat(timeline["from"]), timedelta(seconds=timeline["step"])
-    head = ["From (UTC)", "All", *(escape(one["label"]) for one in timeline["clusters"])]
+    head = ["From (UTC)", "All", *(as_html(one["label"]) for one in timeline["clusters"])]
     rows = [
         [
             f"{first + place * step:%Y-%m-%d %H:%M:%S}",

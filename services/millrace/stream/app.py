@@ -5,11 +5,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import orjson
 from py4j.protocol import Py4JNetworkError
 
 from millrace.errors import BadInput, Conflict, Corrupt, MillraceError, Unavailable
 from millrace.ingest.publish import Stop
+from millrace.runtime.text import dump_json, make_printable, print_logs_safely
 from millrace.settings import settings
 from millrace.stream.champion import Follower
 from millrace.stream.metrics import Metrics
@@ -25,7 +25,7 @@ PAUSES = (1, 2, 5, 10, 20, 30, 30, 30)  # seconds before the next attempt; after
 
 def say(sentence: str) -> None:
     """Print a sentence on standard error."""
-    print(sentence, file=sys.stderr, flush=True)
+    print(make_printable(sentence, newlines=True), file=sys.stderr, flush=True)
 
 
 def page_model(workload: Workload) -> PageModel:
@@ -66,7 +66,7 @@ def run(workload: Workload, stop: Stop) -> None:
     declared, metrics = page_model(workload), Metrics(workload.name)
     metrics.set("running", 0)
     if port := settings().metrics_port:
-        metrics.serve(port)
+        metrics.serve(port, settings().metrics_host)
     follower = Follower(workload, declared, say)
     if not wait(follower, stop):
         return
@@ -130,7 +130,7 @@ def sentence_of(error: BaseException) -> str:
 
 def failed(error: MillraceError) -> int:
     """Print it as JSON, for whoever runs the script; its exit code."""
-    print(orjson.dumps({"error": error.as_dict()}).decode(), flush=True)
+    print(dump_json({"error": error.as_dict()}, encoding=sys.stdout.encoding), flush=True)
     return error.exit_code
 
 
@@ -139,6 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workload")
     given = parser.parse_args(arguments)
+    print_logs_safely()
     stop = Stop()
     try:
         with stop.listening():

@@ -1,5 +1,6 @@
 """The stream's numbers for Prometheus, on a port of their own. Spark's image holds no client for it: text is enough."""
 
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -64,7 +65,7 @@ class Metrics:
                     lines.append(f"{full}{{{labels}}} {value}")
         return ("\n".join(lines) + "\n").encode()
 
-    def serve(self, port: int, host: str = "0.0.0.0") -> None:
+    def serve(self, port: int, host: str) -> None:
         """Answer on /metrics until the process ends, in a thread. Raises OSError when the port is taken."""
         metrics = self
 
@@ -80,5 +81,8 @@ class Metrics:
             def log_message(self, format: str, *arguments: object) -> None:
                 """A scrape is no news."""
 
-        server = ThreadingHTTPServer((host, port), Handler)
+        class Server(ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+        server = Server((host, port), Handler)
         threading.Thread(target=server.serve_forever, daemon=True, name="metrics").start()

@@ -4,11 +4,11 @@ import math
 import sys
 from typing import Any
 
-import orjson
 from pyspark.errors import PySparkException
 
 from millrace.errors import MillraceError
 from millrace.runtime.ending import end_on_sigterm
+from millrace.runtime.text import dump_json, make_printable, print_logs_safely
 from millrace.training.first_rows import wait_for_rows
 from millrace.training.follow import follow
 from millrace.training.options import TrainingRequest
@@ -19,12 +19,12 @@ from millrace.workloads import workload
 
 def say(sentence: str) -> None:
     """Print a sentence on standard error."""
-    print(sentence, file=sys.stderr, flush=True)
+    print(make_printable(sentence, newlines=True), file=sys.stderr, flush=True)
 
 
 def tell(result: dict[str, Any]) -> None:
     """Print a result as a line of JSON on standard output."""
-    sys.stdout.write(orjson.dumps(result).decode() + "\n")
+    sys.stdout.write(dump_json(result, encoding=sys.stdout.encoding) + "\n")
     sys.stdout.flush()
 
 
@@ -56,6 +56,7 @@ def run(request: TrainingRequest) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit code of the error tree."""
     end_on_sigterm()
+    print_logs_safely()
     try:
         run(TrainingRequest.parse(arguments))
         return 0

@@ -5,11 +5,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from pyspark.sql import SparkSession
 
 from millrace.errors import MillraceError
 from millrace.lake import CATALOG, assignments_name, pages_name, table_name
+from millrace.runtime.text import dump_json, print_logs_safely
 from millrace.training import sales
 from millrace.training.rows import only_row
 from millrace.workloads import workload
@@ -66,17 +66,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("workloads", nargs="+")
     parser.add_argument("--keep-days", type=float, default=7.0, help="age up to which every snapshot is kept")
     given = parser.parse_args(arguments)
+    print_logs_safely()
     try:
         found = [workload(name) for name in given.workloads]
         session = spark("millrace-compact-" + "-".join(given.workloads))
         try:
             for one in found:
                 for result in maintain(session, one, given.keep_days):
-                    sys.stdout.write(orjson.dumps(result).decode() + "\n")
+                    sys.stdout.write(dump_json(result, encoding=sys.stdout.encoding) + "\n")
                     sys.stdout.flush()
         finally:
             session.stop()
         return 0
     except MillraceError as error:
-        sys.stdout.write(orjson.dumps({"error": error.as_dict()}).decode() + "\n")
+        sys.stdout.write(dump_json({"error": error.as_dict()}, encoding=sys.stdout.encoding) + "\n")
         return error.exit_code

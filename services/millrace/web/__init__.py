@@ -1,8 +1,13 @@
-"""The live page: plain HTML, CSS and JavaScript of our own; nothing of it is loaded from elsewhere."""
+"""The pages: plain HTML, CSS and JavaScript of our own; nothing of them is loaded from elsewhere."""
 
 from pathlib import Path
 
-PAGE = "live.html"
+PAGE, DOCS = "live.html", "docs.html"
+PARTS = {
+    PAGE: ("charts.js", "live.css", "live.js", "page.js", "stream.js", "tables.js"),
+    DOCS: ("docs.css", "docs.js", "live.css", "page.js"),
+}
+"""What each page loads."""
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 HEADERS = {
     # Foreign titles are shown here: nothing but our own files runs, and nothing is loaded or sent elsewhere.
@@ -14,9 +19,7 @@ HEADERS = {
 }
 
 
-def files() -> dict[str, tuple[str, bytes]]:
-    """Name -> (media type, content) of the page and what it loads."""
+def files(page: str = PAGE) -> dict[str, tuple[str, bytes]]:
+    """Name -> (media type, content) of a page and what it loads."""
     folder = Path(__file__).parent
-    return {
-        file.name: (TYPES[file.suffix], file.read_bytes()) for file in sorted(folder.iterdir()) if file.suffix in TYPES
-    }
+    return {name: (TYPES[Path(name).suffix], (folder / name).read_bytes()) for name in (page, *PARTS[page])}

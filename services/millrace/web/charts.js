@@ -1,6 +1,6 @@
 // Two charts over the same steps of time, drawn as SVG: shares of clusters, stacked, and messages.
 
-import { clock, colour, element, percent, rate, swatch } from "./page.js";
+import { clock, colour, element, percent, printable, rate, swatch } from "./page.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const HEIGHT = 230, LEFT = 44, BOTTOM = 24, TOP = 8, FEWEST = 12;
@@ -8,7 +8,7 @@ const APART = [10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200]; // seconds
 
 function shape(name, attributes, ...children) {
   const made = document.createElementNS(NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, printable(value));
   made.append(...children);
   return made;
 }

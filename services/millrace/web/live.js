@@ -1,7 +1,7 @@
 // The live page of a workload's pages: follows the events and shows the newest.
 
 import * as charts from "./charts.js";
-import { $, element, rate, span, whole } from "./page.js";
+import { $, element, printable, rate, span, whole } from "./page.js";
 import { follow } from "./stream.js";
 import * as tables from "./tables.js";
 
@@ -24,7 +24,7 @@ function start() {
 
 function state(name, detail = "") {
   $("state").dataset.state = name;
-  $("state").textContent = name === "key" ? "needs a key" : detail || name;
+  $("state").textContent = printable(name === "key" ? "needs a key" : detail || name);
   if (name === "key") {
     $("refused").textContent = sessionStorage.getItem(KEY) ? "This key was not accepted." : "";
     sessionStorage.removeItem(KEY);

@@ -2,10 +2,24 @@
 
 export const $ = (id) => document.getElementById(id);
 
+// The classes of runtime/text.py: what nobody sees, or what turns text around, is shown as an escape.
+const UNPRINTABLE = new RegExp("(?!\\n)[" +
+  "\\u0000-\\u001f\\u007f-\\u009f" +
+  "\\u00ad\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb" +
+  "\\ud800-\\udfff\\ue000-\\uf8ff\\ufffe\\uffff" +
+  "\\u{e0000}-\\u{e0fff}\\u{f0000}-\\u{10ffff}" +
+  "]|(?<![^\\u0000-\\u024f])[\\u200c\\u200d]|[\\u200c\\u200d](?![^\\u0000-\\u024f])", "gu");
+
+export const printable = (text) => String(text).replace(UNPRINTABLE, (one) => {
+  const code = one.codePointAt(0), digits = code.toString(16);
+  return code < 0x100 ? `\\x${digits.padStart(2, "0")}` : code < 0x10000 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
+});
+const shown = (child) => child instanceof Node ? child : printable(child);
+
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, key === "href" ? value : printable(value));
+  made.append(...children.map(shown));
   return made;
 }
 

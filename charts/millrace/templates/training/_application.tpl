@@ -92,6 +92,7 @@ env:
   {{- $user := $stream | ternary "stream" "train" }}
   {{- include "millrace.env" (dict "root" .root "component" $user "kafka" true "s3" true "catalog" true "workloads" .workloads) | nindent 2 }}
   {{- if $stream }}
+  - {name: MILLRACE_METRICS_HOST, value: "0.0.0.0"}
   - {name: MILLRACE_METRICS_PORT, value: {{ include "millrace.metricsPort" . | quote }}}
   - {name: MILLRACE_STREAM_INTERVAL, value: {{ .root.Values.stream.intervalSeconds | quote }}}
   - {name: MILLRACE_STREAM_ROWS, value: {{ .root.Values.stream.maxOffsetsPerTrigger | int64 | quote }}}

@@ -57,6 +57,6 @@ def declare(declared: Declared, champions: Champions) -> None:
         summary="Prometheus metrics",
         operation_id="get_metrics",
         response_class=Response,
-        responses={**text, **errors(401)},
+        responses={**text, **errors(401, 403)},
         response_model=None,
     )

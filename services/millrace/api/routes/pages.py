@@ -118,6 +118,8 @@ class Family:
 
     async def events(self, request: Request) -> Response:
         minutes = asked.number(request, "minutes", 60, MOST_MINUTES)
+        if request.method == "HEAD":  # what has no end is not begun
+            return Response(media_type=EVENTS)
         return self.streams.answer(lambda: self.told(minutes))
 
     async def told(self, minutes: int) -> AsyncIterator[bytes]:

@@ -9,11 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from millrace.api import asked
 from millrace.api.champions import Champions
-from millrace.api.documented import Declared, errors, json, query, request_body
+from millrace.api.documented import Declared, Endpoint, errors, json, query, request_body
 from millrace.api.metrics import metrics
 from millrace.api.recommended import Recommended
 from millrace.errors import NotFound
 from millrace.records.numbers import shown
+from millrace.records.types import ID_LIMIT
 from millrace.workloads import workloads
 from millrace.workloads.base import RecommenderModel, Workload
 
@@ -120,15 +121,34 @@ class Family:
         keep = {"name": "keep_known", "in": "query", "required": False, "schema": {"type": "boolean", "default": False}}
         wrong, unknown = errors(401, 422, 503), errors(401, 404, 422, 503)
         path = f"{base}/recommendations"
-        declared.get(
-            f"{path}/{{user_id}}", self.for_user, "Next items for a user", tag, Recommendations, wrong, [n, keep]
-        )
+        summary = "Next items for a user"
+        self.by_id(declared, path, "user_id", self.for_user, summary, Recommendations, wrong, [n, keep])
         schema = request_body(asked.Wanted.model_json_schema() | {"oneOf": asked.EITHER})
         answer = Recommendations | list[UserRecommendations]
         summary = "Next items after a history, or for many users"
         declared.post_with(path, self.posted, summary, tag, answer, errors(401, 408, 413, 422, 503), schema)
         summary = "What goes with an item"
-        declared.get(f"{base}/similar/{{item_id}}", self.similar, summary, tag, Recommendations, unknown, [n])
+        self.by_id(declared, f"{base}/similar", "item_id", self.similar, summary, Recommendations, unknown, [n])
         declared.get(f"{base}/popular", self.popular, "What most took lately", tag, Recommendations, wrong, [n])
         long = query("n", 1, asked.HISTORY, 100)
-        declared.get(f"{base}/history/{{user_id}}", self.history, "What a user took", tag, History, unknown, [long])
+        summary = "What a user took"
+        self.by_id(declared, f"{base}/history", "user_id", self.history, summary, History, unknown, [long])
+
+    def by_id(
+        self,
+        declared: Declared,
+        path: str,
+        name: str,
+        endpoint: Endpoint,
+        summary: str,
+        answer: type[BaseModel],
+        wrong: dict[int | str, dict[str, Any]],
+        queries: list[dict[str, Any]],
+    ) -> None:
+        """Declare `<path>/<id>`, and `<path>?<name>=<id>` for ids that a proxy or a client would change in a path."""
+        tag = self.workload.name
+        declared.get(f"{path}/{{{name}:path}}", endpoint, summary, tag, answer, wrong, queries)
+        schema = {"type": "string", "minLength": 1, "maxLength": ID_LIMIT}
+        parameter = {"name": name, "in": "query", "required": True, "schema": schema}
+        summary += ", the id in the query: for one with / or .., which a proxy might change in a path"
+        declared.get(path, endpoint, summary, tag, answer, wrong, [parameter, *queries])

@@ -14,7 +14,7 @@ class Metrics:
     """Nothing is counted without a port."""
 
     def __init__(self, model: str, restarts: int):
-        port = settings().metrics_port
+        port, host = settings().metrics_port, settings().metrics_host
         self.on = port is not None
         if port is None:
             return
@@ -53,9 +53,9 @@ class Metrics:
         )
         self.restarts.set(restarts)
         try:
-            self.server, _ = start_http_server(port, registry=registry)
+            self.server, _ = start_http_server(port, addr=host, registry=registry)
         except OSError as error:
-            sentence = f"MILLRACE_METRICS_PORT={port} can't be listened on: {error}."
+            sentence = f"MILLRACE_METRICS_PORT={port} can't be listened on at {host}: {error}."
             raise Unavailable(sentence, code="port_in_use", field="metrics_port") from None
 
     def learned(self, state: "State", outcome: "Outcome", lag: int) -> None:

@@ -1,0 +1,102 @@
+"""Compressed bodies: unpacked as they arrive, with the limit of a body applied to what comes out."""
+
+import zlib
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from millrace.errors import BadInput, MillraceError
+
+WINDOW = 15
+GZIP = WINDOW + 16
+"""zlib's words for the gzip format; WINDOW alone is zlib's own, -WINDOW a bare stream."""
+SMALLEST = 1_000
+"""Bytes of an answer below which compressing it is not worth it."""
+
+
+class Unpacker:
+    """Unpacks one body. `limit` is the most bytes that come out; `too_large` makes the error for more."""
+
+    def __init__(self, coding: bytes, limit: int, too_large: Callable[[str], MillraceError]):
+        self.coding, self.limit, self.too_large = coding.strip().lower(), limit, too_large
+        self._stream = None if self.coding == b"deflate" else zlib.decompressobj(GZIP)
+        self._left = limit
+
+    def feed(self, data: bytes) -> bytes:
+        """What the next bytes come to. Raises BadInput for bytes of another format, TooLarge over the limit."""
+        parts: list[bytes] = []
+        while data:
+            if self._stream is None:
+                # What HTTP calls deflate is zlib's format (RFC 9110), and what some send is the bare stream inside.
+                self._stream = zlib.decompressobj(WINDOW if is_zlib(data) else -WINDOW)
+            elif self._stream.eof:
+                raise self._wrong("bytes follow its end")
+            try:
+                part = self._stream.decompress(data, self._left + 1)
+            except zlib.error as error:
+                raise self._wrong(str(error)) from None
+            self._left -= len(part)
+            if self._left < 0:
+                raise self.too_large(f"has more than {self.limit} bytes once it is unpacked")
+            parts.append(part)
+            data = self._stream.unconsumed_tail or self._stream.unused_data
+        return b"".join(parts)
+
+    def end(self) -> None:
+        """Raises BadInput where the body ended too early."""
+        if self._stream is not None and not self._stream.eof:
+            raise self._wrong("it ends too early")
+
+    def _wrong(self, what: str) -> BadInput:
+        coding = self.coding.decode()
+        return BadInput(
+            f"body: is not {coding}, as Content-Encoding says: {what}; allowed: a body of that coding.",
+            code="bad_coding",
+            field="body",
+            allowed=f"a body in {coding}",
+        )
+
+
+def is_zlib(data: bytes) -> bool:
+    """Whether bytes begin as zlib's format does (RFC 1950)."""
+    return data[0] & 15 == 8 and (len(data) < 2 or (data[0] << 8 | data[1]) % 31 == 0)
+
+
+class UnpackingMiddleware:
+    """Hands on compressed bodies unpacked."""
+
+    def __init__(self, app: ASGIApp, limit: int, too_large: Callable[[str], MillraceError]):
+        self.app, self.limit, self.too_large = app, limit, too_large
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        coding = dict(scope["headers"]).get(b"content-encoding") if scope["type"] == "http" else None
+        if coding is None or coding.strip().lower() == b"identity" or scope["method"] in ("GET", "HEAD"):
+            await self.app(scope, receive, send)
+            return
+        unpacker = Unpacker(coding, self.limit, self.too_large)
+
+        async def unpacked() -> Message:
+            message = await receive()
+            if message["type"] != "http.request":
+                return message
+            body = unpacker.feed(message.get("body", b""))
+            if not message.get("more_body"):
+                unpacker.end()
+            return {**message, "body": body}
+
+        await self.app(scope, unpacked, send)
+
+
+def pack(body: bytes, accepted: bytes) -> tuple[bytes, bytes | None]:
+    """The body in the coding that an Accept-Encoding header asks for, and its name; None where it stays as it is."""
+    if len(body) < SMALLEST:
+        return body, None
+    wanted = {
+        name.strip(): weight.replace(b" ", b"")
+        for name, _, weight in (part.lower().partition(b";") for part in accepted.split(b","))
+    }
+    for coding, window in ((b"gzip", GZIP), (b"deflate", WINDOW)):
+        if coding in wanted and wanted[coding] not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000"):
+            packer = zlib.compressobj(1, zlib.DEFLATED, window)
+            return packer.compress(body) + packer.flush(), coding
+    return body, None

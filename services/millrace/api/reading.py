@@ -1,0 +1,28 @@
+"""HEAD wherever there is GET, as monitors and caches ask (RFC 9110, 9.3.2)."""
+
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
+
+
+class ReadingRoute(APIRoute):
+    """A route that answers HEAD wherever it answers GET; the server leaves the body out."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches({**scope, "method": "GET"} if self._is_head(scope) else scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._is_head(scope):
+            await self.app(scope, receive, send)
+        elif scope["method"] != "GET" and self._reads:
+            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
+        else:
+            await super().handle(scope, receive, send)
+
+    @property
+    def _reads(self) -> bool:
+        return "GET" in (self.methods or ())
+
+    def _is_head(self, scope: Scope) -> bool:
+        return scope["type"] == "http" and scope["method"] == "HEAD" and self._reads

@@ -1,0 +1,48 @@
+"""Whom a request is meant for, and which page sent it."""
+
+import pytest
+
+from millrace.runtime.hosts import accepted_hosts, is_same_origin
+
+HERE = ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "127.9.9.9", "[::1]:80", "[::ffff:127.0.0.1]", "a.localhost"]
+STRANGE = ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "", "a b", "evil.example@localhost"]
+
+
+@pytest.mark.parametrize("listening", ["127.0.0.1", "::1", "localhost"])
+def test_a_server_of_this_machine_alone_answers_to_the_names_of_this_machine(listening):
+    accepts = accepted_hosts(listening, [])
+    assert all(map(accepts, HERE))
+    assert not any(map(accepts, [*STRANGE, "10.0.0.7", "0.0.0.0"]))
+
+
+def test_further_names_are_accepted_where_they_are_set():
+    accepts = accepted_hosts("127.0.0.1", ["api.example.com", "*.apps.example.com"])
+    assert all(map(accepts, [*HERE, "API.example.com.", "api.example.com:443", "a.apps.example.com"]))
+    assert not any(map(accepts, [*STRANGE, "b.api.example.com", "apps.example.com", "evilapps.example.com"]))
+
+
+def test_a_server_beyond_this_machine_takes_all_names_until_some_are_set():
+    assert all(map(accepted_hosts("0.0.0.0", []), [*HERE, *STRANGE]))
+    accepts = accepted_hosts("0.0.0.0", ["millrace-api"])
+    # Probes and scrapes name the pod by its address, which nobody can rebind.
+    assert all(map(accepts, [*HERE, "millrace-api:8000", "10.42.0.7:8000", "[fd00::7]:8000"]))
+    assert not any(map(accepts, STRANGE))
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "same"),
+    [
+        ("http://localhost:8000", "localhost:8000", True),
+        ("https://api.example.com", "api.example.com", True),
+        ("https://api.example.com", "API.example.com:443", True),
+        ("http://[::1]:8000", "[::1]:8000", True),
+        ("http://localhost:3000", "localhost:8000", False),
+        ("http://127.0.0.1:8000", "localhost:8000", False),
+        ("https://evil.example", "localhost:8000", False),
+        ("null", "null", False),
+        ("file://", "localhost", False),
+        ("http://localhost:8000/path", "localhost:8000", False),
+    ],
+)
+def test_a_page_is_of_this_server_where_host_and_port_agree(origin, host, same):
+    assert is_same_origin(origin, host) is same
