@@ -9,7 +9,7 @@ import pytest
 from botocore.utils import get_environ_proxies
 
 from millrace.runtime import http as requests
-from millrace.runtime.proxies import exempt_loopback, is_loopback
+from millrace.runtime.proxies import exempt_loopback, leads_to_loopback
 
 DEAD = "http://127.0.0.1:9"
 
@@ -44,9 +44,9 @@ def test_a_proxy_is_asked_for_other_hosts_only(server, monkeypatch, name, direct
     assert requests.get(f"http://127.0.0.1:{server}/", timeout=5).status_code == 204
     for host in ("127.0.0.1:9000", "localhost:9000"):
         assert get_environ_proxies(f"http://{host}/") == {}
-        assert is_loopback(f"http://{host}/")
-    assert is_loopback("http://[::1]:9000")
-    assert not is_loopback("http://s3.example")
+        assert leads_to_loopback(f"http://{host}/")
+    assert leads_to_loopback("http://[::1]:9000")
+    assert not leads_to_loopback("http://s3.example")
     httpx.Client(trust_env=True).close()  # reads the variables, and fails at what it can't parse
     assert DEAD in get_environ_proxies("http://s3.example/").values()
     if direct:

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from millrace.errors import Conflict, NotFound, Unavailable
-from millrace.runtime.proxies import is_loopback
+from millrace.runtime.proxies import leads_to_loopback
 from millrace.settings import require_address, settings
 
 LOST_RACE = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
@@ -48,7 +48,7 @@ def client() -> Any:
             retries={"max_attempts": 4, "mode": "standard"},
             s3={"addressing_style": "path"} if endpoint else {},
             # Not those of the environment.
-            proxies={} if is_loopback(endpoint) else None,
+            proxies={} if leads_to_loopback(endpoint) else None,
             # An endpoint of one's own has no such variants, whatever AWS_USE_FIPS_ENDPOINT says of AWS's.
             **({"use_fips_endpoint": False, "use_dualstack_endpoint": False} if endpoint else {}),
             # Not every S3 knows the newer trailing checksums; sha256 of each array stands in the manifest.

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from millrace.runtime.proxies import is_loopback
+from millrace.runtime.proxies import leads_to_loopback
 
 
 @cache
@@ -24,7 +24,7 @@ def request(method: str, url: str, **options: Any) -> httpx.Response:
 
     Proxies of the environment are for other machines only.
     """
-    return httpx.request(method, url, verify=tls_context(), trust_env=not is_loopback(url), **options)
+    return httpx.request(method, url, verify=tls_context(), trust_env=not leads_to_loopback(url), **options)
 
 
 def get(url: str, **options: Any) -> httpx.Response:

@@ -3,14 +3,16 @@
 from collections.abc import MutableMapping
 from urllib.parse import urlsplit
 
+from millrace.runtime.hosts import is_loopback
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 VARIABLES = ("no_proxy", "NO_PROXY")
 """Libraries look at one or the other; where both are set, which of them wins differs from library to library."""
 
 
-def is_loopback(url: str) -> bool:
-    """Whether a URL names this machine by one of its loopback addresses."""
-    return urlsplit(url).hostname in LOOPBACK
+def leads_to_loopback(url: str) -> bool:
+    """Whether a URL can only lead to this machine."""
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def exempt_loopback(environ: MutableMapping[str, str]) -> None:
