@@ -20,6 +20,7 @@ from tests.cluster.release import CHART, PREVIOUS, ROOT, WORKLOADS, Release
 from tests.cluster.standin.operator import Operator, running
 from tests.cluster.standin.volumes import CLASS
 from tests.cluster.tools import Failed, Space, run
+from tests.cluster.upgrade import Upgrade
 
 NAMESPACE = os.environ.get("MILLRACE_TEST_NAMESPACE", "millrace")
 CRDS = ROOT.parent / "shared/crds"
@@ -156,9 +157,8 @@ def filled(release: Release) -> dict[str, dict]:
 
 
 @pytest.fixture(scope="package")
-def upgraded(release: Release, filled: dict[str, dict]) -> tuple[dict, dict] | None:
-    """What the release held with its previous chart, courses trained, and what it holds with the chart of now; None
-    where it began with that one."""
+def upgraded(release: Release, filled: dict[str, dict]) -> Upgrade | None:
+    """The upgrade from the previous chart, courses trained; None where the release began with the chart of now."""
     if release.chart == CHART:
         return None
     release.train("courses")
@@ -168,11 +168,13 @@ def upgraded(release: Release, filled: dict[str, dict]) -> tuple[dict, dict] | N
     release.deploy()  # trains nothing, so that models stay the same
     release.up()
     release.serves()
-    return before, release.holds()
+    # Now: helm keeps ten revisions, and a run makes more.
+    charts = [revision["chart"] for revision in json.loads(release.helm("history", "-o", "json"))]
+    return Upgrade(before, release.holds(), charts)
 
 
 @pytest.fixture(scope="package")
-def served(release: Release, upgraded: tuple[dict, dict] | None) -> Release:
+def served(release: Release, upgraded: Upgrade | None) -> Release:
     """The release with the chart of now, models that it has trained, and an API that answers."""
     if release.trains_first:
         for workload in WORKLOADS:

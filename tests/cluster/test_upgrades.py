@@ -6,20 +6,20 @@ import pytest
 
 from tests.cluster.release import PREVIOUS, Release
 from tests.cluster.tools import Failed, run, wait
+from tests.cluster.upgrade import Upgrade
 
 
 @pytest.mark.thorough
 def test_an_upgrade_from_the_previous_chart_keeps_data_and_models(
-    previous: None, upgraded: tuple[dict, dict] | None, served: Release
+    previous: None, upgraded: Upgrade | None, served: Release
 ):
     assert upgraded, "another run left its release of the chart of now"
-    before, after = upgraded
-    assert after == before
+    before = upgraded.before
+    assert upgraded.after == before
     assert all(rows > 1000 for rows in before["rows"].values())
     assert set(before["champions"]) == {"courses/popularity"}
-    charts = [revision["chart"] for revision in json.loads(served.helm("history", "-o", "json"))]
-    assert PREVIOUS.stem in charts
-    assert charts[-1] != PREVIOUS.stem
+    assert PREVIOUS.stem in upgraded.charts
+    assert upgraded.charts[-1] != PREVIOUS.stem
 
 
 def test_an_upgrade_never_begins_an_empty_store(release: Release):
