@@ -3,10 +3,12 @@
 import zlib
 from collections.abc import Callable
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive
 
 from millrace.errors import BadInput, MillraceError
 
+MakeError = Callable[[int, str], MillraceError]
+"""The error for a body over a limit, in words of what it has."""
 WINDOW = 15
 GZIP = WINDOW + 16
 """zlib's words for the gzip format; WINDOW alone is zlib's own, -WINDOW a bare stream."""
@@ -15,10 +17,10 @@ SMALLEST = 1_000
 
 
 class Unpacker:
-    """Unpacks one body. `limit` is the most bytes that come out; `too_large` makes the error for more."""
+    """Unpacks one body; `coding` is in lower case, `limit` the most bytes that come out, `too_large` makes the error."""
 
-    def __init__(self, coding: bytes, limit: int, too_large: Callable[[str], MillraceError]):
-        self.coding, self.limit, self.too_large = coding.strip().lower(), limit, too_large
+    def __init__(self, coding: bytes, limit: int, too_large: MakeError):
+        self.coding, self.limit, self.too_large = coding, limit, too_large
         self._stream = None if self.coding == b"deflate" else zlib.decompressobj(GZIP)
         self._left = limit
 
@@ -37,7 +39,7 @@ class Unpacker:
                 raise self._wrong(str(error)) from None
             self._left -= len(part)
             if self._left < 0:
-                raise self.too_large(f"has more than {self.limit} bytes once it is unpacked")
+                raise self.too_large(self.limit, f"has more than {self.limit} bytes once it is unpacked")
             parts.append(part)
             data = self._stream.unconsumed_tail or self._stream.unused_data
         return b"".join(parts)
@@ -62,29 +64,20 @@ def is_zlib(data: bytes) -> bool:
     return data[0] & 15 == 8 and (len(data) < 2 or (data[0] << 8 | data[1]) % 31 == 0)
 
 
-class UnpackingMiddleware:
-    """Hands on compressed bodies unpacked."""
+def unpacking(receive: Receive, coding: bytes, limit: int, too_large: MakeError) -> Receive:
+    """`receive` with the parts of a compressed body unpacked. It raises what Unpacker raises."""
+    unpacker = Unpacker(coding, limit, too_large)
 
-    def __init__(self, app: ASGIApp, limit: int, too_large: Callable[[str], MillraceError]):
-        self.app, self.limit, self.too_large = app, limit, too_large
+    async def unpacked() -> Message:
+        message = await receive()
+        if message["type"] != "http.request":
+            return message
+        body = unpacker.feed(message.get("body", b""))
+        if not message.get("more_body"):
+            unpacker.end()
+        return {**message, "body": body}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        coding = dict(scope["headers"]).get(b"content-encoding") if scope["type"] == "http" else None
-        if coding is None or coding.strip().lower() == b"identity" or scope["method"] in ("GET", "HEAD"):
-            await self.app(scope, receive, send)
-            return
-        unpacker = Unpacker(coding, self.limit, self.too_large)
-
-        async def unpacked() -> Message:
-            message = await receive()
-            if message["type"] != "http.request":
-                return message
-            body = unpacker.feed(message.get("body", b""))
-            if not message.get("more_body"):
-                unpacker.end()
-            return {**message, "body": body}
-
-        await self.app(scope, unpacked, send)
+    return unpacked
 
 
 def pack(body: bytes, accepted: bytes) -> tuple[bytes, bytes | None]:

@@ -1,9 +1,10 @@
-"""The largest request body and the longest wait for it, enforced before anything reads it."""
+"""The largest request body and the longest wait for it, enforced before anything reads it, and its coding undone."""
 
 import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from millrace.api.codings import unpacking
 from millrace.api.errors import respond
 from millrace.errors import MillraceError, TooLarge
 
@@ -57,6 +58,8 @@ class BodyLimitMiddleware:
                 raise too_large(self.limit, f"has more than {self.limit} bytes")
             return message
 
+        coding = headers.get(b"content-encoding", b"identity").strip().lower()
+        body = counted if coding == b"identity" else unpacking(counted, coding, self.limit, too_large)
         started = False
 
         async def sending(message: Message) -> None:
@@ -65,7 +68,7 @@ class BodyLimitMiddleware:
             await send(message)
 
         try:
-            await self.app(scope, counted, sending)
+            await self.app(scope, body, sending)
         except (TooLarge, TimeoutError) as error:
             if started:
                 raise

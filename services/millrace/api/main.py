@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -10,13 +9,12 @@ from starlette.middleware.cors import CORSMiddleware
 from millrace import __version__
 from millrace.api import errors, openapi
 from millrace.api.champions import Champions
-from millrace.api.codings import UnpackingMiddleware
 from millrace.api.documented import Declared
 from millrace.api.fast import FastPaths
 from millrace.api.follow import Live
 from millrace.api.guard import RequestGuard
 from millrace.api.keys import Access, KeyMiddleware
-from millrace.api.limits import BodyLimitMiddleware, too_large
+from millrace.api.limits import BodyLimitMiddleware
 from millrace.api.metrics import MetricsMiddleware
 from millrace.api.routes import docs, events, health, kept, models, open_inference, pages, recommendations, sales
 from millrace.api.streams import Streams
@@ -64,12 +62,11 @@ def create_app(live: Live | None = None) -> FastAPI:
     docs.declare(declared)
     access = Access(bool(keys), declared.open_paths, declared.posting_paths, current.api_posting == "keys")
     openapi.install(app, access, declared.schemas)
-    origins, limit = list_parts(current.api_cors_origins), current.api_body_limit
+    origins = list_parts(current.api_cors_origins)
     # The last one added is the first to see a request: what a browser may ask, counting, for whom and from where it is,
-    # keys, size, coding, answers.
+    # keys, size and coding, answers.
     app.add_middleware(FastPaths, routes=declared.fast)
-    app.add_middleware(UnpackingMiddleware, limit=limit, too_large=partial(too_large, limit))
-    app.add_middleware(BodyLimitMiddleware, limit=limit)
+    app.add_middleware(BodyLimitMiddleware, limit=current.api_body_limit)
     if not access.everything_is_open:
         app.add_middleware(KeyMiddleware, keys=keys, access=access)
     accepts = accepted_hosts(current.api_host, list_parts(current.api_hosts))
