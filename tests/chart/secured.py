@@ -16,6 +16,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePattern
 
 from millrace.local import connect, jars, java, kafka, ports, s3
 from millrace.local.child import Child, answers, last_words, start
+from millrace.runtime.properties import format_properties
 from tests.chart.render import Object, of_kind, one, render
 
 ADMIN = "admin"
@@ -124,7 +125,7 @@ class Secured:
 
     def _broker(self) -> Child:
         """The one-machine broker's configuration with the security over it; users are there from the beginning."""
-        plain = kafka.PROPERTIES.format(port=self.kafka, controller=self.controller, data=self.home / "kafka")
+        plain = format_properties(kafka.broker_properties(self.kafka, self.controller, "nobody's"))
         over = SECURED.format(port=self.kafka, controller=self.controller)
         config = self.home / "kafka.properties"
         config.write_text(plain + over)
@@ -134,11 +135,12 @@ class Secured:
         command = [str(java.find()), "-cp", jars.classpath("kafka")]
         tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", identifier, "-c", str(config)]
         added = [part for text in scram for part in ("--add-scram", text)]
-        done = subprocess.run([*command, *tool, *added], capture_output=True, text=True)
+        done = subprocess.run([*command, *tool, *added], capture_output=True, text=True, cwd=self.home)
         assert done.returncode == 0, f"{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
         options = ["-Xms128m", "-Xmx384m", kafka.logging_option(self.home)]
         command[1:1] = options
-        return Child("kafka", [*command, "kafka.Kafka", str(config)], self.kafka, lambda: kafka.listening(self.kafka))
+        command += ["kafka.Kafka", str(config)]
+        return Child("kafka", command, self.kafka, lambda: kafka.listening(self.kafka), folder=self.home)
 
     def _topics_and_rights(self) -> None:
         client = KafkaAdminClient(**self.client(ADMIN))
@@ -165,6 +167,7 @@ class Secured:
             "sasl.mechanism": "SCRAM-SHA-512",
             "sasl.jaas.config": jaas(user),
         }
+        connect.link_plugin(self.home)
         config = {
             "bootstrap.servers": self.bootstrap,
             "group.id": spec["groupId"],
@@ -172,7 +175,7 @@ class Secured:
             "offset.storage.topic": spec["offsetStorageTopic"],
             "status.storage.topic": spec["statusStorageTopic"],
             "listeners": f"http://127.0.0.1:{self.connect}",
-            "plugin.path": str(connect.plugin_path(self.home)),
+            "plugin.path": str(self.home / "plugins"),
             **spec["config"],
             **{
                 prefix + key: value
@@ -197,7 +200,7 @@ class Secured:
             "CATALOG_PASSWORD": "of-the-catalog",
         }
         ready = answers(f"http://127.0.0.1:{self.connect}/connectors")
-        return Child("connect", command, self.connect, ready, secrets)
+        return Child("connect", command, self.connect, ready, secrets, folder=self.home)
 
     def sink(self) -> dict[str, str]:
         """The rendered connector's configuration, with the catalog and the storage that are here."""

@@ -16,17 +16,22 @@ from millrace.errors import Unavailable
 from millrace.messaging import security
 from millrace.settings import require_address, settings
 
-REFUSED = re.compile("SaslAuthenticationFailed|IllegalSaslState|UnsupportedSaslMechanism")
+REFUSED = re.compile("SaslAuthenticationFailed|IllegalSaslState|UnsupportedSaslMechanism|socket disconnected")
+"""How a connection ends where somebody listens and knows no such login: with a word, or without one."""
 
 
 class Refusals(logging.Handler):
-    """When a broker last refused a login: kafka-python writes it to its log only, and raises a timeout."""
+    """When a login was refused, if nothing else has happened since.
+
+    Why a connection failed stands in kafka-python's log only; what it raises is a timeout.
+    """
 
     newest = -math.inf
 
     def emit(self, record: logging.LogRecord) -> None:
-        if REFUSED.search(record.getMessage()):
-            self.newest = time.monotonic()
+        message = record.getMessage()
+        if " failed: " in message and not message.startswith("Bootstrap failed"):
+            self.newest = time.monotonic() if REFUSED.search(message) else -math.inf
 
 
 _refusals = Refusals(logging.WARNING)
