@@ -88,7 +88,7 @@ def _first_bytes(stream: BinaryIO, head: bytes = b"") -> bytes:
 
 def _standard_input() -> tuple[BinaryIO, bytes]:
     # Python leaves it None where it is closed.
-    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
+    if sys.stdin is None:
         raise NotFound("- can't be read: standard input is closed.", code="no_such_file", field="file")
     stored = sys.stdin.buffer
     with suppress(OSError):  # what stands in for it may have no descriptor
