@@ -145,6 +145,7 @@ def zipped(*names: str) -> bytes:
         (bz2.compress(gzip.compress(CSV.encode())), "is packed twice, gz in bz2", "`bzip2 -dc it.csv > NEW.gz`"),
         (gzip.compress(zipped("a.csv")), "is a zip archive", "unzip -p"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "bytes",
 )
 def test_a_file_of_another_kind_is_named_with_what_to_do(tmp_path, content, what, cure):
     error = refusal(written(tmp_path, content))
