@@ -63,6 +63,14 @@ def test_what_names_no_page_is_refused_with_a_code_and_what_is_allowed(url, code
     assert "allowed: " in error["msg"]
 
 
+def test_a_password_is_refused_without_being_shown():
+    with pytest.raises(ValidationError) as refused:
+        url_of("https://user:secret@example.com/")
+    (error,) = refused.value.errors(include_input=False)
+    assert error["type"] == "has_password"
+    assert "secret" not in str(error)
+
+
 def test_an_export_may_call_the_time_created_at_and_say_nothing_of_keywords():
     found = Page.model_validate(
         {"id": 11966167, "title": "iPhone 7", "url": "http://x.com", "created_at": "9/7/2016 18:52"}

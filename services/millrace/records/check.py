@@ -89,13 +89,14 @@ class Checker:
             row.raw.rstrip("\r\n").encode("utf-8", "surrogateescape"), digest_size=16, key=self._chain
         ).digest()
         record_id = self._chain.hex()
-        repaired = False
+        had_password = False
         if "@" in row.raw or ("\\" in row.raw and "\\u0040" in row.raw):
-            row, repaired = without_passwords(row)
+            row, had_password = without_passwords(row)
         if row.values is not None and (mended := self.workload.mend(row.values)) is not None:
-            repaired = True
+            counts.repaired += 1
             row = row._replace(values=mended, fault=None)
-        counts.repaired += repaired
+        elif had_password:
+            counts.repaired += 1
         if row.fault:
             return self._reject(row._replace(values=None), record_id, row.fault[0], None, row.fault[1])
         assert row.values is not None  # a row without a fault has values

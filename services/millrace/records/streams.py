@@ -23,6 +23,11 @@ class Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
+def _read_some(stream: BinaryIO, most: int = CHUNK_BYTES) -> bytes:
+    """What a buffered stream has at once, or else what it gets next; nothing at its end."""
+    return stream.read1(most)  # pyright: ignore[reportAttributeAccessIssue] - BinaryIO does not know it
+
+
 class _Readable(io.RawIOBase):
     def readable(self) -> bool:
         return True
@@ -39,7 +44,7 @@ class Begun(_Readable):
 
     def readinto(self, buffer: memoryview) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         # Not readinto1, which reads on for what fills a large buffer although it has something to return.
-        data = self._head[: len(buffer)] or self._rest.read1(len(buffer))  # pyright: ignore[reportAttributeAccessIssue]
+        data = self._head[: len(buffer)] or _read_some(self._rest, len(buffer))
         self._head = self._head[len(buffer) :]
         buffer[: len(data)] = data
         return len(data)
@@ -59,13 +64,13 @@ class Unpacked(_Readable):
         while True:
             data = b""
             if self._stream.eof:
-                data = (self._stream.unused_data or self._packed.read1()).lstrip(b"\0")  # pyright: ignore[reportAttributeAccessIssue]
+                data = (self._stream.unused_data or _read_some(self._packed)).lstrip(b"\0")
                 while not data:
-                    if not (data := self._packed.read1()):  # pyright: ignore[reportAttributeAccessIssue]
+                    if not (data := _read_some(self._packed)):
                         return 0
                     data = data.lstrip(b"\0")
                 self._stream = self._begin()
-            elif self._stream.needs_input and not (data := self._packed.read1()):  # pyright: ignore[reportAttributeAccessIssue]
+            elif self._stream.needs_input and not (data := _read_some(self._packed)):
                 raise EOFError("it ends in the middle")
             if unpacked := self._stream.decompress(data, len(buffer)):
                 buffer[: len(unpacked)] = unpacked
@@ -86,7 +91,7 @@ class Recoded(_Readable):
     def readinto(self, buffer: memoryview) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         chunk = b"?"
         while not self._ready and chunk:
-            chunk = self._stored.read1(CHUNK_BYTES)  # pyright: ignore[reportAttributeAccessIssue]
+            chunk = _read_some(self._stored)
             self._ready = self._decoder.decode(chunk, final=not chunk).encode("utf-8", "surrogatepass")
         count = min(len(buffer), len(self._ready))
         buffer[:count], self._ready = self._ready[:count], self._ready[count:]

@@ -33,9 +33,13 @@ def identifier(value: object) -> str:
             raise refuse("bad_id", value, allowed)
         value = str(value)
     text = value.strip()
-    if not 1 <= len(text) <= ID_LIMIT or not (text.isprintable() or not UNFIT.search(text)):
+    if not 1 <= len(text) <= ID_LIMIT:
         raise refuse("bad_id", value, allowed)
-    if not text.isdigit() and text[0] in "0123456789+-" and ROUNDED.fullmatch(text):
+    if text.isdecimal():  # most ids of most sources; what is checked below they can't be
+        return text
+    if not (text.isprintable() or not UNFIT.search(text)):
+        raise refuse("bad_id", value, allowed)
+    if text[0] in "0123456789+-" and ROUNDED.fullmatch(text):
         hint = ". It was taken for a number, which loses digits: export the column as text"
         raise refuse("bad_id", value, allowed + hint)
     return text
@@ -81,7 +85,11 @@ def timestamp(value: object) -> datetime:
     allowed = "a date from 1970-01-02 to 2099 such as 2017-01-18T20:58:58Z or 2020-04-24 11:50:39 UTC"
     moment = value if isinstance(value, datetime) else None
     if isinstance(value, str) and len(value) <= numbers.LONGEST:
-        moment = _parsed(value.strip())
+        stripped = value.strip()
+        try:
+            moment = iso_moment(stripped)
+        except ValueError:
+            moment = _parsed(stripped)
     if moment is None:
         raise refuse("not_a_date", value, allowed)
     try:
@@ -95,10 +103,6 @@ def timestamp(value: object) -> datetime:
 
 
 def _parsed(value: str) -> datetime | None:
-    try:
-        return iso_moment(value)
-    except ValueError:
-        pass
     for form in FORMATS:
         try:
             return datetime.strptime(value, form)

@@ -22,12 +22,14 @@ URL_LIMIT = 8000
 def page_url(value: object) -> str:
     """A URL that names a host, as it was: `https://...`, `//host/...`, or `host:443` without a scheme.
 
-    Of a user and a password before the host nothing is kept.
+    One with a password is refused: it would be read by everybody who sees the page.
     """
     allowed = f"a web address of up to {URL_LIMIT} characters such as https://example.com/news or example.com:443"
     if value is None or (isinstance(value, str) and value.strip().lower() in BLANK):
         raise refuse("no_url", value, allowed)
-    found = without_password(text(value))
+    found = text(value)
+    if without_password(found) != found:  # rows of a file come without; who posts is told, not repaired
+        raise refuse("has_password", "a URL with a password", "a web address without user and password")
     if len(found) > URL_LIMIT:
         raise refuse("url_too_long", f"a URL of {len(found)} characters", allowed)
     scheme, host, _, _ = parts(found)
