@@ -172,6 +172,7 @@ def test_head_answers_wherever_get_does(api):
         assert head.content == b""
     assert api.head(PATH).status_code == 405
     assert api.delete("/health/live").headers["allow"] == "GET, HEAD"
+    assert api.put("/v1/mooc/recommendations").headers["allow"] == "GET, HEAD, POST"
 
 
 def test_every_post_tells_of_its_refusals(api):

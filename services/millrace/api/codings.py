@@ -17,7 +17,7 @@ SMALLEST = 1_000
 
 
 class Unpacker:
-    """Unpacks one body; `coding` is in lower case, `limit` the most bytes that come out, `too_large` makes the error."""
+    """Unpacks one body; `coding` is in lower case, `limit` the most bytes that come out, `too_large` its error."""
 
     def __init__(self, coding: bytes, limit: int, too_large: MakeError):
         self.coding, self.limit, self.too_large = coding, limit, too_large

@@ -15,8 +15,8 @@ class ReadingRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._is_head(scope):
             await self.app(scope, receive, send)
-        elif scope["method"] != "GET" and self._reads:
-            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
+        elif scope["method"] not in (self.methods or ()):
+            raise HTTPException(405, headers={"Allow": ", ".join(allowed_methods(scope))})
         else:
             await super().handle(scope, receive, send)
 
@@ -26,3 +26,10 @@ class ReadingRoute(APIRoute):
 
     def _is_head(self, scope: Scope) -> bool:
         return scope["type"] == "http" and scope["method"] == "HEAD" and self._reads
+
+
+def allowed_methods(scope: Scope) -> list[str]:
+    """The methods that all routes of a path take together."""
+    routes = [route for route in scope["app"].routes if route.matches(scope)[0] is not Match.NONE]
+    methods: set[str] = set().union(*(route.methods or () for route in routes))
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
