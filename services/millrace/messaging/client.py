@@ -19,9 +19,12 @@ from millrace.settings import require_address, settings
 REFUSED = re.compile("SaslAuthenticationFailed|IllegalSaslState|UnsupportedSaslMechanism|socket disconnected")
 """How a connection ends where somebody listens and knows no such login: with a word, or without one."""
 
+ABSENT = re.compile("ECONNREFUSED|[Cc]onnection refused|Errno 111")
+"""How one ends where nobody listens."""
+
 
 class Refusals(logging.Handler):
-    """When a login was refused, if nothing else has happened since.
+    """When a login was refused, if somebody has listened ever since.
 
     Why a connection failed stands in kafka-python's log only; what it raises is a timeout.
     """
@@ -30,8 +33,10 @@ class Refusals(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        if " failed: " in message and not message.startswith("Bootstrap failed"):
-            self.newest = time.monotonic() if REFUSED.search(message) else -math.inf
+        if REFUSED.search(message):
+            self.newest = time.monotonic()
+        elif ABSENT.search(message):
+            self.newest = -math.inf
 
 
 _refusals = Refusals(logging.WARNING)
