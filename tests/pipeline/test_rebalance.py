@@ -8,15 +8,15 @@ import pytest
 
 from millrace.errors import Unavailable
 from millrace.lake import sink
-from millrace.settings import settings
 from millrace.workloads import workload
+from tests.registry.servers import settings_of
 
 EXPECTED = (500, b'{"error_code":500,"message":"Request cannot be completed because a rebalance is expected"}')
 STALE = (409, b'{"error_code":409,"message":"Cannot complete request momentarily due to stale configuration"}')
 
 
 @pytest.fixture
-def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list, list]]:
+def connect() -> Iterator[tuple[list, list]]:
     """(answers to give, the last one again and again; requests seen)."""
     answers: list[tuple[int, bytes]] = []
     seen: list[str] = []
@@ -38,8 +38,13 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list, list]]:
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(settings(), "connect_url", f"http://127.0.0.1:{server.server_port}")
-    yield answers, seen
+    variables = {
+        "MILLRACE_CONNECT_URL": f"http://127.0.0.1:{server.server_port}",
+        "MILLRACE_CATALOG_JDBC": "jdbc:sqlite:catalog.db",
+        "MILLRACE_S3_ENDPOINT": "http://127.0.0.1:1",
+    }
+    with settings_of(variables):
+        yield answers, seen
     server.shutdown()
     server.server_close()
 

@@ -16,6 +16,7 @@ from millrace.settings import read_explicit, require_address, settings
 RUNNING = {
     "kafka_bootstrap": "127.0.0.1:19092",
     "kafka_security_protocol": "SASL_PLAINTEXT",
+    "kafka_sasl_mechanism": "PLAIN",
     "kafka_username": "millrace",
     "kafka_password": "secret of this home",
     "connect_url": "http://127.0.0.1:18083",
@@ -99,6 +100,16 @@ def test_a_server_that_somebody_names_does_not_get_the_logins_of_the_stack(home,
         assert (current.kafka_bootstrap, current.kafka_security_protocol) == ("kafka.example:9092", "PLAINTEXT")
         assert (current.kafka_password, current.s3_access_key, current.s3_secret_key) == (None, None, None)
         assert current.connect_url == RUNNING["connect_url"]
+
+
+def test_another_login_is_taken_as_a_whole(home, monkeypatch):
+    with running(home):
+        monkeypatch.setenv("MILLRACE_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+        monkeypatch.setenv("MILLRACE_KAFKA_USERNAME", "somebody")
+        settings.cache_clear()
+        assert settings().kafka_bootstrap == RUNNING["kafka_bootstrap"]
+        assert settings().kafka_sasl_mechanism == "SCRAM-SHA-512"
+        assert settings().kafka_password is None
 
 
 def test_the_default_value_may_be_written_down_as_well(home, monkeypatch):

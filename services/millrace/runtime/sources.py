@@ -27,7 +27,7 @@ SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://\S+:\d+")
 """What Kubernetes sets <SERVICE>_PORT to in every pod of the Service's namespace: for the Service millrace-api that
 variable is MILLRACE_API_PORT."""
 ADDRESSES = {"kafka_bootstrap": "kafka_", "connect_url": "connect_", "s3_endpoint": "s3_", "catalog_jdbc": "catalog_"}
-"""Address -> how the settings begin that belong to it. Who names another server does not get the stack's login."""
+"""Address -> how the settings begin that belong to it."""
 BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -108,7 +108,9 @@ class RunningStack(PydanticBaseSettingsSource):
         except (OSError, json.JSONDecodeError):
             return {}  # nothing runs, or nothing that is ours to use: who needs an address says so
         for address, prefix in ADDRESSES.items():
-            chosen = self.current_state.get(address)
-            if chosen is not None and chosen != endpoints.get(address):
-                endpoints = {name: value for name, value in endpoints.items() if not name.startswith(prefix)}
+            group = {name for name in endpoints if name.startswith(prefix)}
+            chosen = {name for name in group if self.current_state.get(name) not in (None, endpoints[name])}
+            # Another server does not get the stack's login, and another login is taken as a whole.
+            dropped = group if address in chosen else group - {address} if chosen else set()
+            endpoints = {name: value for name, value in endpoints.items() if name not in dropped}
         return endpoints
