@@ -53,6 +53,7 @@ def test_a_running_home_whose_port_another_broker_has_is_refused_there(stack, ot
     """The other broker knows the same user, and not this home's password: nothing is read, nothing written."""
     endpoints = json.loads((stack / ENDPOINTS).read_text()) | {"kafka_password": "that of another home"}
     (other / ENDPOINTS).write_text(json.dumps(endpoints))
+    monkeypatch.setenv("MILLRACE_KAFKA_TIMEOUT", "5")
     file = generated(workload("rentals"), 50, 22, tmp_path)
     with (other / LOCK).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
