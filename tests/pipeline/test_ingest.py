@@ -78,6 +78,22 @@ def test_standard_input_is_read_as_json_lines(stack):
     assert (counts["read"], counts["accepted"], counts["rejected"]) == (2, 1, {"bad_json": 1})
 
 
+def test_two_pipes_are_published_whole_one_after_the_other(stack, tmp_path):
+    before = published(workload("rentals"))
+    accepted = 0
+    for seed in (21, 22):
+        reading, writing = os.pipe()
+        content = generated(workload("rentals"), 40, seed, tmp_path).read_bytes()
+        os.set_blocking(writing, False)
+        assert os.write(writing, content) == len(content)
+        os.close(writing)
+        counts = ingest(workload("rentals"), f"/dev/fd/{reading}")
+        os.close(reading)
+        assert (counts["read"], counts["already"]) == (40, False)
+        accepted += counts["accepted"]
+    assert published(workload("rentals")) - before == accepted
+
+
 def test_sigterm_ends_an_ingest_with_everything_it_counted_acknowledged(stack, tmp_path):
     file = generated(workload("rentals"), 20_000, 15, tmp_path)
     before = published(workload("rentals"))
