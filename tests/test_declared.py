@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections import defaultdict
@@ -102,3 +103,22 @@ def test_what_runs_is_not_declared_for_the_sake_of_tests_alone():
     """A base or extra's distribution that only tests import belongs into `dev`."""
     run = {name for folder in ("services", "spark-apps") for module in imports()[folder] for name in providers(module)}
     assert RUN - run - BY_NAME.keys() == set()
+
+
+IN_IMAGES = (
+    "training.app",
+    "training.maintenance",
+    "stream.app",
+    "doctor.checks",
+    "provision",
+    "online.updater",
+    "cli.main",
+)
+
+
+def test_what_images_run_needs_no_library_of_the_one_machine_stack_alone():
+    """The extra `local` adds psutil, which no image has."""
+    imports = "; ".join(f"import millrace.{name}" for name in IN_IMAGES)
+    code = f"import sys; sys.modules['psutil'] = None; {imports}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-1500:]

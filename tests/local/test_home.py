@@ -8,7 +8,8 @@ import typer
 
 from millrace.cli.output import guarded
 from millrace.errors import BadInput, Unavailable
-from millrace.local import credentials, state
+from millrace.local import credentials
+from millrace.local.home import make_home
 from millrace.local.jvm import clean
 from millrace.settings import settings
 
@@ -25,21 +26,21 @@ def test_a_home_is_closed_to_others_also_one_of_before(home, monkeypatch, before
         folder.mkdir(parents=True)
         folder.chmod(before)
     use(monkeypatch, folder)
-    assert state.make_home() == folder
+    assert make_home() == folder
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_a_home_whose_path_no_jvm_can_name_is_refused(home, monkeypatch):
     use(monkeypatch, os.fsencode(home) + b"/caf\xe9")
     with pytest.raises(BadInput, match=r"MILLRACE_HOME=b'.*caf\\xe9' is not usable: its bytes are not UTF-8"):
-        state.make_home()
+        make_home()
 
 
 def test_a_home_that_is_a_file_is_said(home, monkeypatch):
     (home / "file").write_text("in the way")
     use(monkeypatch, home / "file")
     with pytest.raises(Unavailable, match=r"file is not a folder"):
-        state.make_home()
+        make_home()
 
 
 def test_a_command_that_meets_a_file_of_somebody_else_names_it_with_the_cure(home, capsys):

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from millrace.errors import Conflict, MillraceError, NotFound
-from millrace.local.state import make_home
+from millrace.local.home import make_home
 from millrace.rights import DOCTOR
 from millrace.runtime import http
 from millrace.settings import require_address, settings

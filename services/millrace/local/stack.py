@@ -16,6 +16,7 @@ import psutil
 
 from millrace.errors import Conflict, Unavailable
 from millrace.local import jars, java, s3, state
+from millrace.local.home import make_home
 from millrace.settings import settings
 
 BUNDLES = ["kafka", "connect-iceberg", "s3proxy", "spark"]
@@ -27,7 +28,7 @@ _started: dict[Path, subprocess.Popen[bytes]] = {}
 @contextmanager
 def locked() -> Iterator[None]:
     """One `up` or `down` at a time for a home."""
-    home = state.make_home()
+    home = make_home()
     with (home / "up.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

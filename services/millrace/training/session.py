@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from millrace.lake import CATALOG
 from millrace.lake.catalog import java_properties, java_secrets
 from millrace.local import jars, java, jvm
-from millrace.local.state import make_home
+from millrace.local.home import make_home
 from millrace.settings import settings
 
 # A local session lives for a minute or two: the first compiler's code is soon better than the second's is late.
