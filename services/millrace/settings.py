@@ -189,7 +189,7 @@ def settings() -> Settings:
     """
     exempt_loopback(os.environ)
     try:
-        found = Settings()  # pyright: ignore[reportCallIssue] - it takes no positional default of Field for one
+        current = Settings()  # pyright: ignore[reportCallIssue] - it takes no positional default of Field for one
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
@@ -198,11 +198,11 @@ def settings() -> Settings:
             code="bad_setting",
             field=name,
         ) from None
-    if half := find_half_login(vars(found)):
+    if half := find_half_login(vars(current)):
         present, missing = half
         sentence = f"MILLRACE_{present.upper()} is set and MILLRACE_{missing.upper()} is not: set both, or neither."
         raise BadInput(sentence, code="bad_setting", field=missing)
-    return found
+    return current
 
 
 def read_explicit(name: str) -> str | None:

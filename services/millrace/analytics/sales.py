@@ -43,23 +43,23 @@ def check(arrays: Arrays, by: tuple[str, ...]) -> None:
     wanted = {"day": [f"day_{name}" for name in SUMS]}
     wanted["customer_day"] = ["customer", *(f"customer_{name}" for name in SUMS)]
     for name in by:
-        wanted[f"{name}_day"] = [name, *(f"{name}_{one}" for one in (*SUMS, "lowest", "highest"))]
+        wanted[f"{name}_day"] = [name, *(f"{name}_{array}" for array in (*SUMS, "lowest", "highest"))]
     texts = {"customer": "customer_ids"} | {name: f"{name}_values" for name in by}
-    every = {one for day, rest in wanted.items() for one in (day, *rest)} | set(texts.values())
+    every = {array for day, rest in wanted.items() for array in (day, *rest)} | set(texts.values())
     if lacking := sorted(every - set(arrays)):
         raise Corrupt(f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays))}.", field="arrays")
     for day, rest in wanted.items():
         if (np.diff(arrays[day]) < 0).any():
             raise Corrupt(f"{day}.npy must be sorted.", field=day)
-        for one in rest:
-            if arrays[one].shape != arrays[day].shape:
+        for array in rest:
+            if arrays[array].shape != arrays[day].shape:
                 sentence = (
-                    f"{one}.npy has the shape {list(arrays[one].shape)}; {day}.npy has {list(arrays[day].shape)}."
+                    f"{array}.npy has the shape {list(arrays[array].shape)}; {day}.npy has {list(arrays[day].shape)}."
                 )
-                raise Corrupt(sentence, field=one)
+                raise Corrupt(sentence, field=array)
     for numbers, name in texts.items():
-        found = arrays[numbers]
-        if len(found) and not 0 <= int(found.min()) <= int(found.max()) < len(arrays[name]):
+        rows = arrays[numbers]
+        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(arrays[name]):
             raise Corrupt(
                 f"{numbers}.npy names a row outside 0 ... {len(arrays[name]) - 1} of {name}.npy.", field=numbers
             )

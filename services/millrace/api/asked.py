@@ -56,10 +56,10 @@ def unusable(name: str, value: object, allowed: str) -> BadInput:
 
 def number(request: Request, name: str, default: int, most: int) -> int:
     """A whole number of the query. Raises BadInput that names it and its limits."""
-    given = request.query_params.get(name)
-    if given is None:
+    value = request.query_params.get(name)
+    if value is None:
         return default
-    return whole(given if not given.isdecimal() or len(given) > 9 else int(given), name, most)
+    return whole(value if not value.isdecimal() or len(value) > 9 else int(value), name, most)
 
 
 def whole(value: object, name: str, most: int) -> int:
@@ -71,18 +71,18 @@ def whole(value: object, name: str, most: int) -> int:
 
 def flag(request: Request, name: str) -> bool:
     """A parameter that is true or false, false where it is not given. Raises BadInput."""
-    given = request.query_params.get(name, "false")
-    if given.lower() not in FLAGS:
-        raise unusable(name, given, "true, false")
-    return FLAGS[given.lower()]
+    value = request.query_params.get(name, "false")
+    if value.lower() not in FLAGS:
+        raise unusable(name, value, "true, false")
+    return FLAGS[value.lower()]
 
 
 def choice(request: Request, name: str, allowed: Sequence[str]) -> str:
     """One of several words of the query, the first where none is given."""
-    given = request.query_params.get(name, allowed[0])
-    if given not in allowed:
-        raise unusable(name, given, ", ".join(allowed))
-    return given
+    value = request.query_params.get(name, allowed[0])
+    if value not in allowed:
+        raise unusable(name, value, ", ".join(allowed))
+    return value
 
 
 def days(request: Request) -> Days:
@@ -96,15 +96,15 @@ def days(request: Request) -> Days:
 
 def day(request: Request, name: str) -> date | None:
     """A day of the query, None where it is not given. Raises BadInput."""
-    given = request.query_params.get(name)
-    if given is None:
+    value = request.query_params.get(name)
+    if value is None:
         return None
     try:
-        if not DAY.fullmatch(given):
+        if not DAY.fullmatch(value):
             raise ValueError
-        return date.fromisoformat(given)
+        return date.fromisoformat(value)
     except ValueError:
-        raise unusable(name, given, "a date such as 2020-04-24") from None
+        raise unusable(name, value, "a date such as 2020-04-24") from None
 
 
 def identifier(request: Request, name: str) -> str:
@@ -132,24 +132,24 @@ def text(value: object, name: str) -> str:
 
 def body(content: bytes, default: int) -> Question:
     """A posted question. Ids may be whole numbers. Raises BadInput or TooLarge."""
-    given = parse(content)
+    question = parse(content)
     fields = ", ".join(Wanted.model_fields)
-    if not isinstance(given, dict) or set(given) - set(Wanted.model_fields):
-        raise unusable("body", given, f"a JSON object with {fields}")
-    if (given.get("history") is None) == (given.get("users") is None):
+    if not isinstance(question, dict) or set(question) - set(Wanted.model_fields):
+        raise unusable("body", question, f"a JSON object with {fields}")
+    if (question.get("history") is None) == (question.get("users") is None):
         allowed = "either history or users"
         raise BadInput(f"body: has both or neither; allowed: {allowed}.", field="body", allowed=allowed)
-    name, limit = ("users", USERS) if given.get("history") is None else ("history", HISTORY)
-    ids = given[name]
+    name, limit = ("users", USERS) if question.get("history") is None else ("history", HISTORY)
+    ids = question[name]
     if not isinstance(ids, list):
         raise unusable(name, ids, "a list of ids")
     if len(ids) > limit:
         allowed = f"{limit} ids"
         raise TooLarge(f"{name}: {len(ids)} ids are too many; allowed: {allowed}.", field=name, allowed=allowed)
-    n = given.get("n")
-    keep = given.get("keep_known", False)
+    n = question.get("n")
+    keep = question.get("keep_known", False)
     if not isinstance(keep, bool):
         raise unusable("keep_known", keep, "true, false")
-    found = [text(one, f"{name}[{place}]") for place, one in enumerate(ids)]
-    history, users = (found, None) if name == "history" else (None, found)
+    texts = [text(item, f"{name}[{index}]") for index, item in enumerate(ids)]
+    history, users = (texts, None) if name == "history" else (None, texts)
     return Question(history, users, default if n is None else whole(n, "n", MOST), keep)

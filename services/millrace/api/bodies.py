@@ -61,28 +61,28 @@ class Body:
         self._many = TypeAdapter(list[self.row]).validator.validate_python  # pyright: ignore[reportInvalidTypeForm]
         self._shape = f"a JSON object with {', '.join(self.row.model_fields)}"
 
-    def one(self, given: object) -> Columns:
+    def one(self, row_value: object) -> Columns:
         """The columns, one value long, of a row. Raises BadInput."""
-        if not isinstance(given, dict):
-            raise self._wrong(given, self._shape)
+        if not isinstance(row_value, dict):
+            raise self._wrong(row_value, self._shape)
         try:
-            row = self._one(given)
+            row = self._one(row_value)
         except ValidationError as error:
             raise refusal(error) from None
         return {name: (getattr(row, name),) for name in self.features}
 
-    def many(self, given: object) -> Columns:
+    def many(self, rows: object) -> Columns:
         """The columns of a list of rows. Raises BadInput or TooLarge."""
-        if not isinstance(given, list):
-            raise self._wrong(given, f"a JSON list, each row {self._shape}")
-        check_length(len(given))
+        if not isinstance(rows, list):
+            raise self._wrong(rows, f"a JSON list, each row {self._shape}")
+        check_length(len(rows))
         try:
-            columns = {name: [row[name] for row in given] for name in self.features}
-            if any(name in row for name in self._optional for row in given):
+            columns = {name: [row[name] for row in rows] for name in self.features}
+            if any(name in row for name in self._optional for row in rows):
                 raise NotPlain
             return self._plain(columns)
         except (NotPlain, ValidationError, KeyError, TypeError):
-            return self._slow(given)
+            return self._slow(rows)
 
     def by_column(self, columns: dict[str, list[Any]]) -> Columns:
         """Columns of equal length, checked. Raises BadInput."""
@@ -96,8 +96,8 @@ class Body:
             )
 
     def _plain(self, columns: Columns) -> Columns:
-        found: dict[str, Any] = {name: column.read(columns[name]) for name, column in self.columns.items()}
-        return found
+        parsed: dict[str, Any] = {name: column.read(columns[name]) for name, column in self.columns.items()}
+        return parsed
 
     def _slow(self, rows: list[Any]) -> Columns:
         try:
@@ -107,8 +107,8 @@ class Body:
         return {name: [getattr(row, name) for row in checked] for name in self.features}
 
     @staticmethod
-    def _wrong(given: object, allowed: str) -> BadInput:
-        return BadInput(f"body: {shown(given)} is not usable; allowed: {allowed}.", field="body", allowed=allowed)
+    def _wrong(value: object, allowed: str) -> BadInput:
+        return BadInput(f"body: {shown(value)} is not usable; allowed: {allowed}.", field="body", allowed=allowed)
 
 
 def check_length(rows: int) -> None:
@@ -134,7 +134,7 @@ def parse(content: bytes) -> Any:
 
 def expected(kind: str, context: Mapping[str, Any]) -> str | None:
     """What is allowed, in JSON's words, where pydantic found an error of this kind; None for kinds of our own."""
-    found = {
+    template = {
         "model_type": "a JSON object",
         "dict_type": "a JSON object",
         "list_type": "a JSON list",
@@ -155,7 +155,7 @@ def expected(kind: str, context: Mapping[str, Any]) -> str | None:
         "less_than_equal": "at most {le}",
         "string_unicode": "text without unpaired surrogates",
     }.get(kind)
-    return found and found.format(**context)
+    return template and template.format(**context)
 
 
 def refusal(error: ValidationError) -> BadInput:

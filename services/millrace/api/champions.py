@@ -155,8 +155,8 @@ class Champions:
 
     def get(self, workload: str, model: str) -> Any:
         """The champion in memory. Raises Unavailable that says how to get one."""
-        found = self._served.get((workload, model))
-        if found is None:
+        served = self._served.get((workload, model))
+        if served is None:
             fault = self.faults.get(f"{workload}/{model}")
             raise Unavailable(
                 f"{workload}/{model} has no champion to answer from; "
@@ -164,7 +164,7 @@ class Champions:
                 code="no_champion",
                 field="model",
             )
-        return found
+        return served
 
     def version(self, workload: str, model: str, version: str) -> Any:
         """Any published version; other than the champion through a small cache.

@@ -57,12 +57,12 @@ class Column:
     @staticmethod
     def _numbers(values: Sequence[Any], limits: Limits) -> np.ndarray:
         try:
-            found = np.array(values, dtype=np.float64)
+            array = np.array(values, dtype=np.float64)
         except OverflowError:
             raise NotPlain from None
         # NaN is outside every range.
-        if not ((found >= limits.low) & (found <= limits.high)).all():
+        if not ((array >= limits.low) & (array <= limits.high)).all():
             raise NotPlain
-        if limits.whole and (found != np.floor(found)).any():
+        if limits.whole and (array != np.floor(array)).any():
             raise NotPlain
-        return found
+        return array

@@ -44,9 +44,9 @@ def refusals(path: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def body_schema(row: type[BaseModel], *shapes: str) -> dict[str, Any]:
     """The request body of the document: an `object`, an `array` of them, or either."""
-    one = row.model_json_schema(mode="validation")
-    many = {"type": "array", "items": one, "maxItems": settings().api_list_limit}
-    forms = [one if shape == "object" else many for shape in shapes]
+    item = row.model_json_schema(mode="validation")
+    many = {"type": "array", "items": item, "maxItems": settings().api_list_limit}
+    forms = [item if shape == "object" else many for shape in shapes]
     return request_body(forms[0] if len(forms) == 1 else {"oneOf": forms})
 
 

@@ -48,8 +48,8 @@ class InferenceError(BaseModel):
 def error_body(path: str, error: MillraceError) -> bytes:
     """The JSON of an error, under /v2 in the form of the Open Inference Protocol."""
     # Whoever reads it may be at a terminal, and it may quote a stranger or a path that is no UTF-8.
-    said = {name: text and make_printable(text) for name, text in error.as_dict().items()}
-    return orjson.dumps({"error": said["message"] if path.startswith("/v2") else said})
+    fields = {name: text and make_printable(text) for name, text in error.as_dict().items()}
+    return orjson.dumps({"error": fields["message"] if path.startswith("/v2") else fields})
 
 
 def respond(
@@ -77,8 +77,8 @@ def install(app: FastAPI) -> None:
             404: f"There is no path {shown(path)}; allowed: {allowed}.",
             405: f"{request.method} is not allowed on {shown(path)}; allowed: {allowed}.",
         }.get(error.status_code, str(error.detail))
-        found = MillraceError(message, code=code, field="path", allowed=allowed)
-        return respond(path, found, error.status_code, error.headers)
+        refusal = MillraceError(message, code=code, field="path", allowed=allowed)
+        return respond(path, refusal, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def parameters(request: Request, error: RequestValidationError) -> Response:

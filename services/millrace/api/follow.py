@@ -101,7 +101,7 @@ class Live:
         }
 
     def _run(self) -> None:
-        said = None
+        logged_fault = None
         while not self._stop.is_set():
             try:
                 # A topic that was made anew is read from its beginning.
@@ -109,9 +109,9 @@ class Live:
                     self._follow(client)
             except (KafkaError, OSError) as error:
                 self.fault = f"Kafka at {settings().kafka_bootstrap} can't be followed: {type(error).__name__}"
-                if self.fault != said:
+                if self.fault != logged_fault:
                     log.error("%s: %s; live answers stay as they are until it is back", self.fault, error)
-                said = self.fault
+                logged_fault = self.fault
             except Exception:
                 log.exception("following Kafka failed")
             self._stop.wait(AGAIN)

@@ -71,9 +71,9 @@ class KeyMiddleware:
     def _known(self, scope: Scope) -> bool:
         headers = dict(scope["headers"])
         bearer = headers.get(b"authorization", b"").removeprefix(b"Bearer ")
-        given = _digest(headers.get(b"x-api-key") or bearer)
+        digest_of_key = _digest(headers.get(b"x-api-key") or bearer)
         # Every key is compared, over digests of one length, so that time tells nothing about them.
-        matches = [hmac.compare_digest(given, digest) for digest in self._digests]
+        matches = [hmac.compare_digest(digest_of_key, digest) for digest in self._digests]
         return any(matches)
 
 

@@ -128,6 +128,6 @@ class MetricsMiddleware:
 
     def _of(self, route: str, status: int) -> tuple[Counter, Histogram]:
         if (route, status) not in self._children:
-            found = metrics()
-            self._children[route, status] = found.requests.labels(route, str(status)), found.seconds.labels(route)
+            current = metrics()
+            self._children[route, status] = current.requests.labels(route, str(status)), current.seconds.labels(route)
         return self._children[route, status]

@@ -19,17 +19,17 @@ def install(app: FastAPI, access: Access, schemas: Sequence[type[BaseModel]] = (
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            found = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-            more = [(InferenceRequest, "validation"), *((one, "serialization") for one in schemas)]
+            schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+            more = [(InferenceRequest, "validation"), *((model, "serialization") for model in schemas)]
             _, definitions = models_json_schema(more, ref_template="#/components/schemas/{model}")
-            parts = found.setdefault("components", {})
+            parts = schema.setdefault("components", {})
             parts.setdefault("schemas", {}).update(definitions["$defs"])
             if not access.everything_is_open:
                 parts["securitySchemes"] = HEADER
-                for path, operations in found["paths"].items():
+                for path, operations in schema["paths"].items():
                     for operation in operations.values():
                         operation["security"] = [{"ApiKey": []}] if access.requires_key(path) else []
-            app.openapi_schema = found
+            app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]

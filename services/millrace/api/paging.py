@@ -32,22 +32,22 @@ def answers(champions: Champions, workload: Workload, model: PageModel, body: Bo
     answered = metrics().rows.labels(f"{workload.name}/{model.name}")
     names = {"url": model.url, "title": model.title, "keywords": model.keywords}
 
-    def found(columns: Columns) -> list[dict[str, Any]]:
+    def predict(columns: Columns) -> list[dict[str, Any]]:
         served: Paged = champions.get(workload.name, model.name)
         clusters, distances = served.pages.assign({ours: columns[theirs] for ours, theirs in names.items()})
-        labels, said = served.labels, served.manifest.said
+        labels, version_fields = served.labels, served.manifest.said
         answered.inc(len(clusters))
         return [
-            {"cluster": cluster, "label": labels[cluster], "distance": distance, **said}
+            {"cluster": cluster, "label": labels[cluster], "distance": distance, **version_fields}
             for cluster, distance in zip(clusters.tolist(), distances.tolist(), strict=True)
         ]
 
     def answer(content: bytes) -> bytes:
-        given = parse(content)
-        if isinstance(given, list):
-            columns = body.many(given)
-            return orjson.dumps(found(columns) if given else [])
-        (one,) = found(body.one(given))
-        return orjson.dumps(one)
+        request = parse(content)
+        if isinstance(request, list):
+            columns = body.many(request)
+            return orjson.dumps(predict(columns) if request else [])
+        (prediction,) = predict(body.one(request))
+        return orjson.dumps(prediction)
 
     return answer

@@ -37,10 +37,10 @@ class Posted(BaseModel):
 
 def event_schema(workload: Workload) -> dict[str, Any]:
     """One event of a request, for the document: the record's fields, and an id."""
-    found = workload.record.model_json_schema(mode="validation")
-    said = "Posted again under the same id, an event has the same record id."
-    one = {"anyOf": [{"type": "string", "minLength": 1, "maxLength": ID_LIMIT}, {"type": "integer"}]}
-    return found | {"properties": found["properties"] | {EVENT_ID: one | {"description": said}}}
+    schema = workload.record.model_json_schema(mode="validation")
+    description = "Posted again under the same id, an event has the same record id."
+    id_schema = {"anyOf": [{"type": "string", "minLength": 1, "maxLength": ID_LIMIT}, {"type": "integer"}]}
+    return schema | {"properties": schema["properties"] | {EVENT_ID: id_schema | {"description": description}}}
 
 
 class Events:
@@ -54,37 +54,37 @@ class Events:
 
     def messages(self, content: bytes) -> list[tuple[str, Accepted]]:
         """Record id and message of each event. One that is not acceptable, and none is: raises BadInput or TooLarge."""
-        given = parse(content)
-        if not isinstance(given, list):
-            return [self._message(given, "")]
-        if not given:
+        request = parse(content)
+        if not isinstance(request, list):
+            return [self._message(request, "")]
+        if not request:
             allowed = "an event, or a list of one or more"
             raise BadInput(f"body: is an empty list; allowed: {allowed}.", field="body", allowed=allowed)
-        check_length(len(given))
-        return [self._message(row, f"[{place}]") for place, row in enumerate(given)]
+        check_length(len(request))
+        return [self._message(row, f"[{index}]") for index, row in enumerate(request)]
 
     def _message(self, row: object, where: str) -> tuple[str, Accepted]:
         if not isinstance(row, dict):
             allowed = f"a JSON object with {self._fields}"
             field = where or "body"
             raise BadInput(f"{field}: {shown(row)} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
-        if found := self.workload.fault(row):
-            code, field, message = found
+        if fault := self.workload.fault(row):
+            code, field, message = fault
             raise placed(BadInput(message, code=code, field=field), where)
         try:
             record = self._validate(row).__dict__
         except ValidationError as error:
             raise placed(refusal(error), where) from None
-        if found := find_implausible(record, self._time_fields):
-            refused = BadInput(found.message, code=found.code, field=found.field, allowed=found.allowed)
+        if fault := find_implausible(record, self._time_fields):
+            refused = BadInput(fault.message, code=fault.code, field=fault.field, allowed=fault.allowed)
             raise placed(refused, where)
         event_id = row.get(EVENT_ID)
-        said = (
+        identity = (
             [self._id(event_id, where)]
             if event_id is not None
             else [plain(record[name]) for name in self.workload.identity]
         )
-        record_id = blake2b(orjson.dumps([self.workload.name, *said]), digest_size=16).hexdigest()
+        record_id = blake2b(orjson.dumps([self.workload.name, *identity]), digest_size=16).hexdigest()
         return record_id, accepted(self.workload, record, orjson.dumps(record), record_id)
 
     @staticmethod
@@ -93,8 +93,8 @@ class Events:
             return identifier(value)
         except PydanticCustomError as error:
             allowed = (error.context or {}).get("allowed")
-            found = BadInput(f"{EVENT_ID}: {error.message()}", code=error.type, field=EVENT_ID, allowed=allowed)
-            raise placed(found, where) from None
+            refused = BadInput(f"{EVENT_ID}: {error.message()}", code=error.type, field=EVENT_ID, allowed=allowed)
+            raise placed(refused, where) from None
 
 
 def placed(error: BadInput, where: str) -> BadInput:

@@ -48,21 +48,21 @@ class Recommended:
         return np.concatenate([stored_items, [item for item in tail if not isinstance(item, str)]]).astype(np.int64)
 
     def _stored(self, user_id: str) -> np.ndarray:
-        place = stored.place_of(self.arrays["users"], user_id)
+        index = stored.place_of(self.arrays["users"], user_id)
         starts, items = self.arrays["history_starts"], self.arrays["history_items"]
-        return items[:0] if place is None else items[starts[place] : starts[place + 1]]
+        return items[:0] if index is None else items[starts[index] : starts[index + 1]]
 
     def item(self, item_id: str) -> int:
         """Raises NotFound for an item that the version does not know."""
-        place = stored.place_of(self.arrays["item_ids"], item_id)
-        if place is None:
+        index = stored.place_of(self.arrays["item_ids"], item_id)
+        if index is None:
             allowed = f"an item of {self.manifest.full_name} {self.manifest.version}"
             raise NotFound(
                 f"item_id: {shown(item_id)} is not known; allowed: {allowed}. `popular` lists some.",
                 field="item_id",
                 allowed=allowed,
             )
-        return place
+        return index
 
     def items(self, ids: list[str]) -> np.ndarray:
         """The numbers of those ids that are known, in their order."""

@@ -48,13 +48,13 @@ class Served:
         clusters, distances = self.assign(columns)
         return b"%b%b%b" % (self._heads[clusters[0]], orjson.dumps(float(distances[0])), self._tail)
 
-    def many(self, columns: Mapping[str, Sequence[Any]], given: Sequence[Any]) -> bytes:
-        """The JSON list of answers, each with its input as `given`. Raises BadInput for input too deep to repeat."""
-        if not given:
+    def many(self, columns: Mapping[str, Sequence[Any]], rows: Sequence[Any]) -> bytes:
+        """The JSON list of answers, each with its input as `rows`. Raises BadInput for input too deep to repeat."""
+        if not rows:
             return b"[]"
         clusters, distances = self.assign(columns)
         try:
-            inputs = [orjson.dumps(row) for row in given]
+            inputs = [orjson.dumps(row) for row in rows]
         except TypeError:
             raise BadInput(
                 "body: a row is nested too deeply; allowed: at most 200 levels.", field="body", allowed="200 levels"

@@ -46,9 +46,9 @@ class Form:
     def refuse(self, what: str, allowed: str) -> BadInput:
         return BadInput(f"{self.field}: {what} is not usable; allowed: {allowed}.", field=self.field, allowed=allowed)
 
-    def refuse_value(self, place: int, value: object, allowed: str) -> BadInput:
+    def refuse_value(self, index: int, value: object, allowed: str) -> BadInput:
         """The error for one element, by its row and, where the tensor has several columns, their name."""
-        row, column = divmod(place, len(self.names) or 1)
+        row, column = divmod(index, len(self.names) or 1)
         field = f"{self.field}[{row}]" + (f".{self.names[column]}" if self.names else "")
         allowed = f"{allowed}, as its datatype {self.datatype} says"
         return BadInput(f"{field}: {shown(value)} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
@@ -63,10 +63,10 @@ def read_json(form: Form, data: list[Any]) -> list[Any]:
         wanted = f"{form.size} values, flat, or nested as shape {form.shape} says"
         if len(form.shape) < 2 or len(data) != form.shape[0]:
             raise form.refuse(f"data of {len(data)} lists", wanted)
-        for place, row in enumerate(data):
+        for index, row in enumerate(data):
             if not isinstance(row, list) or len(row) != form.shape[1]:
                 what = f"a list of {len(row)}" if isinstance(row, list) else shown(row)
-                raise form.refuse(f"data[{place}], {what},", f"a list of {form.shape[1]} as shape {form.shape} says")
+                raise form.refuse(f"data[{index}], {what},", f"a list of {form.shape[1]} as shape {form.shape} says")
         data = list(chain.from_iterable(data))
     if len(data) != form.size:
         raise form.refuse(f"data of {len(data)} values", f"{form.size} as shape {form.shape} says")
@@ -86,15 +86,15 @@ def check_elements(form: Form, data: list[Any]) -> None:
     else:
         wanted, allowed = {int}, "a whole number"
     if not kinds <= wanted:
-        place = next(place for place, value in enumerate(data) if type(value) not in wanted)
-        raise form.refuse_value(place, data[place], allowed)
+        index = next(index for index, value in enumerate(data) if type(value) not in wanted)
+        raise form.refuse_value(index, data[index], allowed)
     if datatype in ("BYTES", "BOOL", "FP64"):
         return  # a number of JSON is finite
     low, high = bounds(datatype)
     if min(data) < low or max(data) > high:
-        place = next(place for place, value in enumerate(data) if not low <= value <= high)
+        index = next(index for index, value in enumerate(data) if not low <= value <= high)
         limits = f"{low} to {high}" if isinstance(low, int) else f"{low:g} to {high:g}"
-        raise form.refuse_value(place, data[place], f"{allowed} from {limits}")
+        raise form.refuse_value(index, data[index], f"{allowed} from {limits}")
 
 
 def bounds(datatype: str) -> tuple[float, float]:
@@ -120,8 +120,8 @@ def read_binary(form: Form, data: memoryview) -> list[Any]:
     if form.datatype == "BOOL":
         values = np.frombuffer(data, np.uint8)
         if (values > 1).any():
-            place = int((values > 1).argmax())
-            raise form.refuse_value(place, int(values[place]), "a byte of 0 or 1")
+            index = int((values > 1).argmax())
+            raise form.refuse_value(index, int(values[index]), "a byte of 0 or 1")
         return values.astype(bool).tolist()
     return np.frombuffer(data, dtype).tolist()
 

@@ -47,15 +47,17 @@ def continual(
 
     Runs until it is stopped, and goes on from its last checkpoint, which is kept in S3. Needs the extra `neural`.
     """
-    given = locals()
-    plan = Plan(**{name: given[name] for name in DEFAULT if name in given})
+    arguments = locals()
+    plan = Plan(**{name: arguments[name] for name in DEFAULT if name in arguments})
     from millrace.neural.continual.supervise import Supervisor, check
 
-    found = workload(name)
-    result = Supervisor(found, check(found, model, plan), plan, lambda sentence: err.print(sentence)).run()
-    rows = [[one["version"], f"{one['metrics']['ndcg@10']:.4f}", one["gate"]] for one in result["published"]]
+    followed = workload(name)
+    result = Supervisor(followed, check(followed, model, plan), plan, lambda sentence: err.print(sentence)).run()
+    rows = [
+        [version["version"], f"{version['metrics']['ndcg@10']:.4f}", version["gate"]] for version in result["published"]
+    ]
     title = (
-        f"{found.name}/{result['model']}: {result.get('batch', 0)} micro-batches, {result.get('read', 0)} events, "
+        f"{followed.name}/{result['model']}: {result.get('batch', 0)} micro-batches, {result.get('read', 0)} events, "
         f"prequential HR@10 {result.get('hr@10', 0):.4f}"
     )
     emit(result, as_json, lambda: grid(title, "version", "NDCG@10", "gate", rows=rows))

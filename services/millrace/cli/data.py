@@ -69,10 +69,10 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Make records of a workload's shape and dirt, as CSV."""
-    found = workload(name)
+    workload_ = workload(name)
     with bar(f"generating {name}") as progress:
-        made = found.generate(random.Random(seed), rows)
-        write_csv(out, found.fields, made, lambda number: progress(number, rows))
+        made = workload_.generate(random.Random(seed), rows)
+        write_csv(out, workload_.fields, made, lambda number: progress(number, rows))
     if out != Path("/dev/stdout"):
         result = {"workload": name, "rows": rows, "seed": seed, "out": escaped(str(out))}
         emit(result, as_json, lambda: f"{rows} rows of {name} in {escaped(str(out))}")
@@ -109,13 +109,13 @@ def ingest(
     from millrace.ingest.remote import fetched
 
     publish.check_limit(limit)
-    found, per_second = workload(name), parsed(rate) if rate else None
+    workload_, per_second = workload(name), parsed(rate) if rate else None
     # What waits for its acknowledgement holds no cycles: looking through it again and again costs a fifth of the time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     with fetched(file) as local, bar(f"ingesting {name}", "bytes") as progress:
         result = publish.ingest(
-            found,
+            workload_,
             local,
             limit=limit,
             per_second=per_second,
@@ -139,9 +139,9 @@ def rejected_count(names: Names = None, as_json: Json = False) -> None:
     """Rejected rows by reason code; as JSON by workload too, unless exactly one is named."""
     from millrace.ingest import rejected
 
-    found = {one.name: rejected.count(one) for one in select_workloads(names)}
-    rows = [[name, code, number] for name, codes in found.items() for code, number in codes.items()]
-    result = found[names[0]] if names and len(names) == 1 else found
+    counts = {workload.name: rejected.count(workload) for workload in select_workloads(names)}
+    rows = [[name, code, number] for name, codes in counts.items() for code, number in codes.items()]
+    result = counts[names[0]] if names and len(names) == 1 else counts
     emit(result, as_json, lambda: grid(None, "workload", "reason", "rows", rows=rows))
 
 
@@ -158,9 +158,11 @@ def rejected_list(
     from millrace.ingest import rejected
 
     wanted = select_workloads(names)
-    found = [row | {"workload": one.name} for one in wanted for row in islice(rejected.rejected(one), limit)]
-    cells = [[row["workload"], row["row"], row["code"], row["message"], row["raw"].strip()[:120]] for row in found]
-    emit(found, as_json, lambda: grid(None, "workload", "row", "reason", "what", "raw", rows=cells))
+    rows = [
+        row | {"workload": workload.name} for workload in wanted for row in islice(rejected.rejected(workload), limit)
+    ]
+    cells = [[row["workload"], row["row"], row["code"], row["message"], row["raw"].strip()[:120]] for row in rows]
+    emit(rows, as_json, lambda: grid(None, "workload", "row", "reason", "what", "raw", rows=cells))
 
 
 @rejected_app.command("replay", epilog="Example: `millrace rejected replay courses` after a rule was mended")
@@ -169,10 +171,10 @@ def rejected_replay(name: Name, as_json: Json = False) -> None:
     """Check rejected rows again, with the workload's repair, and publish those that pass now."""
     from millrace.ingest import rejected
 
-    found = rejected.replay(workload(name))
-    sentence = f"{found['replayed']} rows replayed as {found['recovered']} records; still rejected: "
+    result = rejected.replay(workload(name))
+    sentence = f"{result['replayed']} rows replayed as {result['recovered']} records; still rejected: "
     emit(
-        found,
+        result,
         as_json,
-        lambda: sentence + (str(found["still_rejected"]) if found["still_rejected"] else "none"),
+        lambda: sentence + (str(result["still_rejected"]) if result["still_rejected"] else "none"),
     )

@@ -50,9 +50,9 @@ def demo(
         counts.append(ingested(workload, files[workload.name]))
     landed = {workload.name: land(workload) for workload in wanted}
     due = [
-        one
-        for one, ingest in zip(wanted, counts, strict=True)
-        if landed[one.name]["rows"] and needs_training(one, ingest["offsets"])
+        workload_
+        for workload_, ingest in zip(wanted, counts, strict=True)
+        if landed[workload_.name]["rows"] and needs_training(workload_, ingest["offsets"])
     ]
     trained = []
     for windows in (WINDOWS, WINDOWS[-1:]):
@@ -66,7 +66,7 @@ def demo(
         "lake": landed,
         "trained": trained,
         "champions": champions,
-        "pages": [pages_scored(one, landed[one.name]["rows"]) for one in wanted if one.pages],
+        "pages": [pages_scored(workload_, landed[workload_.name]["rows"]) for workload_ in wanted if workload_.pages],
         **ask_after_events(wanted, files),
         "urls": urls(),
         "seconds": round(time.monotonic() - started, 1),
@@ -87,12 +87,12 @@ def ask_after_events(wanted: list[Workload], files: dict[str, Path]) -> dict[str
 def source(workload: Workload, data: Path | None) -> Path:
     """The workload's real file in `data`, or a generated one, which is the same every time."""
     if data is not None:
-        found = next((data / name for name in workload.files if (data / name).is_file()), None)
-        if found is None:
+        file_ = next((data / name for name in workload.files if (data / name).is_file()), None)
+        if file_ is None:
             raise NotFound(
                 f"{data} has no file of {workload.name}; allowed: {', '.join(workload.files)}.", field="data"
             )
-        return found
+        return file_
     file = settings().home / "demo" / f"{workload.name}-{ROWS}-{SEED}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
     write_csv(file, workload.fields, workload.generate(random.Random(SEED), ROWS))
@@ -158,9 +158,9 @@ def served() -> list[dict[str, Any]]:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
-            found = http.get(f"{api()}/v1/models", headers=key(), timeout=5).json()
-            if {one["model"]: one["version"] for one in found} == expected:
-                return found
+            models = http.get(f"{api()}/v1/models", headers=key(), timeout=5).json()
+            if {model["model"]: model["version"] for model in models} == expected:
+                return models
         except (httpx.HTTPError, ValueError):
             pass  # the API is starting, or a worker is being replaced
         time.sleep(0.2)
@@ -180,22 +180,22 @@ def report(result: dict[str, Any]) -> None:
     out.print(grid("lake", "workload", "rows", "snapshot", rows=rows), "")
     if result["trained"]:
         out.print(results_table(result["trained"]), "")
-    rows = [[one["model"], one["version"], quality(one["metrics"])] for one in result["champions"]]
+    rows = [[answer_["model"], answer_["version"], quality(answer_["metrics"])] for answer_ in result["champions"]]
     out.print(grid("served", "model", "version", "quality", rows=rows), "")
     show(result["pages"], result["events"])
     rows = []
-    for one in result["answers"]:
-        answer = one["answer"][0] if isinstance(one["answer"], list) else one["answer"]
+    for answer_ in result["answers"]:
+        answer = answer_["answer"][0] if isinstance(answer_["answer"], list) else answer_["answer"]
         if "items" in answer:
             names = ", ".join(item["name"] for item in answer["items"][:3])
-            rows.append([f"GET {one['path']}", answer["fallback"], names, f"{answer['items'][0]['score']:.3f}"])
+            rows.append([f"GET {answer_['path']}", answer["fallback"], names, f"{answer['items'][0]['score']:.3f}"])
             continue
         if "months" in answer:
             whole = answer["total"]
-            said = f"{len(answer['months'])} months, {whole['orders']} orders, revenue {whole['revenue']:,.2f}"
-            rows.append([f"GET {one['path']}", None, said, None])
+            summary = f"{len(answer['months'])} months, {whole['orders']} orders, revenue {whole['revenue']:,.2f}"
+            rows.append([f"GET {answer_['path']}", None, summary, None])
             continue
-        rows.append([f"POST {one['path']}", answer["cluster"], answer["label"], f"{answer['distance']:.3f}"])
+        rows.append([f"POST {answer_['path']}", answer["cluster"], answer["label"], f"{answer['distance']:.3f}"])
     out.print(grid("answers", "path", "cluster", "answer", "distance or score", rows=rows), "")
     out.print(grid(None, "where", "URL", rows=[[*item] for item in result["urls"].items()]), "")
     out.print(f"{result['seconds']} s; `make stop` ends it.")

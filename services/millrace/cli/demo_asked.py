@@ -27,11 +27,11 @@ def first_row(workload: Workload, file: Path) -> Row | None:
         checker = Checker(workload)
         for row in rows(source, ()):
             inner = workload.expand(row.values) if row.values and not workload.fault(row.values) else None
-            found = RawRow(row.number, row.raw, next(iter(inner))) if inner else row
-            if found.values and isinstance(checker.outcome(found), Accepted):
-                accepted = accepted or found.values
-                if all(str(found.values.get(user) or "").strip() for user in users):
-                    return found.values
+            candidate = RawRow(row.number, row.raw, next(iter(inner))) if inner else row
+            if candidate.values and isinstance(checker.outcome(candidate), Accepted):
+                accepted = accepted or candidate.values
+                if all(str(candidate.values.get(user) or "").strip() for user in users):
+                    return candidate.values
     return accepted
 
 

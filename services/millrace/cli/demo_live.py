@@ -42,7 +42,7 @@ def event_posted(workload: Workload, file: Path) -> list[dict[str, Any]]:
 
     {"workload", "user", "item", "took", "position", "before", "after", "seconds"} for each recommender.
     """
-    first, found = first_row(workload, file), []
+    first, results = first_row(workload, file), []
     for model in workload.recommenders:
         user = first[model.user] if first else None
         if not first or not user:
@@ -56,7 +56,7 @@ def event_posted(workload: Workload, file: Path) -> list[dict[str, Any]]:
         after = get_without(path, before[0]["id"], workload)["items"]
         seconds = round(time.monotonic() - started, 2)
         took, names = before[0]["name"], [[item["name"] for item in items] for items in (before, after)]
-        found.append(
+        results.append(
             {
                 "workload": workload.name,
                 "user": user,
@@ -68,19 +68,22 @@ def event_posted(workload: Workload, file: Path) -> list[dict[str, Any]]:
                 "seconds": seconds,
             }
         )
-    return found
+    return results
 
 
 def show(pages: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
     """Print the clusters as pages came, and the recommendations before and after the events."""
-    for one in pages:
+    for state in pages:
         rows = [
-            [found["cluster"], found["label"], found["size"], ", ".join(host for host, _ in found["hosts"][:3])]
-            for found in one["clusters"]
+            [cluster["cluster"], cluster["label"], cluster["size"], ", ".join(host for host, _ in cluster["hosts"][:3])]
+            for cluster in state["clusters"]
         ]
-        out.print(grid(f"{one['workload']}, as they came", "cluster", "label", "pages", "hosts", rows=rows))
-        out.print(f"live: {one['live']}\n")
-    rows = [[one["workload"], one["user"], one["took"], ", ".join(one["after"]), one["seconds"]] for one in events]
+        out.print(grid(f"{state['workload']}, as they came", "cluster", "label", "pages", "hosts", rows=rows))
+        out.print(f"live: {state['live']}\n")
+    rows = [
+        [state["workload"], state["user"], state["took"], ", ".join(state["after"]), state["seconds"]]
+        for state in events
+    ]
     if rows:
         title = "events, from the POST to the changed answer"
         out.print(grid(title, "workload", "user", "took", "is recommended now", "seconds", rows=rows), "")

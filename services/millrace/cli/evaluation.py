@@ -54,15 +54,15 @@ def evaluate(
     if name is not None:
         from millrace.evaluation import snapshot
 
-        snapshot_id, found = snapshot.read(workload(name))
+        snapshot_id, interactions = snapshot.read(workload(name))
     else:
         assert sequences is not None
         with fetched(sequences) as local, bar("reading", "bytes") as progress:
-            found = files.read(local, progress)
-    err.print(f"{len(found)} users, {found.item_count} items, {len(found.items)} interactions")
+            interactions = files.read(local, progress)
+    err.print(f"{len(interactions)} users, {interactions.item_count} items, {len(interactions.items)} interactions")
     with bar("ranking", "users") as progress:
         result = table.evaluate(
-            found,
+            interactions,
             protocol,
             models=model or (),
             seed=table.SEED if seed is None else seed,
@@ -74,7 +74,7 @@ def evaluate(
     emit(result, as_json, lambda: result_table(result))
 
 
-def saved(found: Workload, result: dict[str, Any]) -> list[str]:
+def saved(workload_: Workload, result: dict[str, Any]) -> list[str]:
     """Keep the table beside every version that was trained on this snapshot, and beside the one that is served.
 
     Returns the keys in the bucket of the registry.
@@ -82,12 +82,14 @@ def saved(found: Workload, result: dict[str, Any]) -> list[str]:
     from millrace.registry.registry import Registry, folder
 
     registry, keys = Registry(), []
-    for model in found.recommenders:
-        champion = registry.champion(found.name, model.name)
-        for manifest in registry.manifests(found.name, model.name):
+    for model in workload_.recommenders:
+        champion = registry.champion(workload_.name, model.name)
+        for manifest in registry.manifests(workload_.name, model.name):
             served = champion is not None and champion.version == manifest.version
             if served or manifest.data.snapshot_id == result["snapshot_id"]:
-                keys.append(f"{folder(found.name, model.name, manifest.version)}/evaluation_{result['protocol']}.json")
+                keys.append(
+                    f"{folder(workload_.name, model.name, manifest.version)}/evaluation_{result['protocol']}.json"
+                )
                 registry.store.put(keys[-1], orjson.dumps(result, option=orjson.OPT_INDENT_2))
     return keys
 

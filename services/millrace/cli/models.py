@@ -149,8 +149,8 @@ def train(
 
 def split_model(full_name: str) -> tuple[str, str]:
     """(workload, model) of `courses/popularity`. Raises NotFound with what is allowed."""
-    found, model = find_model(full_name)
-    return found.name, model.name
+    workload_, model = find_model(full_name)
+    return workload_.name, model.name
 
 
 def resolve(registry: "Registry", workload_name: str, model: str, version: str) -> str:
@@ -244,6 +244,8 @@ def trace(model: Model, version: Version = "champion", as_json: Json = False) ->
     from millrace.registry.registry import Registry
 
     (name, short), registry = split_model(model), Registry()
-    found = registry.trace(name, short, resolve(registry, name, short, version))
-    flat = [[key, value] for key, value in found.items() if key != "data"] + [[*item] for item in found["data"].items()]
-    emit(found, as_json, lambda: grid(None, "what", "value", rows=flat))
+    lineage = registry.trace(name, short, resolve(registry, name, short, version))
+    flat = [[key, value] for key, value in lineage.items() if key != "data"] + [
+        [*item] for item in lineage["data"].items()
+    ]
+    emit(lineage, as_json, lambda: grid(None, "what", "value", rows=flat))

@@ -39,8 +39,8 @@ def up(as_json: Json = False) -> None:
     from millrace.local import stack
 
     started = start_stack()
-    found = stack.status() | {"started": started}
-    emit(found, as_json, lambda: status_table(found))
+    stack_status = stack.status() | {"started": started}
+    emit(stack_status, as_json, lambda: status_table(stack_status))
     if not started:
         err.print("It ran already; nothing was changed.")
 
@@ -78,7 +78,7 @@ def address(child: dict[str, Any]) -> str:
     return f"127.0.0.1:{child['port']}" if child["name"] == "kafka" else f"http://127.0.0.1:{child['port']}"
 
 
-def status_table(found: dict[str, Any]) -> Table:
+def status_table(stack_status: dict[str, Any]) -> Table:
     """A row for each process of the stack."""
     rows = [
         [
@@ -90,9 +90,9 @@ def status_table(found: dict[str, Any]) -> Table:
             f"{child['memory'] / 1e6:.0f} MB",
             child["last_error"],
         ]
-        for child in found["children"]
+        for child in stack_status["children"]
     ]
-    title = f"stack: {found['phase']}" + "".join(f"\n{note}" for note in found["notes"])
+    title = f"stack: {stack_status['phase']}" + "".join(f"\n{note}" for note in stack_status["notes"])
     return grid(title, "part", "state", "address", "pid", "restarts", "memory", "last fault", rows=rows)
 
 
@@ -102,24 +102,26 @@ def status(as_json: Json = False) -> None:
     from millrace.errors import MillraceError
     from millrace.local import stack
 
-    found = stack.status()
-    found["sinks"] = []
-    if found["phase"] == "running":
+    stack_status = stack.status()
+    stack_status["sinks"] = []
+    if stack_status["phase"] == "running":
         from millrace.lake import sink
         from millrace.workloads import workloads
 
         try:
-            found["sinks"] = [sink.status(name) for name in workloads()]
+            stack_status["sinks"] = [sink.status(name) for name in workloads()]
         except MillraceError as error:
-            found["sinks_error"] = error.message
-    emit(found, as_json, lambda: status_table(found))
+            stack_status["sinks_error"] = error.message
+    emit(stack_status, as_json, lambda: status_table(stack_status))
     if not as_json:
-        if "sinks_error" in found:
-            err.print(f"The sinks can't be asked: {found['sinks_error']}", markup=False)
-        for one in found["sinks"]:
-            tasks = ", ".join(f"task {task['id']} {task['state']} {task['cause'] or ''}" for task in one["tasks"])
-            err.print(f"{one['connector']}: {one['state']}; {tasks or 'no task'}")
-    if found["phase"] != "running":
+        if "sinks_error" in stack_status:
+            err.print(f"The sinks can't be asked: {stack_status['sinks_error']}", markup=False)
+        for sink_status in stack_status["sinks"]:
+            tasks = ", ".join(
+                f"task {task['id']} {task['state']} {task['cause'] or ''}" for task in sink_status["tasks"]
+            )
+            err.print(f"{sink_status['connector']}: {sink_status['state']}; {tasks or 'no task'}")
+    if stack_status["phase"] != "running":
         raise typer.Exit(5)
 
 
@@ -147,12 +149,15 @@ def doctor(
 
         if wait:
             wait_for_release(namespace, release, wait, lambda sentence: err.print(sentence))
-        found = examine_cluster(namespace, release)
+        findings = examine_cluster(namespace, release)
     else:
-        found = examine(only or ())
-    rows = [["ok" if one["ok"] else "FAULT", one["check"], one["found"], one["cure"]] for one in found]
-    emit(found, as_json, lambda: grid(None, "", "check", "found", "cure", rows=rows))
-    if not all(one["ok"] for one in found):
+        findings = examine(only or ())
+    rows = [
+        ["ok" if finding["ok"] else "FAULT", finding["check"], finding["found"], finding["cure"]]
+        for finding in findings
+    ]
+    emit(findings, as_json, lambda: grid(None, "", "check", "found", "cure", rows=rows))
+    if not all(finding["ok"] for finding in findings):
         raise typer.Exit(5)
     if cluster and wait:
         from millrace.doctor.arriving import address

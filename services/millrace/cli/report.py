@@ -27,9 +27,9 @@ def report(
     """Write clusters and messages over time as PNG, and one HTML file with both and the numbers."""
     from millrace.report import collect, write
 
-    found = collect.with_pages(workload(name))
+    workload_ = collect.with_pages(workload(name))
     write.drawing()
-    err.print(f"reading {found.deltas_topic}")
-    result = write.write(name, collect.board(found), out, minutes)
+    err.print(f"reading {workload_.deltas_topic}")
+    result = write.write(name, collect.board(workload_), out, minutes)
     sentence = f"{result['pages']:,} pages in {result['clusters']} clusters, {result['from']} to {result['to']}:"
     emit(result, as_json, lambda: "\n".join([sentence, *result["files"]]))

@@ -16,9 +16,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(topics_app, name="topics")
 
 
-def table(found: list[dict[str, Any]]) -> Table:
+def table(topics: list[dict[str, Any]]) -> Table:
     """A row for each topic."""
-    rows = [[one["topic"], one["partitions"] or "missing", one["messages"], one["keeps"]] for one in found]
+    rows = [[topic["topic"], topic["partitions"] or "missing", topic["messages"], topic["keeps"]] for topic in topics]
     return grid(None, "topic", "partitions", "messages", "keeps", rows=rows)
 
 
@@ -30,8 +30,8 @@ def create(names: Names = None, as_json: Json = False) -> None:
 
     wanted = select_workloads(names)
     made = set(ensure_topics(wanted))
-    found = [one | {"created": one["topic"] in made} for one in described(wanted)]
-    emit(found, as_json, lambda: table(found))
+    topics = [topic | {"created": topic["topic"] in made} for topic in described(wanted)]
+    emit(topics, as_json, lambda: table(topics))
 
 
 @topics_app.command("list", epilog="Example: `millrace topics list urls --json`")
@@ -40,5 +40,5 @@ def list_topics(names: Names = None, as_json: Json = False) -> None:
     """The topics of workloads: partitions, messages that they hold, and what is kept of them."""
     from millrace.messaging.topics import described
 
-    found = described(select_workloads(names))
-    emit(found, as_json, lambda: table(found))
+    topics = described(select_workloads(names))
+    emit(topics, as_json, lambda: table(topics))

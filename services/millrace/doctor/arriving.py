@@ -23,10 +23,10 @@ def wait_for_release(namespace: str, release: str, seconds: float, say: Callable
     """
 
     def look() -> None:
-        found = list(missing(namespace, release))
-        if not found:
+        lacking = list(missing(namespace, release))
+        if not lacking:
             return
-        raise Unavailable("; ".join(found), code="not_there_yet")
+        raise Unavailable("; ".join(lacking), code="not_there_yet")
 
     wait_out(look, seconds, say, pause=LOOK_S)
 
@@ -38,22 +38,22 @@ def missing(namespace: str, release: str) -> Iterator[str]:
     if not deployed:
         raise Fault(f"There is no release {release} in the namespace {namespace}; `helm list -A` shows where it is.")
     stuck = troubles(namespace)
-    coming = _coming(namespace) if any(one.lacks for one in stuck) else set()
-    for one in stuck:
-        if one.hopeless and one.seconds > 60 and one.lacks not in coming:
-            raise Fault(str(one))
+    coming = _coming(namespace) if any(object_.lacks for object_ in stuck) else set()
+    for object_ in stuck:
+        if object_.hopeless and object_.seconds > 60 and object_.lacks not in coming:
+            raise Fault(str(object_))
     yield from _strimzi(namespace, mine)
-    for one in deployed:
-        wanted, ready = one["spec"].get("replicas", 1), one.get("status", {}).get("readyReplicas", 0)
+    for object_ in deployed:
+        wanted, ready = object_["spec"].get("replicas", 1), object_.get("status", {}).get("readyReplicas", 0)
         if ready < wanted:
-            why = " (it gets ready with its first model)" if one["metadata"]["name"].endswith("-api") else ""
-            yield f"{one['metadata']['name']}: {ready} of {wanted} pods ready{why}{since(one)}"
-    for one in objects("jobs.batch", namespace, mine):
-        yield from _job(one)
-    for one in objects("sparkapplications.sparkoperator.k8s.io", namespace, mine):
-        yield from _application(one)
-    for one in stuck:
-        yield f"{one.pod}: {one.reason}"
+            why = " (it gets ready with its first model)" if object_["metadata"]["name"].endswith("-api") else ""
+            yield f"{object_['metadata']['name']}: {ready} of {wanted} pods ready{why}{since(object_)}"
+    for object_ in objects("jobs.batch", namespace, mine):
+        yield from _job(object_)
+    for object_ in objects("sparkapplications.sparkoperator.k8s.io", namespace, mine):
+        yield from _application(object_)
+    for object_ in stuck:
+        yield f"{object_.pod}: {object_.reason}"
 
 
 def _coming(namespace: str) -> set[str]:
@@ -63,36 +63,36 @@ def _coming(namespace: str) -> set[str]:
         "kafkausers": lambda name: name,
     }
     return {
-        secret(one["metadata"]["name"])
+        secret(object_["metadata"]["name"])
         for kind, secret in made.items()
-        for one in objects(f"{kind}.kafka.strimzi.io", namespace)
-        if not condition(one)[0] or age(_changed(one)) < UNSEEN_S
+        for object_ in objects(f"{kind}.kafka.strimzi.io", namespace)
+        if not condition(object_)[0] or age(_changed(object_)) < UNSEEN_S
     }
 
 
-def _changed(one: dict[str, Any]) -> str:
+def _changed(object_: dict[str, Any]) -> str:
     """When the object's condition last changed, else its creation."""
-    conditions = one.get("status", {}).get("conditions") or [{}]
-    return conditions[0].get("lastTransitionTime") or one["metadata"]["creationTimestamp"]
+    conditions = object_.get("status", {}).get("conditions") or [{}]
+    return conditions[0].get("lastTransitionTime") or object_["metadata"]["creationTimestamp"]
 
 
-def since(one: dict[str, Any]) -> str:
+def since(object_: dict[str, Any]) -> str:
     """` since 08:41:07`, by the last change of the object's condition, else its creation."""
-    return f", since {_changed(one)[11:19]} UTC"
+    return f", since {_changed(object_)[11:19]} UTC"
 
 
 def _strimzi(namespace: str, mine: str) -> Iterator[str]:
     for kind in STRIMZI:
         waiting = []
-        for one in objects(f"{kind}.kafka.strimzi.io", namespace, mine):
-            ready, message = condition(one)
+        for object_ in objects(f"{kind}.kafka.strimzi.io", namespace, mine):
+            ready, message = condition(object_)
             if not ready:
-                waiting.append((one, message))
+                waiting.append((object_, message))
         if len(waiting) > 2:
             yield f"{len(waiting)} {kind}, such as {waiting[0][0]['metadata']['name']}: {waiting[0][1]}"
         else:
-            for one, message in waiting:
-                yield f"{kind.removesuffix('s')} {one['metadata']['name']}: {message}{since(one)}"
+            for object_, message in waiting:
+                yield f"{kind.removesuffix('s')} {object_['metadata']['name']}: {message}{since(object_)}"
 
 
 def _job(job: dict[str, Any]) -> Iterator[str]:
@@ -105,26 +105,28 @@ def _job(job: dict[str, Any]) -> Iterator[str]:
 
 def _application(application: dict[str, Any]) -> Iterator[str]:
     name, spec = application["metadata"]["name"], application["spec"]
-    found = application.get("status", {}).get("applicationState", {})
-    state = found.get("state", "")
+    state_of = application.get("status", {}).get("applicationState", {})
+    state = state_of.get("state", "")
     if spec.get("suspend") or state == "SUSPENDED":
         return
     if state == "FAILED":
-        raise Fault(f"{name} has failed: {found.get('errorMessage') or 'no reason given'}; its driver's log says more.")
+        raise Fault(
+            f"{name} has failed: {state_of.get('errorMessage') or 'no reason given'}; its driver's log says more."
+        )
     endless = spec.get("restartPolicy", {}).get("type") == "Always" or "--follow" in spec.get("arguments", [])
     if state != "COMPLETED" and not (endless and state == "RUNNING"):
-        told = found.get("errorMessage") or ""
-        yield f"training {name}: {state or 'not seen by the operator yet'} {told}".rstrip() + since(application)
+        message = state_of.get("errorMessage") or ""
+        yield f"training {name}: {state or 'not seen by the operator yet'} {message}".rstrip() + since(application)
 
 
 def address(namespace: str, release: str) -> str:
     """The command that asks the API: by its ingress where a controller has taken it, else by a forwarded port."""
     mine = f"app.kubernetes.io/instance={release}"
-    for one in objects("ingresses.networking.k8s.io", namespace, mine):
-        if one.get("status", {}).get("loadBalancer", {}).get("ingress"):
-            scheme = "https" if one["spec"].get("tls") else "http"
-            return f"curl {scheme}://{one['spec']['rules'][0]['host']}/v1/models"
-    for one in objects("services", namespace, f"{mine},app.kubernetes.io/component=api"):
-        name, port = one["metadata"]["name"], one["spec"]["ports"][0]["port"]
+    for object_ in objects("ingresses.networking.k8s.io", namespace, mine):
+        if object_.get("status", {}).get("loadBalancer", {}).get("ingress"):
+            scheme = "https" if object_["spec"].get("tls") else "http"
+            return f"curl {scheme}://{object_['spec']['rules'][0]['host']}/v1/models"
+    for object_ in objects("services", namespace, f"{mine},app.kubernetes.io/component=api"):
+        name, port = object_["metadata"]["name"], object_["spec"]["ports"][0]["port"]
         return f"kubectl -n {namespace} port-forward service/{name} 8000:{port} &\ncurl http://localhost:8000/v1/models"
     raise NotFound(f"The release {release} has no API; `api.enabled` makes one.", field="release")

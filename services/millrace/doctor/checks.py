@@ -44,8 +44,8 @@ class Fault(MillraceError):
 def _java() -> str:
     from millrace.local import java
 
-    found = java.find()
-    return f"{found}, version {java.version(found)}"
+    program = java.find()
+    return f"{program}, version {java.version(program)}"
 
 
 def _jars() -> str:
@@ -78,8 +78,8 @@ def _kafka() -> str:
 def _transactions() -> str:
     from millrace.messaging import hanging
 
-    if found := hanging.find():
-        raise Fault("; ".join(str(one) for one in found))
+    if transactions := hanging.find():
+        raise Fault("; ".join(str(transaction) for transaction in transactions))
     return "none hangs"
 
 
@@ -89,13 +89,15 @@ def _connect() -> str:
 
     states = [sink.status(name) for name in workloads()]
     bad = [
-        f"{one['connector']} is {one['state']}, tasks {[(task['state'], task['cause']) for task in one['tasks']]}"
-        for one in states
-        if one["state"] != "RUNNING" or not one["tasks"] or any(task["state"] != "RUNNING" for task in one["tasks"])
+        f"{status['connector']} is {status['state']}, tasks {[(task['state'], task['cause']) for task in status['tasks']]}"
+        for status in states
+        if status["state"] != "RUNNING"
+        or not status["tasks"]
+        or any(task["state"] != "RUNNING" for task in status["tasks"])
     ]
     if bad:
         raise Fault("; ".join(bad))
-    return ", ".join(one["connector"] for one in states) + " running"
+    return ", ".join(status["connector"] for status in states) + " running"
 
 
 def _conditional() -> str:
@@ -157,18 +159,18 @@ def _lake() -> str:
     from millrace.lake.tables import total_rows
     from millrace.workloads import workloads
 
-    said, faults = [], []
+    sentences, faults = [], []
     for workload in workloads().values():
         sent, landed = published(workload), total_rows(workload.name)
         if landed > sent:
             faults.append(f"{workload.name}: the lake holds {landed} rows, Kafka ever gave {sent}")
         elif landed < sent:
-            said.append(f"{workload.name}: {landed} of {sent} landed, {dead_letters(workload)} dead letters")
+            sentences.append(f"{workload.name}: {landed} of {sent} landed, {dead_letters(workload)} dead letters")
         else:
-            said.append(f"{workload.name}: all {sent} landed")
+            sentences.append(f"{workload.name}: all {sent} landed")
     if faults:
         raise Fault("; ".join(faults))
-    return ", ".join(said)
+    return ", ".join(sentences)
 
 
 def _online() -> str:
@@ -177,7 +179,7 @@ def _online() -> str:
     from millrace.registry.registry import Registry
     from millrace.workloads import workloads
 
-    registry, said, faults = Registry(), [], []
+    registry, sentences, faults = Registry(), [], []
     for workload in workloads().values():
         if not any(registry.champion(workload.name, model.name) for model in workload.recommenders):
             continue
@@ -186,10 +188,10 @@ def _online() -> str:
         if age is None or age > SILENCE:
             faults.append(f"{workload.name}: the updater {f'spoke {age:.0f} s ago' if age else 'has said nothing'}")
         else:
-            said.append(f"{workload.name} followed")
+            sentences.append(f"{workload.name} followed")
     if faults:
         raise Fault("; ".join(faults))
-    return ", ".join(said) or "no recommender has a champion yet"
+    return ", ".join(sentences) or "no recommender has a champion yet"
 
 
 # Name, check, cure. In the order in which one part stands on another.

@@ -100,38 +100,38 @@ def _definitions() -> str:
 
 
 def _operators() -> str:
-    found: dict[str, str] = {}
-    for one in objects("deployments.apps"):
-        labels, name = one["metadata"].get("labels", {}), one["metadata"]["name"]
+    versions: dict[str, str] = {}
+    for deployment in objects("deployments.apps"):
+        labels, name = deployment["metadata"].get("labels", {}), deployment["metadata"]["name"]
         for key in OPERATORS:
             if key in (name, labels.get("app.kubernetes.io/name")) or name == f"{key}-controller":
-                found[key] = one["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2]
-    said, faults = [], []
+                versions[key] = deployment["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2]
+    installed, faults = [], []
     for key, (name, lowest, above) in OPERATORS.items():
-        numbers = re.match(r"v?(\d+)\.(\d+)", found.get(key, ""))
+        numbers = re.match(r"v?(\d+)\.(\d+)", versions.get(key, ""))
         wanted = f"{lowest[0]}.{lowest[1]} or a later one before {above[0]}.{above[1]}"
-        if key not in found:
+        if key not in versions:
             faults.append(f"{name} is not installed; {wanted} is needed")
         elif numbers is None or not lowest <= (int(numbers[1]), int(numbers[2])) < above:
-            faults.append(f"{name} has version {found[key]!r}; allowed: {wanted}")
+            faults.append(f"{name} has version {versions[key]!r}; allowed: {wanted}")
         else:
-            said.append(f"{name} {found[key]}")
+            installed.append(f"{name} {versions[key]}")
     if faults:
         raise Fault("; ".join(faults))
-    return ", ".join(said)
+    return ", ".join(installed)
 
 
 def _namespace(namespace: str) -> str:
     """Pod Security is enforced, and each operator may do its work in the namespace."""
-    found = orjson.loads(kubectl("get", "namespace", namespace, "--output", "json"))
+    object_ = orjson.loads(kubectl("get", "namespace", namespace, "--output", "json"))
     faults = []
-    if "pod-security.kubernetes.io/enforce" not in found["metadata"].get("labels", {}):
+    if "pod-security.kubernetes.io/enforce" not in object_["metadata"].get("labels", {}):
         faults.append(f"{namespace} has no label pod-security.kubernetes.io/enforce")
     deployed = objects("deployments.apps")
     for key, resource in RIGHTS.items():
-        for one in deployed:
-            if one["metadata"]["name"] in (key, f"{key}-controller"):
-                pod, home = one["spec"]["template"]["spec"], one["metadata"]["namespace"]
+        for deployment in deployed:
+            if deployment["metadata"]["name"] in (key, f"{key}-controller"):
+                pod, home = deployment["spec"]["template"]["spec"], deployment["metadata"]["namespace"]
                 account = f"system:serviceaccount:{home}:{pod.get('serviceAccountName', 'default')}"
                 if not may("create", resource, account, namespace):
                     faults.append(f"{account} may not create {resource} in {namespace}")
@@ -142,43 +142,45 @@ def _namespace(namespace: str) -> str:
 
 def _pods(namespace: str) -> str:
     """None waits for minutes for a node, an image or a secret, or ends again and again."""
-    found = [str(one) for one in troubles(namespace) if one.seconds > PENDING]
-    if found:
-        raise Fault("; ".join(found))
+    sentences = [str(trouble) for trouble in troubles(namespace) if trouble.seconds > PENDING]
+    if sentences:
+        raise Fault("; ".join(sentences))
     return "none waits"
 
 
 def _strimzi(kind: str, namespace: str) -> str:
     """All objects of a kind are ready; of a connector also every task runs."""
-    found, faults = objects(f"{kind}.kafka.strimzi.io", namespace), []
-    for one in found:
-        ready, message = condition(one)
-        name = one["metadata"]["name"]
+    resources, faults = objects(f"{kind}.kafka.strimzi.io", namespace), []
+    for resource in resources:
+        ready, message = condition(resource)
+        name = resource["metadata"]["name"]
         if not ready:
             faults.append(f"{name}: {message}")
-        for task in one.get("status", {}).get("connectorStatus", {}).get("tasks", []):
+        for task in resource.get("status", {}).get("connectorStatus", {}).get("tasks", []):
             if task["state"] == "FAILED":
                 cause = task.get("trace", "").strip().splitlines() or ["no cause given"]
                 faults.append(f"{name}, task {task['id']}: {cause[0][:300]}")
     if faults:
         raise Fault("; ".join(faults))
-    return f"{len(found)} ready" if found else "none, as with a Kafka that is elsewhere"
+    return f"{len(resources)} ready" if resources else "none, as with a Kafka that is elsewhere"
 
 
 def _applications(namespace: str) -> str:
-    found, faults = objects("sparkapplications.sparkoperator.k8s.io", namespace), []
-    for one in found:
-        status, name = one.get("status", {}), one["metadata"]["name"]
+    applications, faults = objects("sparkapplications.sparkoperator.k8s.io", namespace), []
+    for application in applications:
+        status, name = application.get("status", {}), application["metadata"]["name"]
         state = status.get("applicationState", {}).get("state", "")
-        since = status.get("lastSubmissionAttemptTime") or one["metadata"]["creationTimestamp"]
+        since = status.get("lastSubmissionAttemptTime") or application["metadata"]["creationTimestamp"]
         seconds = age(since)
         if state in ("FAILED", "SUBMISSION_FAILED"):
             faults.append(f"{name} {state}: {status['applicationState'].get('errorMessage') or 'no reason given'}")
-        elif (state in PASSING and seconds > STUCK) or (state == "RUNNING" and seconds > LONG and not _endless(one)):
+        elif (state in PASSING and seconds > STUCK) or (
+            state == "RUNNING" and seconds > LONG and not _endless(application)
+        ):
             faults.append(f"{name} has been {state or 'unseen by the operator'} for {seconds / 60:.0f} minutes")
     if faults:
         raise Fault("; ".join(faults))
-    return f"{len(found)} in order"
+    return f"{len(applications)} in order"
 
 
 def _endless(application: dict[str, Any]) -> bool:
@@ -208,9 +210,9 @@ def _wait(job: str, where: tuple[str, str]) -> None:
         status = orjson.loads(kubectl("get", "job", job, *where, "--output", "json")).get("status", {})
         if status.get("succeeded") or status.get("failed"):
             return
-        for one in troubles(where[1], f"job-name={job}"):
-            if one.hopeless and one.seconds > HOPELESS_FOR:
-                raise Unavailable(f"The pod of {job} can't start: {one.reason}.", code="no_result")
+        for trouble in troubles(where[1], f"job-name={job}"):
+            if trouble.hopeless and trouble.seconds > HOPELESS_FOR:
+                raise Unavailable(f"The pod of {job} can't start: {trouble.reason}.", code="no_result")
         if time.monotonic() > until:
             raise Unavailable(f"{job} did not end within {IN_POD} s.", code="no_result")
         time.sleep(2)

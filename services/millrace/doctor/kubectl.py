@@ -26,10 +26,10 @@ def kubectl(*words: str, timeout: float = PATIENCE) -> str:
         ) from None
     if done.returncode == 0:
         return done.stdout
-    said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-    if "NotFound" in said or "doesn't have a resource type" in said:
-        raise NotFound(said, field="resource")
-    raise Unavailable(f"kubectl {' '.join(words[:3])}: {said}", code="cluster_away")
+    message = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if "NotFound" in message or "doesn't have a resource type" in message:
+        raise NotFound(message, field="resource")
+    raise Unavailable(f"kubectl {' '.join(words[:3])}: {message}", code="cluster_away")
 
 
 def objects(kind: str, namespace: str | None = None, selector: str = "") -> list[dict[str, Any]]:
@@ -48,11 +48,11 @@ def may(verb: str, resource: str, account: str, namespace: str) -> bool:
     return True
 
 
-def condition(found: dict[str, Any], kind: str = "Ready") -> tuple[bool, str]:
+def condition(object_: dict[str, Any], kind: str = "Ready") -> tuple[bool, str]:
     """(whether it is True, its message) of a condition in an object's status."""
-    for one in found.get("status", {}).get("conditions", []):
-        if one.get("type") == kind:
-            return one.get("status") == "True", one.get("message") or one.get("reason") or ""
-        if one.get("type") == "NotReady" and one.get("status") == "True":
-            return False, one.get("message") or one.get("reason") or ""
+    for entry in object_.get("status", {}).get("conditions", []):
+        if entry.get("type") == kind:
+            return entry.get("status") == "True", entry.get("message") or entry.get("reason") or ""
+        if entry.get("type") == "NotReady" and entry.get("status") == "True":
+            return False, entry.get("message") or entry.get("reason") or ""
     return False, "the operator has said nothing about it yet"

@@ -56,12 +56,12 @@ def trouble(pod: dict[str, Any]) -> Trouble | None:
         reason = waiting.get("reason", "")
         if reason == "CrashLoopBackOff":
             ended = container.get("lastState", {}).get("terminated", {})
-            told = f"{container['name']} ended with {ended.get('exitCode')} {container['restartCount']} times"
-            return Trouble(name, f"{told}; `kubectl logs {name} --previous` says why", seconds, False)
+            message = f"{container['name']} ended with {ended.get('exitCode')} {container['restartCount']} times"
+            return Trouble(name, f"{message}; `kubectl logs {name} --previous` says why", seconds, False)
         if reason in HOPELESS or (reason in USUAL and status.get("phase") == "Pending"):
-            told = f"{reason} {waiting.get('message') or ''}".strip()
-            lacks = LACKS.search(told)
-            return Trouble(name, told, seconds, reason in HOPELESS, lacks[1] if lacks else "")
+            message = f"{reason} {waiting.get('message') or ''}".strip()
+            lacks = LACKS.search(message)
+            return Trouble(name, message, seconds, reason in HOPELESS, lacks[1] if lacks else "")
     if status.get("phase") == "Pending":
         return Trouble(name, "it has not started", seconds, False)
     return None
@@ -69,4 +69,4 @@ def trouble(pod: dict[str, Any]) -> Trouble | None:
 
 def troubles(namespace: str, selector: str = "") -> list[Trouble]:
     """Those of all pods with these labels, those of the whole namespace where there are none."""
-    return [found for pod in objects("pods", namespace, selector) if (found := trouble(pod))]
+    return [trouble_ for pod in objects("pods", namespace, selector) if (trouble_ := trouble(pod))]

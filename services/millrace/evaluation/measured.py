@@ -16,7 +16,7 @@ COLUMNS = {"hr": f"hr@{K}", "ndcg": f"ndcg@{K}", "mrr": "mrr"}
 
 
 def measured(
-    one: Fitted,
+    fitted: Fitted,
     test: Fold,
     negatives: np.ndarray | None = None,
     seed: int = 0,
@@ -26,20 +26,20 @@ def measured(
 
     `coverage` is the share of all items that stand in the top 10 of anybody. Among (users, m) `negatives` where given.
     """
-    found = ranks(one.model, test, negatives, progress)
-    values = per_user(found.greater, found.tied, K)
+    ranked = ranks(fitted.model, test, negatives, progress)
+    values = per_user(ranked.greater, ranked.tied, K)
     low, high = intervals(values, seed)
-    entry: dict[str, Any] = {"model": one.name}
+    entry: dict[str, Any] = {"model": fitted.name}
     entry |= {COLUMNS[name]: round(float(mean), 5) for name, mean in zip(NAMES, values.mean(axis=0), strict=True)}
     return entry | {
-        "coverage": round(found.answered / test.fit.item_count, 4),
-        "fit_seconds": round(one.seconds, 2),
+        "coverage": round(ranked.answered / test.fit.item_count, 4),
+        "fit_seconds": round(fitted.seconds, 2),
         "ci95": {
-            COLUMNS[name]: [round(float(low[place]), 5), round(float(high[place]), 5)]
-            for place, name in enumerate(NAMES)
+            COLUMNS[name]: [round(float(low[index]), 5), round(float(high[index]), 5)]
+            for index, name in enumerate(NAMES)
         },
-        "options": one.option,
-        "bytes": sum(np.asarray(array).nbytes for array in one.model.arrays().values()),
+        "options": fitted.option,
+        "bytes": sum(np.asarray(array).nbytes for array in fitted.model.arrays().values()),
     }
 
 

@@ -59,14 +59,14 @@ def sequences(rows: pa.Table, workload: Workload, model: RecommenderModel) -> Se
 def carried(users: np.ndarray, at: np.ndarray) -> np.ndarray:
     """(n,) times in order of arrival, each that is NaN replaced by the last known one of the same user before it."""
     order = np.lexsort((np.arange(len(users)), users))
-    place = np.arange(len(order))
-    known = np.where(np.isfinite(at[order]), place, -1)
+    positions = np.arange(len(order))
+    known = np.where(np.isfinite(at[order]), positions, -1)
     begins = np.concatenate([[True], np.diff(users[order]) != 0])[: len(order)]
-    first = np.maximum.accumulate(np.where(begins, place, 0))
+    first = np.maximum.accumulate(np.where(begins, positions, 0))
     latest = np.maximum.accumulate(known)
-    found = np.full(len(at), np.nan)
-    found[order] = np.where(latest >= first, at[order][np.maximum(latest, 0)], np.nan)
-    return found
+    carried_times = np.full(len(at), np.nan)
+    carried_times[order] = np.where(latest >= first, at[order][np.maximum(latest, 0)], np.nan)
+    return carried_times
 
 
 def _micros(column: pa.ChunkedArray) -> np.ndarray:

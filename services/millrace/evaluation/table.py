@@ -44,35 +44,35 @@ def evaluate(
 
     Raises BadInput for an unknown protocol or model, and for sequences that are too short, too few or without times.
     """
-    found = split(sequences, protocol)
-    given = [one.name for one in candidates]
-    candidates = [*candidates, *(one for one in NEURAL if one.name in models and one.name not in given)]
+    parts = split(sequences, protocol)
+    named = [fitted.name for fitted in candidates]
+    candidates = [*candidates, *(fitted for fitted in NEURAL if fitted.name in models and fitted.name not in named)]
     sampled = protocol == "negatives"
     keep = sequences.item_count if sampled and sequences.item_count**2 <= WHOLE else None
     if keep:
         candidates = [_uncut(candidate, keep) for candidate in candidates]
-    negatives = uniform_negatives(found.test, seed) if sampled else None
+    negatives = uniform_negatives(parts.test, seed) if sampled else None
     chosen, entries = [], []
     for candidate in possible(candidates, sequences.item_count, models, say):
         started = seconds()
-        one = choose(candidate, found.validation, seed, sampled, say)
+        fitted = choose(candidate, parts.validation, seed, sampled, say)
         searched = seconds() - started
-        if found.test.fit is not found.validation.fit:
-            one = again(one, candidates, found.test.fit)
-        chosen.append(one)
-        if models and one.name not in models:
+        if parts.test.fit is not parts.validation.fit:
+            fitted = again(fitted, candidates, parts.test.fit)
+        chosen.append(fitted)
+        if models and fitted.name not in models:
             continue  # only a layer of the blend
-        entries.append(measured(one, found.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)})
+        entries.append(measured(fitted, parts.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)})
         say(line(entries[-1]))
-    linked = [one for one in chosen if one.links is not None]
+    linked = [fitted for fitted in chosen if fitted.links is not None]
     if linked and (not models or "blend" in models):
         started = seconds()
-        mixed = mix(linked, found, candidates, seed, sampled, say, keep)
+        mixed = mix(linked, parts, candidates, seed, sampled, say, keep)
         searched = seconds() - started
-        entries.append(measured(mixed, found.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)})
+        entries.append(measured(mixed, parts.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)})
         say(line(entries[-1]))
     entries.sort(key=lambda entry: -entry["ndcg@10"])
-    return {"protocol": protocol, "users": len(found.test), "items": sequences.item_count, "seed": seed} | {
+    return {"protocol": protocol, "users": len(parts.test), "items": sequences.item_count, "seed": seed} | {
         "interactions": len(sequences.items),
         "models": entries,
     }
@@ -80,19 +80,24 @@ def evaluate(
 
 def possible(candidates: Sequence[Candidate], items: int, models: Sequence[str], say: Say) -> list[Candidate]:
     """The candidates that are wanted and can be fitted for so many items; a blend wants all of them."""
-    names = [*dict.fromkeys(one.name for one in (*candidates, *NEURAL)), "blend"]
+    names = [*dict.fromkeys(candidate.name for candidate in (*candidates, *NEURAL)), "blend"]
     if unknown := [name for name in models if name not in names]:
         allowed = ", ".join(names)
         raise BadInput(f"--model {unknown[0]!r} is unknown; allowed: {allowed}.", field="model", allowed=allowed)
-    wanted = [one for one in candidates if not models or one.name in models or ("blend" in models and one.linked)]
-    large = [one for one in wanted if one.limit is not None and items > one.limit]
-    for one in large:
-        if one.name in models:
+    wanted = [
+        candidate
+        for candidate in candidates
+        if not models or candidate.name in models or ("blend" in models and candidate.linked)
+    ]
+    large = [candidate for candidate in wanted if candidate.limit is not None and items > candidate.limit]
+    for candidate in large:
+        if candidate.name in models:
             raise BadInput(
-                f"--model {one.name} with {items} items is not usable; allowed: at most {one.limit}.", field="model"
+                f"--model {candidate.name} with {items} items is not usable; allowed: at most {candidate.limit}.",
+                field="model",
             )
-        say(f"{one.name} is left out: {items} items; it takes at most {one.limit}")
-    return [one for one in wanted if one not in large]
+        say(f"{candidate.name} is left out: {items} items; it takes at most {candidate.limit}")
+    return [candidate for candidate in wanted if candidate not in large]
 
 
 def _uncut(candidate: Candidate, keep: int) -> Candidate:
@@ -103,7 +108,7 @@ def _uncut(candidate: Candidate, keep: int) -> Candidate:
 
 def mix(
     linked: list[Fitted],
-    found: Split,
+    parts: Split,
     candidates: Sequence[Candidate],
     seed: int,
     sampled: bool,
@@ -112,15 +117,15 @@ def mix(
 ) -> Fitted:
     """The blend, chosen on the validation's fit and made of the test's; the same one under leave-one-out."""
     layers = linked
-    if found.test.fit is not found.validation.fit:
-        layers = [again(one, candidates, found.validation.fit) for one in linked]
+    if parts.test.fit is not parts.validation.fit:
+        layers = [again(layer, candidates, parts.validation.fit) for layer in linked]
     shares, power = blend.choose(
-        [one.links for one in layers if one.links], linked[0].model.popular, found.validation, seed, sampled, say
+        [layer.links for layer in layers if layer.links], linked[0].model.popular, parts.validation, seed, sampled, say
     )
     started = seconds()
     model = blend.blended(
-        [one.links for one in linked if one.links], shares.tolist(), power, linked[0].model.popular, keep
+        [layer.links for layer in linked if layer.links], shares.tolist(), power, linked[0].model.popular, keep
     )
-    used = sum(one.seconds for one in linked) + seconds() - started
-    named = {one.name: float(f"{share:.4g}") for one, share in zip(linked, shares, strict=True)}
+    used = sum(layer.seconds for layer in linked) + seconds() - started
+    named = {layer.name: float(f"{share:.4g}") for layer, share in zip(linked, shares, strict=True)}
     return Fitted("blend", model, {"shares": named, "power": power}, used, model.links)

@@ -14,14 +14,14 @@ UNITS = {"s": 1, "m": 60, "h": 3600}
 
 def rate(text: str) -> float:
     """Rows per second from `100/s`, `30/m` or `100`. Raises BadInput."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/([smh]))?", text.strip())
-    if not found or not 0 < float(found[1]) <= 10_000_000:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/([smh]))?", text.strip())
+    if not match or not 0 < float(match[1]) <= 10_000_000:
         raise BadInput(
             f"--rate {text!r} is not a rate; allowed: rows per time such as 100/s, 30/m or 5/h, more than 0.",
             field="rate",
             allowed="100/s, 30/m, 5/h",
         )
-    return float(found[1]) / UNITS[found[2] or "s"]
+    return float(match[1]) / UNITS[match[2] or "s"]
 
 
 def paced(

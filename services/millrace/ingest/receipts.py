@@ -23,11 +23,11 @@ def fingerprint(workload: Workload, digest: str, limit: int | None) -> bytes:
 
 def find(key: bytes) -> dict[str, Any] | None:
     """The receipt of that source, if it was ingested to its end."""
-    found = None
+    receipt = None
     for message in read_all(RECEIPTS):
         if message.key == key:
-            found = orjson.loads(message.value) if message.value else None
-    return found
+            receipt = orjson.loads(message.value) if message.value else None
+    return receipt
 
 
 def write(producer: Producer, key: bytes, receipt: dict[str, Any]) -> None:

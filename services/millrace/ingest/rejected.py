@@ -36,15 +36,15 @@ def rejected(workload: Workload) -> Iterator[dict[str, Any]]:
 
 def dead_letter(workload: Workload, message: Message) -> dict[str, Any]:
     """A message of Connect's dead-letter topic in the form of a rejected row."""
-    told = {name.removeprefix(CONNECT): value.decode(errors="replace") for name, value in message.headers.items()}
+    headers = {name.removeprefix(CONNECT): value.decode(errors="replace") for name, value in message.headers.items()}
     return {
         "workload": workload.name,
         "code": "connect_rejected",
         "field": None,
-        "message": told.get("exception.message", "Kafka Connect could not read the message"),
+        "message": headers.get("exception.message", "Kafka Connect could not read the message"),
         "raw": (message.value or b"").decode("utf-8", "backslashreplace"),
         "values": None,
-        "source": f"{told.get('topic')}/{told.get('partition')}/{told.get('offset')}",
+        "source": f"{headers.get('topic')}/{headers.get('partition')}/{headers.get('offset')}",
         "row": None,
         "record_id": None,
         "topic": DEAD_LETTERS,

@@ -15,9 +15,9 @@ def dead_letter_places(workload: Workload) -> set[tuple[int, int]]:
     topic = workload.records_topic.encode()
     headers = [message.headers for message in read_all(DEAD_LETTERS)]
     return {
-        (int(found["__connect.errors.partition"]), int(found["__connect.errors.offset"]))
-        for found in headers
-        if found.get("__connect.errors.topic") == topic
+        (int(header["__connect.errors.partition"]), int(header["__connect.errors.offset"]))
+        for header in headers
+        if header.get("__connect.errors.topic") == topic
     }
 
 
@@ -50,10 +50,10 @@ def wait_until_landed(
         elif landed + dead_letters(workload) >= target:
             return landed
         if time.monotonic() - since > timeout:
-            found = sink.status(workload.name)
+            status = sink.status(workload.name)
             raise Unavailable(
                 f"The lake holds {landed} of {target} records of {workload.name} and got none for {timeout:g} s. "
-                f"{found['connector']} is {found['state']}, its tasks: {found['tasks'] or 'none'}.",
+                f"{status['connector']} is {status['state']}, its tasks: {status['tasks'] or 'none'}.",
                 code="lake_behind",
             )
         time.sleep(0.5)

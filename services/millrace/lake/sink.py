@@ -73,9 +73,9 @@ def connector_template(workload: Workload) -> dict[str, str]:
 
 def casts(workload: Workload) -> list[tuple[str, str]]:
     """(field, Connect's type) of the fields that must be numbers or flags."""
-    found = [(column.name, CASTS[column.type]) for column in columns(workload.record) if column.type in CASTS]
-    found = [item for item in found if item[0] not in dict(KAFKA_COLUMNS)]  # these are added afterwards
-    return found or [("record_id", "string")]
+    pairs = [(column.name, CASTS[column.type]) for column in columns(workload.record) if column.type in CASTS]
+    pairs = [item for item in pairs if item[0] not in dict(KAFKA_COLUMNS)]  # these are added afterwards
+    return pairs or [("record_id", "string")]
 
 
 def _login() -> tuple[str, str] | None:
@@ -142,13 +142,13 @@ def cause_of(trace: str) -> str | None:
 
 def watch_once(names: Iterable[str] | None = None) -> list[str]:
     """Restart every failed connector or task, of all workloads by default; one sentence each, with its cause."""
-    said = []
+    sentences = []
     for name in workloads() if names is None else names:
-        found = status(name)
-        failed = [task for task in found["tasks"] if task["state"] == "FAILED"]
-        if not failed and found["state"] != "FAILED":
+        state = status(name)
+        failed = [task for task in state["tasks"] if task["state"] == "FAILED"]
+        if not failed and state["state"] != "FAILED":
             continue
-        _call("POST", f"/connectors/{found['connector']}/restart?includeTasks=true&onlyFailed=true")
+        _call("POST", f"/connectors/{state['connector']}/restart?includeTasks=true&onlyFailed=true")
         causes = "; ".join(task["cause"] or "no cause given" for task in failed) or "the connector itself"
-        said.append(f"{found['connector']} had failed ({causes}) and was restarted.")
-    return said
+        sentences.append(f"{state['connector']} had failed ({causes}) and was restarted.")
+    return sentences

@@ -101,14 +101,14 @@ def _ensure(name: str, wanted: list[Column]) -> list[str]:
         return [name]
     present = {field.name: field for field in table.schema().fields}
     for column in wanted:
-        found = present.get(column.name)
-        if found is not None and found.field_type != TYPES[column.type]:
+        existing = present.get(column.name)
+        if existing is not None and existing.field_type != TYPES[column.type]:
             raise BadInput(
-                f"Table {name} holds {column.name} as {found.field_type}, the contract says {column.type}. "
+                f"Table {name} holds {column.name} as {existing.field_type}, the contract says {column.type}. "
                 "Give the field a new name, or move the table away first.",
                 code="contract_changed",
                 field=column.name,
-                allowed=str(found.field_type),
+                allowed=str(existing.field_type),
             )
     missing = [column for column in wanted if column.name not in present]
     if missing:

@@ -85,6 +85,6 @@ def last_words(log: Path, start: int = 0) -> str:
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return "no log"
-    told = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("at ")]
-    causes = [line for line in told if "Caused by" in line or "Exception" in line or "ERROR" in line]
-    return (causes or told or ["no output"])[-1][:300]
+    messages = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("at ")]
+    causes = [line for line in messages if "Caused by" in line or "Exception" in line or "ERROR" in line]
+    return (causes or messages or ["no output"])[-1][:300]

@@ -33,9 +33,9 @@ def minio_binary() -> Path:
     """The MinIO binary of the settings, the cache or PATH. Raises Unavailable that says how to get one."""
     cached = settings().cache / "bin/minio"
     places = [settings().minio] if settings().minio else [cached, shutil.which("minio")]
-    for place in places:
-        if place and os.access(place, os.X_OK) and Path(place).is_file():
-            return Path(place)
+    for path in places:
+        if path and os.access(path, os.X_OK) and Path(path).is_file():
+            return Path(path)
     if settings().minio:
         raise Unavailable(f"MILLRACE_MINIO={settings().minio} is not a program that can be run.", code="no_minio")
     raise Unavailable(

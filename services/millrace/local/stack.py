@@ -86,12 +86,12 @@ def _start() -> None:
         )
     try:
         while True:
-            found = state.read(state.state_file())
-            if found.get("phase") == "running":
+            saved_state = state.read(state.state_file())
+            if saved_state.get("phase") == "running":
                 _started[home] = daemon
                 return
             if daemon.poll() is not None:
-                reason = found.get("error") or f"the supervisor ended with {daemon.returncode}, see {log.name}"
+                reason = saved_state.get("error") or f"the supervisor ended with {daemon.returncode}, see {log.name}"
                 raise Unavailable(f"The stack did not start: {reason}", code="start_failed")
             time.sleep(0.1)
     except BaseException:
@@ -156,14 +156,19 @@ def down() -> bool:
 
 def status() -> dict[str, Any]:
     """{"phase", "notes", "children": [{"name", "port", "pid", "state", "restarts", "last_error", "memory"}]}."""
-    found = state.read(state.state_file())
-    if not found or not state.supervisor():
-        error = found.get("error")
-        if found.get("phase") in ("starting", "running"):
+    saved_state = state.read(state.state_file())
+    if not saved_state or not state.supervisor():
+        error = saved_state.get("error")
+        if saved_state.get("phase") in ("starting", "running"):
             error = "The supervisor was killed, and its children ended with it. `millrace up` starts them again."
         return {"phase": "stopped", "notes": [], "children": [], "error": error}
     children = []
-    for child in found["children"].values():
+    for child in saved_state["children"].values():
         running = state.process(child["pid"], child["started_at"])
         children.append(child | {"memory": running.memory_info().rss if running else 0})
-    return {"phase": found["phase"], "notes": found["notes"], "children": children, "error": found["error"]}
+    return {
+        "phase": saved_state["phase"],
+        "notes": saved_state["notes"],
+        "children": children,
+        "error": saved_state["error"],
+    }

@@ -80,10 +80,10 @@ def read(path: Path) -> dict[str, Any]:
 def process(pid: int | None, created: float | None) -> psutil.Process | None:
     """The living process of that pid and start time, or None."""
     try:
-        found = psutil.Process(pid) if pid else None
-        if found is None or found.status() == psutil.STATUS_ZOMBIE:
+        candidate = psutil.Process(pid) if pid else None
+        if candidate is None or candidate.status() == psutil.STATUS_ZOMBIE:
             return None
-        return found if abs(found.create_time() - (created or 0)) < 5 else None
+        return candidate if abs(candidate.create_time() - (created or 0)) < 5 else None
     except psutil.Error:
         return None
 
@@ -97,4 +97,4 @@ def supervisor() -> psutil.Process | None:
 def orphans() -> list[psutil.Process]:
     """Children that a killed supervisor left and that have not ended yet."""
     children = read(state_file()).get("children", {}).values()
-    return [found for child in children if (found := process(child["pid"], child["started_at"]))]
+    return [running for child in children if (running := process(child["pid"], child["started_at"]))]

@@ -67,77 +67,77 @@ class Supervisor:
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
-    def launch(self, one: child.Child) -> None:
-        self.starts[one.name] = child.roll(self.log(one.name))
+    def launch(self, spec: child.Child) -> None:
+        self.starts[spec.name] = child.roll(self.log(spec.name))
         environment = {**os.environ, "MILLRACE_HOME": str(self.home)}
-        process = child.start(one, self.log(one.name), environment)
-        self.processes[one.name] = process
-        known = self.state.children[one.name]
+        process = child.start(spec, self.log(spec.name), environment)
+        self.processes[spec.name] = process
+        known = self.state.children[spec.name]
         known.pid, known.state, known.started_at = process.pid, "starting", psutil.Process(process.pid).create_time()
         self.state.save()
 
-    def wait_ready(self, one: child.Child) -> None:
+    def wait_ready(self, spec: child.Child) -> None:
         """Raises Unavailable with the child's last words when it dies or takes too long."""
-        deadline = time.monotonic() + one.seconds
+        deadline = time.monotonic() + spec.seconds
         while not self.stopping.is_set():
-            gone = self.processes[one.name].poll()
-            if gone is None and one.ready():
-                self.state.children[one.name].state = "running"
+            gone = self.processes[spec.name].poll()
+            if gone is None and spec.ready():
+                self.state.children[spec.name].state = "running"
                 self.state.save()
                 return
             if gone is not None or time.monotonic() > deadline:
-                what = f"ended with {gone}" if gone is not None else f"was not ready after {one.seconds:g} s"
-                log = self.log(one.name)
-                words = child.last_words(log, self.starts[one.name])
-                raise Unavailable(f"{one.name} {what}: {words} (log: {log})", code="start_failed")
+                what = f"ended with {gone}" if gone is not None else f"was not ready after {spec.seconds:g} s"
+                log = self.log(spec.name)
+                words = child.last_words(log, self.starts[spec.name])
+                raise Unavailable(f"{spec.name} {what}: {words} (log: {log})", code="start_failed")
             time.sleep(0.1)
 
     def start_all(self) -> None:
         """Kafka and S3 first, side by side; Connect and the API need them. What follows the streams comes last."""
         for wave in (self.children[:2], self.children[2:4], self.children[4:]):
-            for one in wave:
+            for spec in wave:
                 if self.stopping.is_set():
                     return
-                self.launch(one)
-            for one in wave:
-                self.wait_ready(one)
+                self.launch(spec)
+            for spec in wave:
+                self.wait_ready(spec)
 
-    def look_after(self, one: child.Child) -> None:
+    def look_after(self, spec: child.Child) -> None:
         """Start a dead child again, each time a little later, and mark a steady one."""
-        known, process = self.state.children[one.name], self.processes[one.name]
+        known, process = self.state.children[spec.name], self.processes[spec.name]
         gone = process.poll()
         if gone is None:
             if known.state == "starting":
-                self.see_start(one, known)
-        elif one.name not in self.retry_at:
+                self.see_start(spec, known)
+        elif spec.name not in self.retry_at:
             # What a dead child has started itself would keep its port, and its files, from the next one.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             steady = time.time() - (known.started_at or 0) > STEADY
-            self.deaths[one.name] = 1 if steady else self.deaths.get(one.name, 0) + 1
-            pause = min(30.0, 0.5 * 2 ** (self.deaths[one.name] - 1))
-            words = child.last_words(self.log(one.name), self.starts[one.name])
+            self.deaths[spec.name] = 1 if steady else self.deaths.get(spec.name, 0) + 1
+            pause = min(30.0, 0.5 * 2 ** (self.deaths[spec.name] - 1))
+            words = child.last_words(self.log(spec.name), self.starts[spec.name])
             how = f"was killed by {signal.Signals(-gone).name}" if gone < 0 else f"ended with {gone}: {words}"
             known.restarts += 1
-            known.last_error = f"{one.name} {how}; it is started again in {pause:g} s (restart {known.restarts})."
+            known.last_error = f"{spec.name} {how}; it is started again in {pause:g} s (restart {known.restarts})."
             known.state = "restarting"
-            self.retry_at[one.name] = time.monotonic() + pause
+            self.retry_at[spec.name] = time.monotonic() + pause
             self.say(known.last_error)
             self.state.save()
-        elif time.monotonic() >= self.retry_at[one.name]:
-            del self.retry_at[one.name]
-            self.launch(one)
+        elif time.monotonic() >= self.retry_at[spec.name]:
+            del self.retry_at[spec.name]
+            self.launch(spec)
 
-    def see_start(self, one: child.Child, known: state.ChildState) -> None:
+    def see_start(self, spec: child.Child, known: state.ChildState) -> None:
         """A started child becomes running, or is killed when it takes too long: the next look starts it again."""
-        if one.ready():
+        if spec.ready():
             known.state = "running"
-            self.say(f"{one.name} runs again.")
+            self.say(f"{spec.name} runs again.")
             self.state.save()
-        elif time.time() - (known.started_at or 0) > one.seconds:
-            self.say(f"{one.name} was not ready after {one.seconds:g} s and was killed.")
-            self.processes[one.name].kill()
-            self.processes[one.name].wait()
+        elif time.time() - (known.started_at or 0) > spec.seconds:
+            self.say(f"{spec.name} was not ready after {spec.seconds:g} s and was killed.")
+            self.processes[spec.name].kill()
+            self.processes[spec.name].wait()
 
     def watch_sinks(self) -> None:
         """Connect's failed tasks are restarted, its hanging transactions ended; each is said."""
@@ -152,22 +152,22 @@ class Supervisor:
     def watch(self, what: str, step: Callable[[], list[str]]) -> None:
         """Say what a step has done, and its fault, each once as long as it stays the same."""
         try:
-            said = step()
+            sentences = step()
         except Unavailable:
             return  # Kafka or Connect is starting; the child itself is looked after above.
         except Exception as error:  # noqa: BLE001 - a fault of the watch must not end the watch
-            said = [f"{what} can't be watched: {type(error).__name__}: {error}"]
-        for sentence in said:
+            sentences = [f"{what} can't be watched: {type(error).__name__}: {error}"]
+        for sentence in sentences:
             if sentence not in self.watched.get(what, ()):
                 self.say(sentence)
-        self.watched[what] = said
+        self.watched[what] = sentences
 
     def stop_all(self) -> None:
         """In reverse order, so that whoever writes stops before what it writes to."""
         self.state.phase = "stopping"
         self.state.save()
-        for one in reversed(self.children):
-            process = self.processes.get(one.name)
+        for spec in reversed(self.children):
+            process = self.processes.get(spec.name)
             if process is None:
                 continue
             if process.poll() is None:
@@ -175,11 +175,11 @@ class Supervisor:
                 try:
                     process.wait(GRACE)
                 except subprocess.TimeoutExpired:
-                    self.say(f"{one.name} did not stop within {GRACE} s and was killed.")
+                    self.say(f"{spec.name} did not stop within {GRACE} s and was killed.")
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            self.state.children[one.name].state = "stopped"
+            self.state.children[spec.name].state = "stopped"
         self.say("all stopped.")
 
     def run(self) -> int:
@@ -194,8 +194,8 @@ class Supervisor:
                 self.say("all children run.")
                 threading.Thread(target=self.watch_sinks, daemon=True).start()
             while not self.stopping.wait(0.2):
-                for one in self.children:
-                    self.look_after(one)
+                for spec in self.children:
+                    self.look_after(spec)
         except (MillraceError, OSError) as error:
             self.state.error = str(error)
             self.say(str(error))

@@ -139,8 +139,8 @@ def end_offsets(topic: str) -> dict[int, int]:
     """The next offset of each partition; empty where the topic does not exist."""
     with unavailable(), consumer() as client:
         numbers = client.partitions_for_topic(topic) or set()
-        found = client.end_offsets([TopicPartition(topic, number) for number in numbers])
-        return {partition.partition: offset for partition, offset in found.items()}
+        ends = client.end_offsets([TopicPartition(topic, number) for number in numbers])
+        return {partition.partition: offset for partition, offset in ends.items()}
 
 
 def last_message(topic: str) -> Message | None:
@@ -151,8 +151,10 @@ def last_message(topic: str) -> Message | None:
             return None
         client.assign([part])
         client.seek(part, end - 1)
-        found = [item for batch in client.poll(timeout_ms=5000).values() for item in batch]
-    return Message(0, found[0].offset, found[0].timestamp, found[0].key, found[0].value, {}) if found else None
+        records = [item for batch in client.poll(timeout_ms=5000).values() for item in batch]
+    return (
+        Message(0, records[0].offset, records[0].timestamp, records[0].key, records[0].value, {}) if records else None
+    )
 
 
 def read_all(topic: str) -> Iterator[Message]:

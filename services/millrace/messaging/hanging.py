@@ -46,17 +46,17 @@ def find(age: float = AGE) -> list[Hanging]:
     before = (time.time() - age) * 1000
     with unavailable(), admin() as client:
         parts = [
-            TopicPartition(topic["name"], one["partition_index"])
+            TopicPartition(topic["name"], entry["partition_index"])
             for topic in client.describe_topics(list(READ_COMMITTED))
-            for one in topic["partitions"]
+            for entry in topic["partitions"]
         ]
         held = _open(client, parts, before)
         if not held:
             return []
         listed = client.list_transactions(producer_id_filters=[producer.producer_id for _, producer in held])
         states: dict[int, set[str]] = {}
-        for one in (one for found in listed.values() for one in found):
-            states.setdefault(one.producer_id, set()).add(one.state)
+        for entry in (entry for transactions in listed.values() for entry in transactions):
+            states.setdefault(entry.producer_id, set()).add(entry.state)
         # What has ended meanwhile, or begun, was going on when it was first seen.
         still = _open(client, parts, before)
     return [
@@ -85,11 +85,13 @@ def _open(client: KafkaAdminClient, parts: list[TopicPartition], before: float) 
     ]
 
 
-def end(one: Hanging) -> None:
+def end(transaction: Hanging) -> None:
     """Write the marker that was lost. Raises Unavailable; a broker with rights wants ClusterAction for it."""
     with unavailable(), admin() as client:
-        spec = AbortTransactionSpec(one.partition, one.producer, one.epoch, one.coordinator_epoch)
-        if one.committed:
+        spec = AbortTransactionSpec(
+            transaction.partition, transaction.producer, transaction.epoch, transaction.coordinator_epoch
+        )
+        if transaction.committed:
             _commit(client, spec)
         else:
             client.abort_transaction(spec)
@@ -113,11 +115,11 @@ def end_all(age: float = AGE) -> list[str]:
 
     Raises Unavailable.
     """
-    said = []
-    for one in find(age):
-        if one.committed is None:
-            said.append(f"{one}; whether to abort it is for you to say, see docs/operations.md.")
+    sentences = []
+    for transaction in find(age):
+        if transaction.committed is None:
+            sentences.append(f"{transaction}; whether to abort it is for you to say, see docs/operations.md.")
         else:
-            end(one)
-            said.append(f"{one}; Kafka had lost its marker, which was written again.")
-    return said
+            end(transaction)
+            sentences.append(f"{transaction}; Kafka had lost its marker, which was written again.")
+    return sentences

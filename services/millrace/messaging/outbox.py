@@ -39,10 +39,10 @@ class Sent(NamedTuple):
     places: list[Any]
     lock: threading.Lock
 
-    def placed(self, number: int, place: Any) -> None:
+    def placed(self, number: int, position: Any) -> None:
         """One was acknowledged, or failed with an exception; called by the client's thread."""
         with self.lock:
-            self.places[number] = place
+            self.places[number] = position
             whole = None not in self.places
         if whole:
             with suppress(RuntimeError):  # the loop has ended: nobody waits any more
@@ -85,12 +85,14 @@ class Outbox:
                     if number % YIELD == YIELD - 1:
                         await asyncio.sleep(0)  # a long list must not keep others from being answered
                     future = client.send(topic, key=key, value=value)
-                    future.add_callback(lambda place, n=number: sent.placed(n, (place.partition, place.offset)))
+                    future.add_callback(
+                        lambda metadata, n=number: sent.placed(n, (metadata.partition, metadata.offset))
+                    )
                     future.add_errback(lambda error, n=number: sent.placed(n, error))
                 places: list[Any] = await asyncio.wait_for(sent.done, max(1.0, ends + 1 - time.monotonic()))
             except (KafkaError, TimeoutError, ValueError) as error:
                 places = [error]
-            if failed := next((one for one in places if isinstance(one, BaseException)), None):
+            if failed := next((position for position in places if isinstance(position, BaseException)), None):
                 self._renew(client)
                 raise self._unavailable(f"{type(failed).__name__}: {failed}")
             return places

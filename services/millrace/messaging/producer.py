@@ -95,11 +95,11 @@ class PythonProducer:
     def _settle(self) -> None:
         for topic, future in self._waiting:
             try:
-                place = future.get(timeout=5 * settings().kafka_timeout)
+                metadata = future.get(timeout=5 * settings().kafka_timeout)
             except Exception as error:
                 raise not_delivered(error) from error
             self.acknowledged += 1
-            widen(self.offsets.setdefault(topic, {}), place.partition, place.offset)
+            widen(self.offsets.setdefault(topic, {}), metadata.partition, metadata.offset)
         self._waiting = []
 
     def flush(self) -> None:

@@ -31,14 +31,14 @@ def quiet_warnings() -> None:
 
 def kafka_python() -> dict[str, Any]:
     """Options of kafka-python's clients; none for PLAINTEXT."""
-    current, found = settings(), login()
+    current, credentials = settings(), login()
     options: dict[str, Any] = {"security_protocol": current.kafka_security_protocol}
     if all(address.startswith(LOOPBACK) for address in current.kafka_bootstrap.split(",")):
         quiet_warnings()
     if current.kafka_security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = current.kafka_sasl_mechanism
-    if found:
-        options |= {"sasl_plain_username": found[0], "sasl_plain_password": found[1]}
+    if credentials:
+        options |= {"sasl_plain_username": credentials[0], "sasl_plain_password": credentials[1]}
     if current.kafka_ca_file:
         options["ssl_cafile"] = str(current.kafka_ca_file)
     return options if current.kafka_security_protocol != "PLAINTEXT" else {}
@@ -46,7 +46,7 @@ def kafka_python() -> dict[str, Any]:
 
 def librdkafka() -> dict[str, Any]:
     """Options of confluent-kafka's clients. Raises BadInput for AWS_MSK_IAM, which librdkafka does not know."""
-    current, found = settings(), login()
+    current, credentials = settings(), login()
     if current.kafka_sasl_mechanism == "AWS_MSK_IAM" and current.kafka_security_protocol.startswith("SASL"):
         raise BadInput(
             "MILLRACE_KAFKA_SASL_MECHANISM=AWS_MSK_IAM works with MILLRACE_KAFKA_CLIENT=kafka-python only.",
@@ -55,9 +55,9 @@ def librdkafka() -> dict[str, Any]:
             allowed="SCRAM-SHA-256, SCRAM-SHA-512, PLAIN",
         )
     options: dict[str, Any] = {"security.protocol": current.kafka_security_protocol}
-    if found:
+    if credentials:
         mechanism = current.kafka_sasl_mechanism
-        options |= {"sasl.mechanisms": mechanism, "sasl.username": found[0], "sasl.password": found[1]}
+        options |= {"sasl.mechanisms": mechanism, "sasl.username": credentials[0], "sasl.password": credentials[1]}
     if current.kafka_ca_file:
         options["ssl.ca.location"] = str(current.kafka_ca_file)
     return options
@@ -68,7 +68,7 @@ def java() -> dict[str, str]:
 
     AWS_MSK_IAM needs aws-msk-iam-auth on the class path.
     """
-    current, found = settings(), login()
+    current, credentials = settings(), login()
     if current.kafka_security_protocol == "PLAINTEXT":
         return {}
     options = {"security.protocol": current.kafka_security_protocol}
@@ -77,13 +77,13 @@ def java() -> dict[str, str]:
     if not current.kafka_security_protocol.startswith("SASL"):
         return options
     options["sasl.mechanism"] = current.kafka_sasl_mechanism
-    if found is None:
+    if credentials is None:
         iam = "software.amazon.msk.auth.iam"
         return options | {
             "sasl.jaas.config": f"{iam}.IAMLoginModule required;",
             "sasl.client.callback.handler.class": f"{iam}.IAMClientCallbackHandler",
         }
     kind = "plain.PlainLoginModule" if current.kafka_sasl_mechanism == "PLAIN" else "scram.ScramLoginModule"
-    user, password = (text.replace("\\", "\\\\").replace('"', '\\"') for text in found)
+    user, password = (text.replace("\\", "\\\\").replace('"', '\\"') for text in credentials)
     module = f"org.apache.kafka.common.security.{kind}"
     return options | {"sasl.jaas.config": f'{module} required username="{user}" password="{password}";'}

@@ -53,7 +53,7 @@ def shared_topics() -> list[Topic]:
 
 def workload_topics(workload: Workload) -> list[Topic]:
     """The topics of one workload."""
-    found = [
+    topics = [
         # The lake is the archive; Kafka keeps what a replay of a week needs.
         Topic(
             workload.records_topic,
@@ -69,7 +69,7 @@ def workload_topics(workload: Workload) -> list[Topic]:
     ]
     if workload.live:
         # What follows the stream publishes state here, whole values by key; one partition keeps their order.
-        found.append(
+        topics.append(
             Topic(
                 workload.deltas_topic,
                 1,
@@ -85,7 +85,7 @@ def workload_topics(workload: Workload) -> list[Topic]:
             )
         )
     # Each holds the pages of one cluster; the lake keeps them too.
-    return found + [Topic(name, 0, {"retention.ms": str(DAY)} | BROKER_CLOCK) for name in workload.cluster_topics]
+    return topics + [Topic(name, 0, {"retention.ms": str(DAY)} | BROKER_CLOCK) for name in workload.cluster_topics]
 
 
 def wanted_topics(workloads: Iterable[Workload]) -> list[Topic]:
@@ -162,13 +162,13 @@ def described(workloads: Iterable[Workload]) -> list[dict[str, Any]]:
 
     `messages` is what the offsets span; a compacted topic holds fewer.
     """
-    found = []
+    descriptions = []
     with unavailable(), consumer() as client:
         for topic in (topic for workload in workloads for topic in workload_topics(workload)):
             parts = [TopicPartition(topic.name, number) for number in client.partitions_for_topic(topic.name) or ()]
             begins, ends = client.beginning_offsets(parts), client.end_offsets(parts)
             days = int(topic.configs.get("retention.ms", 0)) // DAY
-            found.append(
+            descriptions.append(
                 {
                     "topic": topic.name,
                     "partitions": len(parts),
@@ -176,4 +176,4 @@ def described(workloads: Iterable[Workload]) -> list[dict[str, Any]]:
                     "keeps": f"{days} d" if days else "the newest of each key",
                 }
             )
-    return found
+    return descriptions

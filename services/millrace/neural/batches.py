@@ -21,8 +21,8 @@ def batches(
     users = users[np.argsort(near, kind="stable")]
     cuts = [users[start : start + size] for start in range(0, len(users), size)]
     whole = len(cuts) // processes * processes
-    for place in random.permutation(len(cuts))[:whole][rank::processes]:
-        yield padded([sequences[user][-depth - 1 :] for user in cuts[place]])
+    for index in random.permutation(len(cuts))[:whole][rank::processes]:
+        yield padded([sequences[user][-depth - 1 :] for user in cuts[index]])
 
 
 def padded(walks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

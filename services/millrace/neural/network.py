@@ -99,14 +99,14 @@ class SasRec(nn.Module):
 
     def model(self, popular: np.ndarray) -> Recommender:
         """float32, by the names of recommend.attention; every layer's arrays are stacked."""
-        found = {"factors": self.items.weight[: self.count], "places": self.places.weight}
-        found |= {"norm_scale": self.norm.weight, "norm_shift": self.norm.bias}
-        found |= {"mask": self.items.weight[self.count]} if self.masks else {}
+        tensors = {"factors": self.items.weight[: self.count], "places": self.places.weight}
+        tensors |= {"norm_scale": self.norm.weight, "norm_shift": self.norm.bias}
+        tensors |= {"mask": self.items.weight[self.count]} if self.masks else {}
         for name in LAYER:
             part, _, kind = name.rpartition("_")
             kind = {"scale": "weight", "shift": "bias"}.get(kind, kind)
-            found[name] = torch.stack([getattr(getattr(block, part), kind) for block in self.blocks])
-        weights = {name: tensor.detach().numpy().astype(np.float32) for name, tensor in found.items()}
+            tensors[name] = torch.stack([getattr(getattr(block, part), kind) for block in self.blocks])
+        weights = {name: tensor.detach().numpy().astype(np.float32) for name, tensor in tensors.items()}
         return Attention(weights | {"heads": np.array([self.heads])}, popular)
 
 
@@ -157,8 +157,8 @@ class FactorizationMachine(nn.Module):
         return cross_entropy(self.states(inputs)[real], targets[real], self.items.weight, self.bias, drawn)
 
     def model(self, popular: np.ndarray) -> Recommender:
-        found = {"factors": self.items.weight, "before": self.before.weight, "bias": self.bias, "by_age": self.by_age}
-        return Machine({name: one.detach().numpy().astype(np.float32) for name, one in found.items()}, popular)
+        tensors = {"factors": self.items.weight, "before": self.before.weight, "bias": self.bias, "by_age": self.by_age}
+        return Machine({name: tensor.detach().numpy().astype(np.float32) for name, tensor in tensors.items()}, popular)
 
 
 NETWORKS = {"sasrec": SasRec, "bert4rec": Bert4Rec, "fm": FactorizationMachine}

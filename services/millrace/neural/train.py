@@ -64,13 +64,13 @@ def fit(
     """
     plan = plan or Plan()
     with tempfile.TemporaryDirectory(prefix="millrace-neural-") as folder:
-        given = (plan, sequences, validation, folder, say)
+        arguments = (plan, sequences, validation, folder, say)
         if plan.processes == 1:
-            _process(0, *given)
+            _process(0, *arguments)
         else:
-            torch.multiprocessing.start_processes(_process, given, plan.processes, start_method="spawn")
-        with np.load(Path(folder) / "best.npz") as found:
-            kept = {name: found[name] for name in found.files}
+            torch.multiprocessing.start_processes(_process, arguments, plan.processes, start_method="spawn")
+        with np.load(Path(folder) / "best.npz") as archive:
+            kept = {name: archive[name] for name in archive.files}
     epoch, algorithm = int(kept.pop("epoch")), str(kept.pop("algorithm"))
     return stored.load(algorithm, kept), epoch
 
@@ -130,8 +130,8 @@ def _judged(model: Recommender | None, validation: Fold | None) -> float:
     """NDCG@10; 0 in the processes that only train, which have no model."""
     if model is None or validation is None:
         return 0.0
-    found = ranks(model, validation)
-    return float(per_user(found.greater, found.tied)[:, 1].mean())
+    ranked = ranks(model, validation)
+    return float(per_user(ranked.greater, ranked.tied)[:, 1].mean())
 
 
 def _save(folder: Path, model: Recommender, epoch: int) -> None:

@@ -45,11 +45,11 @@ class Base:
 
     def newest(self, user: str) -> list[int]:
         """The last items of the user's history, oldest first."""
-        place = place_of(self.users, user)
-        if place is None:
+        index = place_of(self.users, user)
+        if index is None:
             return []
-        end = int(self.starts[place + 1])
-        return self.flat[max(int(self.starts[place]), end - AHEAD) : end].tolist()
+        end = int(self.starts[index + 1])
+        return self.flat[max(int(self.starts[index]), end - AHEAD) : end].tolist()
 
 
 class Fold:
@@ -71,9 +71,9 @@ class Fold:
 
     def add(self, record: Mapping[str, Any], arrival: Arrival, silent: bool = False) -> bool:
         """Whether a checked record is an event that was not there yet. A `silent` one is not given as a message."""
-        found = hash_of(record, self.base.workload.identity)
-        known = self._events.get(found)
-        if known is None and contains(self.base.seen, found):
+        key = hash_of(record, self.base.workload.identity)
+        known = self._events.get(key)
+        if known is None and contains(self.base.seen, key):
             self.repeated += 1
             return False
         if known is not None:
@@ -82,7 +82,7 @@ class Fold:
             if arrival < known[1].arrival:
                 at = plausible_seconds(record[self.base.model.time], arrival[0])
                 user, event = known[0], known[1]._replace(arrival=arrival, at=at)
-                self._events[found] = user, event
+                self._events[key] = user, event
                 self._take(user, event, known[1], silent)
             return False
         model = self.base.model
@@ -92,7 +92,7 @@ class Fold:
         item = self.base.items.get(record[model.item], record[model.item])
         self.unlinked += isinstance(item, str)
         event = Event(arrival, item, plausible_seconds(record[model.time], arrival[0]))
-        self._events[found] = user, event
+        self._events[key] = user, event
         self.accepted += 1
         self._take(user, event, None, silent)
         return True
@@ -114,19 +114,19 @@ class Fold:
     def _count(self, tail: Tail, first: int, sign: int, silent: bool) -> None:
         """Add, or take away, what the events from a place of the sequence on say."""
         linked = self.base.live.share is not None
-        for place in range(first, len(tail.sequence)):
-            one = tail.sequence[place]
-            if isinstance(one.item, str):
+        for index in range(first, len(tail.sequence)):
+            event = tail.sequence[index]
+            if isinstance(event.item, str):
                 continue
-            self._popular(one.item, one.time, sign)
-            units = self.base.live.units(one.time)
-            for distance, before in enumerate(tail.ahead_of(place) if linked else (), start=1):
+            self._popular(event.item, event.time, sign)
+            units = self.base.live.units(event.time)
+            for distance, before in enumerate(tail.ahead_of(index) if linked else (), start=1):
                 if isinstance(before, str):
                     continue
                 block = before // deltas.BLOCK
-                self.columns[one.item, block][before] += sign * round(units / distance)
+                self.columns[event.item, block][before] += sign * round(units / distance)
                 if not silent:
-                    self._changed.add(("column", (one.item, block)))
+                    self._changed.add(("column", (event.item, block)))
 
     def _popular(self, item: int, time: float | None, sign: int) -> None:
         counts, since = self.popular[item], self.base.live.since

@@ -66,7 +66,7 @@ class Followed(threading.Thread):
         return self._caught_up() and all(self.next.get(part, 0) >= offset for part, offset in other.next.items())
 
     def run(self) -> None:
-        said = None
+        logged = None
         while not self.ended.is_set():
             try:
                 with consumer(**CLIENT) as client:
@@ -77,9 +77,9 @@ class Followed(threading.Thread):
                 self._metrics.lost.set(1)
                 self._give_up()
             except (KafkaError, MillraceError, OSError) as error:
-                if str(error) != said:
+                if str(error) != logged:
                     log.error("%s: Kafka is away, state is kept until it is back: %s", self.name_of_version, error)
-                said = str(error)
+                logged = str(error)
                 self._forget_producer()
                 self.ended.wait(AGAIN)
             except Exception:
@@ -103,10 +103,10 @@ class Followed(threading.Thread):
             due = self._due["flush" if self.fold.changed else "heartbeat"]
             wait = max(0.01, due - time.monotonic())
             try:
-                found = client.poll(timeout_ms=int(1000 * wait), max_records=2000)
+                batches = client.poll(timeout_ms=int(1000 * wait), max_records=2000)
             except OffsetOutOfRangeError as error:
                 raise Lost(f"Kafka no longer has what follows the snapshot ({error}); train again.") from None
-            for part, batch in found.items():
+            for part, batch in batches.items():
                 for item in batch:
                     self._take(item)
                 self._newest[part.partition] = batch[-1].timestamp

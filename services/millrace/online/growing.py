@@ -43,6 +43,6 @@ class Growing:
 
     def _sums(self, items: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """(2, items) events in the window and of all time."""
-        found = np.array(self._counts)
-        found[:, items] += counts
-        return found
+        sums = np.array(self._counts)
+        sums[:, items] += counts
+        return sums

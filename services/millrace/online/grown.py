@@ -43,13 +43,13 @@ class Rows:
         counts = total / self.live.scale
         worth = (counts / max(float(counts.sum()), 1e-30) ** self.live.norm).astype(np.float32)
         worth[item] = 0
-        found = self._strongest(worth) * np.float32(self.live.share or 0)
+        weights_of_row = self._strongest(worth) * np.float32(self.live.share or 0)
         columns, weights = row(self.arrays, STATIC, item)
         if len(columns):
-            found[columns] += weights
-            found = self._strongest(found)
+            weights_of_row[columns] += weights
+            weights_of_row = self._strongest(weights_of_row)
         self.done[item] = change
-        return found
+        return weights_of_row
 
     def _strongest(self, values: np.ndarray) -> np.ndarray:
         """The values without all but the strongest, as many as an item may have."""
@@ -68,10 +68,10 @@ class Grown(Linked):
 
     @classmethod
     def over(cls, model: Linked, rows: Rows) -> "Grown":
-        found = cls(model.links, model.popular, model.algorithm, rows=rows)
+        model_over = cls(model.links, model.popular, model.algorithm, rows=rows)
         # The matrix is this process's own; it is handed over, and changed rows are written into it.
-        found.__dict__["_dense"] = model._dense
-        return found
+        model_over.__dict__["_dense"] = model._dense
+        return model_over
 
     def _rows(self, recent: np.ndarray) -> np.ndarray:
         assert self._dense is not None

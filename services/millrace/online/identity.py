@@ -26,8 +26,8 @@ def hash_of(record: Mapping[str, Any], identity: tuple[str, ...]) -> int:
     return identity_hash(plain(record[name]) for name in identity)
 
 
-def contains(hashes: np.ndarray, one: int) -> bool:
+def contains(hashes: np.ndarray, value: int) -> bool:
     """Whether a sorted uint64 array has it."""
-    wanted = np.uint64(one)
-    place = int(np.searchsorted(hashes, wanted))
-    return place < len(hashes) and hashes[place] == wanted
+    wanted = np.uint64(value)
+    index = int(np.searchsorted(hashes, wanted))
+    return index < len(hashes) and hashes[index] == wanted

@@ -103,5 +103,5 @@ class Overlays:
         return self.of(self.served).watermark.get("at") if self.served else None
 
     def said(self) -> dict[str, Any]:
-        found = self.of(self.served).watermark if self.served else {}
-        return {"version": self.served} | {name: found.get(name) for name in ("offsets", "accepted", "error")}
+        watermark = self.of(self.served).watermark if self.served else {}
+        return {"version": self.served} | {name: watermark.get(name) for name in ("offsets", "accepted", "error")}

@@ -58,25 +58,25 @@ class Tail:
                 return len(self.sequence) - 1, []
         if instead_of is not None:
             self.events.remove(instead_of)
-        insort(self.events, event, key=lambda one: one.arrival)
+        insort(self.events, event, key=lambda known: known.arrival)
         old, self.sequence = self.sequence, self._ordered()
         first = next(
-            (place for place, (a, b) in enumerate(zip(old, self.sequence, strict=False)) if a != b),
+            (index for index, (a, b) in enumerate(zip(old, self.sequence, strict=False)) if a != b),
             min(len(old), len(self.sequence)),
         )
         return first, old[first:]
 
     def _ordered(self) -> list[Placed]:
-        found, last = [], None
+        placed, last = [], None
         for event in self.events:
             last = last if event.at is None else event.at
-            found.append(_placed(event, last))
+            placed.append(_placed(event, last))
         self._last = last
-        return sorted(found)
+        return sorted(placed)
 
-    def ahead_of(self, place: int) -> list[int | str]:
+    def ahead_of(self, index: int) -> list[int | str]:
         """The AHEAD items, at most, before a place of the sequence, the nearest first."""
-        own = [one.item for one in self.sequence[max(0, place - AHEAD) : place]]
+        own = [event.item for event in self.sequence[max(0, index - AHEAD) : index]]
         return ([*self.before, *own][-AHEAD:] if len(own) < AHEAD else own)[::-1]
 
 

@@ -91,22 +91,22 @@ class Role:
             self._caught_up = 0.0
 
     def end(self) -> None:
-        living = [one for one in (self.now, self.before) if one is not None]
-        for one in living:
-            one.ended.set()
-        for one in living:
-            one.join(10)
+        living = [follower for follower in (self.now, self.before) if follower is not None]
+        for follower in living:
+            follower.ended.set()
+        for follower in living:
+            follower.join(10)
 
 
 def published(workload: Workload, version: str) -> Offsets:
     """How far a version was published by an earlier process; empty where it was not, or in another format."""
-    key, found = f"{version}/watermark".encode(), None
+    key, watermark = f"{version}/watermark".encode(), None
     for message in read_all(workload.deltas_topic):
         if message.key == key:
-            found = orjson.loads(message.value) if message.value else None
-    if found is None or found.get("format") != deltas.FORMAT:
+            watermark = orjson.loads(message.value) if message.value else None
+    if watermark is None or watermark.get("format") != deltas.FORMAT:
         return {}
-    return {int(part): offset for part, offset in found["offsets"].items()}
+    return {int(part): offset for part, offset in watermark["offsets"].items()}
 
 
 def forget(workload: Workload, kept: set[str]) -> None:

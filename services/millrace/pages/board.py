@@ -65,8 +65,8 @@ class Board:
             if value is None:
                 self._clusters.pop(number, None)
             else:
-                found = ClusterState.model_validate_json(value)
-                self._clusters[found.cluster] = found
+                state = ClusterState.model_validate_json(value)
+                self._clusters[state.cluster] = state
         elif key == STREAM:
             self._stream = StreamState() if value is None else StreamState.model_validate_json(value)
         else:
@@ -90,8 +90,8 @@ class Board:
     def clusters(self) -> list[dict[str, Any]]:
         """The clusters by number: label, size, share, words, hosts and example pages."""
         with self._lock:
-            found = sorted(self._clusters.items())
-        return [one.model_dump(mode="json") for _, one in found]
+            states = sorted(self._clusters.items())
+        return [state.model_dump(mode="json") for _, state in states]
 
     def status(self) -> dict[str, Any]:
         """The stream's last message, its age in seconds, how old the newest page is, and the pages of the table."""
@@ -111,26 +111,26 @@ class Board:
         `step` is in seconds: that of the windows, or as many of them as keep the answer under `POINTS` steps.
         """
         with self._lock:
-            windows, labels = dict(self._windows), {number: one.label for number, one in self._clusters.items()}
+            windows, labels = dict(self._windows), {number: state.label for number, state in self._clusters.items()}
             watermark = self._stream.watermark
         if not windows:
             return {"from": None, "to": None, "step": None, "open": False, "messages": [], "clusters": []}
         newest = max(windows)
         end = newest + windows[newest].seconds
         wanted = max(end - 60 * minutes, min(windows))
-        width = max(one.seconds for start, one in windows.items() if start >= wanted or start == newest)
+        width = max(state.seconds for start, state in windows.items() if start >= wanted or start == newest)
         # One step is left over for the edges: the last one may hold less than a whole one.
         step = width * -(-(end - wanted) // (width * (POINTS - 1)))
         # A step that begins too early would show a part of its pages; nothing is before the very first window.
         first = wanted // step * step if wanted == min(windows) else min(-(-wanted // step), newest // step) * step
         steps = (newest - first) // step + 1
         messages, by_cluster = [0] * steps, {number: [0] * steps for number in labels}
-        for start, one in windows.items():
-            if (place := (start - first) // step) < 0:
+        for start, state in windows.items():
+            if (index := (start - first) // step) < 0:
                 continue
-            messages[place] += one.total
-            for number, count in one.counts.items():
-                by_cluster.setdefault(number, [0] * steps)[place] += count
+            messages[index] += state.total
+            for number, count in state.counts.items():
+                by_cluster.setdefault(number, [0] * steps)[index] += count
         return {
             "from": iso(first),
             "to": iso(first + steps * step),

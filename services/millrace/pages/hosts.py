@@ -33,8 +33,8 @@ def parts(url: str) -> Parts:
         scheme, rest = "https", url[8:]
     elif url[:7] == "http://":
         scheme, rest = "http", url[7:]
-    elif found := SCHEME.match(url):
-        scheme, rest = found[0][:-3].lower(), url[found.end() :]
+    elif match := SCHEME.match(url):
+        scheme, rest = match[0][:-3].lower(), url[match.end() :]
     else:
         scheme, rest = "", url.removeprefix("//")
     cut = END.search(rest)

@@ -58,6 +58,6 @@ def singular_vectors(codes: np.ndarray, starts: np.ndarray, idf: np.ndarray, see
     # Singular vectors have no sign of their own: the largest entry is made positive.
     vectors = vectors[order]
     vectors *= np.sign(vectors[np.arange(rank), np.abs(vectors).argmax(axis=1)])[:, None]
-    found = np.zeros((BUCKETS, TEXT), dtype=np.float32)
-    found[:, :rank] = vectors.T
-    return found
+    projection = np.zeros((BUCKETS, TEXT), dtype=np.float32)
+    projection[:, :rank] = vectors.T
+    return projection

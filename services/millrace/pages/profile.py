@@ -25,15 +25,15 @@ def profiles(columns: Columns, clusters: np.ndarray, distances: np.ndarray, k: i
     oftener that is than in all pages (a term of the Kullback-Leibler divergence).
     """
     count = len(clusters)
-    said = [words(*page) for page in zip(columns["title"], columns["keywords"], columns["url"], strict=True)]
+    words_of_pages = [words(*page) for page in zip(columns["title"], columns["keywords"], columns["url"], strict=True)]
     hosts = [registered_domain(url) for url in columns["url"]]
-    everywhere = Counter(word for page in said for word in page)
-    found = []
+    everywhere = Counter(word for page in words_of_pages for word in page)
+    profiles_ = []
     for number in range(k):
         members = np.flatnonzero(clusters == number)
-        own = Counter(word for page in members for word in said[page])
+        own = Counter(word for page in members for word in words_of_pages[page])
         near = members[np.argsort(distances[members], kind="stable")]
-        found.append(
+        profiles_.append(
             {
                 "words": _top(own, WORDS),
                 "hosts": _top(Counter(hosts[page] for page in members if hosts[page]), HOSTS),
@@ -42,11 +42,11 @@ def profiles(columns: Columns, clusters: np.ndarray, distances: np.ndarray, k: i
                 "telling": _telling(own, len(members), everywhere, count),
             }
         )
-    return found
+    return profiles_
 
 
 def _top(counted: Counter[str], most: int) -> list[list[Any]]:
-    return [list(one) for one in sorted(counted.items(), key=lambda one: (-one[1], one[0]))[:most]]
+    return [list(item) for item in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:most]]
 
 
 def _telling(own: Counter[str], members: int, everywhere: Counter[str], count: int) -> list[str]:
@@ -69,14 +69,14 @@ def _examples(columns: Columns, near: np.ndarray, hosts: Sequence[str]) -> list[
     return [{"url": columns["url"][page] or "", "title": columns["title"][page] or ""} for page in pages]
 
 
-def labels(found: list[Profile], kept: Sequence[str | None]) -> list[str]:
+def labels(profiles_: list[Profile], kept: Sequence[str | None]) -> list[str]:
     """A name for each cluster, all different: the one that is kept, else its most telling words.
 
     A word that names one cluster does not name another; a cluster without words of its own is named by its host.
     """
     names: list[str | None] = list(kept)
     taken = {word for name in names if name for word in name.split(", ")}
-    for number, profile in enumerate(found):
+    for number, profile in enumerate(profiles_):
         if names[number]:
             continue
         own = [word for word in profile["telling"] if word not in taken][:NAMED_BY]

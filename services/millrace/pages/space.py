@@ -34,10 +34,10 @@ class Space:
     def features(self, columns: Columns) -> np.ndarray:
         """(n, WIDTH) float32. A page has the same coordinates alone and among others."""
         count = len(columns["url"])
-        found = np.empty((count, WIDTH), dtype=np.float32)
+        coordinates = np.empty((count, WIDTH), dtype=np.float32)
         for start, raw in self.raw(columns):
-            found[start : start + len(raw)] = (raw - self.mean) / self.scale
-        return found
+            coordinates[start : start + len(raw)] = (raw - self.mean) / self.scale
+        return coordinates
 
     def raw(self, columns: Columns) -> Iterator[tuple[int, np.ndarray]]:
         """(first page, (n, WIDTH) float32) of each block, before centring and scaling."""
@@ -51,9 +51,9 @@ class Space:
     def text(self, codes: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """(n, TEXT) float32 of length 1, or 0 where no token of the page is known to the projection."""
         buckets, weights, norms = weighted(codes, starts, self.idf)
-        found = np.add.reduceat(self.projection[buckets] * weights[:, None], starts, axis=0) / norms[:, None]
-        lengths = np.sqrt((found * found).sum(axis=1))
-        return found / np.maximum(lengths, np.float32(1e-6))[:, None]
+        vectors = np.add.reduceat(self.projection[buckets] * weights[:, None], starts, axis=0) / norms[:, None]
+        lengths = np.sqrt((vectors * vectors).sum(axis=1))
+        return vectors / np.maximum(lengths, np.float32(1e-6))[:, None]
 
 
 def weighted(codes: np.ndarray, starts: np.ndarray, idf: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

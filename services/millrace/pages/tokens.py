@@ -29,10 +29,10 @@ def host_codes(host: str) -> tuple[int, ...]:
     """Registered domain, public suffix and, where it is another than `www`, the whole host: one token each."""
     domain = domain_of(host)
     suffix = domain.partition(".")[2] if not domain[-1:].isdecimal() else "ip"
-    found = [code(f"domain:{domain or host}"), code(f"suffix:{suffix}")]
+    codes = [code(f"domain:{domain or host}"), code(f"suffix:{suffix}")]
     if domain and host.removeprefix("www.") != domain:
-        found.append(code(f"host:{host}"))
-    return tuple(found)
+        codes.append(code(f"host:{host}"))
+    return tuple(codes)
 
 
 def tokens(

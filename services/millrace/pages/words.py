@@ -39,6 +39,6 @@ def words_of(title: str | None, keywords: str | None, path: str) -> list[str]:
     return [word for word in dict.fromkeys(WORD.findall(text)) if word not in STOP][:MOST]
 
 
-def _pairs(found: re.Match[str]) -> str:
-    run = found[0]
-    return " " + " ".join(run[place : place + 2] for place in range(len(run) - 1)) + " "
+def _pairs(match: re.Match[str]) -> str:
+    run = match[0]
+    return " " + " ".join(run[start : start + 2] for start in range(len(run) - 1)) + " "

@@ -107,7 +107,7 @@ def fit(
             use_cg=True,
         )
         model.fit(seen(sequences), show_progress=False)
-    found = np.ascontiguousarray(model.item_factors, dtype=np.float32)
-    exact = found.astype(np.float64)
+    item_factors = np.ascontiguousarray(model.item_factors, dtype=np.float32)
+    exact = item_factors.astype(np.float64)
     gram = exact.T @ exact + penalty * np.eye(factors)
-    return Als(found, gram, by_age(power) * np.float32(alpha), fill_order(sequences))
+    return Als(item_factors, gram, by_age(power) * np.float32(alpha), fill_order(sequences))

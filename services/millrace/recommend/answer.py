@@ -57,12 +57,12 @@ class Recommender(Protocol):
 
 def cleaned(history: npt.ArrayLike, items: int) -> np.ndarray:
     """A history as int64 numbers: without unknown ones and padding, and each item once, where it came last."""
-    found = np.asarray(history, dtype=np.int64)
-    found = found[(found >= 0) & (found < items)]
-    if len(set(found.tolist())) < len(found):
-        _, last = np.unique(found[::-1], return_index=True)
-        found = found[np.sort(len(found) - 1 - last)]
-    return found
+    items_of_history = np.asarray(history, dtype=np.int64)
+    items_of_history = items_of_history[(items_of_history >= 0) & (items_of_history < items)]
+    if len(set(items_of_history.tolist())) < len(items_of_history):
+        _, last = np.unique(items_of_history[::-1], return_index=True)
+        items_of_history = items_of_history[np.sort(len(items_of_history) - 1 - last)]
+    return items_of_history
 
 
 def best(scores: np.ndarray, candidates: np.ndarray, n: int) -> np.ndarray:

@@ -30,14 +30,16 @@ class Shortlist:
         for part, block in blocks(fold):
             # NaN marks the history, below 0 is what no link speaks for.
             all_scores = [np.maximum(np.nan_to_num(unknown_scores(model, block), nan=-1), 0) for model in models]
-            found = _best_of_each(all_scores) if negatives is None else np.sort(negatives[part], axis=1)
-            invalid = found == block.targets[:, None]
-            invalid[:, 1:] |= found[:, 1:] == found[:, :-1]
-            each = np.stack([np.take_along_axis(one, found, axis=1) for one in all_scores], axis=2)
+            shortlisted = _best_of_each(all_scores) if negatives is None else np.sort(negatives[part], axis=1)
+            invalid = shortlisted == block.targets[:, None]
+            invalid[:, 1:] |= shortlisted[:, 1:] == shortlisted[:, :-1]
+            each = np.stack([np.take_along_axis(scores, shortlisted, axis=1) for scores in all_scores], axis=2)
             each[invalid] = -1
             self.scores.append(each.astype(np.float32))
             rows = np.arange(len(block))
-            self.targets.append(np.column_stack([one[rows, block.targets] for one in all_scores]).astype(np.float32))
+            self.targets.append(
+                np.column_stack([scores[rows, block.targets] for scores in all_scores]).astype(np.float32)
+            )
 
     def scale(self) -> np.ndarray:
         """(models,) mean best score of each, so that shares of different models can be compared."""
@@ -50,8 +52,8 @@ class Shortlist:
         shares = shares.astype(np.float32)
         for scores, targets in zip(self.scores, self.targets, strict=True):
             others, own = scores @ shares, (targets @ shares)[:, None]
-            found = per_user((others > own).sum(axis=1), (others == own).sum(axis=1) + 1)[:, 1]
-            total += float(found[own[:, 0] > 0].sum())
+            gains = per_user((others > own).sum(axis=1), (others == own).sum(axis=1) + 1)[:, 1]
+            total += float(gains[own[:, 0] > 0].sum())
             users += len(own)
         return total / max(users, 1)
 
@@ -64,18 +66,18 @@ def _best_of_each(scores: list[np.ndarray]) -> np.ndarray:
 def shares(shortlist: Shortlist) -> tuple[np.ndarray, float]:
     """(models,) shares, found by changing one at a time for as long as that helps, and the NDCG@10 reached."""
     scale = shortlist.scale()
-    found, reached = np.ones(len(scale)), shortlist.ndcg(1 / scale)
+    best, reached = np.ones(len(scale)), shortlist.ndcg(1 / scale)
     for _ in range(ROUNDS):
         before = reached
-        for place in range(len(scale)):
-            tries = [np.where(np.arange(len(scale)) == place, found * factor, found) for factor in FACTORS]
-            tries = [one for one in tries if one.any()]
-            values = [shortlist.ndcg(one / scale) for one in tries]
+        for layer in range(len(scale)):
+            tries = [np.where(np.arange(len(scale)) == layer, best * factor, best) for factor in FACTORS]
+            tries = [tried for tried in tries if tried.any()]
+            values = [shortlist.ndcg(tried / scale) for tried in tries]
             if values and max(values) > reached:
-                reached, found = max(values), tries[int(np.argmax(values))]
+                reached, best = max(values), tries[int(np.argmax(values))]
         if reached - before < 1e-5:
             break
-    return found / scale, reached
+    return best / scale, reached
 
 
 def choose(
@@ -92,16 +94,16 @@ def choose(
     best: tuple[float, np.ndarray, float] | None = None
     for power in POWERS:
         models = [Linked(layer.with_ages(by_age(power)), popular) for layer in layers]
-        found, reached = shares(Shortlist(models, fold, sampled))
+        best_shares, reached = shares(Shortlist(models, fold, sampled))
         say(f"blend power {power:g}: {reached:.4f} on the validation")
         if best is None or reached > best[0]:
-            best = reached, found, power
+            best = reached, best_shares, power
     assert best is not None
     return best[1], best[2]
 
 
 def blended(
-    layers: Sequence[Links], found: Sequence[float], power: float, popular: np.ndarray, keep: int | None = None
+    layers: Sequence[Links], weights: Sequence[float], power: float, popular: np.ndarray, keep: int | None = None
 ) -> Linked:
     """One model of the layers' links; `keep` strongest an item, or as many as `links.kept` allows."""
-    return Linked(merged(layers, found, power, keep), popular)
+    return Linked(merged(layers, weights, power, keep), popular)

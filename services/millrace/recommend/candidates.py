@@ -97,8 +97,8 @@ def fitted(candidate: Candidate, sequences: Sequences, option: dict[str, Any]) -
 
 def ndcg(model: Recommender, fold: Fold, negatives: np.ndarray | None = None) -> float:
     """NDCG@10 of a model on a fold, over all items or over `negatives`."""
-    found = ranks(model, fold, negatives)
-    return float(per_user(found.greater, found.tied)[:, 1].mean())
+    ranked = ranks(model, fold, negatives)
+    return float(per_user(ranked.greater, ranked.tied)[:, 1].mean())
 
 
 def choose(
@@ -119,9 +119,9 @@ def choose(
             started = seconds()
             model, epochs = candidate.fit(validation.fit, validation=sample, **option)
             return Fitted(candidate.name, model, option | {"epochs": epochs}, seconds() - started)
-        one = fitted(candidate, validation.fit, option)
-        for power in POWERS if one.links is not None else (None,):
-            tried = one if power is None else _decayed(one, power, validation.fit)
+        fit = fitted(candidate, validation.fit, option)
+        for power in POWERS if fit.links is not None else (None,):
+            tried = fit if power is None else _decayed(fit, power, validation.fit)
             value = ndcg(tried.model, sample, sampled)
             say(f"{candidate.name} {tried.option}: {value:.4f} on the validation")
             if value > reached:
@@ -130,13 +130,13 @@ def choose(
     return best
 
 
-def _decayed(one: Fitted, power: float, sequences: Sequences) -> Fitted:
-    assert one.links is not None
-    links = one.links.with_ages(by_age(power))
-    return Fitted(one.name, Linked(links, one.model.popular), one.option | {"power": power}, one.seconds, links)
+def _decayed(fit: Fitted, power: float, sequences: Sequences) -> Fitted:
+    assert fit.links is not None
+    links = fit.links.with_ages(by_age(power))
+    return Fitted(fit.name, Linked(links, fit.model.popular), fit.option | {"power": power}, fit.seconds, links)
 
 
-def again(one: Fitted, candidates: Sequence[Candidate], sequences: Sequences) -> Fitted:
+def again(fit: Fitted, candidates: Sequence[Candidate], sequences: Sequences) -> Fitted:
     """The same model with the same option on other sequences."""
-    candidate = next(candidate for candidate in candidates if candidate.name == one.name)
-    return fitted(candidate, sequences, one.option)
+    candidate = next(candidate for candidate in candidates if candidate.name == fit.name)
+    return fitted(candidate, sequences, fit.option)

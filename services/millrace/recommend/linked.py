@@ -25,9 +25,9 @@ class Linked:
 
     @classmethod
     def load(cls, arrays: Mapping[str, np.ndarray]) -> "Linked":
-        found = cls(Links(*(arrays[name] for name in NAMES)), arrays["popular"])
-        found._dense  # noqa: B018 - made now, so that the first answer does not wait for it
-        return found
+        model = cls(Links(*(arrays[name] for name in NAMES)), arrays["popular"])
+        model._dense  # noqa: B018 - made now, so that the first answer does not wait for it
+        return model
 
     @property
     def items(self) -> int:
@@ -58,8 +58,8 @@ class Linked:
         """The links for `batch`: dense where one in eight is there, which is then several times as fast."""
         if self._dense is not None:
             return self._dense
-        found = self.links.matrix()
-        return found.toarray() if found.nnz > self.items**2 / 8 else found
+        matrix = self.links.matrix()
+        return matrix.toarray() if matrix.nnz > self.items**2 / 8 else matrix
 
     def _said(self, recent: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Target and weight of every link of the newest items, newest first, and the number of links of each."""
@@ -114,8 +114,8 @@ class Linked:
 
         recent = histories.where(histories.ages < len(self.links.by_age))
         ages = self.links.by_age[recent.ages]
-        said = sparse.csr_matrix((ages, recent.items, recent.starts), shape=(len(recent), self.items))
-        scores = said @ self._matrix
+        weights = sparse.csr_matrix((ages, recent.items, recent.starts), shape=(len(recent), self.items))
+        scores = weights @ self._matrix
         scores = scores if isinstance(scores, np.ndarray) else scores.toarray()
         return np.where(scores > 0, scores, self._prior)
 
@@ -135,13 +135,13 @@ class Linked:
         return Answer(np.concatenate([chosen, more]), answered, reasons + [[] for _ in more if because], len(more))
 
     def _shares(self, chosen: np.ndarray, targets: np.ndarray, values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        place = np.zeros(self.items, dtype=np.int8 if len(chosen) < 127 else np.int64)
-        place[chosen] = np.arange(1, len(chosen) + 1)
-        places = place[targets]
-        found = np.flatnonzero(places)
-        rows = np.searchsorted(np.cumsum(lengths), found, side="right")
-        cells = (places[found].astype(np.int64) - 1) * len(lengths) + rows
-        shares = np.bincount(cells, values[found], minlength=len(chosen) * len(lengths))
+        rank_of_item = np.zeros(self.items, dtype=np.int8 if len(chosen) < 127 else np.int64)
+        rank_of_item[chosen] = np.arange(1, len(chosen) + 1)
+        places = rank_of_item[targets]
+        hits = np.flatnonzero(places)
+        rows = np.searchsorted(np.cumsum(lengths), hits, side="right")
+        cells = (places[hits].astype(np.int64) - 1) * len(lengths) + rows
+        shares = np.bincount(cells, values[hits], minlength=len(chosen) * len(lengths))
         return shares.reshape(len(chosen), -1)
 
 

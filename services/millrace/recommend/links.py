@@ -110,5 +110,5 @@ def _entries(block: np.ndarray | SparseMatrix, most: int) -> tuple[np.ndarray, n
         border = np.partition(block, -most, axis=1)[:, -most]
         rows, columns = np.nonzero((block >= border[:, None]) & (block > 0))
         return rows, columns, block[rows, columns]
-    found = block.tocoo()
-    return found.row.astype(np.int64), found.col.astype(np.int64), found.data
+    entries = block.tocoo()
+    return entries.row.astype(np.int64), entries.col.astype(np.int64), entries.data

@@ -36,7 +36,7 @@ def fit(
     sequences: Sequences, *, norm: float = 0.5, power: float = 1.0, ahead: int = AHEAD, keep: int | None = None
 ) -> Links:
     """Cost and memory: `ahead` times the interactions, at most as many links, of which the strongest are kept."""
-    found = counted(sequences, ahead)
-    sums = np.asarray(found.sum(axis=1)).ravel()
-    scaled = scipy_sparse().diags(np.maximum(sums, 1e-9) ** -norm).astype(np.float32) @ found
+    transitions = counted(sequences, ahead)
+    sums = np.asarray(transitions.sum(axis=1)).ravel()
+    scaled = scipy_sparse().diags(np.maximum(sums, 1e-9) ** -norm).astype(np.float32) @ transitions
     return strongest([scaled.tocsr()], sequences.item_count, power, keep)

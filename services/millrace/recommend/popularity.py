@@ -22,15 +22,15 @@ def counts(sequences: Sequences, window: float | None = None, now: float | None 
 
 def order(numbers: np.ndarray) -> np.ndarray:
     """(known,) int32: items with a count above 0, the highest first, equal ones by the lower number."""
-    found = np.argsort(-numbers, kind="stable")
-    return found[: int(np.count_nonzero(numbers))].astype(np.int32)
+    ranking = np.argsort(-numbers, kind="stable")
+    return ranking[: int(np.count_nonzero(numbers))].astype(np.int32)
 
 
 def fill_order(sequences: Sequences, window: float | None = None) -> np.ndarray:
     """`order` by the window's counts, then by those of all time, so that every item that was seen has a place."""
     whole, lately = counts(sequences), counts(sequences, window)
-    found = np.lexsort((-whole, -lately))
-    return found[: int(np.count_nonzero(whole))].astype(np.int32)
+    ranking = np.lexsort((-whole, -lately))
+    return ranking[: int(np.count_nonzero(whole))].astype(np.int32)
 
 
 @dataclass(frozen=True)

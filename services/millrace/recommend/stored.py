@@ -63,8 +63,8 @@ def _machine(arrays: Mapping[str, np.ndarray]) -> machine.Machine:
     factors = arrays["factors"]
     for name, shape in {"before": factors.shape, "bias": factors.shape[:1]}.items():
         if factors.ndim != 2 or arrays[name].shape != shape:
-            found = list(arrays[name].shape)
-            raise Corrupt(f"{name}.npy {found} does not fit factors {list(factors.shape)}.", field=name)
+            actual = list(arrays[name].shape)
+            raise Corrupt(f"{name}.npy {actual} does not fit factors {list(factors.shape)}.", field=name)
     return machine.Machine({name: arrays[name] for name in machine.NAMES}, arrays["popular"])
 
 
@@ -75,8 +75,8 @@ def _attention(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> atte
     for name in ("qkv", "out", "up", "down"):
         shape = {"qkv": (3 * width, width), "out": (width, width), "up": (4 * width, width), "down": (width, 4 * width)}
         if arrays[f"{name}_weight"].shape != (layers, *shape[name]):
-            found = list(arrays[f"{name}_weight"].shape)
-            raise Corrupt(f"{name}_weight.npy {found} does not fit the width {width}.", field=f"{name}_weight")
+            actual = list(arrays[f"{name}_weight"].shape)
+            raise Corrupt(f"{name}_weight.npy {actual} does not fit the width {width}.", field=f"{name}_weight")
     if "mask" in names and arrays["mask"].shape != (width,):
         raise Corrupt(f"mask.npy {list(arrays['mask'].shape)} does not fit the width {width}.", field="mask")
     return attention.Attention({name: arrays[name] for name in names if name != "popular"}, arrays["popular"])
@@ -92,5 +92,5 @@ def place_of(ids: np.ndarray, text: str) -> int | None:
     wanted = text.encode("utf-8", "surrogatepass")
     if not wanted or len(wanted) > ids.dtype.itemsize or wanted.endswith(b"\0"):
         return None
-    place = int(np.searchsorted(ids, np.bytes_(wanted)))
-    return place if place < len(ids) and ids[place] == wanted else None
+    index = int(np.searchsorted(ids, np.bytes_(wanted)))
+    return index if index < len(ids) and ids[index] == wanted else None

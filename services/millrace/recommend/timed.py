@@ -52,12 +52,12 @@ def knn(
     now: float | None = None,
 ) -> Links:
     """As knn.fit, each weight times the gain of the user's latest event with the item."""
-    found = once(sequences, gains(sequences, half_life, now))
-    lengths = np.diff(found.indptr)
+    matrix = once(sequences, gains(sequences, half_life, now))
+    lengths = np.diff(matrix.indptr)
     bm25 = (k1 + 1) / (1 + k1 * (1 - b + b * lengths / max(lengths.mean(), 1e-9)))
-    found.data *= np.repeat(bm25, lengths)
-    norms = np.sqrt(np.asarray(found.multiply(found).sum(axis=0)).ravel())
-    scaled = (found @ scipy_sparse().diags(np.maximum(norms, 1e-30) ** -alpha)).tocsr()
+    matrix.data *= np.repeat(bm25, lengths)
+    norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel())
+    scaled = (matrix @ scipy_sparse().diags(np.maximum(norms, 1e-30) ** -alpha)).tocsr()
     return strongest(products(scaled.T.tocsr(), scaled), sequences.item_count, power, keep)
 
 

@@ -100,8 +100,8 @@ class Checker:
         if row.fault:
             return self._reject(row._replace(values=None), record_id, row.fault[0], None, row.fault[1])
         assert row.values is not None  # a row without a fault has values
-        if found := self.workload.fault(row.values):
-            return self._reject(row, record_id, *found)
+        if fault := self.workload.fault(row.values):
+            return self._reject(row, record_id, *fault)
         try:
             record = self._validate(row.values).__dict__
         except ValidationError as error:
@@ -109,8 +109,8 @@ class Checker:
         if self._time_fields and (implausible := find_implausible(record, self._time_fields)):
             return self._reject(row, record_id, implausible.code, implausible.field, implausible.message)
         content = orjson.dumps(record)
-        said = b"" if self.workload.events else content
-        if self._seen.repeats(self._identity(record), said, self._watched(record)):
+        watched_content = b"" if self.workload.events else content
+        if self._seen.repeats(self._identity(record), watched_content, self._watched(record)):
             counts.duplicates += 1
             return None
         counts.conflicts = self._seen.conflicts

@@ -22,10 +22,10 @@ def pack(name: str, array: np.ndarray) -> tuple[ArraySpec, bytes]:
 
 def unpack(spec: ArraySpec, content: bytes, where: str) -> np.ndarray:
     """The array, checked against the manifest. Raises Corrupt with both values of what differs."""
-    found = hashlib.sha256(content).hexdigest()
-    if found != spec.sha256:
+    checksum = hashlib.sha256(content).hexdigest()
+    if checksum != spec.sha256:
         raise Corrupt(
-            f"{where} has the checksum {found[:16]}... over {len(content)} bytes; its manifest says "
+            f"{where} has the checksum {checksum[:16]}... over {len(content)} bytes; its manifest says "
             f"{spec.sha256[:16]}.... The file was truncated or changed.",
             field=spec.file,
         )

@@ -125,10 +125,12 @@ def _check_features(manifest: Manifest, refuse: Refuse) -> None:
     if declared is None:
         return
     features = declared.features if isinstance(declared, ClusterModel) else ()
-    given, wanted = (", ".join(f"{one.field} ({one.transform})" for one in of) for of in (manifest.features, features))
-    if given != wanted:
+    trained, wanted = (
+        ", ".join(f"{feature_.field} ({feature_.transform})" for feature_ in of) for of in (manifest.features, features)
+    )
+    if trained != wanted:
         raise refuse(
-            "features", f"was trained on {given}; {manifest.full_name} is now declared with {wanted}. Train it again."
+            "features", f"was trained on {trained}; {manifest.full_name} is now declared with {wanted}. Train it again."
         )
 
 

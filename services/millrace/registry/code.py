@@ -8,8 +8,8 @@ from millrace.settings import REPOSITORY, settings
 
 def code_version() -> str:
     """The package's version and the commit: of the image, or of the checkout."""
-    if given := settings().code_version:
-        return f"{__version__}+{given}"
+    if from_settings := settings().code_version:
+        return f"{__version__}+{from_settings}"
     command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)

@@ -92,13 +92,13 @@ def parse(content: bytes, where: str) -> Manifest:
     """The manifest in a file. Raises Corrupt that names the file and what is wrong with it."""
     # The format first: the fields of another format would only give a misleading sentence.
     try:
-        found = orjson.loads(content)
+        document = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise Corrupt(f"{where} is not JSON: {error}. The file was truncated or changed.", field="file") from None
-    given = found.get("format") if isinstance(found, dict) else None
-    if given != FORMAT:
+    format_ = document.get("format") if isinstance(document, dict) else None
+    if format_ != FORMAT:
         raise Corrupt(
-            f"{where} has the format {given!r}; this version of Millrace reads {FORMAT!r}.",
+            f"{where} has the format {format_!r}; this version of Millrace reads {FORMAT!r}.",
             field="format",
             allowed=FORMAT,
         )

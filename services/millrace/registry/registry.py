@@ -69,10 +69,12 @@ class Registry:
                 f"There is no version {version!r} of {workload}/{model}; see `millrace models list {workload}`.",
                 field="version",
             ) from None
-        found = parse(content, key)
-        if (found.workload, found.model, found.version) != (workload, model, version):
-            raise Corrupt(f"{key} describes {found.full_name} {found.version}; it was moved here.", field="version")
-        return found
+        manifest = parse(content, key)
+        if (manifest.workload, manifest.model, manifest.version) != (workload, model, version):
+            raise Corrupt(
+                f"{key} describes {manifest.full_name} {manifest.version}; it was moved here.", field="version"
+            )
+        return manifest
 
     def load(
         self,
@@ -88,17 +90,17 @@ class Registry:
         processes share one copy and only what is read takes memory.
         """
         manifest = self.manifest(workload, model, version)
-        place = folder(workload, model, version)
+        path = folder(workload, model, version)
         arrays = {}
         for name in [name for name in manifest.arrays if name not in without]:
-            file = mapped / place / manifest.arrays[name].file if mapped and manifest.algorithm in MAPPED else None
+            file = mapped / path / manifest.arrays[name].file if mapped and manifest.algorithm in MAPPED else None
             if file and file.is_file():
                 arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
                 continue
             arrays[name], content = self._array(manifest, name)
             if file:
                 arrays[name] = packing.mapped(file, content)
-        check_model(manifest, arrays, f"{place}/manifest.json")
+        check_model(manifest, arrays, f"{path}/manifest.json")
         return manifest, arrays
 
     def some(
@@ -127,13 +129,13 @@ class Registry:
 
     def manifests(self, workload: str, model: str) -> list[Manifest]:
         """The manifests of all versions that are whole, oldest first."""
-        found = []
+        manifests = []
         for version in self.versions(workload, model):
             try:
-                found.append(self.manifest(workload, model, version))
+                manifests.append(self.manifest(workload, model, version))
             except (NotFound, Corrupt):
                 continue
-        return found
+        return manifests
 
     def champion(self, workload: str, model: str) -> Champion | None:
         key = champion_key(workload, model)
@@ -146,8 +148,8 @@ class Registry:
     def champion_if_changed(self, workload: str, model: str, etag: str | None) -> Champion | None:
         """None when the champion still has that ETag. Raises NotFound when there is no champion."""
         key = champion_key(workload, model)
-        found = self.store.get_if_changed(key, etag)
-        return read_champion(*found, key) if found else None
+        changed = self.store.get_if_changed(key, etag)
+        return read_champion(*changed, key) if changed else None
 
     def promote(
         self,
@@ -186,6 +188,6 @@ class Registry:
 
     def trace(self, workload: str, model: str, version: str) -> dict[str, Any]:
         """From a version back to its data: snapshot, offset ranges, code version, parameters, metrics."""
-        found = self.manifest(workload, model, version)
+        manifest = self.manifest(workload, model, version)
         kept = {"workload", "model", "version", "created_at", "code_version", "schema_hash"}
-        return found.model_dump(mode="json", include=kept | {"parameters", "metrics", "data"})
+        return manifest.model_dump(mode="json", include=kept | {"parameters", "metrics", "data"})

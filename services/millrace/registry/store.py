@@ -167,5 +167,5 @@ class ObjectStore:
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=prefix, Delimiter="/"
             )
-            found = [common["Prefix"] for page in pages for common in page.get("CommonPrefixes", ())]
-        return sorted(name.removeprefix(prefix).rstrip("/") for name in found)
+            prefixes = [common["Prefix"] for page in pages for common in page.get("CommonPrefixes", ())]
+        return sorted(name.removeprefix(prefix).rstrip("/") for name in prefixes)

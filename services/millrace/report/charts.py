@@ -38,13 +38,13 @@ def shares(timeline: dict[str, Any]) -> bytes:
     starts, width = times(timeline)
     figure, axes = canvas()
     below = [0.0] * len(starts)
-    for one in timeline["clusters"]:
+    for cluster in timeline["clusters"]:
         heights = [
-            count / whole if whole else 0.0 for count, whole in zip(one["pages"], timeline["messages"], strict=True)
+            count / whole if whole else 0.0 for count, whole in zip(cluster["pages"], timeline["messages"], strict=True)
         ]
         # A "$" would begin a formula, a "_" at the begin hide the label: these are words of foreign pages.
-        label = " " + make_printable(one["label"][:LONGEST]).replace("$", r"\$")
-        colour = COLOURS[one["cluster"] % len(COLOURS)]
+        label = " " + make_printable(cluster["label"][:LONGEST]).replace("$", r"\$")
+        colour = COLOURS[cluster["cluster"] % len(COLOURS)]
         axes.bar(starts, heights, width, below, align="edge", color=colour, linewidth=0, label=label)
         below = [low + height for low, height in zip(below, heights, strict=True)]
     axes.set_ylim(0, 1)

@@ -25,17 +25,17 @@ def with_pages(workload: Workload) -> Workload:
 
 def board(workload: Workload) -> Board:
     """All that the stream has published. Raises NotFound where that is nothing yet, Unavailable without Kafka."""
-    found = Board()
+    state = Board()
     if end_offsets(with_pages(workload).deltas_topic):
         for message in read_all(workload.deltas_topic):
             try:
-                found.apply((message.key or b"").decode("utf-8", "replace"), message.value, message.timestamp)
+                state.apply((message.key or b"").decode("utf-8", "replace"), message.value, message.timestamp)
             except BadInput as error:
                 log.warning("offset %d of %s is left out: %s", message.offset, workload.deltas_topic, error.message)
-    if not found.timeline(1)["messages"]:
+    if not state.timeline(1)["messages"]:
         raise NotFound(
             f"{workload.deltas_topic} tells of no pages yet: train a champion (`millrace train {workload.name}`), run "
             f"`millrace stream {workload.name}` and send it some (`millrace ingest {workload.name} FILE`).",
             code="nothing_yet",
         )
-    return found
+    return state

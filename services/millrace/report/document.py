@@ -51,27 +51,34 @@ def document(
 
 def facts(status: dict[str, Any]) -> str:
     """The status as a table."""
-    said = {
+    values = {
         "version": status["version"],
         "newest page": status["watermark"],
         "pages a second in the last batch": status["rows_per_second"],
         "population stability index": status["psi"],
         "inertia to that of the training": status["inertia_ratio"],
     }
-    known = [f"{name} {as_html(str(value))}" for name, value in said.items() if value is not None]
+    known = [f"{name} {as_html(str(value))}" for name, value in values.items() if value is not None]
     return f"<p>Model {'; '.join(known)}.</p>" if known else ""
 
 
-def picture(content: bytes, said: str) -> str:
-    """An image inside the page; `said` is its text."""
-    return f'<p><img alt="{as_html(said)}" src="data:image/png;base64,{b64encode(content).decode()}"></p>'
+def picture(content: bytes, description: str) -> str:
+    """An image inside the page; `description` is its text."""
+    return f'<p><img alt="{as_html(description)}" src="data:image/png;base64,{b64encode(content).decode()}"></p>'
 
 
-def row(one: dict[str, Any]) -> list[str]:
+def row(cluster: dict[str, Any]) -> list[str]:
     """The cells of a cluster."""
-    examples = "<br>".join(link(page["url"], page["title"]) for page in one["examples"])
-    name = f"{as_html(one['label'])} <span class=quiet>#{one['cluster']}</span>"
-    return [name, f"{one['size']:,}", f"{one['share']:.1%}", counted(one["words"]), counted(one["hosts"]), examples]
+    examples = "<br>".join(link(page["url"], page["title"]) for page in cluster["examples"])
+    name = f"{as_html(cluster['label'])} <span class=quiet>#{cluster['cluster']}</span>"
+    return [
+        name,
+        f"{cluster['size']:,}",
+        f"{cluster['share']:.1%}",
+        counted(cluster["words"]),
+        counted(cluster["hosts"]),
+        examples,
+    ]
 
 
 def counted(pairs: list[list[Any]]) -> str:
@@ -92,14 +99,14 @@ def link(url: str, title: str | None) -> str:
 def numbers(timeline: dict[str, Any]) -> str:
     """The numbers behind the charts, as a table."""
     first, step = datetime.fromisoformat(timeline["from"]), timedelta(seconds=timeline["step"])
-    head = ["From (UTC)", "All", *(as_html(one["label"]) for one in timeline["clusters"])]
+    head = ["From (UTC)", "All", *(as_html(cluster["label"]) for cluster in timeline["clusters"])]
     rows = [
         [
-            f"{first + place * step:%Y-%m-%d %H:%M:%S}",
+            f"{first + index * step:%Y-%m-%d %H:%M:%S}",
             f"{count:,}",
-            *(f"{one['pages'][place]:,}" for one in timeline["clusters"]),
+            *(f"{cluster['pages'][index]:,}" for cluster in timeline["clusters"]),
         ]
-        for place, count in enumerate(timeline["messages"])
+        for index, count in enumerate(timeline["messages"])
     ]
     return table(head, rows[::-1], range(1, len(head)))
 
@@ -107,8 +114,8 @@ def numbers(timeline: dict[str, Any]) -> str:
 def table(head: list[str], rows: list[list[str]], numeric: Container[int]) -> str:
     """Cells are HTML already; `numeric` are the places of columns of numbers. The first cell of a row names it."""
 
-    def cell(kind: str, place: int, text: str) -> str:
-        return f"<{kind}{' class=n' if place in numeric else ''}>{text}</{kind.split()[0]}>"
+    def cell(kind: str, column: int, text: str) -> str:
+        return f"<{kind}{' class=n' if column in numeric else ''}>{text}</{kind.split()[0]}>"
 
     columns = "".join(cell('th scope="col"', place, text) for place, text in enumerate(head))
     body = "\n".join(

@@ -45,7 +45,7 @@ def second(name: str) -> str:
 
 def wait(follower: Follower, stop: Stop) -> bool:
     """Wait for the first champion, without Spark; False when the wait was stopped."""
-    said = None
+    printed = None
     while stop.signal is None:
         try:
             if follower.look():
@@ -54,9 +54,9 @@ def wait(follower: Follower, stop: Stop) -> bool:
             sentence = f"waiting for a champion of {name}; `millrace train {follower.workload.name}` makes one"
         except Unavailable as error:
             sentence = f"waiting: {error}"
-        if sentence != said:
+        if sentence != printed:
             say(sentence)
-        said = sentence
+        printed = sentence
         time.sleep(LOOK)
     return False
 
@@ -138,12 +138,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit code of the error tree, 0 after SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workload")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     print_logs_safely()
     stop = Stop()
     try:
         with stop.listening():
-            run(find(given.workload), stop)
+            run(find(options.workload), stop)
         return 0
     except MillraceError as error:
         return failed(error)

@@ -31,31 +31,31 @@ class Drift:
     def __post_init__(self) -> None:
         self._counts, self._sums = np.zeros(len(self.centres)), np.zeros(self.centres.shape)
 
-    def add(self, found: Summary) -> None:
-        if found.features is None or found.placed is None:
+    def add(self, summary: Summary) -> None:
+        if summary.features is None or summary.placed is None:
             return
-        fade = 0.5 ** (found.rows / HALF_LIFE)
-        self._pages = self._pages * fade + found.rows
-        self._squared = self._squared * fade + found.squared
-        self._counts = self._counts * fade + found.placed
-        self._sums = self._sums * fade + found.features
+        fade = 0.5 ** (summary.rows / HALF_LIFE)
+        self._pages = self._pages * fade + summary.rows
+        self._squared = self._squared * fade + summary.squared
+        self._counts = self._counts * fade + summary.placed
+        self._sums = self._sums * fade + summary.features
 
     def measures(self) -> dict[str, float | None]:
         """{"psi", "inertia_ratio", "moved"} as millrace.pages.drift has them; None before the first LEAST pages.
 
         A cluster moves to the mean of its pages, and stays where it has none.
         """
-        found: dict[str, float | None] = {"psi": None, "inertia_ratio": None, "moved": None}
+        drift: dict[str, float | None] = {"psi": None, "inertia_ratio": None, "moved": None}
         if self._pages < LEAST:
-            return found
+            return drift
         if self.shares is not None:
-            found["psi"] = psi(self.shares, self._counts)
+            drift["psi"] = psi(self.shares, self._counts)
         if self.inertia:
-            found["inertia_ratio"] = self._squared / self._pages / self.inertia
+            drift["inertia_ratio"] = self._squared / self._pages / self.inertia
         seen = self._counts[:, None] > 0
         means = np.where(seen, self._sums / np.where(seen, self._counts[:, None], 1), self.centres)
-        found["moved"] = moved(self.centres, means)
-        return {name: None if value is None else round(value, 6) for name, value in found.items()}
+        drift["moved"] = moved(self.centres, means)
+        return {name: None if value is None else round(value, 6) for name, value in drift.items()}
 
 
 def against(parameters: dict[str, Any], metrics: dict[str, float], centres: np.ndarray) -> Drift:

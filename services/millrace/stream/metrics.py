@@ -48,8 +48,8 @@ class Metrics:
 
     def add(self, name: str, value: float = 1) -> None:
         with self._lock:
-            found = self._values.setdefault(name, {})
-            found[""] = found.get("", 0) + value
+            values = self._values.setdefault(name, {})
+            values[""] = values.get("", 0) + value
 
     def exposition(self) -> bytes:
         """The text format of Prometheus, version 0.0.4."""

@@ -37,7 +37,7 @@ def starts(topic: str, marks: dict[int, int], say: Callable[[str], None]) -> dic
     Where Kafka has dropped records that were never scored, that is said and the rest is read: the lake's table of
     records still holds them. Raises Corrupt where the topic ends before the mark: it is not the one that was read.
     """
-    found = {}
+    offsets_by_partition = {}
     for partition, (begin, end) in offsets(topic).items():
         wanted = marks.get(partition, -1) + 1
         if wanted > end:
@@ -52,8 +52,8 @@ def starts(topic: str, marks: dict[int, int], say: Callable[[str], None]) -> dic
                 f"Kafka no longer holds {topic} partition {partition} offsets {wanted} to {begin - 1}: these "
                 f"{begin - wanted} pages are not in the stream; reading goes on at {begin}."
             )
-        found[partition] = max(wanted, begin)
-    return found
+        offsets_by_partition[partition] = max(wanted, begin)
+    return offsets_by_partition
 
 
 def read(spark: SparkSession, workload: Workload, first: dict[int, int]) -> DataFrame:

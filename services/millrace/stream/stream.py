@@ -149,40 +149,40 @@ class Stream:
         scoring = partial(score, arrays=arrays, version=frozen.version, declared=self.declared)
         scored = frame.mapInArrow(scoring, SCORED_SCHEMA).persist()
         try:
-            found = Summary(self.declared.window)
+            summary = Summary(self.declared.window)
             for row in scored.where("summary IS NOT NULL").select("summary").collect():
-                found.merge(parse(bytes(row.summary)))
-            if found.rows:
+                summary.merge(parse(bytes(row.summary)))
+            if summary.rows:
                 # A commit a second of a file each: the tasks' shares of a small batch make one file.
-                pages = scored.where("summary IS NULL").select(*PAGE).coalesce(1 + found.rows // 100_000)
+                pages = scored.where("summary IS NULL").select(*PAGE).coalesce(1 + summary.rows // 100_000)
                 self._check()
-                self.table.append(pages, found.offsets)
+                self.table.append(pages, summary.offsets)
                 topics.send(pages, self.workload, {frozen.version: frozen.labels})
         finally:
             scored.unpersist()
-        self._count(found, time.monotonic() - started)
+        self._count(summary, time.monotonic() - started)
 
-    def _count(self, found: Summary, seconds: float) -> None:
+    def _count(self, summary: Summary, seconds: float) -> None:
         self.batches += 1
-        self.tally.add(found)
+        self.tally.add(summary)
         assert self._drift is not None
-        self._drift.add(found)
-        self.read |= {partition: last for partition, (_, last) in found.offsets.items()}
+        self._drift.add(summary)
+        self.read |= {partition: last for partition, (_, last) in summary.offsets.items()}
         for name, value in (
-            ("rows_total", found.rows),
-            ("unreadable_total", found.unreadable),
+            ("rows_total", summary.rows),
+            ("unreadable_total", summary.unreadable),
             ("batches_total", 1),
             ("batch_seconds_total", seconds),
         ):
             self.metrics.add(name, value)
-        if found.unreadable:
-            self.say(f"{found.unreadable} records of {self.workload.records_topic} are no pages and were left out")
+        if summary.unreadable:
+            self.say(f"{summary.unreadable} records of {self.workload.records_topic} are no pages and were left out")
         self.metrics.set("batch_seconds", seconds)
         now = time.monotonic()
-        self._rates.append((now, found.rows))
+        self._rates.append((now, summary.rows))
         while self._rates[0][0] < now - RATE:
             self._rates.popleft()
-        self._publish(found.rows, sum(rows for _, rows in self._rates) / RATE)
+        self._publish(summary.rows, sum(rows for _, rows in self._rates) / RATE)
 
     def _between(self) -> None:
         """A new champion has its names shown although no page arrives."""

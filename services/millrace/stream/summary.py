@@ -77,9 +77,9 @@ class Summary:
         for cluster, spoken in zip(clusters.tolist(), islice(words, max(0, SPOKEN - self._spoken)), strict=False):
             self.words[cluster].update(spoken)
         self._spoken += len(urls)
-        for place in np.argsort(millis, kind="stable")[-200:].tolist():
-            if len(urls[place]) <= URL:
-                self._show(int(clusters[place]), (int(millis[place]), urls[place], (titles[place] or "")[:TITLE]))
+        for index in np.argsort(millis, kind="stable")[-200:].tolist():
+            if len(urls[index]) <= URL:
+                self._show(int(clusters[index]), (int(millis[index]), urls[index], (titles[index] or "")[:TITLE]))
 
     def _show(self, cluster: int, example: tuple[int, str, str]) -> None:
         self.examples[cluster] = newest([*self.examples[cluster], example])
@@ -118,39 +118,39 @@ class Summary:
 
 def newest(examples: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
     """The newest of `examples`, the newest last, each URL once."""
-    by_url = {url: (at, url, title) for at, url, title in sorted(examples, key=lambda one: one[0])}
-    return sorted(by_url.values(), key=lambda one: one[0])[-EXAMPLES:]
+    by_url = {url: (at, url, title) for at, url, title in sorted(examples, key=lambda example: example[0])}
+    return sorted(by_url.values(), key=lambda example: example[0])[-EXAMPLES:]
 
 
 def parse(content: bytes) -> Summary:
     """The summary in `as_json`."""
     body = orjson.loads(content)
-    found = Summary(body["window"], body["rows"], body["unreadable"], squared=body["squared"], newest=body["newest"])
-    found.offsets = {int(partition): (first, last) for partition, (first, last) in body["offsets"].items()}
+    summary = Summary(body["window"], body["rows"], body["unreadable"], squared=body["squared"], newest=body["newest"])
+    summary.offsets = {int(partition): (first, last) for partition, (first, last) in body["offsets"].items()}
     for start, counts in body["windows"].items():
-        found.windows[int(start)].update({int(cluster): number for cluster, number in counts.items()})
-    for mine, theirs in ((found.words, body["words"]), (found.hosts, body["hosts"])):
+        summary.windows[int(start)].update({int(cluster): number for cluster, number in counts.items()})
+    for mine, theirs in ((summary.words, body["words"]), (summary.hosts, body["hosts"])):
         for cluster, pairs in theirs.items():
             mine[int(cluster)].update(dict(pairs))
     for cluster, examples in body["examples"].items():
-        found.examples[int(cluster)] = [(at, url, title) for at, url, title in examples]
+        summary.examples[int(cluster)] = [(at, url, title) for at, url, title in examples]
     if body["features"] is not None:
-        found.features, found.placed = np.array(body["features"]), np.array(body["placed"])
-    return found
+        summary.features, summary.placed = np.array(body["features"]), np.array(body["placed"])
+    return summary
 
 
 def of_rows(rows: pa.Table, window: int) -> Summary:
     """Words, hosts and examples of rows of the table of pages; it does not hold their keywords."""
     from millrace.pages.words import words
 
-    found = Summary(window)
+    summary = Summary(window)
     if rows.num_rows:
         urls, titles, hosts = (rows.column(name).to_pylist() for name in ("url", "title", "host"))
         spoken = (words(title, None, url) for title, url in zip(titles, urls, strict=True))
         timestamps = rows.column("kafka_timestamp").combine_chunks()
         clusters, distances = rows.column("cluster").to_numpy(), rows.column("distance").to_numpy()
-        found.add(timestamps, clusters, distances, hosts, spoken, urls, titles)
-    return found
+        summary.add(timestamps, clusters, distances, hosts, spoken, urls, titles)
+    return summary
 
 
 def _add_up(counts: dict[int, Counter[T]], others: Mapping[int, Counter[T]]) -> None:

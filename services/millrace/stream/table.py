@@ -68,7 +68,7 @@ class PagesTable:
         return self.spark.table(self.full_name).select(*PAGE)
 
     def held(self) -> Held:
-        found = (
+        groups = (
             self.spark.table(self.full_name)
             .groupBy("kafka_partition", "cluster")
             .agg(F.max("kafka_offset").alias("last"), F.count("*").alias("rows"), F.max("kafka_timestamp").alias("at"))
@@ -76,10 +76,10 @@ class PagesTable:
         )
         marks: dict[int, int] = {}
         sizes: dict[int, int] = {}
-        for row in found:
+        for row in groups:
             marks[row.kafka_partition] = max(marks.get(row.kafka_partition, -1), row.last)
             sizes[row.cluster] = sizes.get(row.cluster, 0) + row.rows
-        newest = max((int(row["at"].timestamp() * 1000) for row in found), default=0)
+        newest = max((int(row["at"].timestamp() * 1000) for row in groups), default=0)
         return Held(marks, sizes, newest)
 
     def last_batch(self) -> tuple[Ranges, int]:
@@ -88,8 +88,8 @@ class PagesTable:
         snapshot = table.current_snapshot()
         # A compaction's snapshots stand between, and carry no such property.
         while snapshot is not None:
-            if said := snapshot.summary.additional_properties.get(BATCH) if snapshot.summary else None:
-                ranges = {int(partition): (first, last) for partition, (first, last) in orjson.loads(said).items()}
+            if offsets := snapshot.summary.additional_properties.get(BATCH) if snapshot.summary else None:
+                ranges = {int(partition): (first, last) for partition, (first, last) in orjson.loads(offsets).items()}
                 return ranges, snapshot.timestamp_ms
             before = snapshot.parent_snapshot_id
             snapshot = table.snapshot_by_id(before) if before is not None else None
@@ -102,10 +102,10 @@ class PagesTable:
     def windows(self, seconds: int, since: int) -> dict[int, dict[int, int]]:
         """Pages by window of arrival (its start in seconds since 1970) and cluster, of the rows since then."""
         start = (F.floor(F.unix_seconds("kafka_timestamp") / F.lit(seconds)) * seconds).alias("start")
-        found: dict[int, dict[int, int]] = {}
+        windows: dict[int, dict[int, int]] = {}
         for row in self._since(since).groupBy(start, "cluster").count().collect():
-            found.setdefault(int(row["start"]), {})[row["cluster"]] = row["count"]
-        return found
+            windows.setdefault(int(row["start"]), {})[row["cluster"]] = row["count"]
+        return windows
 
     def latest(self, since: int, most: int) -> pa.Table:
         """The newest `most` rows since then, the newest last."""
@@ -118,8 +118,8 @@ class PagesTable:
     def append(self, rows: DataFrame, ranges: Ranges) -> None:
         """Add the pages of a batch in one commit. Raises Conflict when another stream has added pages meanwhile."""
         self._refuse_others()
-        said = orjson.dumps({str(partition): ends for partition, ends in ranges.items()}).decode()
-        writer = rows.writeTo(self.full_name).option(f"snapshot-property.{BATCH}", said)
+        offsets = orjson.dumps({str(partition): ends for partition, ends in ranges.items()}).decode()
+        writer = rows.writeTo(self.full_name).option(f"snapshot-property.{BATCH}", offsets)
         writer.option(f"snapshot-property.{WRITER}", self._writer).append()
         self._refuse_others()
 
@@ -147,8 +147,8 @@ class PagesTable:
         table = self._load()
         newest = snapshot = table.current_snapshot()
         while snapshot is not None and snapshot.snapshot_id != self._last:
-            said = snapshot.summary.additional_properties if snapshot.summary else {}
-            if BATCH in said and said.get(WRITER) != self._writer:
+            properties = snapshot.summary.additional_properties if snapshot.summary else {}
+            if BATCH in properties and properties.get(WRITER) != self._writer:
                 raise Conflict(
                     f"Another stream appends to {self.name} (snapshot {snapshot.snapshot_id}); one is allowed. "
                     "`millrace status` shows the one of this machine; end the other.",

@@ -42,14 +42,14 @@ class Fading:
         for name, number in counts.items():
             self._weights[name] = self._weights.get(name, 0.0) + number * grown
         if len(self._weights) > MOST:
-            kept = sorted(self._weights.items(), key=lambda one: -one[1])[: MOST // 2]
+            kept = sorted(self._weights.items(), key=lambda pair: -pair[1])[: MOST // 2]
             self._weights = dict(kept)
 
     def top(self, at: float) -> list[tuple[str, int]]:
         """The SHOWN highest as they count at that time, at least 1."""
         factor = 0.5 ** ((at - self._since) / HALF_LIFE)
-        found = sorted(self._weights.items(), key=lambda one: (-one[1], one[0]))[:SHOWN]
-        return [(name, max(1, round(weight * factor))) for name, weight in found]
+        ranked = sorted(self._weights.items(), key=lambda pair: (-pair[1], pair[0]))[:SHOWN]
+        return [(name, max(1, round(weight * factor))) for name, weight in ranked]
 
 
 class Tally:
@@ -76,40 +76,40 @@ class Tally:
         self.windows = {start: Counter(counts) for start, counts in windows.items() if start <= latest}
         self.watermark = min(newest_ms / 1000, latest)
 
-    def add(self, found: Summary) -> None:
+    def add(self, summary: Summary) -> None:
         """Count the pages of a batch."""
         latest = limit()
-        for start, counts in found.windows.items():
+        for start, counts in summary.windows.items():
             self.sizes.update(counts)
             if start <= latest:
                 self.windows.setdefault(start, Counter()).update(counts)
-        self.describe(found)
+        self.describe(summary)
         oldest = self.watermark - KEPT
         self.windows = {start: counts for start, counts in self.windows.items() if start + self.window > oldest}
 
-    def describe(self, found: Summary) -> None:
+    def describe(self, summary: Summary) -> None:
         """Take up words, hosts and examples; nothing is counted."""
         latest = limit()
-        self.watermark = max(self.watermark, min(found.newest / 1000, latest))
-        for mine, theirs in ((self._words, found.words), (self._hosts, found.hosts)):
+        self.watermark = max(self.watermark, min(summary.newest / 1000, latest))
+        for mine, theirs in ((self._words, summary.words), (self._hosts, summary.hosts)):
             for cluster, counts in theirs.items():
                 mine[cluster].add(counts, self.watermark)
-        for cluster, examples in found.examples.items():
+        for cluster, examples in summary.examples.items():
             believed = [example for example in examples if example[0] / 1000 <= latest]
             self._examples[cluster] = newest([*self._examples[cluster], *believed])
 
     def shares(self, k: int) -> list[float]:
         """The share of each of k clusters in the last hour; zeros where there were no pages."""
         counts: Counter[int] = Counter()
-        for start, found in self.windows.items():
+        for start, window_counts in self.windows.items():
             if start + self.window > self.watermark - HOUR:
-                counts.update(found)
+                counts.update(window_counts)
         whole = sum(counts[cluster] for cluster in range(k))
         return [counts[cluster] / whole if whole else 0.0 for cluster in range(k)]
 
     def messages(self, labels: list[str]) -> dict[str, Any]:
         """Every window and cluster as the deltas topic tells of them, by key."""
-        found: dict[str, Any] = {
+        messages: dict[str, Any] = {
             f"window/{iso(start)}": {
                 "start": iso(start),
                 "seconds": self.window,
@@ -120,7 +120,7 @@ class Tally:
         }
         for cluster, (label, share) in enumerate(zip(labels, self.shares(len(labels)), strict=True)):
             examples = reversed(self._examples[cluster])
-            found[f"cluster/{cluster}"] = {
+            messages[f"cluster/{cluster}"] = {
                 "cluster": cluster,
                 "label": label,
                 "size": self.sizes[cluster],
@@ -129,4 +129,4 @@ class Tally:
                 "hosts": self._hosts[cluster].top(self.watermark),
                 "examples": [{"url": url, "title": title, "at": iso(at / 1000)} for at, url, title in examples],
             }
-        return found
+        return messages

@@ -21,7 +21,7 @@ MARGIN = 60_000  # milliseconds by which the clocks of committer and brokers may
 
 def held(workload: Workload, ranges: Ranges, since: int) -> frozenset[bytes]:
     """The keys, among those of the ranges, that the topics hold; `since` is in milliseconds since 1970."""
-    found = set()
+    keys = set()
     with unavailable(), consumer() as client:
         parts = [
             TopicPartition(topic, number)
@@ -33,17 +33,17 @@ def held(workload: Workload, ranges: Ranges, since: int) -> frozenset[bytes]:
         places = client.offsets_for_times({part: max(0, since - MARGIN) for part in parts})
         left = set()
         for part in parts:
-            place = places.get(part)
-            if place is not None and place.offset < ends[part]:
-                client.seek(part, place.offset)
+            position = places.get(part)
+            if position is not None and position.offset < ends[part]:
+                client.seek(part, position.offset)
                 left.add(part)
             else:
                 client.pause(part)
         while left:
             for batch in client.poll(timeout_ms=1000, max_records=5000).values():
-                found.update(item.key for item in batch if item.key and _inside(item.key, ranges))
+                keys.update(item.key for item in batch if item.key and _inside(item.key, ranges))
             left = {part for part in left if client.position(part) < ends[part]}
-    return frozenset(found)
+    return frozenset(keys)
 
 
 def _inside(key: bytes, ranges: Ranges) -> bool:
@@ -73,8 +73,10 @@ def repair(table: PagesTable, workload: Workload, labels: Callable[[str], list[s
 
 def _was_told(workload: Workload, ranges: Ranges) -> bool:
     """Whether a stream has told of these offsets, which it does after it has written them to the topics."""
-    told = [one.value for one in read_all(workload.deltas_topic) if one.key == STREAM.encode() and one.value]
-    read = orjson.loads(told[-1])["offsets"] if told else {}
+    messages = [
+        message.value for message in read_all(workload.deltas_topic) if message.key == STREAM.encode() and message.value
+    ]
+    read = orjson.loads(messages[-1])["offsets"] if messages else {}
     return all(read.get(str(partition), 0) > last for partition, (_, last) in ranges.items())
 
 

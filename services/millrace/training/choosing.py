@@ -40,8 +40,8 @@ def asked(sequences: DataFrame, items: int) -> Asked:
         (np.array(own, dtype=np.int64), np.array(part))
         for own, part in zip(chosen.column("items").to_pylist(), chosen.column("part").to_pylist(), strict=True)
     ]
-    found = [_questions(rows, items, part) for part in (NEXT, LAST)]
-    for name, fold in zip(("validation", "test"), found, strict=True):
+    folds = [_questions(rows, items, part) for part in (NEXT, LAST)]
+    for name, fold in zip(("validation", "test"), folds, strict=True):
         if not len(fold):
             raise BadInput(
                 f"No user has a new item in the {name}; allowed: at least one with items before and after the split. "
@@ -49,7 +49,7 @@ def asked(sequences: DataFrame, items: int) -> Asked:
                 code="too_few_rows",
                 field="rows",
             )
-    return Asked(*found)
+    return Asked(*folds)
 
 
 def _questions(rows: list[tuple[np.ndarray, np.ndarray]], items: int, part: int) -> Fold:
@@ -75,11 +75,11 @@ def tried(
 
     Of each network the epoch is chosen on the fold too; further fits take as many epochs.
     """
-    found: list[tuple[Recipe, float, Recommender]] = []
+    results: list[tuple[Recipe, float, Recommender]] = []
 
     def add(recipe: Recipe, model: Recommender) -> None:
-        found.append((recipe, ndcg(model, fold), model))
-        say(f"{recipe['model']}, {recipe['version']}: NDCG@10 {found[-1][1]:.4f} on the validation")
+        results.append((recipe, ndcg(model, fold), model))
+        say(f"{recipe['model']}, {recipe['version']}: NDCG@10 {results[-1][1]:.4f} on the validation")
 
     for name in networks:
         say(f"{name}: training in PyTorch")
@@ -90,17 +90,17 @@ def tried(
         links = source.links(version, source.layers)
         for name, layer in links.items():
             recipes = [{"model": name, "version": version, "power": p, "shares": {name: 1.0}} for p in POWERS]
-            best = max(recipes, key=lambda one: ndcg(mixed({name: layer}, one, source.popular), fold))
+            best = max(recipes, key=lambda option: ndcg(mixed({name: layer}, option, source.popular), fold))
             add(best, mixed({name: layer}, best, source.popular))
         factors = source.als(version)
         of_als = [{"model": "als", "version": version, "power": power} for power in POWERS_OF_ALS]
-        best = max(of_als, key=lambda one: ndcg(factors.with_power(one["power"]), fold))
+        best = max(of_als, key=lambda option: ndcg(factors.with_power(option["power"]), fold))
         add(best, factors.with_power(best["power"]))
         shares, power = blend.choose(list(links.values()), source.popular, fold, seed)
         named = {name: float(share) for name, share in zip(links, shares, strict=True)}
         recipe = {"model": "blend", "version": version, "power": power, "shares": named}
         add(recipe, mixed(links, recipe, source.popular))
-    return found
+    return results
 
 
 def tested(recipe: Recipe, model: Recommender, fold: Fold, seed: int) -> dict[str, Any]:

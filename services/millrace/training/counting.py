@@ -73,23 +73,23 @@ def pairs(sequences: DataFrame, items: int, decay: Decay | None = None, plain: b
     return sums.summed(sequences, items, ("weighted", "together") if plain else ("weighted",), count)
 
 
-def gram(found: DataFrame, items: int) -> np.ndarray:
+def gram(pairs: DataFrame, items: int) -> np.ndarray:
     """(items, items) float32, Fortran order: `together` of all pairs. For as many items as EASE takes."""
     dense = np.zeros((items, items), dtype=np.float32, order="F")
-    for batch in found.select("i", "j", "together").toArrow().to_batches():
+    for batch in pairs.select("i", "j", "together").toArrow().to_batches():
         for i, j, values in sums.each(batch):
             dense[j, i] = values["together"]  # a column: the matrix is symmetric
     return dense
 
 
-def knn(found: DataFrame, items: int, alpha: float = 1.0, power: float = 1.0, keep: int | None = None) -> Links:
+def knn(pairs: DataFrame, items: int, alpha: float = 1.0, power: float = 1.0, keep: int | None = None) -> Links:
     """millrace.recommend.knn's links from `pairs`."""
-    norms = np.sqrt(sums.diagonal(found, items))
+    norms = np.sqrt(sums.diagonal(pairs, items))
 
     def value(i: int, j: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
         return values["weighted"] / (norms[i] * norms[j]) ** alpha
 
-    return sums.strongest(found.select("i", "j", "weighted"), items, power, keep, value)
+    return sums.strongest(pairs.select("i", "j", "weighted"), items, power, keep, value)
 
 
 def transitions(sequences: DataFrame, items: int, decay: Decay | None = None, ahead: int = AHEAD) -> DataFrame:
@@ -101,9 +101,9 @@ def transitions(sequences: DataFrame, items: int, decay: Decay | None = None, ah
     return sums.summed(sequences, items, ("value",), count)
 
 
-def collected(found: DataFrame, items: int, scale: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def collected(transitions: DataFrame, items: int, scale: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All `transitions` as a CSR in this process' memory, its values int64 in units of 1 / scale; 12 bytes a value."""
-    table = found.select("i", "j", "value").toArrow()
+    table = transitions.select("i", "j", "value").toArrow()
     table = table.take(pa.array(np.argsort(table.column("i").to_numpy())))
     neighbours, ends = sums.flat(table.column("j"), np.int32)
     lengths = np.zeros(items, dtype=np.int64)
@@ -113,13 +113,13 @@ def collected(found: DataFrame, items: int, scale: int) -> tuple[np.ndarray, np.
     return starts, neighbours, np.rint(values * scale).astype(np.int64)
 
 
-def markov(found: DataFrame, items: int, norm: float = 0.5, power: float = 1.0, keep: int | None = None) -> Links:
+def markov(transitions: DataFrame, items: int, norm: float = 0.5, power: float = 1.0, keep: int | None = None) -> Links:
     """millrace.recommend.markov's links from `transitions`."""
 
     def value(i: int, j: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
         return values["value"] / values["value"].sum() ** norm
 
-    return sums.strongest(found, items, power, keep, value)
+    return sums.strongest(transitions, items, power, keep, value)
 
 
 def popularity(sequences: DataFrame, items: int, since: float | None, decay: Decay | None = None) -> np.ndarray:
@@ -128,6 +128,6 @@ def popularity(sequences: DataFrame, items: int, since: float | None, decay: Dec
     value = gain(decay, F.col("since"))
     lately = value if since is None else F.when(F.col("since") > since, value).otherwise(0.0)
     table = each.groupBy("items").agg(F.sum(lately).alias("lately"), F.sum(value).alias("whole")).toArrow()
-    found = np.zeros((2, items), dtype=np.float32)
-    found[:, table.column("items").to_numpy()] = [table.column(name).to_numpy() for name in ("lately", "whole")]
-    return found
+    gains = np.zeros((2, items), dtype=np.float32)
+    gains[:, table.column("items").to_numpy()] = [table.column(name).to_numpy() for name in ("lately", "whole")]
+    return gains

@@ -73,7 +73,7 @@ def held_out() -> Column:
     return F.pmod(F.xxhash64("record_id"), F.lit(HELD_OUT)) == 0
 
 
-def featured(found: Records, model: ClusterModel) -> DataFrame:
+def featured(records: Records, model: ClusterModel) -> DataFrame:
     """`record_id`, `held_out` and the features `f0`, `f1`, ... of every record that has them all.
 
     The numbers come from millrace.scoring.features, the code that the API runs. The frame is sorted and cached: k-means
@@ -92,10 +92,10 @@ def featured(found: Records, model: ClusterModel) -> DataFrame:
             yield pa.RecordBatch.from_arrays(arrays, ["record_id", "held_out", *names])
 
     schema = "record_id string, held_out boolean, " + ", ".join(f"{name} double" for name in names)
-    chosen = found.rows.withColumn("held_out", held_out()).select("record_id", "held_out", *fields)
+    chosen = records.rows.withColumn("held_out", held_out()).select("record_id", "held_out", *fields)
     usable = F.lit(True)
     for name in names:
         usable = usable & ~F.isnan(name)
-    partitions = max(1, -(-found.kept // ROWS_PER_PARTITION))
+    partitions = max(1, -(-records.kept // ROWS_PER_PARTITION))
     sorted_rows = chosen.repartition(partitions, "record_id").sortWithinPartitions("record_id")
     return sorted_rows.mapInArrow(compute, schema).where(usable).cache()

@@ -44,10 +44,10 @@ class Events:
         return "time" if self.points else "leave-one-out"
 
 
-def once(rows: DataFrame, workload: Workload, *said: str) -> DataFrame:
-    """Each event once: its identity, `arrival` (where it came first), and what it said there in the fields `said`."""
+def once(rows: DataFrame, workload: Workload, *fields: str) -> DataFrame:
+    """Each event once: its identity, `arrival` (where it came first), and what it said there in the fields `fields`."""
     arrival = F.struct(*ARRIVAL)
-    first = [F.min_by(field, arrival).alias(field) for field in said if field not in workload.identity]
+    first = [F.min_by(field, arrival).alias(field) for field in fields if field not in workload.identity]
     return rows.groupBy(*workload.identity).agg(F.min(arrival).alias("arrival"), *first)
 
 
@@ -72,18 +72,22 @@ def events(spark: SparkSession, rows: DataFrame, workload: Workload, model: Reco
     placed = plain.withColumn("since", F.last("at", ignorenulls=True).over(own)).cache()
     item_ids, labels = _items(rows, model)
     total = rows.count()
-    told = placed.agg(F.count("*"), F.count("at"), F.min("at"), F.max("at"), F.count_if("stated")).first()
-    if not told or not told[0]:
+    totals = placed.agg(F.count("*"), F.count("at"), F.min("at"), F.max("at"), F.count_if("stated")).first()
+    if not totals or not totals[0]:
         raise BadInput(f"The window holds no event of {workload.name}. Ingest more.", code="too_few_rows", field="rows")
-    points = _points(placed) if told[1] > told[0] / 2 else None
+    points = _points(placed) if totals[1] > totals[0] / 2 else None
     numbers = spark.createDataFrame(pa.table({"item_id": item_ids, "item": np.arange(len(item_ids), dtype=np.int32)}))
     numbered = placed.join(F.broadcast(numbers), "item_id")
     parted = numbered.withColumn("part", _part(points))
-    found = parted.select("user", "known", "item", "since", "part", "arrival", *(f"arrival.{name}" for name in ARRIVAL))
-    found = found.cache()
-    found.count()
+    result = parted.select(
+        "user", "known", "item", "since", "part", "arrival", *(f"arrival.{name}" for name in ARRIVAL)
+    )
+    result = result.cache()
+    result.count()
     placed.unpersist()
-    return Events(found, item_ids, labels, told[2], told[3], points, told[0], total - told[0], told[4] - told[1])
+    return Events(
+        result, item_ids, labels, totals[2], totals[3], points, totals[0], total - totals[0], totals[4] - totals[1]
+    )
 
 
 def _items(rows: DataFrame, model: RecommenderModel) -> tuple[list[str], list[str]]:
@@ -92,10 +96,14 @@ def _items(rows: DataFrame, model: RecommenderModel) -> tuple[list[str], list[st
         F.max_by(label, F.when(F.col(label) != "", F.struct(*ARRIVAL))).alias(f"label{number}")
         for number, label in enumerate(model.labels)
     ]
-    found = rows.groupBy(F.col(model.item).alias("item_id")).agg(F.count("*").alias("n"), *latest).toArrow()
-    columns = [found.column(f"label{number}").to_pylist() for number in range(len(latest))]
-    said = [" ".join(filter(None, words)) for words in zip(*columns, strict=True)] or [""] * found.num_rows
-    both = sorted(zip(found.column("item_id").to_pylist(), said, strict=True), key=lambda pair: pair[0].encode())
+    rows_by_item = rows.groupBy(F.col(model.item).alias("item_id")).agg(F.count("*").alias("n"), *latest).toArrow()
+    columns = [rows_by_item.column(f"label{number}").to_pylist() for number in range(len(latest))]
+    texts_of_items = [" ".join(filter(None, words)) for words in zip(*columns, strict=True)] or [
+        ""
+    ] * rows_by_item.num_rows
+    both = sorted(
+        zip(rows_by_item.column("item_id").to_pylist(), texts_of_items, strict=True), key=lambda pair: pair[0].encode()
+    )
     return [item for item, _ in both], [label for _, label in both]
 
 
@@ -116,9 +124,9 @@ def _part(points: tuple[float, float] | None) -> Column:
     return F.when((size >= 3) & (back == 1), LAST).when((size >= 3) & (back == 2), NEXT).otherwise(EARLY)
 
 
-def bounded(found: Events, bounds: Ranges) -> DataFrame:
+def bounded(events_: Events, bounds: Ranges) -> DataFrame:
     """The events whose offsets lie in the bounds."""
-    return found.rows.where(within(bounds))
+    return events_.rows.where(within(bounds))
 
 
 def sequences(rows: DataFrame) -> DataFrame:

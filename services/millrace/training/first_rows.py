@@ -39,20 +39,20 @@ def wait_for_rows(names: Sequence[str], seconds: float, say: Say) -> None:
     def look() -> list[Workload]:
         nonlocal looks
         looks += 1
-        found, missing = [], []
-        for one in map(workload, names):
+        ready, missing = [], []
+        for workload_ in map(workload, names):
             try:
-                newest_snapshot(one)
-                found.append(one)
+                newest_snapshot(workload_)
+                ready.append(workload_)
             except Unavailable as error:
                 missing.append(error)
-        if not found:
+        if not ready:
             raise missing[0]
-        return found
+        return ready
 
-    found = wait_out(look, seconds, say)
-    for one in found if looks > 1 else ():
-        _let_settle(one, say)
+    ready = wait_out(look, seconds, say)
+    for workload_ in ready if looks > 1 else ():
+        _let_settle(workload_, say)
 
 
 def _let_settle(workload: Workload, say: Say) -> None:

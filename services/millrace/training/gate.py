@@ -65,10 +65,10 @@ def judge(
 
 
 def load_champion(
-    registry: Registry, found: Champion | None, workload: str, model: str
+    registry: Registry, champion: Champion | None, workload: str, model: str
 ) -> tuple[Manifest, KMeans] | None:
     """(manifest, scorer) of a champion, or None where there is none."""
-    if found is None:
+    if champion is None:
         return None
-    manifest, arrays = registry.load(workload, model, found.version)
+    manifest, arrays = registry.load(workload, model, champion.version)
     return manifest, scorer(arrays)

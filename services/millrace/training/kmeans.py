@@ -68,15 +68,15 @@ def fit(frame: DataFrame, model: ClusterModel) -> Fit:
 
     def attempt(k: int) -> tuple[int, float, KMeansModel]:
         spark_model = SparkKMeans(k=k, seed=model.seed, maxIter=MAX_ITERATIONS, initSteps=2).fit(training)
-        found = len(spark_model.clusterCenters())
-        quality = evaluator.evaluate(spark_model.transform(training)) if found > 1 else 0.0
-        return found, quality, spark_model
+        distinct_k = len(spark_model.clusterCenters())
+        quality = evaluator.evaluate(spark_model.transform(training)) if distinct_k > 1 else 0.0
+        return distinct_k, quality, spark_model
 
     tried: dict[int, tuple[float, KMeansModel]] = {}
     # Side by side, because a small fit is mostly waiting for Spark's scheduler; each has its own seed.
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        for found, quality, spark_model in pool.map(attempt, model.k):
-            tried.setdefault(found, (quality, spark_model))
+        for distinct_k, quality, spark_model in pool.map(attempt, model.k):
+            tried.setdefault(distinct_k, (quality, spark_model))
     k, (_, best) = max(tried.items(), key=lambda item: item[1][0])
     raw_centres = np.array(best.clusterCenters())
     weights = np.array([model.axis.get(feature.field, 0.0) for feature in model.features])
@@ -110,13 +110,13 @@ def assert_equal(scorer: KMeans, assigned: DataFrame, names: list[str]) -> None:
     refuse_difference(clusters, rows.column("cluster").to_numpy(), "rows", lambda row: values[row].tolist())
 
 
-def refuse_difference(exported: np.ndarray, given: np.ndarray, what: str, shown: Callable[[int], Any]) -> None:
+def refuse_difference(exported: np.ndarray, expected: np.ndarray, what: str, shown: Callable[[int], Any]) -> None:
     """Raises Corrupt that shows the first row for which the export's cluster, (n,), is not the one of Spark, (n,)."""
-    different = np.flatnonzero(exported != given)
+    different = np.flatnonzero(exported != expected)
     if len(different):
         row = int(different[0])
         raise Corrupt(
             f"The export gives {len(different)} of {len(exported)} {what} another cluster than Spark, the first is "
-            f"{shown(row)}: {exported[row]} instead of {given[row]}. Nothing was published.",
+            f"{shown(row)}: {exported[row]} instead of {expected[row]}. Nothing was published.",
             code="export_differs",
         )

@@ -18,25 +18,25 @@ from millrace.workloads.base import Workload
 TAG_DAYS = 365  # how long a snapshot that a model was trained on stays readable
 
 
-def tag_snapshot(spark: SparkSession, found: Workload, snapshot_id: str) -> None:
+def tag_snapshot(spark: SparkSession, workload_: Workload, snapshot_id: str) -> None:
     """Name the snapshot, so that expiry keeps it: a version's data can be read again for a year."""
-    table = f"{CATALOG}.{table_name(found.name)}"
+    table = f"{CATALOG}.{table_name(workload_.name)}"
     spark.sql(
         f"ALTER TABLE {table} CREATE TAG IF NOT EXISTS `trained-{int(snapshot_id)}` "
         f"AS OF VERSION {int(snapshot_id)} RETAIN {TAG_DAYS} DAYS"
     )
 
 
-def maintain(spark: SparkSession, found: Workload, keep_days: float) -> list[dict[str, Any]]:
+def maintain(spark: SparkSession, workload_: Workload, keep_days: float) -> list[dict[str, Any]]:
     """Rewrite small data files into large ones, then drop untagged snapshots older than `keep_days`, keeping one.
 
     Both are commits like the sink's: whoever meets another one tries again, and readers keep their snapshot.
     """
     before = (datetime.now(UTC) - timedelta(days=keep_days)).strftime("%Y-%m-%d %H:%M:%S.%f")
     results = []
-    kept = [name for name in sales.kept_tables(found) if spark.catalog.tableExists(f"{CATALOG}.{name}")]
-    kept += [pages_name(found.name)] if found.pages else []
-    for name in (table_name(found.name), assignments_name(found.name), *kept):
+    kept = [name for name in sales.kept_tables(workload_) if spark.catalog.tableExists(f"{CATALOG}.{name}")]
+    kept += [pages_name(workload_.name)] if workload_.pages else []
+    for name in (table_name(workload_.name), assignments_name(workload_.name), *kept):
         rewriting = spark.sql(
             f"CALL {CATALOG}.system.rewrite_data_files(table => '{name}', "
             "options => map('min-input-files', '2', 'partial-progress.enabled', 'true'))"
@@ -65,14 +65,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workloads", nargs="+")
     parser.add_argument("--keep-days", type=float, default=7.0, help="age up to which every snapshot is kept")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     print_logs_safely()
     try:
-        found = [workload(name) for name in given.workloads]
-        session = spark("millrace-compact-" + "-".join(given.workloads))
+        selected = [workload(name) for name in options.workloads]
+        session = spark("millrace-compact-" + "-".join(options.workloads))
         try:
-            for one in found:
-                for result in maintain(session, one, given.keep_days):
+            for workload_ in selected:
+                for result in maintain(session, workload_, options.keep_days):
                     sys.stdout.write(dump_json(result, encoding=sys.stdout.encoding) + "\n")
                     sys.stdout.flush()
         finally:

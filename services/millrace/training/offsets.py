@@ -24,7 +24,7 @@ class Audit:
 
 def audit(rows: DataFrame) -> Audit:
     """Count, per Kafka partition, what is there, what is there twice and what is missing."""
-    found = (
+    partitions = (
         rows.groupBy("kafka_partition")
         .agg(
             F.count("*").alias("rows"),
@@ -35,10 +35,10 @@ def audit(rows: DataFrame) -> Audit:
         .orderBy("kafka_partition")
         .collect()
     )
-    ranges = {str(row.kafka_partition): (row.first, row.last) for row in found}
-    repeated = sum(row.rows - row.distinct for row in found)
-    gaps = [(row.kafka_partition, 0, row.first - 1) for row in found if row.first > 0]
-    if any(row.last - row.first + 1 != row.distinct for row in found):
+    ranges = {str(row.kafka_partition): (row.first, row.last) for row in partitions}
+    repeated = sum(row.rows - row.distinct for row in partitions)
+    gaps = [(row.kafka_partition, 0, row.first - 1) for row in partitions if row.first > 0]
+    if any(row.last - row.first + 1 != row.distinct for row in partitions):
         gaps += _inner_gaps(rows)
     return Audit(ranges, repeated, sorted(gaps))
 
@@ -46,15 +46,15 @@ def audit(rows: DataFrame) -> Audit:
 def _inner_gaps(rows: DataFrame) -> list[tuple[int, int, int]]:
     window = Window.partitionBy("kafka_partition").orderBy("kafka_offset")
     following = rows.withColumn("next", F.lead("kafka_offset").over(window))
-    found = following.where("next - kafka_offset > 1").limit(10_000).collect()
-    return [(row.kafka_partition, row.kafka_offset + 1, row.next - 1) for row in found]
+    gaps = following.where("next - kafka_offset > 1").limit(10_000).collect()
+    return [(row.kafka_partition, row.kafka_offset + 1, row.next - 1) for row in gaps]
 
 
-def check(found: Audit, workload: str, seen_before: Ranges, dead_letters: set[tuple[int, int]]) -> None:
+def check(audit_: Audit, workload: str, seen_before: Ranges, dead_letters: set[tuple[int, int]]) -> None:
     """Raises Corrupt when offsets are missing that Connect did not reject, or fewer are there than were once read."""
     unexplained = [
         (partition, offset)
-        for partition, first, last in found.gaps
+        for partition, first, last in audit_.gaps
         for offset in range(first, min(last, first + 1000) + 1)
         if (partition, offset) not in dead_letters
     ]
@@ -67,7 +67,7 @@ def check(found: Audit, workload: str, seen_before: Ranges, dead_letters: set[tu
             field=f"{partition}/{offset}",
         )
     for partition, (_, last) in seen_before.items():
-        now = found.ranges.get(partition, (0, -1))[1]
+        now = audit_.ranges.get(partition, (0, -1))[1]
         if now < last:
             raise Corrupt(
                 f"An earlier training read {workload}.records up to partition {partition} offset {last}; the lake now "

@@ -144,11 +144,14 @@ class TrainingRequest:
         parser.add_argument("--follow", action="store_true", help="keep running and train when --every says")
         parser.add_argument("--every", help=f"with --follow: {DEFAULT_PACE} (the default) or 10m")
         parser.add_argument("--wait", type=float, default=0.0, help="seconds to wait for the first rows")
-        given = vars(parser.parse_args(arguments))
-        pace, wait_s = read_pace(given.pop("follow"), given.pop("every")), given.pop("wait")
-        names = tuple(given.pop("workloads"))
+        options_by_name = vars(parser.parse_args(arguments))
+        pace, wait_s = (
+            read_pace(options_by_name.pop("follow"), options_by_name.pop("every")),
+            options_by_name.pop("wait"),
+        )
+        names = tuple(options_by_name.pop("workloads"))
         options: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+            name: tuple(value) if isinstance(value, list) else value for name, value in options_by_name.items()
         }
         return cls(names, TrainingOptions(**options), pace, wait_s)
 

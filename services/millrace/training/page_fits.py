@@ -83,17 +83,17 @@ def later(frame: Frame, model: PageModel, before: Before, sample: Sample, judged
     features = frame.space.features(sample).astype(np.float64)
     old = own.nearest(features)[0]
     pulled = Pages(frame.space, *update.updated(own.centres, own.weights, frame.sums(own, only_new=True)))
-    found, same = numbered(pulled, old, k, features)
+    candidate, same = numbered(pulled, old, k, features)
     how = "update"
     (refit,) = frame.kmeans((k,), (model.seed,))
     if len(refit) == k:
         other, also = numbered(Pages(frame.space, refit, np.ones(k)), old, k, features)
         space = judged_on.features(frame.space)
-        gained = silhouette(space, other.nearest(space)[0]) - silhouette(space, found.nearest(space)[0])
+        gained = silhouette(space, other.nearest(space)[0]) - silhouette(space, candidate.nearest(space)[0])
         if gained > settings().gate_margin:
-            found, same, how = (
+            candidate, same, how = (
                 Pages(frame.space, other.centres, frame.sums(other, only_new=False).counts),
                 also,
                 "refit",
             )
-    return Candidate(found, how, same, {k: silhouette(features, found.nearest(features)[0])})
+    return Candidate(candidate, how, same, {k: silhouette(features, candidate.nearest(features)[0])})

@@ -61,7 +61,7 @@ class Frame:
     """Pages among these that the champion has not read."""
 
     @classmethod
-    def of(cls, found: dataset.Records, space: Space, model: PageModel, read: Ranges) -> "Frame":
+    def of(cls, records: dataset.Records, space: Space, model: PageModel, read: Ranges) -> "Frame":
         """The features of every record, by the code that the stream runs.
 
         Sorted and cached: k-means is repeatable only over a fixed order, and MLlib over an Iceberg scan that is not
@@ -75,8 +75,8 @@ class Frame:
                 kept = [batch.column(name) for name in ("record_id", "held_out", "new")]
                 yield pa.RecordBatch.from_arrays([*kept, lists(values)], ["record_id", "held_out", "new", "f"])
 
-        chosen = found.rows.withColumn("held_out", dataset.held_out()).withColumn("new", ~dataset.within(read))
-        partitions = max(1, -(-found.kept // dataset.ROWS_PER_PARTITION))
+        chosen = records.rows.withColumn("held_out", dataset.held_out()).withColumn("new", ~dataset.within(read))
+        partitions = max(1, -(-records.kept // dataset.ROWS_PER_PARTITION))
         ordered = (
             chosen.select("record_id", "held_out", "new", *fields(model))
             .repartition(partitions, "record_id")
@@ -101,9 +101,9 @@ class Frame:
         vectors.count()  # else the fits that start together would each make the vectors
         # Side by side, because a small fit is mostly waiting for Spark's scheduler; each has its own seed.
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            found = list(pool.map(lambda one: attempt(*one), itertools.product(numbers, seeds)))
+            centres = list(pool.map(lambda pair: attempt(*pair), itertools.product(numbers, seeds)))
         vectors.unpersist()
-        return found
+        return centres
 
     def sums(self, pages: Pages, only_new: bool) -> Sums:
         """The sums of the pages that are not held out, each in its nearest cluster."""
@@ -130,8 +130,8 @@ class Frame:
             for batch in batches:
                 clusters, distances = pages.nearest(matrix(batch.column("f"), pages))
                 kept = [batch.column("record_id"), batch.column("held_out")]
-                found = [pa.array(clusters.astype(np.int32)), pa.array(distances)]
-                yield pa.RecordBatch.from_arrays([*kept, *found], ["record_id", "held_out", "cluster", "distance"])
+                columns = [pa.array(clusters.astype(np.int32)), pa.array(distances)]
+                yield pa.RecordBatch.from_arrays([*kept, *columns], ["record_id", "held_out", "cluster", "distance"])
 
         schema = "record_id string, held_out boolean, cluster int, distance double"
         rows = self.rows.mapInArrow(compute, schema).cache()
@@ -140,11 +140,11 @@ class Frame:
         sizes = [counted.get(number, (0, 0.0))[0] for number in range(pages.k)]
         return rows, sizes, sum(inertia for _, inertia in counted.values())
 
-    def new_sample(self, found: dataset.Records, sampled: Sample, model: PageModel, read: Ranges) -> Sample:
+    def new_sample(self, records: dataset.Records, sampled: Sample, model: PageModel, read: Ranges) -> Sample:
         """A sample of the pages that the champion has not read; where there are none, of all."""
         if not self.new:
             return sampled
-        return sample(found.rows.where(~dataset.held_out() & ~dataset.within(read)), model)
+        return sample(records.rows.where(~dataset.held_out() & ~dataset.within(read)), model)
 
 
 def lists(values: np.ndarray) -> pa.Array:

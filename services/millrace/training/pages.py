@@ -28,43 +28,47 @@ def run(training: Any, model: PageModel, windows: Sequence[str]) -> Iterator[dic
     judged_on = paged.held_out(whole.rows, model)
     for window in windows:
         bounds = offsets.window_bounds(training.audit.ranges, window)
-        found = whole if window == "all" else dataset.records(training.rows, workload, bounds)
-        yield train(training, model, window, bounds, found, judged_on)
-        if found is not whole:
-            found.rows.unpersist()
+        records = whole if window == "all" else dataset.records(training.rows, workload, bounds)
+        yield train(training, model, window, bounds, records, judged_on)
+        if records is not whole:
+            records.rows.unpersist()
     whole.rows.unpersist()
 
 
 def train(
-    training: Any, model: PageModel, window: str, bounds: offsets.Ranges, found: dataset.Records, judged_on: Sample
+    training: Any, model: PageModel, window: str, bounds: offsets.Ranges, records: dataset.Records, judged_on: Sample
 ) -> dict[str, Any]:
     """Fit or update on the records of a window, judge, publish and promote."""
     started, workload, registry = time.monotonic(), training.workload, training.registry
-    if found.kept < 2 * max(model.k):
+    if records.kept < 2 * max(model.k):
         least = 2 * max(model.k)
-        sentence = f"{model.name} has {found.kept} pages; allowed: at least {least} for up to {max(model.k)} clusters."
+        sentence = (
+            f"{model.name} has {records.kept} pages; allowed: at least {least} for up to {max(model.k)} clusters."
+        )
         raise BadInput(f"{sentence} Ingest more.", code="too_few_rows", field="rows")
     champion = registry.champion(workload.name, model.name)
     before = None
     if champion:
         manifest, arrays = registry.load(workload.name, model.name, champion.version)
         before = Before(manifest, Pages.load(arrays))
-    sample = paged.sample(found.rows.where(~dataset.held_out()), model)
+    sample = paged.sample(records.rows.where(~dataset.held_out()), model)
     kept_space = before.pages.space if before and not training.options.fresh else None
     space = kept_space or learn(sample, model.seed)
     read = before.manifest.data.offsets if before else {}
-    frame = Frame.of(found, space, model, read)
+    frame = Frame.of(records, space, model, read)
     if before and kept_space:
         candidate = later(frame, model, before, sample, judged_on)
     else:
         candidate = first(frame, model, sample, before)
     verdict = judge(candidate.pages, before, judged_on)
     assigned, sizes, inertia = frame.assigned(candidate.pages)
-    check_export(candidate.pages, assigned, found, model)
+    check_export(candidate.pages, assigned, records, model)
     profile = profiles(sample, *candidate.pages.assign(sample), candidate.pages.k)
-    kept = [before.labels[one] if before and candidate.same[one] else None for one in range(candidate.pages.k)]
+    kept = [
+        before.labels[cluster] if before and candidate.same[cluster] else None for cluster in range(candidate.pages.k)
+    ]
     names = labels(profile, kept)
-    moved = drifted(before, candidate.pages, frame.new_sample(found, sample, model, read)) if before else None
+    moved = drifted(before, candidate.pages, frame.new_sample(records, sample, model, read)) if before else None
     fitted = frame.fitted
     parameters = {
         "k": candidate.pages.k,
@@ -75,7 +79,7 @@ def train(
         "continued": candidate.same.tolist(),
         "new_pages": frame.new,
         "half_life": update.HALF_LIFE,
-        "profile": [{name: one[name] for name in ("words", "hosts", "examples", "share")} for one in profile],
+        "profile": [{name: cluster[name] for name in ("words", "hosts", "examples", "share")} for cluster in profile],
         "drift": moved,
         "gate": verdict.sentence,
     }
@@ -93,11 +97,11 @@ def train(
         names={"label": names},
         window=window,
         offsets=united(bounds, read) if kept_space else bounds,
-        rows=found.kept,
+        rows=records.kept,
         fitted=fitted,
-        held_out=found.kept - fitted,
-        repeated=found.repeated,
-        superseded=found.superseded,
+        held_out=records.kept - fitted,
+        repeated=records.repeated,
+        superseded=records.superseded,
     )
     manifest = registry.publish(draft, candidate.pages.arrays())
     training.keep_assignments(assigned, model.name, manifest.version)
@@ -117,7 +121,7 @@ def train(
         "how": candidate.how,
         "silhouette": round(quality, 4),
         "drift": moved,
-        "rows": found.kept,
+        "rows": records.kept,
         "snapshot_id": training.snapshot_id,
         "promoted": promoted,
         "gate": reason,
@@ -128,8 +132,8 @@ def train(
 def united(bounds: offsets.Ranges, read: offsets.Ranges) -> offsets.Ranges:
     """What an update has read, its champion's pages among it: a window of pages that were read takes none back."""
     parts = bounds.keys() | read.keys()
-    found = {part: [one[part] for one in (bounds, read) if part in one] for part in parts}
-    return {part: (min(first for first, _ in ends), max(last for _, last in ends)) for part, ends in found.items()}
+    ranges = {part: [offsets_[part] for offsets_ in (bounds, read) if part in offsets_] for part in parts}
+    return {part: (min(first for first, _ in ends), max(last for _, last in ends)) for part, ends in ranges.items()}
 
 
 def judge(candidate: Pages, before: Before | None, judged_on: Sample) -> Verdict:
@@ -148,19 +152,19 @@ def judge(candidate: Pages, before: Before | None, judged_on: Sample) -> Verdict
 def drifted(before: Before, after: Pages, new: Sample) -> dict[str, float]:
     """How far the new pages are from what the champion was made of, and how far the centres went for them."""
     clusters, distances = before.pages.assign(new)
-    found = {
+    measures = {
         "psi": drift.psi(before.manifest.parameters["sizes"], np.bincount(clusters, minlength=before.pages.k)),
         "inertia_ratio": drift.inertia_ratio(distances, before.manifest.metrics["inertia_per_row"]),
     }
     if after.space is before.pages.space:  # in another space a centre's way has no length
-        found["moved"] = drift.moved(before.pages.centres, after.centres)
-    return {name: round(value, 6) for name, value in found.items()}
+        measures["moved"] = drift.moved(before.pages.centres, after.centres)
+    return {name: round(value, 6) for name, value in measures.items()}
 
 
-def check_export(pages: Pages, assigned: Any, found: dataset.Records, model: PageModel) -> None:
+def check_export(pages: Pages, assigned: Any, records: dataset.Records, model: PageModel) -> None:
     """Raises Corrupt unless the arrays that are published give pages the clusters that Spark gave them."""
     exported = Pages.load(pages.arrays())
-    texts = found.rows.select("record_id", *paged.fields(model)).limit(SAMPLE // 10)
+    texts = records.rows.select("record_id", *paged.fields(model)).limit(SAMPLE // 10)
     rows = texts.join(assigned.select("record_id", "cluster"), "record_id").toArrow()
     columns = {
         name: rows.column(field).to_pylist() for name, field in zip(paged.NAMES, paged.fields(model), strict=True)

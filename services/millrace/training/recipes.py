@@ -80,20 +80,20 @@ class Source:
 
     def links(self, version: str, layers: tuple[str, ...], raw: Raw = lambda moves: None) -> dict[str, Links]:
         """The links of each layer. Pairs are counted once for both that need them; `raw` gets the transitions."""
-        decay, found = self.decay(version), {}
+        decay, links_by_layer = self.decay(version), {}
         if {"knn", "ease"} & set(layers):
             pairs = counting.pairs(self.sequences, self.items, decay, plain="ease" in layers)
             if "knn" in layers:
-                found["knn"] = counting.knn(pairs, self.items, ALPHA)
+                links_by_layer["knn"] = counting.knn(pairs, self.items, ALPHA)
             if "ease" in layers:
-                found["ease"] = linear.ease_of(counting.gram(pairs, self.items), penalty=PENALTY)
+                links_by_layer["ease"] = linear.ease_of(counting.gram(pairs, self.items), penalty=PENALTY)
             pairs.unpersist()
         if "markov" in layers:
             moves = counting.transitions(self.sequences, self.items, decay)
-            found["markov"] = counting.markov(moves, self.items, NORM)
+            links_by_layer["markov"] = counting.markov(moves, self.items, NORM)
             raw(moves)
             moves.unpersist()
-        return {name: found[name] for name in layers}
+        return {name: links_by_layer[name] for name in layers}
 
 
 def fit(
@@ -123,4 +123,4 @@ def mixed(links: dict[str, Links], recipe: Recipe, popular: np.ndarray) -> Linke
 def shares(recipe: Recipe, links: Container[str]) -> dict[str, float]:
     """The shares above 0 of the layers that there are, Markov's last: what grows is added to a sum that stays."""
     named = {name: share for name, share in recipe["shares"].items() if share > 0 and name in links}
-    return dict(sorted(named.items(), key=lambda one: one[0] == "markov"))
+    return dict(sorted(named.items(), key=lambda pair: pair[0] == "markov"))

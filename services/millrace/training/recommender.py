@@ -19,64 +19,66 @@ from millrace.training.recipes import Source, fit
 from millrace.workloads.base import RecommenderModel
 
 
-def source(found: Events, rows: DataFrame, model: RecommenderModel, now: float | None) -> Source:
+def source(history: Events, rows: DataFrame, model: RecommenderModel, now: float | None) -> Source:
     """The sequences of some of the events; `now` is when they end."""
-    half_life = model.half_life * DAY if model.half_life and found.points else None
+    half_life = model.half_life * DAY if model.half_life and history.points else None
     kept = events.sequences(rows).cache()
-    return Source(kept, len(found.item_ids), now, found.oldest, model.window * DAY, half_life, model.seed)
+    return Source(kept, len(history.item_ids), now, history.oldest, model.window * DAY, half_life, model.seed)
 
 
-def early(found: Events, rows: DataFrame, model: RecommenderModel, part: int) -> Source:
+def early(history: Events, rows: DataFrame, model: RecommenderModel, part: int) -> Source:
     """What a fit may see that is asked for items of `part`. Leaving items out, no fit sees either of the two."""
-    if found.points is None:
-        return source(found, rows.where(F.col("part") < NEXT), model, found.newest)
-    return source(found, rows.where(F.col("part") < part), model, found.points[part - 1])
+    if history.points is None:
+        return source(history, rows.where(F.col("part") < NEXT), model, history.newest)
+    return source(history, rows.where(F.col("part") < part), model, history.points[part - 1])
 
 
 def judge(
-    training: Any, found: Events, model: RecommenderModel, ndcg: float, test: Fold, champion: Manifest | None
+    training: Any, history: Events, model: RecommenderModel, ndcg: float, test: Fold, champion: Manifest | None
 ) -> Verdict:
     """The candidate against the champion's recipe on the champion's own data, as far as it lies before the split."""
     if champion is None:
         return verdict(ndcg, None, len(test))
-    theirs = early(found, events.bounded(found, champion.data.offsets), model, LAST)
+    theirs = early(history, events.bounded(history, champion.data.offsets), model, LAST)
     other = candidates.ndcg(fit(theirs, champion.parameters["recipe"]), test)
     theirs.sequences.unpersist()
     return verdict(ndcg, (champion.version, other), len(test))
 
 
-def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.Ranges, found: Events) -> dict[str, Any]:
+def train(
+    training: Any, model: RecommenderModel, window: str, bounds: offsets.Ranges, history: Events
+) -> dict[str, Any]:
     """Train on the events within the bounds; `training` is training.train.Training."""
     started, workload = time.monotonic(), training.workload
-    rows = events.bounded(found, bounds)
-    whole = events.sequences(found.rows).cache()
-    asked = choosing.asked(whole, len(found.item_ids))
+    rows = events.bounded(history, bounds)
+    whole = events.sequences(history.rows).cache()
+    asked = choosing.asked(whole, len(history.item_ids))
     whole.unpersist()
-    validation = early(found, rows, model, NEXT)
+    validation = early(history, rows, model, NEXT)
     tried = choosing.tried(validation, asked.validation, model.seed, training.say, training.options.networks)
-    recipe, reached, _ = max(tried, key=lambda one: one[1])
+    recipe, reached, _ = max(tried, key=lambda trial: trial[1])
     # The best of each version is measured, side by side, and windowed popularity always.
     best: dict[str, Any] = {}
-    for one in sorted(tried, key=lambda one: -one[1]):  # of equal ones the first, as `max` has it
-        best.setdefault(one[0]["version"], one)
-    popular = next(one for one in tried if one[0]["model"] == "popularity")
-    others = [one for one in tried if one[0]["model"] in training.options.networks]
-    measured = list({id(one[0]): one for one in (*best.values(), popular, *others)}.values())
-    test = validation if found.points is None else early(found, rows, model, LAST)
+    for trial in sorted(tried, key=lambda trial: -trial[1]):  # of equal ones the first, as `max` has it
+        best.setdefault(trial[0]["version"], trial)
+    popular = next(trial for trial in tried if trial[0]["model"] == "popularity")
+    others = [trial for trial in tried if trial[0]["model"] in training.options.networks]
+    measured = list({id(trial[0]): trial for trial in (*best.values(), popular, *others)}.values())
+    test = validation if history.points is None else early(history, rows, model, LAST)
     table = [
-        choosing.tested(one, fitted if test is validation else fit(test, one), asked.test, model.seed)
-        | {"validation_ndcg@10": round(value, 5), "served": one is recipe}
-        for one, value, fitted in measured
+        choosing.tested(trial, fitted if test is validation else fit(test, trial), asked.test, model.seed)
+        | {"validation_ndcg@10": round(value, 5), "served": trial is recipe}
+        for trial, value, fitted in measured
     ]
     ours = next(line for line in table if line["served"])
     champion = training.registry.champion(workload.name, model.name)
     before = training.registry.manifest(workload.name, model.name, champion.version) if champion else None
-    judged = judge(training, found, model, ours["ndcg@10"], asked.test, before)
-    for one in {id(validation): validation, id(test): test}.values():
-        one.sequences.unpersist()
-    full = source(found, rows, model, found.newest)
+    judged = judge(training, history, model, ours["ndcg@10"], asked.test, before)
+    for trial in {id(validation): validation, id(test): test}.values():
+        trial.sequences.unpersist()
+    full = source(history, rows, model, history.newest)
     fitted, later, how = live.fitted(full, recipe)
-    arrays = fitted.arrays() | {"popular": full.popular} | histories(full.sequences) | named(training, found, model)
+    arrays = fitted.arrays() | {"popular": full.popular} | histories(full.sequences) | named(training, history, model)
     arrays |= later | live.seen(training.rows, workload, bounds)
     kept = rows.count()
     draft = training.draft(
@@ -85,9 +87,9 @@ def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.R
         {
             "recipe": recipe,
             "live": how,
-            "protocol": found.protocol,
+            "protocol": history.protocol,
             "compared": table,
-            "tried": [{**one, "ndcg@10": round(value, 5)} for one, value, _ in tried],
+            "tried": [{**trial, "ndcg@10": round(value, 5)} for trial, value, _ in tried],
             "window_days": model.window,
             "half_life_days": model.half_life,
             "users_asked": {"validation": len(asked.validation), "test": len(asked.test)},
@@ -98,7 +100,7 @@ def train(training: Any, model: RecommenderModel, window: str, bounds: offsets.R
         offsets=bounds,
         rows=kept,
         fitted=kept,
-        repeated=found.repeated if kept == found.kept else 0,
+        repeated=history.repeated if kept == history.kept else 0,
     )
     full.sequences.unpersist()
     manifest = training.registry.publish(draft, arrays)
@@ -133,24 +135,24 @@ def histories(sequences: DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def named(training: Any, found: Events, model: RecommenderModel) -> dict[str, np.ndarray]:
+def named(training: Any, history: Events, model: RecommenderModel) -> dict[str, np.ndarray]:
     """`item_ids` and `item_names`, both (items,) bytes; an item without a name has its id for one."""
-    names = dict(zip(found.item_ids, found.labels, strict=True))
+    names = dict(zip(history.item_ids, history.labels, strict=True))
     if model.names:
         catalogue, key, name = model.names
         table = f"{CATALOG}.{table_name(catalogue)}"
         if not training.spark.catalog.tableExists(table):
-            return served_names(found, names)
+            return served_names(history, names)
         rows = training.spark.table(table)
         position = F.struct("kafka_timestamp", "kafka_partition", "kafka_offset")
         latest = rows.groupBy(key).agg(F.max_by(name, position).alias("name")).toArrow()
         names |= dict(zip(latest.column(key).to_pylist(), latest.column("name").to_pylist(), strict=True))
-    return served_names(found, names)
+    return served_names(history, names)
 
 
-def served_names(found: Events, names: dict[str, str]) -> dict[str, np.ndarray]:
+def served_names(history: Events, names: dict[str, str]) -> dict[str, np.ndarray]:
     """Ids and names of the items, as the API reads them."""
     return {
-        "item_ids": texts(found.item_ids),
-        "item_names": texts([names.get(item) or item for item in found.item_ids]),
+        "item_ids": texts(history.item_ids),
+        "item_names": texts([names.get(item) or item for item in history.item_ids]),
     }

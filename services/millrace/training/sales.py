@@ -31,9 +31,9 @@ def lines(rows: DataFrame, workload: Workload, model: SalesModel) -> DataFrame:
     at = plausible(F.col(model.time), F.col("arrival.kafka_timestamp"))
     began = F.min(at).over(Window.partitionBy(model.order))
     days = F.floor(F.unix_micros(began) / MICROS).cast("int")
-    said = dict.fromkeys([*model.by.values(), *model.labels])
+    fields = dict.fromkeys([*model.by.values(), *model.labels])
     return (
-        once(rows, workload, *said)
+        once(rows, workload, *fields)
         .select(
             F.coalesce(days, F.lit(UNDATED)).alias("day"),
             F.col(model.order).alias("order_id"),
@@ -54,31 +54,31 @@ def sums() -> list[Column]:
     return [F.sum("hundredths").alias("revenue"), orders, F.count("*").alias("items")]
 
 
-def summed(found: DataFrame, model: SalesModel) -> dict[str, DataFrame]:
+def summed(order_lines: DataFrame, model: SalesModel) -> dict[str, DataFrame]:
     """The tables of the lake by what they end on."""
-    customers = found.where("customer IS NOT NULL")
+    customers = order_lines.where("customer IS NOT NULL")
     prices = [F.min("hundredths").alias("lowest"), F.max("hundredths").alias("highest")]
     tables = {
-        "sales": found.groupBy("day").agg(*sums()),
+        "sales": order_lines.groupBy("day").agg(*sums()),
         "customers": customers.groupBy("day", "customer").agg(*sums()),
     }
     for name in model.by:
-        tables[f"by_{name}"] = found.groupBy("day", F.col(name).alias("value")).agg(*sums(), *prices)
+        tables[f"by_{name}"] = order_lines.groupBy("day", F.col(name).alias("value")).agg(*sums(), *prices)
     return {name: table.cache() for name, table in tables.items()}
 
 
-def months(found: DataFrame) -> DataFrame:
+def months(order_lines: DataFrame) -> DataFrame:
     """A row for each month (its first day): revenue, orders, items, buyers."""
     month = F.trunc(F.date_add(F.lit("1970-01-01").cast("date"), F.col("day")), "month").alias("month")
     buyers = F.count_distinct("customer").alias("buyers")
-    return found.where(F.col("day") != UNDATED).groupBy(month).agg(*sums(), buyers)
+    return order_lines.where(F.col("day") != UNDATED).groupBy(month).agg(*sums(), buyers)
 
 
 def kept_tables(workload: Workload) -> list[str]:
     """The names in the lake of what `keep` writes."""
     names = ["sales_monthly", "sales_daily", "customers_daily"]
-    found = [[*names, *(f"by_{name}_daily" for name in model.by)] for model in workload.sales]
-    return [table_name(f"{workload.name}_{name}") for each in found for name in each]
+    names_by_model = [[*names, *(f"by_{name}_daily" for name in model.by)] for model in workload.sales]
+    return [table_name(f"{workload.name}_{name}") for each in names_by_model for name in each]
 
 
 def keep(tables: dict[str, DataFrame], monthly: DataFrame, workload: str, version: str) -> None:
@@ -100,7 +100,7 @@ def keep(tables: dict[str, DataFrame], monthly: DataFrame, workload: str, versio
         target.using("iceberg").tableProperty("millrace.version", version).createOrReplace()
 
 
-def arrays(tables: dict[str, DataFrame], found: DataFrame, model: SalesModel) -> dict[str, np.ndarray]:
+def arrays(tables: dict[str, DataFrame], order_lines: DataFrame, model: SalesModel) -> dict[str, np.ndarray]:
     """The arrays of millrace.analytics.sales."""
     daily = tables["sales"].orderBy("day").toArrow()
     result = {"day": daily.column("day").to_numpy().astype(np.int32)}
@@ -109,7 +109,7 @@ def arrays(tables: dict[str, DataFrame], found: DataFrame, model: SalesModel) ->
     for name in model.by:
         result |= _numbered(tables[f"by_{name}"], "value", name, f"{name}_values", (*SUMS, "lowest", "highest"))
         if model.by[name] == model.item and model.labels:
-            result[f"{name}_names"] = _names(found, model, result[f"{name}_values"])
+            result[f"{name}_names"] = _names(order_lines, model, result[f"{name}_values"])
     return result
 
 
@@ -117,31 +117,35 @@ def _numbered(table: DataFrame, text: str, name: str, values: str, columns: tupl
     """A table by day whose texts are replaced with their places in a sorted array of them."""
     rows = table.orderBy("day").toArrow()
     ids, places = np.unique(texts(rows.column(text).to_pylist()), return_inverse=True)
-    found = {f"{name}_day": rows.column("day").to_numpy().astype(np.int32), name: places.astype(np.int32), values: ids}
-    return found | {f"{name}_{one}": rows.column(one).to_numpy().astype(np.int64) for one in columns}
+    arrays_ = {
+        f"{name}_day": rows.column("day").to_numpy().astype(np.int32),
+        name: places.astype(np.int32),
+        values: ids,
+    }
+    return arrays_ | {f"{name}_{column}": rows.column(column).to_numpy().astype(np.int64) for column in columns}
 
 
-def _names(found: DataFrame, model: SalesModel, items: np.ndarray) -> np.ndarray:
+def _names(order_lines: DataFrame, model: SalesModel, items: np.ndarray) -> np.ndarray:
     """What the lines of each item last said of it, else its id."""
     latest = [
         F.max_by(f"label_{field}", F.when(F.col(f"label_{field}") != "", F.col("arrival"))).alias(field)
         for field in model.labels
     ]
-    rows = found.groupBy("item").agg(*latest).toArrow().to_pylist()
-    said = {row["item"]: " ".join(row[field] for field in model.labels if row[field]) for row in rows}
-    ids = [one.decode() for one in items]
-    return texts([said[one] or one for one in ids])
+    rows = order_lines.groupBy("item").agg(*latest).toArrow().to_pylist()
+    names = {row["item"]: " ".join(row[field] for field in model.labels if row[field]) for row in rows}
+    ids = [item.decode() for item in items]
+    return texts([names[item] or item for item in ids])
 
 
 def train(training: Any, model: SalesModel, window: str, bounds: offsets.Ranges) -> dict[str, Any]:
     """Sum the lines within the bounds; `training` is training.train.Training."""
     started, workload = time.monotonic(), training.workload
     rows = training.rows.where(within(bounds))
-    found = lines(rows, workload, model)
-    kept, total = found.count(), rows.count()
+    order_lines = lines(rows, workload, model)
+    kept, total = order_lines.count(), rows.count()
     if not kept:
         raise BadInput(f"The window holds no order of {workload.name}. Ingest more.", code="too_few_rows", field="rows")
-    tables = summed(found, model)
+    tables = summed(order_lines, model)
     champion = training.registry.champion(workload.name, model.name)
     whole = only_row(tables["sales"].agg(*(F.sum(name).alias(name) for name in SUMS)))
     sentence, revenue = "passed: sums, nothing is guessed", whole["revenue"] / 100
@@ -156,11 +160,11 @@ def train(training: Any, model: SalesModel, window: str, bounds: offsets.Ranges)
         fitted=kept,
         repeated=total - kept,
     )
-    manifest = training.registry.publish(draft, arrays(tables, found, model))
+    manifest = training.registry.publish(draft, arrays(tables, order_lines, model))
     if window == "all":
-        keep(tables, months(found), workload.name, manifest.version)
+        keep(tables, months(order_lines), workload.name, manifest.version)
     promoted, reason = training.promote(model.name, manifest.version, champion, True, sentence)
-    for frame in (*tables.values(), found):
+    for frame in (*tables.values(), order_lines):
         frame.unpersist()
     training.say(f"{manifest.full_name} {window}: {whole['orders']} orders, revenue {revenue:.2f}, {reason}")
     return {

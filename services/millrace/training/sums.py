@@ -36,8 +36,8 @@ def summed(
         total: list[Any] = []
         at = 0
         for users in (part for batch in batches for part in blocks(batch, items, BLOCK // len(names))):
-            new = [one.sorted_indices() for one in count(users)]
-            total = [one + other for one, other in zip(total, new, strict=True)] if total else new
+            new = [matrix.sorted_indices() for matrix in count(users)]
+            total = [matrix + other for matrix, other in zip(total, new, strict=True)] if total else new
             if total[0].nnz * len(total) > LIMIT:
                 yield from rows(total, names, "at", np.full(items, at))
                 total, at = [], at + 1
@@ -59,8 +59,8 @@ def summed(
     columns = ", ".join(f"{name} binary" for name in ("j", *names))
     # Each partition makes a sum of its own: as few as there are cores.
     few = sequences.select("items", "since").coalesce(sequences.sparkSession.sparkContext.defaultParallelism)
-    found = few.mapInArrow(partial, f"i int, at long, {columns}")
-    placed = found.withColumn("from", F.spark_partition_id())
+    partial_sums = few.mapInArrow(partial, f"i int, at long, {columns}")
+    placed = partial_sums.withColumn("from", F.spark_partition_id())
     sorted_ = placed.repartition("i").sortWithinPartitions("i", "from", "at").drop("from", "at")
     return sorted_.mapInArrow(merged, f"i int, own double, {columns}").cache()
 
@@ -141,13 +141,13 @@ def each(batch: pa.RecordBatch) -> Iterator[tuple[int, np.ndarray, dict[str, np.
     j, ends = flat(batch.column("j"), np.int32)
     names = [name for name in batch.schema.names if name not in ("i", "own", "j")]
     values = {name: flat(batch.column(name), np.float64)[0] for name in names}
-    for place, i in enumerate(batch.column("i").to_pylist()):
-        span = slice(ends[place], ends[place + 1])
-        yield i, j[span], {name: one[span] for name, one in values.items()}
+    for index, i in enumerate(batch.column("i").to_pylist()):
+        span = slice(ends[index], ends[index + 1])
+        yield i, j[span], {name: array[span] for name, array in values.items()}
 
 
 def strongest(
-    found: DataFrame,
+    sums: DataFrame,
     items: int,
     power: float,
     keep: int | None,
@@ -170,11 +170,11 @@ def strongest(
                     good = good[among(worth[good], j[good], keep)]
                 taken.append(j[good])
                 weights.append(worth[good])
-            starts = np.cumsum([0, *(len(one) for one in taken[1:])])
-            columns = [packed(np.concatenate(one), starts) for one in (taken, weights)]
+            starts = np.cumsum([0, *(len(chunks) for chunks in taken[1:])])
+            columns = [packed(np.concatenate(chunks), starts) for chunks in (taken, weights)]
             yield pa.RecordBatch.from_arrays([batch.column("i"), *columns], ["i", "j", "value"])
 
-    table = found.mapInArrow(chosen, "i int, j binary, value binary").toArrow()
+    table = sums.mapInArrow(chosen, "i int, j binary, value binary").toArrow()
     table = table.take(pa.array(np.argsort(table.column("i").to_numpy())))
     neighbours, ends = flat(table.column("j"), np.int32)
     lengths = np.zeros(items, dtype=np.int64)
@@ -183,9 +183,9 @@ def strongest(
     return Links(starts, neighbours, flat(table.column("value"), np.float32)[0], by_age(power))
 
 
-def diagonal(found: DataFrame, items: int) -> np.ndarray:
+def diagonal(sums: DataFrame, items: int) -> np.ndarray:
     """(items,) float64: the diagonal of the sum, of the first name; 1 where a row is empty."""
-    table = found.select("i", "own").toArrow()
+    table = sums.select("i", "own").toArrow()
     result = np.ones(items)
     result[table.column("i").to_numpy()] = table.column("own").to_numpy()
     return result

@@ -70,16 +70,16 @@ class Training:
         for model in models:
             if isinstance(model, RecommenderModel):
                 inside = self.rows.where(dataset.within(self.audit.ranges))
-                found = events.events(self.spark, inside, self.workload, model)
-                if found.implausible:
+                events_ = events.events(self.spark, inside, self.workload, model)
+                if events_.implausible:
                     self.say(
-                        f"{found.implausible} events of {self.workload.name} have times that can't be true, given when "
+                        f"{events_.implausible} events of {self.workload.name} have times that can't be true, given when "
                         "they arrived; they count as events of an unknown time"
                     )
                 for window in windows:
                     bounds = offsets.window_bounds(self.audit.ranges, window)
-                    yield recommender.train(self, model, window, bounds, found)
-                found.rows.unpersist()
+                    yield recommender.train(self, model, window, bounds, events_)
+                events_.rows.unpersist()
             elif isinstance(model, SalesModel):
                 for window in windows:
                     yield sales.train(self, model, window, offsets.window_bounds(self.audit.ranges, window))
@@ -91,19 +91,19 @@ class Training:
         self.judged_on = self._held_out(whole.rows)
         for window in windows:
             bounds = offsets.window_bounds(self.audit.ranges, window)
-            found = whole if window == "all" else dataset.records(self.rows, self.workload, bounds)
+            records = whole if window == "all" else dataset.records(self.rows, self.workload, bounds)
             for model in models:
-                yield self._train(model, window, bounds, found)
-            if found is not whole:
-                found.rows.unpersist()
+                yield self._train(model, window, bounds, records)
+            if records is not whole:
+                records.rows.unpersist()
         whole.rows.unpersist()
 
     def _train(
-        self, model: ClusterModel, window: str, bounds: offsets.Ranges, found: dataset.Records
+        self, model: ClusterModel, window: str, bounds: offsets.Ranges, records: dataset.Records
     ) -> dict[str, Any]:
         started = time.monotonic()
         workload = self.workload
-        frame = dataset.featured(found, model)
+        frame = dataset.featured(records, model)
         fit = kmeans.fit(frame, model)
         features = [
             FeatureSpec(field=feature.field, transform=feature.transform, default=feature.default)
@@ -135,12 +135,12 @@ class Training:
             names=model.names(fit.k),
             window=window,
             offsets=bounds,
-            rows=found.kept,
+            rows=records.kept,
             fitted=fit.fitted,
             held_out=usable - fit.fitted,
-            without_features=found.kept - usable,
-            repeated=found.repeated,
-            superseded=found.superseded,
+            without_features=records.kept - usable,
+            repeated=records.repeated,
+            superseded=records.superseded,
         )
         manifest = self.registry.publish(draft, fit.scorer.arrays())
         self.keep_assignments(fit.assigned, model.name, manifest.version)
@@ -156,7 +156,7 @@ class Training:
             "version": manifest.version,
             "k": fit.k,
             "silhouette": round(fit.silhouettes[fit.k], 4),
-            "rows": found.kept,
+            "rows": records.kept,
             "snapshot_id": self.snapshot_id,
             "promoted": promoted,
             "gate": reason,

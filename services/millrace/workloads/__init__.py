@@ -21,8 +21,8 @@ def workloads() -> dict[str, Workload]:
     names += [point.value for point in entry_points(group="millrace.workloads")]
     names += listed(settings().workload_modules)
     modules = [importlib.import_module(name) for name in names]
-    found = [module.WORKLOAD for module in modules if hasattr(module, "WORKLOAD")]
-    known = {workload.name: workload for workload in sorted(found, key=lambda workload: workload.name)}
+    declared = [module.WORKLOAD for module in modules if hasattr(module, "WORKLOAD")]
+    known = {workload.name: workload for workload in sorted(declared, key=lambda workload: workload.name)}
     chosen = listed(settings().workloads) or known
     if unknown := [name for name in chosen if name not in known]:
         allowed = ", ".join(known)
@@ -51,9 +51,9 @@ def workload(name: str) -> Workload:
 def find_model(full_name: str) -> tuple[Workload, Model]:
     """The workload and the model of `courses/popularity`. Raises NotFound that lists the names there are."""
     name, _, short = full_name.partition("/")
-    found = workload(name)
-    model = found.model(short)
+    owner = workload(name)
+    model = owner.model(short)
     if model is None:
-        allowed = ", ".join(f"{name}/{model.name}" for model in found.models)
+        allowed = ", ".join(f"{name}/{model.name}" for model in owner.models)
         raise NotFound(f"There is no model {full_name!r}; allowed: {allowed}.", field="model", allowed=allowed)
-    return found, model
+    return owner, model

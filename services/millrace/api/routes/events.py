@@ -20,8 +20,8 @@ def declare(declared: Declared, outbox: Outbox) -> None:
     """Add the paths that take events."""
     for workload in workloads().values():
         if workload.recommenders:
-            one = event_schema(workload)
-            many = {"type": "array", "items": one, "minItems": 1, "maxItems": settings().api_list_limit}
+            event = event_schema(workload)
+            many = {"type": "array", "items": event, "minItems": 1, "maxItems": settings().api_list_limit}
             declared.post_later(
                 f"/v1/{workload.name}/events",
                 taking(workload, outbox),
@@ -29,7 +29,7 @@ def declare(declared: Declared, outbox: Outbox) -> None:
                 workload.name,
                 Posted,
                 errors(401, 408, 413, 422, 503),
-                request_body({"oneOf": [one, many]}),
+                request_body({"oneOf": [event, many]}),
             )
 
 
@@ -39,13 +39,13 @@ def taking(workload: Workload, outbox: Outbox) -> Callable[[bytes], Awaitable[by
 
     async def take(content: bytes) -> bytes:
         beside = len(content) > MANY
-        found = await run_in_threadpool(events.messages, content) if beside else events.messages(content)
-        places = await outbox.send(workload.records_topic, [message for _, message in found])
-        counted.inc(len(found))
+        messages = await run_in_threadpool(events.messages, content) if beside else events.messages(content)
+        places = await outbox.send(workload.records_topic, [message for _, message in messages])
+        counted.inc(len(messages))
         positions = [
             {"partition": partition, "offset": offset, "record_id": record_id}
-            for (record_id, _), (partition, offset) in zip(found, places, strict=True)
+            for (record_id, _), (partition, offset) in zip(messages, places, strict=True)
         ]
-        return orjson.dumps({"accepted": len(found), "positions": positions})
+        return orjson.dumps({"accepted": len(messages), "positions": positions})
 
     return take

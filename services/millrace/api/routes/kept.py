@@ -47,9 +47,9 @@ def one_of(champions: Champions, workload: Workload, model: ClusterModel, body: 
 
     def answer(content: bytes) -> bytes:
         columns = body.one(parse(content))
-        found = champions.get(workload.name, model.name).one(columns)
+        reply = champions.get(workload.name, model.name).one(columns)
         answered.inc()
-        return found
+        return reply
 
     return answer
 
@@ -61,8 +61,8 @@ def many_of(champions: Champions, workload: Workload, model: ClusterModel, body:
     def answer(content: bytes) -> bytes:
         rows = parse(content)
         columns = body.many(rows)
-        found = champions.get(workload.name, model.name).many(columns, rows)
+        reply = champions.get(workload.name, model.name).many(columns, rows)
         answered.inc(len(rows))
-        return found
+        return reply
 
     return answer

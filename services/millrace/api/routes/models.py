@@ -35,8 +35,8 @@ def summary(served: Any, champion: Champion) -> dict[str, Any]:
 
 def detail(served: Any, champion: Champion) -> dict[str, Any]:
     """A champion for people: its manifest and its centres in the fields' own units."""
-    found = served.manifest.model_dump(mode="json", include=DETAIL)
-    head = {**summary(served, champion), "previous": champion.previous, **found}
+    manifest = served.manifest.model_dump(mode="json", include=DETAIL)
+    head = {**summary(served, champion), "previous": champion.previous, **manifest}
     if isinstance(served, Paged):
         clusters = [{"cluster": number, "label": label, "centre": {}} for number, label in enumerate(served.labels)]
         return head | {"clusters": clusters}
@@ -60,22 +60,22 @@ def declare(declared: Declared, champions: Champions) -> None:
         return json(
             [
                 {
-                    "workload": one.name,
-                    "description": one.description,
-                    "fields": list(one.fields),
-                    "models": [model.name for model in one.models],
+                    "workload": workload.name,
+                    "description": workload.description,
+                    "fields": list(workload.fields),
+                    "models": [model.name for model in workload.models],
                 }
-                for one in workloads().values()
+                for workload in workloads().values()
             ]
         )
 
     async def list_models(request: Request) -> Response:
         served = sorted(champions.all().items())
-        return json([summary(one, champions.champion(*key)) for key, one in served])
+        return json([summary(workload, champions.champion(*key)) for key, workload in served])
 
     async def show_model(request: Request) -> Response:
         name, model = request.path_params["workload"], request.path_params["model"]
-        known = {one.name for one in find(name).models}
+        known = {workload.name for workload in find(name).models}
         if model not in known:
             allowed = ", ".join(sorted(known))
             sentence = f"model: {name} has no model {model[:80]!r}; allowed: {allowed}."
@@ -101,6 +101,6 @@ def declare(declared: Declared, champions: Champions) -> None:
             )
 
 
-def either(one: Answer, many: Answer) -> Answer:
+def either(single: Answer, many: Answer) -> Answer:
     """An object gives an object, a list a list."""
-    return lambda content: many(content) if content.lstrip()[:1] == b"[" else one(content)
+    return lambda content: many(content) if content.lstrip()[:1] == b"[" else single(content)

@@ -115,9 +115,9 @@ def infer_champion(champions: Champions, key: Key, body: Body, content: bytes, h
 def declare(declared: Declared, champions: Champions) -> None:
     """Add the paths of the protocol."""
     known = {
-        f"{one.name}.{model.name}": (one, model, Body(one, model))
-        for one in workloads().values()
-        for model in one.clusterings
+        f"{workload_.name}.{model.name}": (workload_, model, Body(workload_, model))
+        for workload_ in workloads().values()
+        for model in workload_.clusterings
     }
 
     async def chosen(request: Request) -> tuple[Served, Body]:

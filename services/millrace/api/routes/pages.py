@@ -101,8 +101,8 @@ class Family:
         return {"model": self.full_name, "version": self.board.status()["version"]}
 
     def clusters(self) -> dict[str, Any]:
-        if found := self.board.clusters():
-            return {**self.said(), "live": True, "clusters": found}
+        if live_clusters := self.board.clusters():
+            return {**self.said(), "live": True, "clusters": live_clusters}
         if (served := self.served()) is None:
             return {**self.said(), "live": False, "clusters": []}
         return {**served.manifest.said, "live": False, "clusters": as_trained(served)}

@@ -70,9 +70,9 @@ class Family:
     def n(self, request: Request) -> int:
         return asked.number(request, "n", self.declared_model.n, asked.MOST)
 
-    def said(self, found: dict[str, Any]) -> Response:
+    def said(self, content: dict[str, Any]) -> Response:
         self.answered.inc()
-        return json(found)
+        return json(content)
 
     async def for_user(self, request: Request) -> Response:
         user, n, keep = asked.identifier(request, "user_id"), self.n(request), asked.flag(request, "keep_known")
@@ -88,9 +88,9 @@ class Family:
 
         def all_of_them() -> bytes:
             users = wanted.users or []
-            found = [{"user_id": one, **self._for(served, one, wanted.n, wanted.keep_known)} for one in users]
-            self.answered.inc(len(found))
-            return orjson.dumps(found)
+            answers = [{"user_id": user, **self._for(served, user, wanted.n, wanted.keep_known)} for user in users]
+            self.answered.inc(len(answers))
+            return orjson.dumps(answers)
 
         beside = len(wanted.users or ()) >= MANY
         content = await run_in_threadpool(all_of_them) if beside else all_of_them()

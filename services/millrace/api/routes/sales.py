@@ -86,10 +86,10 @@ class Family:
     async def answer(self, request: Request, compute: Callable[[Sold, Days], dict[str, Any]]) -> Response:
         """Sums over years take milliseconds: beside the event loop."""
         days, served = asked.days(request), self.champions.get(self.workload.name, self.model.name)
-        found = await run_in_threadpool(compute, served, days)
+        sums = await run_in_threadpool(compute, served, days)
         self.answered.inc()
         limits = {"from": days.first and days.first.isoformat(), "to": days.last and days.last.isoformat()}
-        return json({**found, **limits, **served.manifest.said})
+        return json({**sums, **limits, **served.manifest.said})
 
     async def trend(self, request: Request) -> Response:
         def compute(served: Sold, days: Days) -> dict[str, Any]:

@@ -51,9 +51,9 @@ class Checkpoints:
 
     def newest(self, plan: Plan, say: Callable[[str], None]) -> State | None:
         """The newest that can be trusted; one that can't is set aside as `.corrupt`. Raises Corrupt if all are such."""
-        found = self._batches()
+        batches = self._batches()
         reasons = []
-        for batch in reversed(found):
+        for batch in reversed(batches):
             key = self.key(batch)
             try:
                 content, _ = self.store.get(key)

@@ -17,14 +17,14 @@ def cut(positions: dict[int, int], ends: dict[int, int], size: int) -> Cut | Non
     waiting = {number: count for number, count in waiting.items() if count > 0}
     if sum(waiting.values()) < size:
         return None
-    found, left = {}, size
-    for place, number in enumerate(sorted(waiting, key=lambda number: (waiting[number], number))):
+    ranges, left = {}, size
+    for index, number in enumerate(sorted(waiting, key=lambda number: (waiting[number], number))):
         # Those with little give all they have; what they lack is shared by the fuller ones that follow.
-        taken = min(waiting[number], left // (len(waiting) - place))
+        taken = min(waiting[number], left // (len(waiting) - index))
         if taken:
-            found[number] = (positions.get(number, 0), positions.get(number, 0) + taken)
+            ranges[number] = (positions.get(number, 0), positions.get(number, 0) + taken)
         left -= taken
-    return dict(sorted(found.items()))
+    return dict(sorted(ranges.items()))
 
 
 class Journal:

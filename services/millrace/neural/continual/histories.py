@@ -30,8 +30,8 @@ class Names:
         return np.array(bytearray("\n".join(self.texts).encode()), dtype=np.uint8)
 
     @classmethod
-    def of(cls, found: np.ndarray) -> "Names":
-        return cls(found.tobytes().decode().split("\n") if len(found) else ())
+    def of(cls, content: np.ndarray) -> "Names":
+        return cls(content.tobytes().decode().split("\n") if len(content) else ())
 
 
 class Histories:
@@ -55,9 +55,9 @@ class Histories:
         number = self.users.numbers.get(user)
         return array("i") if number is None else self.walks[number]
 
-    def until(self, user: int, place: int, depth: int) -> np.ndarray:
+    def until(self, user: int, position: int, depth: int) -> np.ndarray:
         """(at most `depth`,) int32: the items that end at this place, itself included."""
-        return np.array(self.walks[user][max(0, place + 1 - depth) : place + 1], dtype=np.int32)
+        return np.array(self.walks[user][max(0, position + 1 - depth) : position + 1], dtype=np.int32)
 
     def sequences(self, items: int) -> Sequences:
         starts = np.concatenate([[0], np.cumsum([len(walk) for walk in self.walks], dtype=np.int64)]).astype(np.int64)
@@ -65,8 +65,8 @@ class Histories:
         return Sequences(flat, starts, items)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        found = self.sequences(0)
-        return {"users": self.users.array(), "starts": found.starts, "items": found.items}
+        sequences = self.sequences(0)
+        return {"users": self.users.array(), "starts": sequences.starts, "items": sequences.items}
 
     @classmethod
     def load(cls, arrays: dict[str, np.ndarray]) -> "Histories":

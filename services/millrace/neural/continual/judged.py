@@ -29,30 +29,30 @@ class Asked:
 
 def asked(state: State, events: Sequence[Event], learned: Mapping[str, tuple[int, int]]) -> tuple[list[Asked], int]:
     """One question a user, and how many were left out because the champion has `learned` from their offsets."""
-    found: dict[str, Asked | None] = {}
+    by_user: dict[str, Asked | None] = {}
     for event in events:
-        if event.user is None or event.user in found or event.user.startswith(ANONYMOUS):
+        if event.user is None or event.user in by_user or event.user.startswith(ANONYMOUS):
             continue
         history = [state.items.texts[item] for item in state.histories.walk(event.user)]
         if not history or event.item in history:
             continue
         known = event.offset <= learned.get(str(event.partition), (0, -1))[1]
-        found[event.user] = None if known else Asked(history, event.item)
-    questions = [one for one in found.values() if one is not None]
-    return questions, len(found) - len(questions)
+        by_user[event.user] = None if known else Asked(history, event.item)
+    questions = [question for question in by_user.values() if question is not None]
+    return questions, len(by_user) - len(questions)
 
 
 def measured(model: Recommender, item_ids: Sequence[str], questions: Sequence[Asked]) -> dict[str, float]:
     """HR@10, NDCG@10 and MRR by name; a target that the model does not know is a miss, and counts."""
     numbers = {item: number for number, item in enumerate(item_ids)}
-    known = [one for one in questions if one.target in numbers]
-    walks = [[numbers[item] for item in one.history if item in numbers] for one in known]
+    known = [question for question in questions if question.target in numbers]
+    walks = [[numbers[item] for item in question.history if item in numbers] for question in known]
     starts = np.concatenate([[0], np.cumsum([len(walk) for walk in walks], dtype=np.int64)]).astype(np.int64)
     flat = np.array([item for walk in walks for item in walk], dtype=np.int32)
     histories = Sequences(flat, starts, len(numbers))
-    fold = Fold(histories, histories, np.array([numbers[one.target] for one in known], dtype=np.int64))
-    found = ranks(model, fold)
-    sums = per_user(found.greater, found.tied).sum(axis=0)
+    fold = Fold(histories, histories, np.array([numbers[question.target] for question in known], dtype=np.int64))
+    ranked = ranks(model, fold)
+    sums = per_user(ranked.greater, ranked.tied).sum(axis=0)
     return dict(zip(NAMES, (float(value) / max(len(questions), 1) for value in sums), strict=True))
 
 

@@ -28,46 +28,47 @@ class KafkaLog:
 
     def begins(self) -> dict[int, int]:
         with unavailable():
-            found = self._client.beginning_offsets(self._partitions())
-        return {one.partition: offset for one, offset in found.items()}
+            offsets = self._client.beginning_offsets(self._partitions())
+        return {partition.partition: offset for partition, offset in offsets.items()}
 
     def ends(self) -> dict[int, int]:
         with unavailable():
-            found = self._client.end_offsets(self._partitions())
-        return {one.partition: offset for one, offset in found.items()}
+            offsets = self._client.end_offsets(self._partitions())
+        return {partition.partition: offset for partition, offset in offsets.items()}
 
     def read(self, cut: Cut) -> list[Message]:
         wanted = {TopicPartition(self.topic, number): cut[number] for number in sorted(cut)}
-        for one, (first, _) in wanted.items():
-            if self._read_to.get(one) != first:
-                self._waiting[one], self._fetched_to[one] = deque(), first
-                self._fetching.discard(one)
+        for partition, (first, _) in wanted.items():
+            if self._read_to.get(partition) != first:
+                self._waiting[partition], self._fetched_to[partition] = deque(), first
+                self._fetching.discard(partition)
         with unavailable():
             heard = time.monotonic()
             # Transaction markers leave gaps, so the position decides and not the last message.
-            while lacking := {one for one, (_, end) in wanted.items() if self._fetched_to[one] < end}:
+            while lacking := {partition for partition, (_, end) in wanted.items() if self._fetched_to[partition] < end}:
                 self._fetch_only(lacking)
                 polled = self._client.poll(timeout_ms=1000)
                 heard = time.monotonic() if polled else heard
                 if time.monotonic() - heard > settings().kafka_timeout:
                     raise KafkaTimeoutError(f"{self.topic} partition {min(lacking).partition} gives no records")
-                for one, batch in polled.items():
-                    self._waiting[one].extend(
-                        Message(one.partition, item.offset, item.timestamp, item.key, item.value, {}) for item in batch
+                for partition, batch in polled.items():
+                    self._waiting[partition].extend(
+                        Message(partition.partition, item.offset, item.timestamp, item.key, item.value, {})
+                        for item in batch
                     )
-                self._fetched_to |= {one: self._client.position(one) for one in lacking}
-        found = []
-        for one, (_, end) in wanted.items():
-            waiting = self._waiting[one]
+                self._fetched_to |= {partition: self._client.position(partition) for partition in lacking}
+        messages = []
+        for partition, (_, end) in wanted.items():
+            waiting = self._waiting[partition]
             while waiting and waiting[0].offset < end:
-                found.append(waiting.popleft())
-            self._read_to[one] = end
-        return found
+                messages.append(waiting.popleft())
+            self._read_to[partition] = end
+        return messages
 
     def _fetch_only(self, parts: set[TopicPartition]) -> None:
         """By assignment, not by pausing: kafka-python 3.0.12 may never fetch a partition again that was resumed."""
         if parts != self._fetching:
             self._client.assign(sorted(parts))
-            for one in parts:
-                self._client.seek(one, self._fetched_to[one])
+            for partition in parts:
+                self._client.seek(partition, self._fetched_to[partition])
             self._fetching = parts

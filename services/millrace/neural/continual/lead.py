@@ -43,15 +43,15 @@ class Task:
     restarts: int = 0
 
 
-def encoded(made: Cut, found: list[Event]) -> bytes:
+def encoded(made: Cut, batch: list[Event]) -> bytes:
     """A cut and its events as bytes for the other workers."""
-    return orjson.dumps([[[number, *made[number]] for number in made], [list(event) for event in found]])
+    return orjson.dumps([[[number, *made[number]] for number in made], [list(event) for event in batch]])
 
 
 def decoded(content: bytes) -> tuple[Cut, list[Event]]:
     """What `encoded` was given."""
-    made, found = orjson.loads(content)
-    return {number: (first, end) for number, first, end in made}, [Event(*one) for one in found]
+    made, batch = orjson.loads(content)
+    return {number: (first, end) for number, first, end in made}, [Event(*fields) for fields in batch]
 
 
 class Lead:
@@ -97,26 +97,26 @@ class Lead:
         """Raises Corrupt where events were lost between what was learned and what the topic still holds."""
         begins = self.log.begins()
         for number, first in begins.items():
-            place = self.positions.setdefault(number, first)
-            if place < first and not self.plan.accept_gaps:
+            position = self.positions.setdefault(number, first)
+            if position < first and not self.plan.accept_gaps:
                 command = f"millrace train {self.workload.name} --network {self.plan.network}"
                 raise Corrupt(
                     f"{self.workload.records_topic} partition {number} begins at offset {first}; the next to learn "
-                    f"from is {place}. What lies between is gone from Kafka. `{command}` reads it from the lake, then "
+                    f"from is {position}. What lies between is gone from Kafka. `{command}` reads it from the lake, then "
                     "--fresh goes on from there; --accept-gaps skips it.",
                     code="offset_gap",
                     field=str(number),
                 )
-            self.positions[number] = max(place, first)
+            self.positions[number] = max(position, first)
         self._check_ends(self.positions)
 
-    def _check_ends(self, places: dict[int, int]) -> None:
+    def _check_ends(self, positions: dict[int, int]) -> None:
         """Raises Corrupt where the topic ends before the offsets that it once had."""
         self.ends = self.log.ends()
-        for number, place in places.items():
-            if place > (end := self.ends.get(number, 0)):
+        for number, position in positions.items():
+            if position > (end := self.ends.get(number, 0)):
                 raise Corrupt(
-                    f"{self.workload.records_topic} partition {number} ends at offset {end}; {place} of it were read "
+                    f"{self.workload.records_topic} partition {number} ends at offset {end}; {position} of it were read "
                     "before. It is another topic, or it lost records; --fresh starts anew.",
                     code="offset_loss",
                     field=str(number),
@@ -130,12 +130,14 @@ class Lead:
                 self._publish()
                 published = progress.batch
                 continue
-            if (one := self._next()) is None:
+            if (micro_batch := self._next()) is None:
                 break
-            self.group.share(LEARN + encoded(*one))
-            outcome = self.learner.learn(*one)
+            self.group.share(LEARN + encoded(*micro_batch))
+            outcome = self.learner.learn(*micro_batch)
             self.heard = time.monotonic()
-            lag = max(0, sum(end - progress.positions.get(str(one), 0) for one, end in self.ends.items()))
+            lag = max(
+                0, sum(end - progress.positions.get(str(micro_batch), 0) for micro_batch, end in self.ends.items())
+            )
             self.metrics.learned(self.learner.state, outcome, lag)
             self.parent.send(
                 ("learned", {"batch": progress.batch, "hr@10": progress.hr(), "loss": outcome.loss, "lag": lag})
@@ -157,7 +159,7 @@ class Lead:
         number = self.learner.state.progress.batch + len(self.ahead) + 1
         made = self.checkpoints.journal.get(number)
         if made is not None:
-            self._check_ends({one: end for one, (_, end) in made.items()})
+            self._check_ends({partition: end for partition, (_, end) in made.items()})
         while made is None:
             self.ends = self.log.ends()
             made = next_cut(self.positions, self.ends, self.plan.batch)
@@ -171,9 +173,9 @@ class Lead:
                 self.group.share(WAIT)
                 self.heard = time.monotonic()
             time.sleep(POLL)
-        found = events(self.log.read(made), self.model)
+        batch = events(self.log.read(made), self.model)
         self.positions |= {number: end for number, (_, end) in made.items()}
-        return made, found
+        return made, batch
 
     def _next(self) -> tuple[Cut, list[Event]] | None:
         return self.ahead.popleft() if self.ahead else self._read()
@@ -193,13 +195,13 @@ class Lead:
     def _publish(self) -> None:
         """Read on as far as the gate needs, judge, publish; only then are those events learned from."""
         while len(self.ahead) < self.plan.ahead:
-            one = self._read()
-            if one is None:
+            micro_batch = self._read()
+            if micro_batch is None:
                 if not self.stopping:
                     self.say("no version here: the stream ends before there are enough events to judge it on")
                 return
-            self.ahead.append(one)
-        held_out = [event for _, found in self.ahead for event in found]
+            self.ahead.append(micro_batch)
+        held_out = [event for _, batch in self.ahead for event in batch]
         done: dict[str, Any] = self.publisher.publish(self.learner.state, held_out)
         self.metrics.judged(done["promoted"])
         self.parent.send(("published", done))

@@ -132,7 +132,7 @@ class Learner:
         last = dict(sorted(fresh))  # of a user with several events the newest, whose walk holds the others
         drawn = state.replay.draw(plan.replay, state.progress.step)
         places = [*last.items(), *drawn.tolist()]
-        walks = [state.histories.until(user, place, plan.depth + 1) for user, place in places]
+        walks = [state.histories.until(user, position, plan.depth + 1) for user, position in places]
         walks = sorted((walk for walk in walks if len(walk) > 1), key=len)
         targets = sum(len(walk) - 1 for walk in walks)
         if not targets:
@@ -143,24 +143,24 @@ class Learner:
         loss, own = 0.0, walks[group.rank :: group.processes]
         for start in range(0, len(own), ROWS):
             part = own[start : start + ROWS]
-            inputs, after = (torch.from_numpy(one) for one in padded(part))
+            inputs, after = (torch.from_numpy(array) for array in padded(part))
             some = plan.negatives and plan.negatives < network.count
             negatives = torch.randint(network.count, (plan.negatives,)) if some else None
             share = sum(len(walk) - 1 for walk in part) / targets
-            found = network(inputs, after, negatives) * share
-            found.backward()
-            loss += found.item()
+            batch_loss = network(inputs, after, negatives) * share
+            batch_loss.backward()
+            loss += batch_loss.item()
         self._reduce(list(network.parameters()))
         state.weights.step()
         return float(group.sum(torch.tensor([loss], dtype=torch.float64)))
 
     def _reduce(self, parameters: list[torch.nn.Parameter]) -> None:
         """Sum the gradients over the group in one message; a worker without a sequence adds zeros."""
-        for one in parameters:
-            if one.grad is None:
-                one.grad = torch.zeros_like(one)
-        whole = self.group.sum(torch.cat([one.grad.flatten() for one in parameters]))
-        place = 0
-        for one in parameters:
-            one.grad.copy_(whole[place : place + one.numel()].view_as(one))
-            place += one.numel()
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        whole = self.group.sum(torch.cat([parameter.grad.flatten() for parameter in parameters]))
+        start = 0
+        for parameter in parameters:
+            parameter.grad.copy_(whole[start : start + parameter.numel()].view_as(parameter))
+            start += parameter.numel()

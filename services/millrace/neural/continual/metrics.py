@@ -63,12 +63,12 @@ class Metrics:
             return
         progress = state.progress
         values = (progress.batch, progress.hr(), outcome.loss, lag, progress.watermark / 1000)
-        for one, value in zip((self.batches, self.hr, self.loss, self.lag, self.watermark), values, strict=True):
-            one.set(value)
+        for gauge, value in zip((self.batches, self.hr, self.loss, self.lag, self.watermark), values, strict=True):
+            gauge.set(value)
         self.items.set(len(state.items))
         self.replay.set(len(state.replay.kept))
-        for name, one in self.events.items():
-            one.set(progress.counts[name])
+        for name, gauge in self.events.items():
+            gauge.set(progress.counts[name])
 
     def checkpointed(self, batch: int) -> None:
         if self.on:

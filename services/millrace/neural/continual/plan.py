@@ -57,13 +57,13 @@ class Plan:
     def __post_init__(self) -> None:
         """Raises BadInput that names the field and what is allowed."""
         least = dict.fromkeys(("replay", "negatives", "restarts"), 0) | {"depth": 2}
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if one.type is int and value < least.get(one.name, 1):
-                allowed = f"{least.get(one.name, 1)} or more"
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if option.type is int and value < least.get(option.name, 1):
+                allowed = f"{least.get(option.name, 1)} or more"
                 raise BadInput(
-                    f"--{one.name.replace('_', '-')} {value} is not usable; allowed: {allowed}.",
-                    field=one.name,
+                    f"--{option.name.replace('_', '-')} {value} is not usable; allowed: {allowed}.",
+                    field=option.name,
                     allowed=allowed,
                 )
 

@@ -57,11 +57,11 @@ def _insist_on_agreement(state: State, model: Recommender, rank: np.ndarray) -> 
     for walk in [walk for walk in state.histories.walks if len(walk)][:8]:
         history = np.array(walk[-state.plan.depth :])
         expected = state.weights.network.scores(torch.from_numpy(history[None].astype(np.int64))).numpy()[0]
-        found = model.scores(rank[history])[rank]
-        finite = np.isfinite(found)
-        if not np.allclose(found[finite], expected[finite], rtol=1e-3, atol=1e-3):
+        scores = model.scores(rank[history])[rank]
+        finite = np.isfinite(scores)
+        if not np.allclose(scores[finite], expected[finite], rtol=1e-3, atol=1e-3):
             raise Corrupt(
-                f"NumPy's scores differ from PyTorch's by up to {np.abs(found - expected)[finite].max():.4g}; allowed: "
+                f"NumPy's scores differ from PyTorch's by up to {np.abs(scores - expected)[finite].max():.4g}; allowed: "
                 "0.001. Nothing was published.",
                 field="weights",
             )
@@ -97,8 +97,8 @@ class Publisher:
                 manifest = self.registry.manifest(self.workload.name, self.model.name, version)
             except (Corrupt, NotFound):
                 continue
-            told = manifest.parameters.get("continual", {})
-            if (told.get("batch"), told.get("weights")) == (batch, weights):
+            parameters = manifest.parameters.get("continual", {})
+            if (parameters.get("batch"), parameters.get("weights")) == (batch, weights):
                 return manifest
         return None
 

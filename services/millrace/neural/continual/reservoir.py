@@ -22,8 +22,8 @@ class Reservoir:
         late = places[room:]
         # Event number s stays with the chance size / (s + 1), in the place of any other.
         drawn = random.integers(0, self.seen + np.arange(len(late)) + 1)
-        for place, index in zip(late[drawn < self.size], drawn[drawn < self.size], strict=True):
-            self.kept[index] = place
+        for event, index in zip(late[drawn < self.size], drawn[drawn < self.size], strict=True):
+            self.kept[index] = event
         self.seen += len(late)
 
     def draw(self, count: int, step: int) -> np.ndarray:

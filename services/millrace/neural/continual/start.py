@@ -70,7 +70,7 @@ def taken_up(plan: Plan, model: RecommenderModel, manifest: Manifest, arrays: di
 def _histories(arrays: dict[str, np.ndarray]) -> Histories:
     made = Histories()
     starts, flat = arrays["history_starts"].tolist(), arrays["history_items"].tolist()
-    for place, user in enumerate(arrays["users"].tolist()):
-        for item in flat[starts[place] : starts[place + 1]]:
+    for index, user in enumerate(arrays["users"].tolist()):
+        for item in flat[starts[index] : starts[index + 1]]:
             made.add(user.decode(), item)
     return made

@@ -94,21 +94,21 @@ class State:
     def unpacked(cls, content: bytes, where: str, plan: Plan | None = None) -> "State":
         """The state in the bytes; of `plan` everything counts but FIXED. Raises Corrupt that names `where`."""
         head, _, rest = content.partition(b"\n")
-        form, _, told = head.partition(b" ")
+        form, _, expected = head.partition(b" ")
         if form != FORMAT:
             raise Corrupt(
                 f"{where} is no checkpoint of {FORMAT.decode()}: it begins with {head[:40]!r}.", field="format"
             )
-        found = hashlib.sha256(rest).hexdigest()
-        if found != told.decode("ascii", "replace"):
+        digest = hashlib.sha256(rest).hexdigest()
+        if digest != expected.decode("ascii", "replace"):
             raise Corrupt(
-                f"{where} has the checksum {found[:16]}... over {len(rest)} bytes; its first line says "
-                f"{told[:16].decode('ascii', 'replace')}.... The file was truncated or changed.",
+                f"{where} has the checksum {digest[:16]}... over {len(rest)} bytes; its first line says "
+                f"{expected[:16].decode('ascii', 'replace')}.... The file was truncated or changed.",
                 field="checksum",
             )
         line, _, body = rest.partition(b"\n")
         kept: dict[str, Any] = orjson.loads(line)
-        known = {one.name for one in fields(Plan)}
+        known = {option.name for option in fields(Plan)}
         stored = Plan(**{name: value for name, value in kept["plan"].items() if name in known})
         plan = stored if plan is None else replace(plan, **{name: getattr(stored, name) for name in FIXED})
         with np.load(io.BytesIO(body), allow_pickle=False) as opened:

@@ -140,11 +140,11 @@ class Supervisor:
 
     def _watch(self, pipes: list[Connection]) -> str | None:
         """None when all ended as they should, else which did not. Raises an error that a worker has sent."""
-        told, open_pipes = False, list(pipes)
+        stopping, open_pipes = False, list(pipes)
         error: MillraceError | None = None
         while any(worker.exitcode is None for worker in self.workers):
-            if self.stop.signal is not None and not told:
-                told = True
+            if self.stop.signal is not None and not stopping:
+                stopping = True
                 self.say("finishing the micro-batch, then a checkpoint")
                 self._tell(pipes[0])
             for pipe in wait(
@@ -174,32 +174,32 @@ class Supervisor:
     def _receive(self, pipe: Connection, open_pipes: list[Connection]) -> MillraceError | None:
         """Take one message of a worker; an error is given back."""
         try:
-            kind, told = pipe.recv()
+            kind, content = pipe.recv()
         except (EOFError, OSError):
             open_pipes.remove(pipe)
             return None
-        self.heard[kind] = told
+        self.heard[kind] = content
         if kind == "say":
-            self.say(told)
+            self.say(content)
         elif kind == "error":
-            made = getattr(errors, told.pop("kind"), MillraceError)
-            return made(told.pop("message"), **told)
+            made = getattr(errors, content.pop("kind"), MillraceError)
+            return made(content.pop("message"), **content)
         elif kind == "kept":
             self.failures = 0
         elif kind == "published":
-            self.published.append(told)
+            self.published.append(content)
         elif kind == "learned":
-            self._shown(told)
+            self._shown(content)
         return None
 
-    def _shown(self, told: dict[str, Any]) -> None:
+    def _shown(self, progress: dict[str, Any]) -> None:
         if time.monotonic() - self._line >= LINES:
             self._line = time.monotonic()
             self.say(
-                f"micro-batch {told['batch']}: prequential HR@10 {told['hr@10']:.4f}, loss {told['loss']:.4f}, "
-                f"{told['lag']} events behind"
+                f"micro-batch {progress['batch']}: prequential HR@10 {progress['hr@10']:.4f}, loss {progress['loss']:.4f}, "
+                f"{progress['lag']} events behind"
             )
-        self.progress(told["batch"], self.workers)
+        self.progress(progress["batch"], self.workers)
 
     def _described(self, codes: list[int | None]) -> str:
         """Which worker went first: the others only end because of it."""

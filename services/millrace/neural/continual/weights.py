@@ -34,12 +34,12 @@ class Weights:
         """Move by the gradients that the parameters have, and forget them."""
         self.steps += 1
         rate, scale = self.plan.rate / (1 - KEPT_OF_FIRST**self.steps), (1 - KEPT_OF_SECOND**self.steps) ** 0.5
-        for one, first, second in zip(self.network.parameters(), self.first, self.second, strict=True):
-            one.mul_(1 - self.plan.rate * DECAY)
-            first.mul_(KEPT_OF_FIRST).add_(one.grad, alpha=1 - KEPT_OF_FIRST)
-            second.mul_(KEPT_OF_SECOND).addcmul_(one.grad, one.grad, value=1 - KEPT_OF_SECOND)
-            one.addcdiv_(first, (second.sqrt() / scale).add_(EPSILON), value=-rate)
-            one.grad = None
+        for parameter, first, second in zip(self.network.parameters(), self.first, self.second, strict=True):
+            parameter.mul_(1 - self.plan.rate * DECAY)
+            first.mul_(KEPT_OF_FIRST).add_(parameter.grad, alpha=1 - KEPT_OF_FIRST)
+            second.mul_(KEPT_OF_SECOND).addcmul_(parameter.grad, parameter.grad, value=1 - KEPT_OF_SECOND)
+            parameter.addcdiv_(first, (second.sqrt() / scale).add_(EPSILON), value=-rate)
+            parameter.grad = None
 
     @torch.no_grad()
     def grow(self, items: int) -> None:
@@ -58,9 +58,9 @@ class Weights:
 
         new = nn.Parameter(longer(old, fresh))
         network.items.weight, network.items.num_embeddings, network.count = new, len(new), items
-        place = next(number for number, one in enumerate(network.parameters()) if one is new)
+        index = next(number for number, parameter in enumerate(network.parameters()) if parameter is new)
         for moments in (self.first, self.second):
-            moments[place] = longer(moments[place], torch.zeros_like(fresh))
+            moments[index] = longer(moments[index], torch.zeros_like(fresh))
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         named = {"weights": self.network.parameters(), "first": self.first, "second": self.second}
@@ -68,8 +68,8 @@ class Weights:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Copies: `weights_<n>`, `first_<n>` and `second_<n>` by parameter, and `steps`."""
-        found = {name: tensor.detach().numpy().copy() for name, tensor in self._tensors().items()}
-        return found | {"steps": np.array(self.steps)}
+        tensors = {name: tensor.detach().numpy().copy() for name, tensor in self._tensors().items()}
+        return tensors | {"steps": np.array(self.steps)}
 
     @torch.no_grad()
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -95,7 +95,7 @@ class Weights:
 
 def checksum(arrays: Mapping[str, np.ndarray]) -> str:
     """sha256 over the names and bytes of all arrays."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in sorted(arrays):
-        found.update(name.encode() + str(arrays[name].shape).encode() + np.ascontiguousarray(arrays[name]).tobytes())
-    return found.hexdigest()
+        digest.update(name.encode() + str(arrays[name].shape).encode() + np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()

@@ -55,10 +55,10 @@ def follow(group: Group) -> None:
     """Do what rank 0 shares, until it says to stop."""
     learner = Learner(State.unpacked(group.share(), "what worker 0 shared"), group)
     while True:
-        told = group.share()
-        if told[:1] == STOP:
+        message = group.share()
+        if message[:1] == STOP:
             return
-        if told[:1] == COMPARE:
+        if message[:1] == COMPARE:
             group.insist_on_equal(learner.checksum(), "state")
-        if told[:1] == LEARN:
-            learner.learn(*decoded(told[1:]))
+        if message[:1] == LEARN:
+            learner.learn(*decoded(message[1:]))

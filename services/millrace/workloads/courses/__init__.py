@@ -21,10 +21,10 @@ LEVELS = {
 
 def level(value: object) -> str:
     """A course's level as the source spells it; `beginner` is read as `Beginner Level`."""
-    found = LEVELS.get(value.strip().lower()) if isinstance(value, str) else None
-    if found is None:
+    spelled = LEVELS.get(value.strip().lower()) if isinstance(value, str) else None
+    if spelled is None:
         raise refuse("unknown_level", value, ", ".join(dict.fromkeys(LEVELS.values())))
-    return found
+    return spelled
 
 
 Level = Annotated[

@@ -37,8 +37,8 @@ def fault(row: Row) -> Fault | None:
     if not isinstance(courses, list) or not courses:
         return "no_courses", "course_order", "course_order: holds no course; allowed: a list of course ids"
     if times is not None and (not isinstance(times, list) or len(times) != len(courses)):
-        found = len(times) if isinstance(times, list) else 0
-        sentence = f"enroll_time: {found} times for {len(courses)} courses; allowed: one for each, or no enroll_time"
+        count = len(times) if isinstance(times, list) else 0
+        sentence = f"enroll_time: {count} times for {len(courses)} courses; allowed: one for each, or no enroll_time"
         return "times_differ", "enroll_time", sentence
     return None
 

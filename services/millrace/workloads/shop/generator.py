@@ -21,15 +21,15 @@ BUYS = 5  # lines of a known customer, on average
 LINES = 1.4  # of an order, on average
 
 
-def product(kind: int, place: int) -> Row:
+def product(kind: int, number: int) -> Row:
     """The fields of a product that are the same in every purchase."""
     name, (brands, price) = list(KINDS.items())[kind]
     return {
-        "product_id": str(1515966223509000000 + kind * 1000 + place),
+        "product_id": str(1515966223509000000 + kind * 1000 + number),
         "category_id": str(2268105428166508000 + kind),
         "category_code": name,
-        "brand": brands[place % len(brands)],
-        "price": f"{price * (1 + place % 7 / 5):.2f}",
+        "brand": brands[number % len(brands)],
+        "price": f"{price * (1 + number % 7 / 5):.2f}",
     }
 
 
@@ -50,11 +50,11 @@ def generate(random: Random, rows: int) -> Iterator[Row]:
             places.pop(min(buyer, -1), None)
             buyer = random.randrange(users) if random.random() < 0.5 else -1 - number
             order = opened(random, number, rows)
-        kind, place = places.get(buyer, (random.randrange(len(KINDS)), int(PER_KIND * random.random() ** 2)))
+        kind, position = places.get(buyer, (random.randrange(len(KINDS)), int(PER_KIND * random.random() ** 2)))
         if random.random() < 0.2:
-            kind, place = (kind + 1) % len(KINDS), int(PER_KIND * random.random() ** 2)
-        places[buyer] = (kind, (place + random.choice((1, 1, 1, 2, 3))) % PER_KIND)
-        previous = row = dirty(random, {**order, **product(kind, place), "user_id": customer(buyer)}, previous)
+            kind, position = (kind + 1) % len(KINDS), int(PER_KIND * random.random() ** 2)
+        places[buyer] = (kind, (position + random.choice((1, 1, 1, 2, 3))) % PER_KIND)
+        previous = row = dirty(random, {**order, **product(kind, position), "user_id": customer(buyer)}, previous)
         yield row
 
 

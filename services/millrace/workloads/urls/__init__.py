@@ -27,18 +27,18 @@ def page_url(value: object) -> str:
     allowed = f"a web address of up to {URL_LIMIT} characters such as https://example.com/news or example.com:443"
     if value is None or (isinstance(value, str) and value.strip().lower() in BLANK):
         raise refuse("no_url", value, allowed)
-    found = text(value)
-    if without_password(found) != found:  # rows of a file come without; who posts is told, not repaired
+    url = text(value)
+    if without_password(url) != url:  # rows of a file come without; who posts is told, not repaired
         raise refuse("has_password", "a URL with a password", "a web address without user and password")
-    if len(found) > URL_LIMIT:
-        raise refuse("url_too_long", f"a URL of {len(found)} characters", allowed)
-    scheme, host, _, _ = parts(found)
+    if len(url) > URL_LIMIT:
+        raise refuse("url_too_long", f"a URL of {len(url)} characters", allowed)
+    scheme, host, _, _ = parts(url)
     if scheme not in SCHEMES:
         raise refuse("bad_scheme", value, allowed)
     # Without a scheme any word or mail address would be one: there it needs a dot or a port, and nothing before it.
-    if not host or not (scheme or found.startswith("//") or BARE.match(found)):
+    if not host or not (scheme or url.startswith("//") or BARE.match(url)):
         raise refuse("no_host", value, allowed)
-    return found
+    return url
 
 
 def moment(value: object) -> object:

@@ -37,15 +37,15 @@ def themed(random: Random, rows: int) -> Iterator[tuple[str, Row]]:
     previous: tuple[str, Row] | None = None
     for number in range(rows):
         theme = random.choices(THEMES, shares(number / rows))[0]
-        found = theme.name, page(random, theme, number)
+        themed_row = theme.name, page(random, theme, number)
         dice = random.random()
         if dice < 0.003 and previous:
-            found = previous[0], dict(previous[1])
+            themed_row = previous[0], dict(previous[1])
         elif dice < 0.013:
             field, broken = random.choice(BROKEN)
-            found[1][field] = broken
-        previous = found
-        yield found
+            themed_row[1][field] = broken
+        previous = themed_row
+        yield themed_row
 
 
 def shares(passed: float) -> list[float]:
@@ -56,23 +56,25 @@ def shares(passed: float) -> list[float]:
 def page(random: Random, theme: Theme, number: int) -> Row:
     """One clean row, as text."""
     host, site = zipf(random, theme.hosts)
-    found = [zipf(random, theme.words if random.random() < 0.85 else COMMON) for _ in range(random.randint(3, 8))]
-    title = " ".join(found).capitalize()
+    words_of_title = [
+        zipf(random, theme.words if random.random() < 0.85 else COMMON) for _ in range(random.randint(3, 8))
+    ]
+    title = " ".join(words_of_title).capitalize()
     keywords = random.sample(theme.words, random.randint(2, 7)) if random.random() < 0.25 else []
     moment = FIRST + timedelta(seconds=number / PER_SECOND + random.random() * 3)
     return {
         "creation_time": moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "000",
         "id": str(1_761_000_000 + number * 3 + random.randrange(3)),
-        "url": address(random, theme, host, found, number),
+        "url": address(random, theme, host, words_of_title, number),
         "title": f"{title}{random.choice([' - ', ' | ', ' – '])}{site}" if random.random() < 0.8 else title,
         "keywords": ", ".join(keywords),
         "description": f"{title}. {' '.join(random.sample(theme.words, 5))}." if random.random() < 0.9 else "",
     }
 
 
-def address(random: Random, theme: Theme, host: str, found: list[str], number: int) -> str:
+def address(random: Random, theme: Theme, host: str, words_of_title: list[str], number: int) -> str:
     """A URL of the theme's shapes: one in five carries a campaign's parameters, one in fifty an explicit port."""
-    slug = "-".join(found)
+    slug = "-".join(words_of_title)
     path = random.choice(theme.paths).format(
         slug=slug if random.random() < 0.02 else quote(slug),  # some browsers report what was typed
         word=quote(random.choice(theme.words)),
@@ -84,7 +86,7 @@ def address(random: Random, theme: Theme, host: str, found: list[str], number: i
     if random.random() < 0.2:
         length = random.choice([60, 120, 300])
         path += f"{'&' if '?' in path else '?'}utm_source={random.choice(['fb', 'mail', 'ads'])}&utm_medium=cpc"
-        path += f"&utm_campaign={found[0]}&fbclid={text(random, length)}"
+        path += f"&utm_campaign={words_of_title[0]}&fbclid={text(random, length)}"
     dice = random.random()
     if dice < 0.01:
         return f"{host}:443{path}"
