@@ -64,22 +64,22 @@ def stack(engines: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         with pytest.MonkeyPatch.context() as start:
             for name, value in HOSTILE_AT_START.items():
                 start.setenv(name, value)
-            stack.up()
+            stack.start_stack()
         settings.cache_clear()
         try:
             provision()
             yield home
         finally:
-            stack.down()
+            stack.stop_stack()
     settings.cache_clear()
 
 
 @pytest.fixture(scope="session")
 def spark(stack: Path):
     """One Spark session for all tests that read the lake as a training does."""
-    from millrace.training.session import spark
+    from millrace.training.session import start_session
 
-    session = spark("tests")
+    session = start_session("tests")
     yield session
     session.stop()
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from millrace.records.contract import Record
 from millrace.records.types import Blank, Count, Id, Money, Rating, Timestamp
 from millrace.workloads.base import ClusterModel, Endpoint, Feature, Row, Workload
-from millrace.workloads.naming import scale
+from millrace.workloads.naming import make_scale
 
 
 class Rental(Record):
@@ -39,6 +39,8 @@ WORKLOAD = Workload(
     record=Rental,
     identity=("flat_id",),
     generate=generate,
-    models=(ClusterModel("size", (Feature("rooms"), Feature("rent", "log1p")), (2, 3), {"rent": 1}, scale("size")),),
+    models=(
+        ClusterModel("size", (Feature("rooms"), Feature("rent", "log1p")), (2, 3), {"rent": 1}, make_scale("size")),
+    ),
     endpoints=(Endpoint("/rental_size", "size"),),
 )

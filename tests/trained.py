@@ -14,22 +14,22 @@ SOURCES = {"mooc": (1500, 61)}
 @pytest.fixture(scope="session")
 def trained(stack, spark, tmp_path_factory) -> dict[str, dict[str, Any]]:
     """Every workload ingested, landed, trained on all its records; results by full model name."""
-    from millrace.ingest.publish import ingest
+    from millrace.ingest.publish import ingest_source
     from millrace.lake.progress import wait_until_landed
     from millrace.registry.registry import Registry, champion_key
     from millrace.training.options import TrainingOptions
-    from millrace.training.train import train
-    from millrace.workloads import workloads
+    from millrace.training.train import train_models
+    from millrace.workloads import load_workloads
 
     results = {}
-    for workload in workloads().values():
+    for workload in load_workloads().values():
         for model in workload.models:
             # What other tests have promoted was judged on other records: here every model is the first.
             Registry().store.delete(champion_key(workload.name, model.name))
         rows, seed = SOURCES.get(workload.name, (ROWS, SEED))
-        ingest(workload, str(generated(workload, rows, seed, tmp_path_factory.mktemp("train"))))
-    for workload in workloads().values():
+        ingest_source(workload, str(generated(workload, rows, seed, tmp_path_factory.mktemp("train"))))
+    for workload in load_workloads().values():
         wait_until_landed(workload)
-        for result in train(spark, workload, TrainingOptions()):
+        for result in train_models(spark, workload, TrainingOptions()):
             results[f"{workload.name}/{result['model']}"] = result
     return results

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from millrace.lake.sink import connector_template
-from millrace.messaging.topics import Topic, shared_topics, workload_topics
+from millrace.messaging.topics import Topic, list_shared_topics, list_workload_topics
 from millrace.rights import COMPONENTS
 from millrace.settings import Settings
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload
 
 FILES = Path(__file__).parents[1] / "charts/millrace/files"
@@ -30,7 +30,7 @@ def described(workload: Workload) -> dict[str, Any]:
         "models": [model.name for model in workload.models],
         "pages": [model.name for model in workload.pages],
         "events": [model.name for model in workload.recommenders],
-        "topics": [topic(found) for found in workload_topics(workload)],
+        "topics": [topic(found) for found in list_workload_topics(workload)],
         "connector": connector_template(workload),
     }
 
@@ -51,8 +51,8 @@ def rights() -> str:
 def content() -> str:
     body = {
         "partitions": Settings.model_fields["kafka_partitions"].default,
-        "topics": [topic(found) for found in shared_topics()],
-        "workloads": {name: described(workload) for name, workload in workloads().items()},
+        "topics": [topic(found) for found in list_shared_topics()],
+        "workloads": {name: described(workload) for name, workload in load_workloads().items()},
     }
     return HEAD + yaml.safe_dump(body, sort_keys=False, width=120)
 

@@ -7,9 +7,9 @@ from millrace.lake.sink import ensure_sinks
 from millrace.lake.tables import ensure_tables
 from millrace.messaging.topics import ensure_topics
 from millrace.registry.store import ObjectStore
-from millrace.runtime.waiting import wait_out
+from millrace.runtime.waiting import retry_unavailable
 from millrace.settings import settings
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload
 
 
@@ -36,5 +36,7 @@ def provision(
     For each kind it waits `wait_s` seconds for the part that it needs, and says so. Raises Unavailable after that.
     """
     chosen = set(only) or STEPS.keys()
-    wanted = list(workloads().values())
-    return {kind: wait_out(partial(make, wanted), wait_s, say) for kind, make in STEPS.items() if kind in chosen}
+    wanted = list(load_workloads().values())
+    return {
+        kind: retry_unavailable(partial(make, wanted), wait_s, say) for kind, make in STEPS.items() if kind in chosen
+    }

@@ -13,7 +13,7 @@ MODELS, MOVES, CONTINUAL, DOCTOR = "models/", "moves/", "continual/", "doctor/"
 
 
 @dataclass(frozen=True)
-class Rights:
+class ComponentRights:
     """Key prefixes by bucket, `lake` or `models`. Who may write objects may remove them too.
 
     A bucket that is named may also be listed, so that an object that is not there is told from one that is forbidden.
@@ -28,22 +28,22 @@ class Rights:
         return sorted(self.read.keys() | self.write.keys())
 
 
-COMPONENTS: dict[str, Rights] = {
-    "api": Rights(read={"models": (MODELS,)}),
-    "online": Rights(read={"models": (MODELS,)}),
-    "stream": Rights(
+COMPONENTS: dict[str, ComponentRights] = {
+    "api": ComponentRights(read={"models": (MODELS,)}),
+    "online": ComponentRights(read={"models": (MODELS,)}),
+    "stream": ComponentRights(
         read={"lake": (WAREHOUSE,), "models": (MODELS,)},
         write={"lake": (WAREHOUSE,)},
     ),
-    "connect": Rights(read={"lake": (WAREHOUSE,)}, write={"lake": (WAREHOUSE,)}),
-    "train": Rights(
+    "connect": ComponentRights(read={"lake": (WAREHOUSE,)}, write={"lake": (WAREHOUSE,)}),
+    "train": ComponentRights(
         read={"lake": (WAREHOUSE,), "models": (MODELS, MOVES, CONTINUAL)},
         write={"lake": (WAREHOUSE,), "models": (MODELS, MOVES, CONTINUAL)},
     ),
-    "provision": Rights(
+    "provision": ComponentRights(
         read={"lake": (WAREHOUSE,), "models": (DOCTOR, MODELS)},
         write={"lake": (WAREHOUSE,), "models": (DOCTOR,)},
     ),
     # Its sources are buckets of others.
-    "ingest": Rights(),
+    "ingest": ComponentRights(),
 }

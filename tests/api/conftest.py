@@ -4,7 +4,7 @@ import pytest
 
 from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from tests.api.server import serving
 from tests.registry.made import made
 from tests.registry.servers import memory_s3, settings_of
@@ -30,7 +30,7 @@ def variables(s3_variables):
     found = new_bucket(s3_variables)
     with settings_of(found):
         registry = Registry()
-        for workload in workloads().values():
+        for workload in load_workloads().values():
             for model in workload.models:
                 version = registry.publish(*made(workload.name, model.name)).version
                 registry.promote(workload.name, model.name, version)

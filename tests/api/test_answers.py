@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from millrace.api.bodies import field_type
-from millrace.api.columns import limits
-from millrace.registry.checks import scorer
+from millrace.api.bodies import find_field_type
+from millrace.api.columns import find_limits
+from millrace.registry.checks import load_kmeans
 from millrace.registry.registry import Registry
-from millrace.scoring.features import matrix
-from millrace.workloads import workload as find
-from millrace.workloads import workloads
+from millrace.scoring.features import make_matrix
+from millrace.workloads import find_workload as find
+from millrace.workloads import load_workloads
 from tests.registry.made import clean_rows
 from tests.registry.servers import settings_of
 
-ALL = [(workload.name, model.name) for workload in workloads().values() for model in workload.clusterings]
-KEPT = [(workload.name, endpoint) for workload in workloads().values() for endpoint in workload.endpoints]
+ALL = [(workload.name, model.name) for workload in load_workloads().values() for model in workload.clusterings]
+KEPT = [(workload.name, endpoint) for workload in load_workloads().values() for endpoint in workload.endpoints]
 KEPT_NAMES = [endpoint.path for _, endpoint in KEPT]
 
 
@@ -30,7 +30,7 @@ def expected(variables):
         records = [find(workload).record.model_validate(row).__dict__ for row in rows]
         features = [spec.model_dump() for spec in manifest.features]
         columns = {spec.field: [record[spec.field] for record in records] for spec in manifest.features}
-        clusters, distances = scorer(arrays).assign(matrix(features, columns))
+        clusters, distances = load_kmeans(arrays).assign(make_matrix(features, columns))
         return manifest, clusters.tolist(), distances
 
     return score
@@ -128,9 +128,9 @@ def test_a_content_type_that_curl_sends_by_default_is_refused_with_how_to_send_j
 
 
 def test_all_workloads_and_champions_are_listed(api):
-    assert [one["workload"] for one in api.get("/v1/workloads").json()] == list(workloads())
+    assert [one["workload"] for one in api.get("/v1/workloads").json()] == list(load_workloads())
     assert [one["model"] for one in api.get("/v1/models").json()] == sorted(
-        f"{workload.name}/{model.name}" for workload in workloads().values() for model in workload.models
+        f"{workload.name}/{model.name}" for workload in load_workloads().values() for model in workload.models
     )
 
 
@@ -141,14 +141,14 @@ def test_a_model_shows_its_centres_in_the_fields_own_units(api, workload, model)
     assert len(found["clusters"]) == found["parameters"]["k"]
     numeric = [f.field for f in find(workload).model(model).features if f.transform in ("identity", "log1p")]
     if len(numeric) == len(found["features"]):  # then a centre can be asked for its own cluster
-        whole = {name for name in numeric if limits(field_type(find(workload), name)).whole}
+        whole = {name for name in numeric if find_limits(find_field_type(find(workload), name)).whole}
         for one in found["clusters"]:
             row = {name: max(0, round(v) if name in whole else v) for name, v in one["centre"].items()}
             answer = api.post(f"/v1/{workload}/{model}/predict", json=row).json()
             assert answer["cluster"] == one["cluster"]
 
 
-@pytest.mark.parametrize("full_name", [f"{w.name}/{m.name}" for w in workloads().values() for m in w.models])
+@pytest.mark.parametrize("full_name", [f"{w.name}/{m.name}" for w in load_workloads().values() for m in w.models])
 def test_every_champion_is_shown_in_full(api, full_name):
     found = api.get(f"/v1/models/{full_name}").raise_for_status().json()
     assert found["model"] == full_name

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from millrace.workloads import workload as find
-from millrace.workloads import workloads
+from millrace.workloads import find_workload as find
+from millrace.workloads import load_workloads
 from tests.registry.made import clean_rows
 
 MANY, ONE = "/api/cluster_products_by_price_rating", "/course_popularity"
 AS_JSON = {"Content-Type": "application/json"}
-MODELS = [(workload.name, model.name) for workload in workloads().values() for model in workload.clusterings]
+MODELS = [(workload.name, model.name) for workload in load_workloads().values() for model in workload.clusterings]
 PATHS = [
-    *(endpoint.path for workload in workloads().values() for endpoint in workload.endpoints),
+    *(endpoint.path for workload in load_workloads().values() for endpoint in workload.endpoints),
     *(f"/v1/{workload}/{model}/predict" for workload, model in MODELS),
-    *(f"/v1/{workload.name}/recommendations" for workload in workloads().values() if workload.recommenders),
-    *(f"/v1/{workload.name}/pages" for workload in workloads().values() if workload.pages),
+    *(f"/v1/{workload.name}/recommendations" for workload in load_workloads().values() if workload.recommenders),
+    *(f"/v1/{workload.name}/pages" for workload in load_workloads().values() if workload.pages),
     *(f"/v2/models/{workload}.{model}/infer" for workload, model in MODELS),
 ]
 GOOD = {"num_subscribers": 5, "num_reviews": 1, "num_lectures": 40, "content_duration": 4.5}

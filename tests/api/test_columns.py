@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from millrace.api.columns import Column, NotPlain
+from millrace.api.columns import ColumnReader, SlowPathNeeded
 from millrace.records.types import Count, Hours, Money, Percent, Rating, Text, Timestamp
 
 NUMBERS = [Count, Hours, Money, Percent, Rating]
@@ -25,8 +25,8 @@ VALUES = (
 @settings(max_examples=300, derandomize=True, deadline=None)
 def test_a_column_that_is_read_at_once_equals_one_read_by_the_record_type(kind, values):
     try:
-        found = list(Column(kind).read(values))
-    except NotPlain:
+        found = list(ColumnReader(kind).read(values))
+    except SlowPathNeeded:
         return
     except ValidationError:
         with pytest.raises(ValidationError):
@@ -37,15 +37,15 @@ def test_a_column_that_is_read_at_once_equals_one_read_by_the_record_type(kind, 
 
 @pytest.mark.parametrize("kind", NUMBERS, ids=["count", "hours", "money", "percent", "rating"])
 def test_plain_numbers_of_every_number_type_are_read_at_once(kind):
-    assert Column(kind).read([0, 1, 2.0, 5]).tolist() == [0, 1, 2, 5]
+    assert ColumnReader(kind).read([0, 1, 2.0, 5]).tolist() == [0, 1, 2, 5]
 
 
 def test_true_is_not_taken_for_one():
-    with pytest.raises(NotPlain):
-        Column(Count).read([1, True])
+    with pytest.raises(SlowPathNeeded):
+        ColumnReader(Count).read([1, True])
 
 
 def test_text_is_read_once_each_and_in_order():
-    assert Column(Money).read(["₹1,39,900", "20", "₹1,39,900"]) == [139900, 20, 139900]
-    assert Column(Text).read([" a ", "b"]) == ["a", "b"]
-    assert Column(Timestamp).limits is None
+    assert ColumnReader(Money).read(["₹1,39,900", "20", "₹1,39,900"]) == [139900, 20, 139900]
+    assert ColumnReader(Text).read([" a ", "b"]) == ["a", "b"]
+    assert ColumnReader(Timestamp).limits is None

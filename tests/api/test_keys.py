@@ -10,7 +10,7 @@ import pytest
 from millrace.api.main import create_app
 from millrace.errors import BadInput
 from millrace.settings import settings
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from tests import sixth
 from tests.api.inside import inside
 
@@ -24,11 +24,11 @@ def client(monkeypatch):
     monkeypatch.setenv("MILLRACE_WORKLOAD_MODULES", f"tests.sixth,{module.__name__}")
     monkeypatch.setenv("MILLRACE_API_KEYS", "a-key")
     monkeypatch.setenv("MILLRACE_API_LIVE", "false")
-    for cached in (settings, workloads):
+    for cached in (settings, load_workloads):
         cached.cache_clear()
     with inside(create_app()) as client:
         yield client
-    for cached in (settings, workloads):
+    for cached in (settings, load_workloads):
         cached.cache_clear()
 
 

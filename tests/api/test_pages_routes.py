@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from millrace.api.follow import Live
+from millrace.api.follow import DeltaFollower
 from millrace.api.main import create_app
 from millrace.pages.board import Board
 from millrace.settings import settings
-from millrace.web import files
+from millrace.web import load_files
 from tests.api.inside import inside
 from tests.pages import told
 
@@ -24,7 +24,7 @@ def stores():
 
 @pytest.fixture(scope="module")
 def api(stores):
-    with inside(create_app(Live(stores))) as client:
+    with inside(create_app(DeltaFollower(stores))) as client:
         yield client
 
 
@@ -92,7 +92,7 @@ def test_the_page_runs_nothing_but_its_own_files(api):
 
 
 def test_everything_a_script_imports_is_served(api):
-    for name, (_, content) in files().items():
+    for name, (_, content) in load_files().items():
         for imported in re.findall(r'from "\./([^"]+)"', content.decode()):
             answer = api.get(f"{BASE}/live/{imported}")
             assert answer.headers["content-type"].startswith("text/javascript"), f"{name} imports {imported}"
@@ -101,7 +101,7 @@ def test_everything_a_script_imports_is_served(api):
 def test_with_keys_the_page_is_open_and_its_data_is_not(board, monkeypatch):
     monkeypatch.setenv("MILLRACE_API_KEYS", "correct")
     settings.cache_clear()
-    app = create_app(Live({"urls": board}))
+    app = create_app(DeltaFollower({"urls": board}))
     monkeypatch.undo()
     settings.cache_clear()
     with inside(app) as api:

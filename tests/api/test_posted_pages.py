@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from millrace.pages.model import Pages
+from millrace.pages.model import PageClusters
 from tests.registry.made import clean_rows, made
 
 PATH = "/v1/urls/pages"
@@ -14,7 +14,7 @@ ROWS = [{name: row[name] for name in FIELDS} for row in clean_rows("urls", 40, s
 @pytest.fixture(scope="module")
 def expected():
     draft, arrays = made("urls", "pages")
-    clusters, distances = Pages.load(arrays).assign({name: [row[name] for row in ROWS] for name in FIELDS})
+    clusters, distances = PageClusters.load(arrays).assign({name: [row[name] for row in ROWS] for name in FIELDS})
     return clusters, distances, draft.names["label"]
 
 

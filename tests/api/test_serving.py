@@ -13,7 +13,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from millrace.api.serve import START
+from millrace.api.serve import START_TIMEOUT_S
 from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
 from tests.api.server import RUN, serving
@@ -65,7 +65,7 @@ def started(workers, count: int) -> list[int]:
 
     A worker that dies while its supervisor asks whether it lives is missed after START seconds.
     """
-    deadline = time.monotonic() + START + 60
+    deadline = time.monotonic() + START_TIMEOUT_S + 60
     while len(pids := re.findall(r"Started server process \[(\d+)\]", workers.log)) < count:
         assert time.monotonic() < deadline, workers.log
         time.sleep(0.1)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from millrace.api.follow import Live
+from millrace.api.follow import DeltaFollower
 from millrace.api.main import create_app
 from millrace.pages.board import Board
 from tests.api.inside import inside
@@ -33,7 +33,7 @@ def board():
 
 @pytest.fixture
 def api(board):
-    with inside(create_app(Live({"urls": board}))) as client:
+    with inside(create_app(DeltaFollower({"urls": board}))) as client:
         yield client
 
 

@@ -12,7 +12,7 @@ from millrace.local import stack
 from millrace.provision import provision
 from millrace.registry.registry import Registry
 from millrace.settings import settings
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 
 
 def say(sentence: str) -> None:
@@ -30,13 +30,13 @@ def house() -> Iterator[Path]:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         settings.cache_clear()
         try:
-            stack.up(say)
+            stack.start_stack(say)
             provision()
             yield Path(folder)
         finally:
             # A second Ctrl-C must not leave it running.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            stack.down()
+            stack.stop_stack()
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -45,7 +45,7 @@ def champions() -> None:
     from tests.registry.made import made
 
     registry = Registry()
-    for workload in workloads().values():
+    for workload in load_workloads().values():
         for model in workload.models:
             version = registry.publish(*made(workload.name, model.name)).version
             registry.promote(workload.name, model.name, version)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from millrace.ingest.publish import ingest
-from millrace.lake.tables import load
+from millrace.ingest.publish import ingest_source
+from millrace.lake.tables import load_table
 from millrace.settings import settings
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.bench.table import Line
 
 EVENTS = 7
@@ -18,12 +18,12 @@ PATIENCE = 120.0  # seconds for one record
 
 
 def landed(course: str) -> bool:
-    found = load("courses").scan(row_filter=f"course_id == '{course}'", selected_fields=("course_id",))
+    found = load_table("courses").scan(row_filter=f"course_id == '{course}'", selected_fields=("course_id",))
     return len(found.to_arrow()) == 1
 
 
 def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
-    declared, random = workload("courses"), Random(3)
+    declared, random = find_workload("courses"), Random(3)
     seconds = []
     for number in range(EVENTS + 1):
         file = home / f"event-{number}.csv"
@@ -33,7 +33,7 @@ def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
             writer.writeheader()
             writer.writerow(row)
         started = time.monotonic()
-        answer = ingest(declared, str(file))
+        answer = ingest_source(declared, str(file))
         assert answer["accepted"] == 1, answer
         while not landed(row["course_id"]):
             if time.monotonic() - started > PATIENCE:

@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import adjusted_rand_score
 
-from millrace.ingest.publish import needed
-from millrace.pages.learning import learn
-from millrace.records.check import Checker
-from millrace.records.readers import opened, rows
-from millrace.scoring.silhouette import silhouette
-from millrace.workloads import workload
+from millrace.ingest.publish import required_fields
+from millrace.pages.learning import learn_space
+from millrace.records.check import RecordChecker
+from millrace.records.readers import open_source, read_rows
+from millrace.scoring.silhouette import mean_silhouette
+from millrace.workloads import find_workload
 from tests.bench.peers.clustering import ALL
 from tests.pages.made import table
 
@@ -45,13 +45,13 @@ class Found:
 
 def read(file: str, most: int) -> Columns:
     """The accepted pages of a file by time of creation, by column."""
-    urls = workload("urls")
-    with opened(file) as source:
-        checker, found = Checker(urls, source.name), []
-        for row in rows(source, needed(urls)):
+    urls = find_workload("urls")
+    with open_source(file) as source:
+        checker, found = RecordChecker(urls, source.name), []
+        for row in read_rows(source, required_fields(urls)):
             if len(found) == most:
                 break
-            if hasattr(checker.outcome(row), "key"):
+            if hasattr(checker.check_row(row), "key"):
                 found.append(urls.record.model_validate(row.values))
     found.sort(key=lambda page: page.creation_time)
     return {name: [getattr(page, name) for page in found] for name in ("url", "title", "keywords")}
@@ -60,7 +60,7 @@ def read(file: str, most: int) -> Columns:
 def measured(columns: Columns, themes: np.ndarray | None) -> Iterator[Found]:
     size = len(columns["url"]) // WINDOWS
     spans = [slice(start * size, (start + 1) * size) for start in range(WINDOWS)]
-    space = learn({name: values[spans[0]] for name, values in columns.items()}, SEED)
+    space = learn_space({name: values[spans[0]] for name, values in columns.items()}, SEED)
     features = space.features(columns).astype(np.float64)
     asked = [np.random.default_rng(SEED).choice(size, min(ASKED, size), replace=False) + span.start for span in spans]
     for kind in ALL:
@@ -77,7 +77,7 @@ def measured(columns: Columns, themes: np.ndarray | None) -> Iterator[Found]:
         yield Found(
             model.name,
             len(set(after.tolist())),
-            silhouette(features[asked[-1]], after),
+            mean_silhouette(features[asked[-1]], after),
             float(np.mean(stable)),
             float(np.mean(same)),
             None if themes is None else float(adjusted_rand_score(themes[asked[-1]], after)),

@@ -14,9 +14,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from millrace.evaluation.metrics import per_user
-from millrace.evaluation.ranks import ranks
-from millrace.evaluation.split import Fold, leave_one_out
+from millrace.evaluation.metrics import user_metrics
+from millrace.evaluation.ranks import rank_targets
+from millrace.evaluation.split import Fold, split_leave_one_out
 from millrace.recommend import files
 from millrace.recommend.sequences import Sequences
 from tests.bench.ours import ours
@@ -57,7 +57,7 @@ def timed(top: Callable[[Any], Any], questions: list[Any]) -> tuple[float, float
 
 
 def compared(sequences: Sequences, say: Callable[[str], None] = lambda sentence: None) -> Iterator[Found]:
-    test = leave_one_out(sequences).test
+    test = split_leave_one_out(sequences).test
     asked = test.sample(min(USERS, CELLS // sequences.item_count), 1)
     count = min(QUESTIONS, len(asked))
     for name, fit in ours(sequences.item_count).items():
@@ -80,8 +80,8 @@ def compared(sequences: Sequences, say: Callable[[str], None] = lambda sentence:
 
 
 def quality(model: Any, fold: Fold) -> tuple[float, float]:
-    found = ranks(model, fold)
-    hit, ndcg, _ = per_user(found.greater, found.tied).mean(axis=0)
+    found = rank_targets(model, fold)
+    hit, ndcg, _ = user_metrics(found.greater, found.tied).mean(axis=0)
     return float(hit), float(ndcg)
 
 
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--sequences", help="a file of sequences; generated ones of two sizes where left out")
     given = parser.parse_args()
     say = Console(stderr=True).print
-    sources = [(given.sequences, files.read(given.sequences))] if given.sequences else []
+    sources = [(given.sequences, files.read_sequences(given.sequences))] if given.sequences else []
     sources = sources or [("generated", walks(users, items)) for items, users in SIZES.items()]
     for name, sequences in sources:
         found = list(compared(sequences, say))

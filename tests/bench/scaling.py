@@ -23,22 +23,22 @@ from rich.table import Table
 
 from millrace.recommend import files
 from millrace.training import counting, events, sales, session
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 
 ITEMS, EVENTS_A_USER, DAYS = 20_000, 20, 365
 START = 1_577_836_800  # 2020-01-01
-MODEL = workload("shop").model("sales")
+MODEL = find_workload("shop").model("sales")
 
 
 def started(folder: str, memory: str) -> SparkSession:
-    os.environ.update(session.environment())
+    os.environ.update(session.spark_environment())
     builder = SparkSession.builder.master("local[*]").appName("scaling").config("spark.driver.memory", memory)
     options = {
         "spark.ui.enabled": "false",
         "spark.local.dir": folder,
         "spark.driver.extraJavaOptions": session.FAST_START,
         "spark.sql.shuffle.partitions": "4",
-        **session.BATCHES,
+        **session.BATCH_OPTIONS,
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.showConsoleProgress": "false",
     }
@@ -69,7 +69,7 @@ def generated(spark: SparkSession, count: int, file: str) -> DataFrame:
 
 def read(spark: SparkSession, source: str, file: str) -> tuple[DataFrame, int]:
     """Events of a file of sequences, and the number of its items; without times the places stand for them."""
-    found = files.read(source)
+    found = files.read_sequences(source)
     times = found.times if found.times is not None else -found.ages.astype(np.float64)
     columns = {
         "user": np.char.mod("%d", found.users),
@@ -83,7 +83,7 @@ def read(spark: SparkSession, source: str, file: str) -> tuple[DataFrame, int]:
 
 
 def order_lines(rows: DataFrame) -> DataFrame:
-    """What millrace.training.sales.lines gives."""
+    """What millrace.training.sales.make_order_lines gives."""
     return rows.select(
         F.floor(F.col("since") / 86_400).cast("int").alias("day"),
         "order_id",
@@ -100,26 +100,26 @@ def steps(rows: DataFrame, items: int) -> Iterator[tuple[str, Callable[[], Any]]
     held: dict[str, DataFrame] = {}
 
     def sequences() -> None:
-        held["sequences"] = events.sequences(rows).persist()
+        held["sequences"] = events.group_by_user(rows).persist()
         held["sequences"].count()
 
     def knn() -> None:
-        pairs = counting.pairs(held["sequences"], items, plain=False)
-        counting.knn(pairs, items)
+        pairs = counting.count_pairs(held["sequences"], items, plain=False)
+        counting.make_knn(pairs, items)
         pairs.unpersist()
 
     def markov() -> None:
-        moves = counting.transitions(held["sequences"], items)
-        counting.markov(moves, items)
+        moves = counting.count_transitions(held["sequences"], items)
+        counting.make_markov(moves, items)
         moves.unpersist()
 
     def summed() -> None:
-        for table in sales.summed(order_lines(rows), MODEL).values():
+        for table in sales.sum_tables(order_lines(rows), MODEL).values():
             table.count()
             table.unpersist()
 
     yield "histories", sequences
-    yield "popularity", lambda: counting.popularity(held["sequences"], items, None)
+    yield "popularity", lambda: counting.count_popularity(held["sequences"], items, None)
     yield "markov", markov
     yield "knn", knn
     held["sequences"].unpersist()

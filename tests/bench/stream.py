@@ -8,9 +8,9 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
-from millrace.ingest.publish import ingest
+from millrace.ingest.publish import ingest_source
 from millrace.messaging.client import end_offsets
-from millrace.stream.score import score
+from millrace.stream.score import score_pages
 from tests.bench.table import Line
 from tests.conftest import generated
 from tests.registry.made import clean_rows
@@ -39,11 +39,11 @@ def records(count: int) -> pa.RecordBatch:
 
 def scored() -> Line:
     batch, arrays, (_, page_model) = records(SCORED), Sent(made_arrays(1)), declared()
-    list(score([batch.slice(0, 100)], arrays, "v1", page_model))
+    list(score_pages([batch.slice(0, 100)], arrays, "v1", page_model))
     found = []
     for _ in range(RUNS):
         started = time.process_time()
-        list(score([batch], arrays, "v1", page_model))
+        list(score_pages([batch], arrays, "v1", page_model))
         found.append(SCORED / (time.process_time() - started))
     return Line("pages scored in a stream, one core", 20_000, max(found), "pages/s", detail={"runs": found})
 
@@ -52,7 +52,7 @@ def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
     yield scored()
     found, _ = declared()
     before = sum(end_offsets(found.records_topic).values())
-    ingest(found, str(generated(found, STREAMED, 3, home)))
+    ingest_source(found, str(generated(found, STREAMED, 3, home)))
     pages = sum(end_offsets(found.records_topic).values())
     promoted(1)
     with running(home / "stream.log", rows=20_000) as stream:

@@ -15,7 +15,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
 
 from millrace.local import connect, jars, java, kafka, ports, s3
-from millrace.local.child import Child, answers, last_words, start
+from millrace.local.child import Child, http_probe, last_words, start_child
 from millrace.runtime.properties import format_properties
 from tests.chart.render import Object, of_kind, one, render
 
@@ -56,14 +56,14 @@ class Secured:
         (home / "logs").mkdir()
         taken: list[int] = []
         for _ in range(4):
-            taken.append(ports.any_free(taken))
+            taken.append(ports.find_free_port(taken))
         self.kafka, self.controller, self.s3, self.connect = taken
         self.bootstrap = f"127.0.0.1:{self.kafka}"
         self.s3_keys = ("access-of-the-test", "secret-of-the-test")
         self.running: list[subprocess.Popen] = []
 
     def up(self) -> None:
-        self._start(s3.prepare(self.home, java.find(), self.s3, *self.s3_keys))
+        self._start(s3.make_s3(self.home, java.find_java(), self.s3, *self.s3_keys))
         self._start(self._broker())
         self._topics_and_rights()
         self.run(ADMIN, *MILLRACE, "provision", "--only", "buckets", "--only", "tables")
@@ -116,7 +116,7 @@ class Secured:
 
     def _start(self, child: Child) -> None:
         log = self.home / f"logs/{child.name}.log"
-        self.running.append(start(child, log, os.environ))
+        self.running.append(start_child(child, log, os.environ))
         until = time.monotonic() + 120
         while not child.ready():
             assert self.running[-1].poll() is None, f"{child.name} ended: {last_words(log)}"
@@ -131,8 +131,8 @@ class Secured:
         config.write_text(plain + over)
         users = {ADMIN: ADMIN} | {name: password(name) for name in of_kind(self.objects, "KafkaUser")}
         scram = [f"SCRAM-SHA-512=[name={name},password={secret}]" for name, secret in users.items()]
-        identifier = kafka.cluster_id(uuid.uuid4)
-        command = [str(java.find()), "-cp", jars.classpath("kafka")]
+        identifier = kafka.make_cluster_id(uuid.uuid4)
+        command = [str(java.find_java()), "-cp", jars.bundle_classpath("kafka")]
         tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", identifier, "-c", str(config)]
         added = [part for text in scram for part in ("--add-scram", text)]
         done = subprocess.run([*command, *tool, *added], capture_output=True, text=True, cwd=self.home)
@@ -140,7 +140,7 @@ class Secured:
         options = ["-Xms128m", "-Xmx384m", kafka.logging_option(self.home)]
         command[1:1] = options
         command += ["kafka.Kafka", str(config)]
-        return Child("kafka", command, self.kafka, lambda: kafka.listening(self.kafka), folder=self.home)
+        return Child("kafka", command, self.kafka, lambda: kafka.is_listening(self.kafka), folder=self.home)
 
     def _topics_and_rights(self) -> None:
         client = KafkaAdminClient(**self.client(ADMIN))
@@ -192,14 +192,14 @@ class Secured:
         )
         main = "org.apache.kafka.connect.cli.ConnectDistributed"
         options = ["-Xms128m", "-Xmx512m", kafka.logging_option(self.home)]
-        command = [str(java.find()), *options, "-cp", jars.classpath("kafka"), main, str(file)]
+        command = [str(java.find_java()), *options, "-cp", jars.bundle_classpath("kafka"), main, str(file)]
         secrets = {
             "AWS_ACCESS_KEY_ID": self.s3_keys[0],
             "AWS_SECRET_ACCESS_KEY": self.s3_keys[1],
             "AWS_REGION": "us-east-1",
             "CATALOG_PASSWORD": "of-the-catalog",
         }
-        ready = answers(f"http://127.0.0.1:{self.connect}/connectors")
+        ready = http_probe(f"http://127.0.0.1:{self.connect}/connectors")
         return Child("connect", command, self.connect, ready, secrets, folder=self.home)
 
     def sink(self) -> dict[str, str]:

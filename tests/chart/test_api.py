@@ -39,11 +39,11 @@ def test_the_probes_ask_the_paths_that_the_api_has():
 
 
 def test_a_pod_has_time_for_the_pause_and_for_what_the_api_drains():
-    from millrace.api.serve import DRAIN
+    from millrace.api.serve import DRAIN_TIMEOUT_S
 
     spec = one(api(), "Deployment")["spec"]["template"]["spec"]
     pause = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert spec["terminationGracePeriodSeconds"] >= pause + DRAIN
+    assert spec["terminationGracePeriodSeconds"] >= pause + DRAIN_TIMEOUT_S
 
 
 def test_a_pod_meets_the_restricted_standard_and_holds_no_token():
@@ -230,7 +230,7 @@ def test_impossible_values_are_refused_with_a_sentence(values, named):
 
 
 def test_names_that_limit_whom_it_answers_to_hold_those_that_the_chart_itself_uses():
-    from millrace.runtime.hosts import accepted_hosts
+    from millrace.runtime.hosts import make_host_check
     from millrace.settings import Settings
 
     assert "MILLRACE_API_HOSTS" not in environment(api())
@@ -240,7 +240,7 @@ def test_names_that_limit_whom_it_answers_to_hold_those_that_the_chart_itself_us
     }
     found = environment(api(values))
     names = Settings(api_host=found["MILLRACE_API_HOST"], api_hosts=found["MILLRACE_API_HOSTS"]).api_hosts.split(",")
-    accepts = accepted_hosts("0.0.0.0", names)
+    accepts = make_host_check("0.0.0.0", names)
     for host in (
         *("millrace-api:80", "millrace-api.millrace.svc", "millrace-api.millrace.svc.cluster.local"),
         *("api.example.com", "a.example.com", "x.apps.example.com", "10.42.0.7:8000", "localhost:8000"),

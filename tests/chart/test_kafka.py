@@ -161,12 +161,12 @@ def test_the_updater_reads_events_and_writes_what_they_change():
 
 
 def test_the_stream_reads_pages_and_writes_to_every_cluster_that_there_may_be():
-    from millrace.workloads import workloads
+    from millrace.workloads import load_workloads
 
     rules = acls("stream")
     assert rules.pop(("group", "spark-kafka-source-", "prefix")) == {"Describe", "Read"}
     assert rules.pop(("topic", "urls.records", "literal")) == {"Describe", "Read"}
-    written = {"urls.deltas", *workloads()["urls"].cluster_topics}
+    written = {"urls.deltas", *load_workloads()["urls"].cluster_topics}
     assert rules == {("topic", name, "literal"): {"Describe", "Read", "Write"} for name in written}
 
 

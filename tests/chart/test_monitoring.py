@@ -47,22 +47,22 @@ def samples(metrics):
 
 
 def served_by_the_api():
-    from millrace.api.metrics import Metrics
+    from millrace.api.metrics import ApiMetrics
 
-    return samples(Metrics())
+    return samples(ApiMetrics())
 
 
 def served_by_the_updater():
-    from millrace.online.metrics import Metrics
+    from millrace.online.metrics import OnlineMetrics
 
-    return samples(Metrics())
+    return samples(OnlineMetrics())
 
 
 def served_by_the_stream():
     """Every number of millrace.stream.metrics, which serves text of its own making."""
-    from millrace.stream.metrics import HELP
+    from millrace.stream.metrics import METRIC_HELP
 
-    return {f"millrace_stream_{name}" for name in HELP}
+    return {f"millrace_stream_{name}" for name in METRIC_HELP}
 
 
 def documented():
@@ -94,9 +94,9 @@ def test_no_documented_number_is_unused():
 
 
 def test_no_query_groups_by_a_label_that_the_api_lacks():
-    from millrace.api.metrics import Metrics
+    from millrace.api.metrics import ApiMetrics
 
-    metrics = Metrics()
+    metrics = ApiMetrics()
     labels = {"pod", "le", "workload", "cluster", "outcome"}
     for metric in (
         metrics.requests,

@@ -8,7 +8,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from millrace.local import jars
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from tests.chart.secured import MILLRACE, Secured
 from tests.conftest import generated
 
@@ -75,7 +75,7 @@ ROWS = "from millrace.lake.tables import total_rows; print(total_rows('courses')
 
 @pytest.fixture(scope="module")
 def secured(engines, tmp_path_factory):
-    jars.ensure(["kafka", "connect-iceberg", "s3proxy", "spark"])
+    jars.ensure_jars(["kafka", "connect-iceberg", "s3proxy", "spark"])
     found = Secured(tmp_path_factory.mktemp("secured"))
     try:
         found.up()
@@ -87,7 +87,7 @@ def secured(engines, tmp_path_factory):
 @pytest.fixture(scope="module")
 def landed(secured):
     """Rows that went from a file through broker, Connect and sink into the lake, each part as its own user."""
-    file = generated(workloads()["courses"], 200, 1, secured.home)
+    file = generated(load_workloads()["courses"], 200, 1, secured.home)
     secured.run("millrace-ingest", *MILLRACE, "ingest", "courses", str(file))
     url = f"http://127.0.0.1:{secured.connect}/connectors/lake-courses"
     httpx.put(f"{url}/config", json=secured.sink(), timeout=30).raise_for_status()

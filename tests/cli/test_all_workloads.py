@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from millrace.cli.main import app
 from millrace.ingest import rejected
 from millrace.registry.registry import Registry
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from tests.registry.made import made
 from tests.registry.servers import memory_s3, settings_of
 
@@ -46,13 +46,13 @@ def rows(monkeypatch):
         for number, code in enumerate(kept.get(workload.name, [])):
             yield {"row": number, "code": code, "message": "wrong", "raw": "raw"}
 
-    monkeypatch.setattr(rejected, "rejected", read)
+    monkeypatch.setattr(rejected, "list_rejected", read)
 
 
 def test_rejected_rows_are_counted_for_one_workload_or_by_workload(rows):
     assert millrace("rejected", "count", "courses") == {"bad_date": 2}
     counts = millrace("rejected", "count")
-    assert counts.keys() == workloads().keys()
+    assert counts.keys() == load_workloads().keys()
     assert (counts["courses"], counts["urls"], counts["shop"]) == ({"bad_date": 2}, {"bad_url": 1}, {})
 
 
@@ -67,4 +67,4 @@ def test_compact_takes_all_workloads(monkeypatch):
     monkeypatch.setattr("millrace.cli.models.run_spark", lambda script, arguments: started.append(arguments) or [])
     assert millrace("compact") == []
     assert millrace("compact", "courses") == []
-    assert started == [[*workloads(), "--keep-days=7.0"], ["courses", "--keep-days=7.0"]]
+    assert started == [[*load_workloads(), "--keep-days=7.0"], ["courses", "--keep-days=7.0"]]

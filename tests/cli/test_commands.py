@@ -91,9 +91,9 @@ def test_generate_gives_the_same_rows_for_the_same_seed(tmp_path):
 
 
 def test_validate_reads_standard_input(tmp_path):
-    from millrace.workloads import workload
+    from millrace.workloads import find_workload
 
-    file = generated(workload("products"), 40, 5, tmp_path)
+    file = generated(find_workload("products"), 40, 5, tmp_path)
     code, counts, _ = millrace("validate", "products", "-", stdin=file.read_bytes())
     assert code == 0
     assert counts["read"] == 40

@@ -8,7 +8,7 @@ import pytest
 
 from millrace.cli.demo import ask_after_events
 from millrace.settings import settings
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.conftest import generated
 
 
@@ -66,7 +66,7 @@ def api(monkeypatch):
 
 
 def test_the_answers_are_from_after_the_events_that_are_listed_above_them(api, tmp_path):
-    mooc = workload("mooc")
+    mooc = find_workload("mooc")
     shown = ask_after_events([mooc], {"mooc": generated(mooc, 40, 3, tmp_path)})
     (event,), (answer,) = shown["events"], shown["answers"]
     assert event["took"] == "C_1"

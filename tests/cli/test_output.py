@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from millrace.cli import output
-from millrace.cli.consume import printable_line, spoken
-from millrace.cli.output import PlainConsole, emit, grid, guarded
+from millrace.cli.consume import format_line, printable_line
+from millrace.cli.output import PlainConsole, emit, handle_errors, make_table
 from millrace.errors import BadInput
 
 FOREIGN = [
@@ -38,19 +38,19 @@ def printed(what, **options) -> str:
 
 @pytest.mark.parametrize("text", FOREIGN)
 def test_a_cell_a_heading_a_title_and_a_sentence_are_shown_as_they_stand(text):
-    shown = printed(grid(text, text, rows=[[text]]), force_terminal=True)
+    shown = printed(make_table(text, text, rows=[[text]]), force_terminal=True)
     assert shown.count(text) == 3
     assert printed(text, force_terminal=True) == text
 
 
 def test_what_steers_a_terminal_is_shown_as_escapes():
-    for shown in (printed(grid(STEERING, STEERING, rows=[[STEERING], [None]])), printed(STEERING)):
+    for shown in (printed(make_table(STEERING, STEERING, rows=[[STEERING], [None]])), printed(STEERING)):
         assert ESCAPED in shown
         assert not set(STEERING) - set("[2J31m") & set(shown)
 
 
 def test_a_line_of_a_stranger_stays_in_its_cell():
-    assert r"a\nb" in printed(grid(None, "raw", rows=[["a\nb"]]))
+    assert r"a\nb" in printed(make_table(None, "raw", rows=[["a\nb"]]))
 
 
 def run_in(encoding: str, command: str) -> subprocess.CompletedProcess[bytes]:
@@ -82,7 +82,7 @@ def test_an_error_is_its_sentence_and_nothing_in_it_is_obeyed(monkeypatch):
     file = io.StringIO()
     monkeypatch.setattr(output, "err", PlainConsole(file=file, soft_wrap=True, highlight=False, markup=False))
 
-    @guarded
+    @handle_errors
     def fail() -> None:
         raise BadInput(f"no [/b] file {STEERING}.")
 
@@ -96,7 +96,7 @@ def test_a_progress_bar_shows_the_name_of_a_file_as_it_stands(monkeypatch):
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=100)
     monkeypatch.setattr(output, "err", console)
-    with output.bar("reading [/b] {x} \x07") as progress:
+    with output.progress_bar("reading [/b] {x} \x07") as progress:
         progress(1, 2)
     assert r"reading [/b] {x} \x07" in file.getvalue()
 
@@ -110,7 +110,7 @@ def test_a_page_of_a_stream_is_printed_in_one_line():
         "url": "https://x.example",
     }
     line = orjson.dumps(page)
-    assert spoken(line) == r"2026  3 ([b]a[/b])  one\ntwo \x1b[2J  https://x.example"
+    assert format_line(line) == r"2026  3 ([b]a[/b])  one\ntwo \x1b[2J  https://x.example"
     assert json.loads(printable_line(line)) == page
 
 

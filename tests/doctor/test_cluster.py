@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from millrace.doctor import arriving, pods
-from millrace.doctor.checks import Fault
+from millrace.doctor.checks import CheckFailed
 from millrace.errors import NotFound, Unavailable
 
 Object = dict[str, Any]
@@ -48,7 +48,7 @@ NO_NODE = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are
 )
 def test_what_keeps_a_pod_from_running_is_told(found: Object, reason: str, hopeless: bool):
     found["metadata"]["creationTimestamp"] = stamp(300)
-    told = pods.trouble(found)
+    told = pods.find_trouble(found)
     assert told is not None
     assert told.reason.endswith(reason)
     assert told.hopeless is hopeless
@@ -58,13 +58,13 @@ def test_what_keeps_a_pod_from_running_is_told(found: Object, reason: str, hopel
 
 @pytest.mark.parametrize("phase", ["Running", "Succeeded", "Failed"])
 def test_a_pod_that_runs_or_has_ended_is_in_no_trouble(phase: str):
-    assert pods.trouble(pod(phase, {"state": {"running": {}}})) is None
+    assert pods.find_trouble(pod(phase, {"state": {"running": {}}})) is None
 
 
 def test_a_pod_on_its_way_out_is_in_no_trouble():
     leaving = pod("Pending", conditions=NO_NODE)
     leaving["metadata"]["deletionTimestamp"] = stamp(0)
-    assert pods.trouble(leaving) is None
+    assert pods.find_trouble(leaving) is None
 
 
 class Cluster:
@@ -108,9 +108,9 @@ WHOLE = {
 def missing(monkeypatch: pytest.MonkeyPatch):
     def look(**changed: list[Object]) -> list[str]:
         cluster = Cluster(**(WHOLE | changed))
-        monkeypatch.setattr(arriving, "objects", cluster.objects)
-        monkeypatch.setattr(pods, "objects", cluster.objects)
-        return list(arriving.missing("millrace", "millrace"))
+        monkeypatch.setattr(arriving, "list_objects", cluster.objects)
+        monkeypatch.setattr(pods, "list_objects", cluster.objects)
+        return list(arriving.find_missing("millrace", "millrace"))
 
     return look
 
@@ -167,7 +167,7 @@ def test_what_is_missing_is_told_with_since_when_and_why(missing, changed: dict[
     ],
 )
 def test_what_waiting_does_not_mend_ends_it(missing, changed: dict[str, list[Object]], sentence: str):
-    with pytest.raises(Fault, match=sentence):
+    with pytest.raises(CheckFailed, match=sentence):
         missing(**changed)
 
 
@@ -187,7 +187,7 @@ def test_a_secret_that_strimzi_has_still_to_make_is_waited_for(missing, user: Ob
 
 @pytest.mark.parametrize("user", [ready("millrace-ingest"), thing("millrace-api")], ids=["made long ago", "another"])
 def test_a_secret_that_nobody_makes_ends_it(missing, user: Object):
-    with pytest.raises(Fault, match='secret "millrace-ingest" not found, for '):
+    with pytest.raises(CheckFailed, match='secret "millrace-ingest" not found, for '):
         missing(pods=[LACKING], kafkausers=[user])
 
 
@@ -218,10 +218,10 @@ def test_what_is_missing_is_said_and_at_last_raised(missing):
 )
 def test_it_ends_with_the_address_to_ask(missing, changed: dict[str, list[Object]], command: str):
     missing(services=[thing("millrace-api", {"ports": [{"port": 80}]})], **changed)
-    assert arriving.address("millrace", "millrace") == command
+    assert arriving.find_address("millrace", "millrace") == command
 
 
 def test_a_release_without_an_api_has_no_address(missing):
     missing()
     with pytest.raises(NotFound, match=r"has no API; `api\.enabled` makes one"):
-        arriving.address("millrace", "millrace")
+        arriving.find_address("millrace", "millrace")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import label_ranking_average_precision_score, ndcg_score, top_k_accuracy_score
 
-from millrace.evaluation.metrics import per_user
-from millrace.evaluation.ranks import ranks
+from millrace.evaluation.metrics import user_metrics
+from millrace.evaluation.ranks import rank_targets
 from tests.recommend.made import MODELS, every_user, fitted, sequences
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -24,7 +24,7 @@ def test_ndcg_is_that_of_scikit_learn_ties_included(seed, items, levels, k):
     random = np.random.default_rng(seed)
     scores, target = random.integers(0, levels, items), int(random.integers(items))
     truth = (np.arange(items) == target).astype(float)
-    assert per_user(*counted(scores, target), k)[0, 1] == pytest.approx(ndcg_score([truth], [scores], k=k))
+    assert user_metrics(*counted(scores, target), k)[0, 1] == pytest.approx(ndcg_score([truth], [scores], k=k))
 
 
 @given(SEEDS, st.integers(3, 40), st.integers(1, 12))
@@ -32,7 +32,7 @@ def test_hits_and_reciprocal_ranks_are_those_of_scikit_learn(seed, items, k):
     random = np.random.default_rng(seed)
     scores, target = random.permutation(items), int(random.integers(items))
     truth = (np.arange(items) == target).astype(int)
-    hit, _, reciprocal = per_user(*counted(scores, target), k)[0]
+    hit, _, reciprocal = user_metrics(*counted(scores, target), k)[0]
     assert reciprocal == pytest.approx(label_ranking_average_precision_score([truth], [scores]))
     assert hit == top_k_accuracy_score([target], [scores], k=min(k, items - 1), labels=np.arange(items)) or k >= items
 
@@ -44,15 +44,15 @@ def test_ties_give_the_mean_over_all_their_orders(scores, k, seed):
     for order in permutations(range(len(scores))):
         rank = sorted(range(len(scores)), key=lambda item: (-scores[item], order[item])).index(target) + 1
         found.append((rank <= k, 1 / np.log2(1 + rank) if rank <= k else 0, 1 / rank))
-    assert per_user(*counted(np.array(scores), target), k)[0] == pytest.approx(np.mean(found, axis=0))
+    assert user_metrics(*counted(np.array(scores), target), k)[0] == pytest.approx(np.mean(found, axis=0))
 
 
 def test_a_model_that_knows_nothing_gets_what_chance_gets_and_not_the_first_place():
-    assert per_user(np.array([0]), np.array([100]), 10)[0, 0] == pytest.approx(0.1)
+    assert user_metrics(np.array([0]), np.array([100]), 10)[0, 0] == pytest.approx(0.1)
 
 
 def test_no_users_give_no_values():
-    assert per_user(np.array([], dtype=int), np.array([], dtype=int)).shape == (0, 3)
+    assert user_metrics(np.array([], dtype=int), np.array([], dtype=int)).shape == (0, 3)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -66,5 +66,5 @@ def test_full_ranking_of_every_model_is_scikit_learns_ndcg_of_its_scores(name):
         shown = scores[user, others].astype(float)
         shown = np.maximum(shown, np.finfo(np.float32).min)  # scikit-learn takes no infinity
         expected.append(ndcg_score([(others == target).astype(float)], [shown], k=10))
-    found = ranks(model, fold)
-    assert per_user(found.greater, found.tied)[:, 1] == pytest.approx(np.array(expected))
+    found = rank_targets(model, fold)
+    assert user_metrics(found.greater, found.tied)[:, 1] == pytest.approx(np.array(expected))

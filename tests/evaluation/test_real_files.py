@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from millrace.evaluation.table import evaluate
+from millrace.evaluation.table import evaluate_all
 from millrace.recommend.candidates import CANDIDATES
-from millrace.recommend.files import read
+from millrace.recommend.files import read_sequences
 from tests.conftest import real_file
 
 pytestmark = pytest.mark.real_data
@@ -15,7 +15,9 @@ pytestmark = pytest.mark.real_data
 def blend(file: str, protocol: str, **options: dict) -> dict:
     """The entry of the blend of the models that are named, each with one option beside the decay of the history."""
     chosen = [replace(one, options=(options[one.name],)) for one in CANDIDATES if one.name in options]
-    (entry,) = evaluate(read(str(real_file(file))), protocol, candidates=chosen, models=["blend"])["models"]
+    (entry,) = evaluate_all(read_sequences(str(real_file(file))), protocol, candidates=chosen, models=["blend"])[
+        "models"
+    ]
     return entry
 
 

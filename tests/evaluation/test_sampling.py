@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.errors import BadInput
-from millrace.evaluation.bootstrap import intervals
-from millrace.evaluation.metrics import per_user
-from millrace.evaluation.ranks import ranks, uniform_negatives
-from millrace.evaluation.split import leave_one_out
+from millrace.evaluation.bootstrap import bootstrap_intervals
+from millrace.evaluation.metrics import user_metrics
+from millrace.evaluation.ranks import draw_negatives, rank_targets
+from millrace.evaluation.split import split_leave_one_out
 from tests.recommend.made import every_user, fitted, sequences
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -17,18 +17,18 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 @given(SEEDS)
 def test_negatives_are_distinct_and_neither_known_nor_the_target(seed):
-    fold = leave_one_out(sequences(seed)).test
-    drawn = uniform_negatives(fold, seed, 12)
+    fold = split_leave_one_out(sequences(seed)).test
+    drawn = draw_negatives(fold, seed, 12)
     assert drawn.shape == (len(fold), 12)
     for user in range(len(fold)):
         assert len(set(drawn[user])) == 12
         assert not set(drawn[user]) & {*fold.histories[user].tolist(), int(fold.targets[user])}
-    assert (drawn == uniform_negatives(fold, seed, 12)).all()
+    assert (drawn == draw_negatives(fold, seed, 12)).all()
 
 
 def test_negatives_are_uniform_over_what_is_left():
     fold = every_user(sequences(5, users=4000, items=25, longest=4))
-    drawn = uniform_negatives(fold, 1, 5)
+    drawn = draw_negatives(fold, 1, 5)
     allowed = np.ones((len(fold), 25))
     allowed[fold.histories.users, fold.histories.items] = 0
     allowed[np.arange(len(fold)), fold.targets] = 0
@@ -41,15 +41,15 @@ def test_negatives_are_uniform_over_what_is_left():
 
 
 def test_too_few_items_for_the_negatives_are_named():
-    fold = leave_one_out(sequences(1)).test
+    fold = split_leave_one_out(sequences(1)).test
     with pytest.raises(BadInput, match=r"100 negatives are not to be had: of 25 items, a user knows \d"):
-        uniform_negatives(fold, 1)
+        draw_negatives(fold, 1)
 
 
 def test_ranks_among_negatives_are_those_of_a_loop():
-    fold = leave_one_out(sequences(4)).test
-    model, negatives = fitted("knn", fold.fit), uniform_negatives(fold, 2, 8)
-    found, scores = ranks(model, fold, negatives), model.batch(fold.histories)
+    fold = split_leave_one_out(sequences(4)).test
+    model, negatives = fitted("knn", fold.fit), draw_negatives(fold, 2, 8)
+    found, scores = rank_targets(model, fold, negatives), model.batch(fold.histories)
     for user, target in enumerate(fold.targets):
         others = [scores[user, item] for item in negatives[user]]
         assert found.greater[user] == sum(other > scores[user, target] for other in others)
@@ -58,17 +58,17 @@ def test_ranks_among_negatives_are_those_of_a_loop():
 
 def test_intervals_are_those_of_drawing_users_one_by_one():
     random = np.random.default_rng(1)
-    values = per_user(random.integers(0, 40, 300), np.ones(300, dtype=int))
+    values = user_metrics(random.integers(0, 40, 300), np.ones(300, dtype=int))
     means = np.array([values[random.integers(0, 300, 300)].mean(axis=0) for _ in range(4000)])
     expected = np.percentile(means, [2.5, 97.5], axis=0)
     width = expected[1] - expected[0]
-    assert (np.abs(intervals(values, 7, 4000) - expected) < 0.1 * width).all()
-    low, high = intervals(values, 7)
+    assert (np.abs(bootstrap_intervals(values, 7, 4000) - expected) < 0.1 * width).all()
+    low, high = bootstrap_intervals(values, 7)
     assert ((low < values.mean(axis=0)) & (values.mean(axis=0) < high)).all()
 
 
 def test_the_same_seed_gives_the_same_interval_and_more_users_a_narrower_one():
-    values = per_user(np.arange(400) % 30, np.ones(400, dtype=int))
-    assert (intervals(values, 3) == intervals(values, 3)).all()
-    few, many = intervals(values[:100], 3), intervals(np.tile(values, (4, 1)), 3)
+    values = user_metrics(np.arange(400) % 30, np.ones(400, dtype=int))
+    assert (bootstrap_intervals(values, 3) == bootstrap_intervals(values, 3)).all()
+    few, many = bootstrap_intervals(values[:100], 3), bootstrap_intervals(np.tile(values, (4, 1)), 3)
     assert (many[1] - many[0] < few[1] - few[0]).all()

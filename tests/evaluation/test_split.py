@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millrace.errors import BadInput
-from millrace.evaluation.split import by_time, leave_one_out
-from millrace.evaluation.table import evaluate
-from millrace.recommend.sequences import Sequences, numbered
+from millrace.evaluation.split import split_by_time, split_leave_one_out
+from millrace.evaluation.table import evaluate_all
+from millrace.recommend.sequences import Sequences, number_sequences
 from tests.recommend.made import sequences
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -26,7 +26,7 @@ def with_other_tests(found: Sequences) -> Sequences:
 @given(SEEDS)
 def test_leaving_one_out_leaves_out_the_last_two_of_each_user_and_asks_for_them(seed):
     found = sequences(seed)
-    split = leave_one_out(found)
+    split = split_leave_one_out(found)
     asked = [user for user in range(len(found)) if len(found[user]) >= 3]
     assert len(split.validation) == len(split.test) == len(asked)
     for user in range(len(found)):
@@ -43,7 +43,7 @@ def test_leaving_one_out_leaves_out_the_last_two_of_each_user_and_asks_for_them(
 @given(SEEDS)
 def test_a_split_in_time_learns_only_from_before_what_it_asks(seed):
     found = sequences(seed, timed=True)
-    split = by_time(found)
+    split = split_by_time(found)
     for fold in (split.validation, split.test):
         last_learnt = fold.fit.times.max()
         for user in range(len(fold)):
@@ -59,7 +59,7 @@ def test_a_split_in_time_learns_only_from_before_what_it_asks(seed):
 def test_no_choice_hears_of_a_test_item(seed):
     """Options and shares stay the same when everybody's test item becomes another one."""
     found = sequences(seed, users=60, items=14)
-    one, other = evaluate(found, seed=1), evaluate(with_other_tests(found), seed=1)
+    one, other = evaluate_all(found, seed=1), evaluate_all(with_other_tests(found), seed=1)
     assert {entry["model"]: entry["options"] for entry in one["models"]} == {
         entry["model"]: entry["options"] for entry in other["models"]
     }
@@ -68,14 +68,14 @@ def test_no_choice_hears_of_a_test_item(seed):
 
 def test_times_are_needed_for_a_split_in_time():
     with pytest.raises(BadInput, match="--protocol time needs times, and this source has only an order"):
-        by_time(sequences(1))
+        split_by_time(sequences(1))
 
 
 def test_users_of_fewer_than_three_items_cannot_be_asked():
     with pytest.raises(BadInput, match="No user has the 3 items that leaving two out needs"):
-        leave_one_out(numbered([["a", "b"], ["c"]]))
+        split_leave_one_out(number_sequences([["a", "b"], ["c"]]))
 
 
 def test_all_users_on_one_side_of_the_time_are_refused():
     with pytest.raises(BadInput, match="No user has items on both sides of the split in time"):
-        by_time(numbered([["a"], ["b"], ["c"]], [[1.0], [2.0], [3.0]]))
+        split_by_time(number_sequences([["a"], ["b"], ["c"]], [[1.0], [2.0], [3.0]]))

@@ -9,27 +9,27 @@ from hypothesis import strategies as st
 
 from millrace.errors import BadInput
 from millrace.ingest import pace
-from millrace.ingest.pace import paced, rate
+from millrace.ingest.pace import parse_rate, throttle
 
 
 @pytest.mark.parametrize(
     ("text", "per_second"), [("100", 100), ("100/s", 100), ("30/m", 0.5), ("9/h", 0.0025), (" 0.5/s ", 0.5)]
 )
 def test_a_rate_is_rows_per_second(text, per_second):
-    assert rate(text) == pytest.approx(per_second)
+    assert parse_rate(text) == pytest.approx(per_second)
 
 
 @pytest.mark.parametrize("text", ["", "0", "0/s", "-1/s", "fast", "1/d", "nan", "inf", "1e3/s", "/s", "9" * 400])
 def test_what_is_no_rate_is_refused_with_an_example(text):
     with pytest.raises(BadInput, match="is not a rate; allowed: ") as refused:
-        rate(text)
+        parse_rate(text)
     assert refused.value.field == "rate"
 
 
 @given(st.text(max_size=12))
 def test_any_text_is_a_positive_rate_or_bad_input(text):
     with contextlib.suppress(BadInput):
-        assert rate(text) > 0
+        assert parse_rate(text) > 0
 
 
 class Clock:
@@ -45,14 +45,14 @@ class Clock:
 
 def test_items_arrive_in_order_at_a_steady_rate(monkeypatch):
     clock = Clock(monkeypatch)
-    arrivals = [(item, clock.now) for item in paced("abcd", 4, sleep=clock.sleep)]
+    arrivals = [(item, clock.now) for item in throttle("abcd", 4, sleep=clock.sleep)]
     assert arrivals == [("a", 0), ("b", 0.25), ("c", 0.5), ("d", 0.75)]
 
 
 def test_a_slow_reader_is_caught_up_with_and_the_rate_holds(monkeypatch):
     clock = Clock(monkeypatch)
     arrivals = []
-    for item in paced(range(6), 1, sleep=clock.sleep):
+    for item in throttle(range(6), 1, sleep=clock.sleep):
         arrivals.append(clock.now)
         clock.now += 3 if item == 0 else 0
     assert arrivals == [0, 3, 3, 3, 4, 5]
@@ -61,7 +61,7 @@ def test_a_slow_reader_is_caught_up_with_and_the_rate_holds(monkeypatch):
 def test_random_pauses_have_the_mean_of_the_rate(monkeypatch):
     clock = Clock(monkeypatch)
     pace.random.seed(1)
-    arrivals = [clock.now for _ in paced(range(4000), 10, random_pauses=True, sleep=clock.sleep)]
+    arrivals = [clock.now for _ in throttle(range(4000), 10, random_pauses=True, sleep=clock.sleep)]
     pauses = [later - earlier for earlier, later in itertools.pairwise(arrivals)]
     assert sum(pauses) / len(pauses) == pytest.approx(0.1, rel=0.1)
     assert max(pauses) > 0.4

@@ -7,10 +7,10 @@ import pytest
 
 from millrace.errors import BadInput
 from millrace.ingest import publish, receipts
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.cli.made import FIFTY_ROWS, HEADER, row
 
-COURSES = workload("courses")
+COURSES = find_workload("courses")
 
 
 class Sent:
@@ -37,7 +37,7 @@ class Sent:
 def sent(monkeypatch) -> Sent:
     """The messages of all ingests of a test; receipts are read from them."""
     kafka = Sent()
-    monkeypatch.setattr(publish, "producer", lambda: kafka)
+    monkeypatch.setattr(publish, "make_producer", lambda: kafka)
 
     def read_all(topic: str):
         return [
@@ -53,7 +53,7 @@ def ingest_pipe(content: str) -> dict:
     os.write(writing, content.encode())
     os.close(writing)
     try:
-        return publish.ingest(COURSES, f"/dev/fd/{reading}")
+        return publish.ingest_source(COURSES, f"/dev/fd/{reading}")
     finally:
         os.close(reading)
 
@@ -70,10 +70,10 @@ def test_a_file_is_recognised_under_any_name_and_published_once(sent, tmp_path):
     file, other = tmp_path / "a.csv", tmp_path / "b.csv"
     for path in (file, other):
         path.write_text(FIFTY_ROWS)
-    assert not publish.ingest(COURSES, str(file))["already"]
-    assert publish.ingest(COURSES, str(other))["already"]
+    assert not publish.ingest_source(COURSES, str(file))["already"]
+    assert publish.ingest_source(COURSES, str(other))["already"]
     assert len(sent.of("courses.records")) == 50
-    assert not publish.ingest(COURSES, str(other), again=True)["already"]
+    assert not publish.ingest_source(COURSES, str(other), again=True)["already"]
 
 
 def test_a_file_that_grew_while_it_was_read_gets_no_receipt(sent, tmp_path):
@@ -84,9 +84,9 @@ def test_a_file_that_grew_while_it_was_read_gets_no_receipt(sent, tmp_path):
         with file.open("a") as target:
             target.write(row(777))
 
-    assert publish.ingest(COURSES, str(file), progress=append)["changed"]
+    assert publish.ingest_source(COURSES, str(file), progress=append)["changed"]
     assert sent.of(receipts.RECEIPTS) == []
-    assert not publish.ingest(COURSES, str(file))["already"]
+    assert not publish.ingest_source(COURSES, str(file))["already"]
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "\ufeff"])
@@ -94,7 +94,7 @@ def test_an_empty_file_is_refused_and_gets_no_receipt(sent, tmp_path, content):
     file = tmp_path / "a.csv"
     file.write_text(content)
     with pytest.raises(BadInput, match=r"a\.csv is empty; allowed: ") as refused:
-        publish.ingest(COURSES, str(file))
+        publish.ingest_source(COURSES, str(file))
     assert refused.value.code == "empty_file"
     assert sent.messages == []
 
@@ -102,14 +102,14 @@ def test_an_empty_file_is_refused_and_gets_no_receipt(sent, tmp_path, content):
 def test_a_rejected_row_of_a_file_whose_name_is_not_utf8_is_published(sent, tmp_path):
     file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv"))
     file.write_text(HEADER + row(1).replace("Beginner Level", "hard"))
-    assert publish.ingest(COURSES, str(file))["rejected"] == {"unknown_level": 1}
+    assert publish.ingest_source(COURSES, str(file))["rejected"] == {"unknown_level": 1}
     assert rb"caf\\xe9.csv" in sent.of("courses.rejected")[0]
 
 
 def test_what_a_source_has_beside_the_fields_and_what_it_lacks_is_in_the_result(sent, tmp_path):
     file = tmp_path / "a.csv"
     file.write_text(HEADER.replace("price", "Price").strip() + ",rank\n" + row(1).strip() + ",7\n")
-    result = publish.ingest(COURSES, str(file))
+    result = publish.ingest_source(COURSES, str(file))
     assert (result["ignored"], result["renamed"], result["accepted"]) == (["rank"], {"Price": "price"}, 1)
     file.write_text("product_id,product_name,category,discounted_price,actual_price,discount_percentage\nB,x,c,1,2,3\n")
-    assert "rating" in publish.validate(workload("products"), str(file)).as_dict()["lacking"]
+    assert "rating" in publish.validate_source(find_workload("products"), str(file)).as_dict()["lacking"]

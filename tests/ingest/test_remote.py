@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from millrace.errors import BadInput, NotFound, Unavailable
-from millrace.ingest.publish import validate
-from millrace.ingest.remote import fetched
+from millrace.ingest.publish import validate_source
+from millrace.ingest.remote import fetch_source
 from millrace.registry.store import ObjectStore
 from millrace.settings import settings
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 
 ROW = (
     "course_id,course_title,url,is_paid,price,num_subscribers,num_reviews,num_lectures,level,content_duration,"
@@ -36,40 +36,40 @@ def web(tmp_path: Path):
 
 
 def test_a_local_path_and_standard_input_are_left_as_they_are():
-    with fetched("courses.csv") as path:
+    with fetch_source("courses.csv") as path:
         assert path == "courses.csv"
-    with fetched("-") as path:
+    with fetch_source("-") as path:
         assert path == "-"
 
 
 def test_a_source_of_the_web_is_read_under_its_own_name_and_gone_afterwards(web):
-    with fetched(f"{web}/courses.csv") as path:
+    with fetch_source(f"{web}/courses.csv") as path:
         assert Path(path).name == "courses.csv"
-        assert validate(workload("courses"), path).accepted == 1
+        assert validate_source(find_workload("courses"), path).accepted == 1
     assert not Path(path).exists()
 
 
 def test_an_address_that_has_nothing_is_told(web):
-    with pytest.raises(NotFound, match=r"none\.csv answers 404"), fetched(f"{web}/none.csv"):
+    with pytest.raises(NotFound, match=r"none\.csv answers 404"), fetch_source(f"{web}/none.csv"):
         pass
-    with pytest.raises(Unavailable, match="can't be fetched"), fetched("http://127.0.0.1:1/courses.csv"):
+    with pytest.raises(Unavailable, match="can't be fetched"), fetch_source("http://127.0.0.1:1/courses.csv"):
         pass
 
 
 def test_a_source_in_s3_is_read(stack):
     store = ObjectStore(settings().models_bucket)
     store.put("sources/courses.csv", ROW.encode())
-    with fetched(f"s3://{settings().models_bucket}/sources/courses.csv") as path:
-        assert validate(workload("courses"), path).accepted == 1
+    with fetch_source(f"s3://{settings().models_bucket}/sources/courses.csv") as path:
+        assert validate_source(find_workload("courses"), path).accepted == 1
     store.delete("sources/courses.csv")
     with (
         pytest.raises(NotFound, match=r"sources/courses\.csv does not exist"),
-        fetched(f"s3://{settings().models_bucket}/sources/courses.csv"),
+        fetch_source(f"s3://{settings().models_bucket}/sources/courses.csv"),
     ):
         pass
 
 
 @pytest.mark.parametrize("source", ["ftp://host/file.csv", "s3://bucket", "s3:///key"])
 def test_an_address_of_another_form_is_refused_with_what_is_allowed(source):
-    with pytest.raises(BadInput, match=r"allowed: .*s3://BUCKET/KEY"), fetched(source):
+    with pytest.raises(BadInput, match=r"allowed: .*s3://BUCKET/KEY"), fetch_source(source):
         pass

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from millrace.errors import BadInput, Conflict, Unavailable
-from millrace.lake.lease import hold
+from millrace.lake.lease import hold_lease
 from tests.registry.servers import settings_of
 
 HOLDER = "from millrace.lake.lease import hold\nwith hold('a', 'no'):\n    print('held', flush=True)\n    input()\n"
@@ -19,14 +19,14 @@ def catalog(tmp_path):
 
 
 def test_one_process_at_a_time_holds_it(catalog):
-    with hold("a", "no"):
-        with pytest.raises(Conflict, match="another runs"), hold("a", "another runs", patience=0):
+    with hold_lease("a", "no"):
+        with pytest.raises(Conflict, match="another runs"), hold_lease("a", "another runs", patience=0):
             pytest.fail("held twice")
-        with pytest.raises(Conflict), hold("a", "stopped meanwhile", lambda: False):
+        with pytest.raises(Conflict), hold_lease("a", "stopped meanwhile", lambda: False):
             pytest.fail("held twice")
-        with hold("b", "no", patience=0) as check:
+        with hold_lease("b", "no", patience=0) as check:
             check()
-    with hold("a", "no", patience=0):
+    with hold_lease("a", "no", patience=0):
         pass
 
 
@@ -34,12 +34,12 @@ def test_the_end_of_a_killed_holder_gives_it_back(catalog):
     holder = subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(Conflict), hold("a", "no", patience=0):
+        with pytest.raises(Conflict), hold_lease("a", "no", patience=0):
             pytest.fail("held twice")
     finally:
         holder.kill()
         holder.communicate()
-    with hold("a", "no", patience=0):
+    with hold_lease("a", "no", patience=0):
         pass
 
 
@@ -48,8 +48,8 @@ def test_a_database_that_is_away_is_said():
     with (
         settings_of({"MILLRACE_CATALOG_JDBC": "jdbc:postgresql://127.0.0.1:1/none"}),
         pytest.raises(Unavailable, match="does not answer"),
-        hold("a", "no", patience=0),
+        hold_lease("a", "no", patience=0),
     ):
         pytest.fail("held without a database")
-    with settings_of({"MILLRACE_CATALOG_JDBC": "jdbc:oracle:x"}), pytest.raises(BadInput), hold("a", "no"):
+    with settings_of({"MILLRACE_CATALOG_JDBC": "jdbc:oracle:x"}), pytest.raises(BadInput), hold_lease("a", "no"):
         pytest.fail("held")

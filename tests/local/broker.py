@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from millrace.local import java, kafka, ports
-from millrace.local.child import last_words, start
-from millrace.local.credentials import USER
+from millrace.local.child import last_words, start_child
+from millrace.local.credentials import STACK_USER
 
 PASSWORD = "of this test"
 
@@ -28,7 +28,7 @@ class Broker:
             "bootstrap_servers": self.address,
             "security_protocol": kafka.PROTOCOL,
             "sasl_mechanism": kafka.MECHANISM,
-            "sasl_plain_username": USER,
+            "sasl_plain_username": STACK_USER,
             "sasl_plain_password": PASSWORD,
         }
 
@@ -39,7 +39,7 @@ class Broker:
             "MILLRACE_KAFKA_BOOTSTRAP": self.address,
             "MILLRACE_KAFKA_SECURITY_PROTOCOL": kafka.PROTOCOL,
             "MILLRACE_KAFKA_SASL_MECHANISM": kafka.MECHANISM,
-            "MILLRACE_KAFKA_USERNAME": USER,
+            "MILLRACE_KAFKA_USERNAME": STACK_USER,
             "MILLRACE_KAFKA_PASSWORD": PASSWORD,
         }
 
@@ -47,9 +47,9 @@ class Broker:
 @contextmanager
 def broker(home: Path) -> Iterator[Broker]:
     """A broker over the home's data on ports that it never had; killed with -9 at the end."""
-    port = ports.any_free()
-    child = kafka.prepare(home, java.find(), port, ports.any_free([port]), PASSWORD)
-    process = start(child, home / "logs/kafka.log", os.environ)
+    port = ports.find_free_port()
+    child = kafka.make_kafka(home, java.find_java(), port, ports.find_free_port([port]), PASSWORD)
+    process = start_child(child, home / "logs/kafka.log", os.environ)
     try:
         deadline = time.monotonic() + 90
         while not child.ready():

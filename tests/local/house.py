@@ -3,7 +3,7 @@
 import sys
 
 from millrace.local import state, supervisor
-from millrace.local.child import Child, answers
+from millrace.local.child import Child, http_probe
 
 # Answers through a process of its own, as the API does with its workers; both must end with it.
 SERVER = """
@@ -24,11 +24,11 @@ signal.pause()
 BROKEN = "print('a first line'); raise SystemExit('ERROR the data folder is locked')"
 
 
-class House(supervisor.Supervisor):
+class House(supervisor.StackSupervisor):
     def prepare(self) -> None:
         ports, kind = [int(port) for port in sys.argv[1:3]], sys.argv[3]
         self.children = [
-            Child(f"s{port}", [sys.executable, "-c", SERVER, str(port)], port, answers(f"http://127.0.0.1:{port}"))
+            Child(f"s{port}", [sys.executable, "-c", SERVER, str(port)], port, http_probe(f"http://127.0.0.1:{port}"))
             for port in ports
         ]
         if kind == "broken":

@@ -6,11 +6,11 @@ import stat
 import pytest
 import typer
 
-from millrace.cli.output import guarded
+from millrace.cli.output import handle_errors
 from millrace.errors import BadInput, Unavailable
 from millrace.local import credentials
 from millrace.local.home import make_home
-from millrace.local.jvm import clean
+from millrace.local.jvm import clean_environment
 from millrace.settings import settings
 
 
@@ -47,7 +47,7 @@ def test_a_command_that_meets_a_file_of_somebody_else_names_it_with_the_cure(hom
     file = home / "state.json"
     file.write_text("{}")
 
-    @guarded
+    @handle_errors
     def command() -> None:
         raise PermissionError(13, "Permission denied", str(file))
 
@@ -63,17 +63,20 @@ def test_logins_are_drawn_once_for_a_home_and_differ_between_homes(home):
     first, second = home / "first", home / "second"
     for folder in (first, second):
         folder.mkdir()
-    assert credentials.load(first) == credentials.load(first)
-    texts = [*vars(credentials.load(first)).values(), *vars(credentials.load(second)).values()]
+    assert credentials.load_credentials(first) == credentials.load_credentials(first)
+    texts = [*vars(credentials.load_credentials(first)).values(), *vars(credentials.load_credentials(second)).values()]
     assert len(set(texts)) == len(texts) == 8
-    assert stat.S_IMODE((first / credentials.FILE).stat().st_mode) == 0o600
+    assert stat.S_IMODE((first / credentials.CREDENTIALS_FILE).stat().st_mode) == 0o600
 
 
 def test_an_s3_login_of_ones_own_is_kept(home, monkeypatch):
     monkeypatch.setenv("MILLRACE_S3_ACCESS_KEY", "mine")
     monkeypatch.setenv("MILLRACE_S3_SECRET_KEY", "my-secret")
     settings.cache_clear()
-    assert (credentials.load(home).s3_access_key, credentials.load(home).s3_secret_key) == ("mine", "my-secret")
+    assert (credentials.load_credentials(home).s3_access_key, credentials.load_credentials(home).s3_secret_key) == (
+        "mine",
+        "my-secret",
+    )
 
 
 def test_a_jvm_gets_the_environment_without_what_is_meant_for_other_programs():
@@ -85,4 +88,4 @@ def test_a_jvm_gets_the_environment_without_what_is_meant_for_other_programs():
         "LC_CTYPE": "C",
     }
     kept = {"PATH": "/bin", "HOME": "/home/me", "MILLRACE_HOME": "/h", "TZ": "UTC"}
-    assert clean(foreign | kept) == kept | {"LC_ALL": "C.UTF-8"}
+    assert clean_environment(foreign | kept) == kept | {"LC_ALL": "C.UTF-8"}

@@ -43,7 +43,7 @@ def maven(tmp_path, monkeypatch):
         thread.start()
         monkeypatch.setenv("MILLRACE_CACHE", str(tmp_path / "cache"))
         monkeypatch.setenv("MILLRACE_MAVEN_URL", f"http://127.0.0.1:{server.server_port}/maven2/")
-        monkeypatch.setattr(jars, "LOCK", tmp_path / "jars.lock")
+        monkeypatch.setattr(jars, "LOCK_FILE", tmp_path / "jars.lock")
         settings.cache_clear()
         yield server
         server.shutdown()
@@ -52,28 +52,28 @@ def maven(tmp_path, monkeypatch):
 
 
 def lock(*names: str, sha256: str = hashlib.sha256(BODY).hexdigest(), size: int = len(BODY)) -> None:
-    jars.LOCK.write_text("# a comment\n" + "".join(f"tools org/{name}.jar {sha256} {size}\n" for name in names))
+    jars.LOCK_FILE.write_text("# a comment\n" + "".join(f"tools org/{name}.jar {sha256} {size}\n" for name in names))
 
 
 def kept() -> list[str]:
-    return sorted(file.name for file in jars.folder("tools").iterdir())
+    return sorted(file.name for file in jars.bundle_folder("tools").iterdir())
 
 
 def test_jars_are_downloaded_once(maven):
     lock("one", "two")
     seen = []
-    jars.ensure(["tools"], lambda done, total: seen.append((done, total)))
+    jars.ensure_jars(["tools"], lambda done, total: seen.append((done, total)))
     assert kept() == ["one.jar", "two.jar"]
     assert max(seen) == (2 * len(BODY), 2 * len(BODY))
-    assert [Path(path).read_bytes() for path in jars.classpath("tools").split(":")] == [BODY, BODY]
-    jars.ensure(["tools"])
+    assert [Path(path).read_bytes() for path in jars.bundle_classpath("tools").split(":")] == [BODY, BODY]
+    jars.ensure_jars(["tools"])
     assert maven.asked == 2
 
 
 def test_a_jar_with_another_checksum_is_refused_and_not_kept(maven):
     lock("one", sha256="0" * 64)
     with pytest.raises(Corrupt, match=r"one.jar has the checksum .* the lock says 0000000000000000"):
-        jars.ensure(["tools"])
+        jars.ensure_jars(["tools"])
     assert kept() == []
 
 
@@ -81,7 +81,7 @@ def test_a_download_that_breaks_off_is_tried_again(maven):
     maven.broken = 1
     lock("one")
     seen = []
-    jars.ensure(["tools"], lambda done, total: seen.append(done))
+    jars.ensure_jars(["tools"], lambda done, total: seen.append(done))
     assert kept() == ["one.jar"]
     assert seen[-1] == len(BODY)
 
@@ -89,10 +89,10 @@ def test_a_download_that_breaks_off_is_tried_again(maven):
 def test_a_jar_that_is_not_there_is_named_and_what_came_is_kept(maven):
     lock("one", "absent")
     with pytest.raises(Unavailable, match=r"absent.jar can't be downloaded.*404"):
-        jars.ensure(["tools"])
+        jars.ensure_jars(["tools"])
     assert maven.asked == 2
     assert kept() == ["one.jar"]
-    assert [jar.path for jar in jars.missing("tools")] == ["org/absent.jar"]
+    assert [jar.path for jar in jars.find_missing("tools")] == ["org/absent.jar"]
 
 
 def test_no_network_is_said_with_the_way_out(maven, monkeypatch):
@@ -100,13 +100,13 @@ def test_no_network_is_said_with_the_way_out(maven, monkeypatch):
     monkeypatch.setenv("MILLRACE_MAVEN_URL", "http://127.0.0.1:1")
     settings.cache_clear()
     with pytest.raises(Unavailable, match=r"Check the network, or set MILLRACE_MAVEN_URL"):
-        jars.ensure(["tools"])
+        jars.ensure_jars(["tools"])
 
 
 def test_a_disk_that_is_too_small_is_said_before_the_download(maven):
     lock("one", size=10**17)
     with pytest.raises(Unavailable, match=r"GB free and the jars need.*MILLRACE_CACHE") as raised:
-        jars.ensure(["tools"])
+        jars.ensure_jars(["tools"])
     assert raised.value.code == "no_disk"
     assert maven.asked == 0
 
@@ -115,11 +115,11 @@ def test_a_cache_that_is_a_file_is_said(maven, tmp_path):
     (tmp_path / "cache").write_text("in the way")
     lock("one")
     with pytest.raises(Unavailable, match=r"can't be kept in"):
-        jars.ensure(["tools"])
+        jars.ensure_jars(["tools"])
 
 
 def test_the_lock_holds_what_the_stack_starts():
-    names = {bundle: " ".join(jar.path for jar in jars.locked(bundle)) for bundle in stack.BUNDLES}
+    names = {bundle: " ".join(jar.path for jar in jars.load_lock(bundle)) for bundle in stack.BUNDLES}
     # Without this one Kafka and Connect would log nothing, and no fault would have a cause.
     assert "log4j-slf4j-impl" in names["kafka"]
     assert "iceberg-kafka-connect" in names["connect-iceberg"]

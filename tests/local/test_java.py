@@ -18,7 +18,7 @@ def only_java(tmp_path, monkeypatch):
 
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    monkeypatch.setattr(java, "INSTALLED", tmp_path / "none")
+    monkeypatch.setattr(java, "JVM_FOLDER", tmp_path / "none")
     return install
 
 
@@ -27,25 +27,25 @@ def test_a_java_that_is_too_old_is_named_with_its_version(only_java, version):
     program = only_java(version)
     number = "8" if version.startswith("1.8") else "11"
     with pytest.raises(Unavailable, match=rf"{program} is {number}.*openjdk-17") as raised:
-        java.ensure()
+        java.ensure_java()
     assert raised.value.code == "no_java"
 
 
 def test_no_java_at_all_says_what_to_install(only_java):
     with pytest.raises(Unavailable, match=r"no java at all.*apt-get install"):
-        java.ensure()
+        java.ensure_java()
 
 
 @pytest.mark.parametrize("version", ["17.0.15", "21", "23.0.2"])
 def test_a_java_that_kafka_and_spark_run_on_is_taken(only_java, version):
-    assert only_java(version) == java.find()
+    assert only_java(version) == java.find_java()
 
 
 @pytest.mark.parametrize("version", ["24", "25.0.1"])
 def test_a_java_that_spark_can_not_use_is_never_chosen_and_usable_ones_are_named(only_java, version):
     program = only_java(version)
     with pytest.raises(Unavailable, match=rf"Java 17 to 23 are usable.*{program} is {version[:2]}"):
-        java.find()
+        java.find_java()
 
 
 def test_a_usable_java_is_found_although_java_home_names_another(only_java, tmp_path, monkeypatch, caplog):
@@ -55,7 +55,7 @@ def test_a_usable_java_is_found_although_java_home_names_another(only_java, tmp_
     newer.write_text("#!/bin/sh\necho 'openjdk version \"25\"' >&2\n")
     newer.chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk-25"))
-    assert java.find() == usable
+    assert java.find_java() == usable
     assert f"{usable} is used: {newer} is 25, and Java 17 to 23 are usable" in caplog.text
 
 
@@ -66,4 +66,4 @@ def test_java_home_comes_before_the_path(only_java, tmp_path, monkeypatch):
     (other / "java").write_text("#!/bin/sh\necho 'openjdk version \"21\"' >&2\n")
     (other / "java").chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk"))
-    assert java.find() == other / "java"
+    assert java.find_java() == other / "java"

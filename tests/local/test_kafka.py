@@ -13,11 +13,11 @@ from tests.registry.servers import settings_of
 
 def test_a_cluster_id_is_never_taken_for_an_option():
     drawn = iter([uuid.UUID(bytes=b"\xfb" * 16), uuid.UUID(bytes=b"\xf8" * 16), uuid.UUID(bytes=b"\x00" * 16)])
-    assert kafka.cluster_id(lambda: next(drawn)) == "A" * 22
+    assert kafka.make_cluster_id(lambda: next(drawn)) == "A" * 22
 
 
 def test_acknowledged_records_outlive_a_kill_and_other_ports(engines, home):
-    jars.ensure(["kafka"])
+    jars.ensure_jars(["kafka"])
     (home / "logs").mkdir()
     with broker(home) as own:
         admin = KafkaAdminClient(**own.login)
@@ -41,7 +41,7 @@ def test_acknowledged_records_outlive_a_kill_and_other_ports(engines, home):
 
 def test_a_broker_of_another_home_lets_nobody_in_and_it_is_said(engines, home):
     """What has the usual port may be another project's broker: it is read neither by a user's name nor without one."""
-    jars.ensure(["kafka"])
+    jars.ensure_jars(["kafka"])
     (home / "logs").mkdir()
     with broker(home) as other:
         for login in ({"MILLRACE_KAFKA_PASSWORD": "this home's"}, {"MILLRACE_KAFKA_USERNAME": "somebody"}):

@@ -24,20 +24,20 @@ def nothing_insisted(monkeypatch, tmp_path):
 
 
 def test_a_port_in_use_gives_way_to_a_free_one_and_it_is_said(listener):
-    port, said = ports.choose("s3", before=listener)
+    port, said = ports.choose_port("s3", before=listener)
     assert port != listener
     assert ports.is_free(port)
     assert said == f"Port {listener} is in use, so s3 listens on {port}."
 
 
 def test_the_port_of_the_last_run_is_kept_while_it_is_free():
-    before = ports.any_free()
-    assert ports.choose("connect", before) == (before, None)
+    before = ports.find_free_port()
+    assert ports.choose_port("connect", before) == (before, None)
 
 
 def test_two_children_never_get_the_same_port():
-    before = ports.any_free()
-    assert ports.choose("connect", before, taken=[before])[0] != before
+    before = ports.find_free_port()
+    assert ports.choose_port("connect", before, taken=[before])[0] != before
 
 
 @pytest.mark.parametrize(
@@ -49,25 +49,25 @@ def test_two_children_never_get_the_same_port():
     ],
 )
 def test_a_port_that_the_user_insists_on_is_taken_or_refused_by_name(monkeypatch, listener, name, variable, value):
-    free = ports.any_free()
+    free = ports.find_free_port()
     monkeypatch.setenv(variable, value.format(free))
-    assert ports.choose(name) == (free, None)
+    assert ports.choose_port(name) == (free, None)
     monkeypatch.setenv(variable, value.format(listener))
     with pytest.raises(Unavailable, match=rf"Port {listener} \({variable}\) is in use"):
-        ports.choose(name)
+        ports.choose_port(name)
 
 
 def test_a_port_in_the_env_file_counts_as_insisted(tmp_path):
-    free = ports.any_free()
+    free = ports.find_free_port()
     (tmp_path / ".env").write_text(f"MILLRACE_API_PORT={free}\n")
-    assert ports.choose("api") == (free, None)
+    assert ports.choose_port("api") == (free, None)
 
 
 @pytest.mark.parametrize("value", ["https://s3.example.com", "http://127.0.0.1", "", "127.0.0.1:x"])
 def test_settings_that_lead_elsewhere_are_refused(monkeypatch, value):
     monkeypatch.setenv("MILLRACE_S3_ENDPOINT", value)
     with pytest.raises(BadInput, match=r"MILLRACE_S3_ENDPOINT.*Unset"):
-        ports.choose("s3")
+        ports.choose_port("s3")
 
 
 def unclaimed_port() -> int:
@@ -83,7 +83,7 @@ def test_two_stacks_that_choose_at_the_same_moment_get_different_ports():
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout
         theirs = int(other.stdout.readline())
-        ours, note = ports.choose("connect", usual)
+        ours, note = ports.choose_port("connect", usual)
         other.communicate(b"\n")
     assert theirs == usual
     assert ours != theirs

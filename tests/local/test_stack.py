@@ -19,9 +19,9 @@ from millrace.settings import settings
 
 
 def test_a_second_up_changes_nothing(stack):
-    before = [(child["name"], child["pid"], child["port"]) for child in local.status()["children"]]
-    assert not local.up()
-    after = local.status()
+    before = [(child["name"], child["pid"], child["port"]) for child in local.stack_status()["children"]]
+    assert not local.start_stack()
+    after = local.stack_status()
     assert [(child["name"], child["pid"], child["port"]) for child in after["children"]] == before
     assert [name for name, _, _ in before] == ["kafka", "s3", "connect", "api", "online"]
     assert after["phase"] == "running"
@@ -60,8 +60,8 @@ def test_who_has_no_login_of_this_home_is_let_in_nowhere(stack):
     """Another user of the machine, who reaches every port: no topic, no connector, no object."""
     current = settings()
     port = int(current.kafka_bootstrap.rpartition(":")[2])
-    assert kafka.serves(port, current.kafka_password.get_secret_value())
-    assert not kafka.serves(port, "guessed")
+    assert kafka.is_own_broker(port, current.kafka_password.get_secret_value())
+    assert not kafka.is_own_broker(port, "guessed")
     with pytest.raises(KafkaError):
         KafkaAdminClient(bootstrap_servers=current.kafka_bootstrap, bootstrap_timeout_ms=2000)
     for login in (None, ("millrace", "guessed")):
@@ -90,14 +90,14 @@ def test_a_killed_s3_server_is_back_with_its_objects(stack):
 
 
 def child_of(name: str) -> dict:
-    return next(child for child in local.status()["children"] if child["name"] == name)
+    return next(child for child in local.stack_status()["children"] if child["name"] == name)
 
 
 def test_no_disk_space_is_said_with_both_figures(home, monkeypatch):
     monkeypatch.setenv("MILLRACE_LOCAL_DISK", str(10**17))
     settings.cache_clear()
     with pytest.raises(Unavailable, match=r"has .* GB free and the stack wants 100000000.0 GB") as raised:
-        local.up()
+        local.start_stack()
     assert raised.value.code == "no_disk"
 
 
@@ -105,7 +105,7 @@ def test_two_ups_at_once_are_refused(home):
     with (home / "up.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(Conflict, match=r"Another `millrace up`"):
-            local.up()
+            local.start_stack()
 
 
 def test_an_up_that_can_not_have_its_port_starts_nothing(engines, home, monkeypatch):
@@ -116,14 +116,14 @@ def test_an_up_that_can_not_have_its_port_starts_nothing(engines, home, monkeypa
         monkeypatch.setenv("MILLRACE_API_PORT", str(port))
         settings.cache_clear()
         with pytest.raises(Unavailable, match=rf"Port {port} \(MILLRACE_API_PORT\) is in use"):
-            local.up()
-    assert state.supervisor() is None
-    assert not state.orphans()
-    assert local.status()["phase"] == "stopped"
+            local.start_stack()
+    assert state.find_supervisor() is None
+    assert not state.find_orphans()
+    assert local.stack_status()["phase"] == "stopped"
 
 
 def test_a_minio_that_is_not_there_is_named(home, monkeypatch):
     monkeypatch.setenv("MILLRACE_MINIO", str(home / "minio"))
     settings.cache_clear()
     with pytest.raises(Unavailable, match=r"MILLRACE_MINIO=.*is not a program"):
-        s3.prepare(home, home, ports.any_free(), "key", "secret")
+        s3.make_s3(home, home, ports.find_free_port(), "key", "secret")

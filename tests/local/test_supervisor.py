@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from millrace.local import ports, stack, state
-from millrace.local.child import answers
+from millrace.local.child import http_probe
 
 
 def until(true: Callable[[], Any], seconds: float = 30) -> Any:
@@ -25,8 +25,8 @@ def until(true: Callable[[], Any], seconds: float = 30) -> Any:
 
 @contextmanager
 def house(home, kind: str = "well") -> Iterator[subprocess.Popen]:
-    one = ports.any_free()
-    command = [sys.executable, "-m", "tests.local.house", str(one), str(ports.any_free([one])), kind]
+    one = ports.find_free_port()
+    command = [sys.executable, "-m", "tests.local.house", str(one), str(ports.find_free_port([one])), kind]
     with (home / "said").open("wb") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, env=os.environ | {"MILLRACE_HOME": str(home)})
     try:
@@ -45,15 +45,15 @@ def house(home, kind: str = "well") -> Iterator[subprocess.Popen]:
 
 def living(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Those that run; one that has ended and was not yet reaped does not."""
-    return stack._wait(processes, 0)
+    return stack._wait_for_end(processes, 0)
 
 
 def phase() -> str | None:
-    return state.read(state.state_file()).get("phase")
+    return state.read_json(state.state_file()).get("phase")
 
 
 def children() -> list[dict[str, Any]]:
-    return list(state.read(state.state_file())["children"].values())
+    return list(state.read_json(state.state_file())["children"].values())
 
 
 def test_a_killed_child_is_started_again_and_reported(home):
@@ -65,7 +65,7 @@ def test_a_killed_child_is_started_again_and_reported(home):
         assert again["restarts"] == 1
         assert "was killed by SIGKILL; it is started again in 0.5 s (restart 1)." in again["last_error"]
         # What it had started itself held the port; the new one could not serve beside it.
-        assert answers(f"http://127.0.0.1:{again['port']}")()
+        assert http_probe(f"http://127.0.0.1:{again['port']}")()
         assert again["last_error"] in (home / "said").read_text()
         assert children()[1]["restarts"] == 0
 
@@ -77,7 +77,7 @@ def test_a_supervisor_killed_with_9_leaves_no_child(home):
         supervisor.kill()
         supervisor.wait()
         until(lambda: not living(below))
-        found = stack.status()
+        found = stack.stack_status()
         assert found["phase"] == "stopped"
         assert "killed" in found["error"]
 
@@ -95,25 +95,25 @@ def test_sigterm_stops_every_child_and_says_so(home):
 def test_down_stops_it_and_a_second_down_finds_nothing(home):
     with house(home) as supervisor:
         below = psutil.Process(supervisor.pid).children(recursive=True)
-        assert stack.down()
+        assert stack.stop_stack()
         assert not living(below)
         supervisor.wait()
-        assert not stack.down()
+        assert not stack.stop_stack()
 
 
 def test_a_child_that_can_not_start_stops_the_others_and_its_last_words_are_kept(home):
     with house(home, "broken") as supervisor:
         assert supervisor.wait(30) == 1
-        found = state.read(state.state_file())
+        found = state.read_json(state.state_file())
         assert found["phase"] == "failed"
         log = home / "logs/sick.log"
         assert found["error"] == f"sick ended with 1: ERROR the data folder is locked (log: {log})"
-        assert not [child for child in children() if state.process(child["pid"], child["started_at"])]
+        assert not [child for child in children() if state.find_process(child["pid"], child["started_at"])]
 
 
 @pytest.mark.parametrize("age", [3600, -3600])
 def test_another_process_with_the_same_pid_is_not_taken_for_the_supervisor(home, age):
     created = psutil.Process().create_time()
     state.State(pid=os.getpid(), created=created - age, phase="running").save()
-    assert state.supervisor() is None
-    assert not stack.down()
+    assert state.find_supervisor() is None
+    assert not stack.stop_stack()

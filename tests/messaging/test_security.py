@@ -30,19 +30,19 @@ def authority(tmp_path) -> str:
 
 def test_nothing_is_said_to_a_plain_broker(given):
     given(security_protocol="PLAINTEXT")
-    assert security.kafka_python() == {}
+    assert security.kafka_python_options() == {}
 
 
 def test_scram_over_tls_names_user_password_and_authority(given, authority):
     given(security_protocol="SASL_SSL", username="millrace-api", password="p4ss", ca_file=authority)
-    assert security.kafka_python() == {
+    assert security.kafka_python_options() == {
         "security_protocol": "SASL_SSL",
         "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_plain_username": "millrace-api",
         "sasl_plain_password": "p4ss",
         "ssl_cafile": authority,
     }
-    assert security.librdkafka() == {
+    assert security.librdkafka_options() == {
         "security.protocol": "SASL_SSL",
         "sasl.mechanisms": "SCRAM-SHA-512",
         "sasl.username": "millrace-api",
@@ -53,33 +53,33 @@ def test_scram_over_tls_names_user_password_and_authority(given, authority):
 
 def test_an_identity_of_aws_needs_no_password(given):
     given(security_protocol="SASL_SSL", sasl_mechanism="AWS_MSK_IAM")
-    assert security.kafka_python() == {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
+    assert security.kafka_python_options() == {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
     with pytest.raises(BadInput, match="kafka-python only"):
-        security.librdkafka()
+        security.librdkafka_options()
 
 
 def test_a_login_without_a_password_is_refused_by_its_variables(given):
     given(security_protocol="SASL_SSL", username="millrace-api")
     with pytest.raises(BadInput, match="MILLRACE_KAFKA_PASSWORD"):
-        security.kafka_python()
+        security.kafka_python_options()
 
 
 def test_a_protocol_that_kafka_does_not_know_is_refused(given):
     given(security_protocol="TLS")
     with pytest.raises(BadInput, match="MILLRACE_KAFKA_SECURITY_PROTOCOL='TLS'"):
-        security.kafka_python()
+        security.kafka_python_options()
 
 
 def test_a_variable_that_is_set_to_nothing_means_none(given):
     given(security_protocol="SSL", ca_file="", username="")
-    assert security.kafka_python() == {"security_protocol": "SSL"}
+    assert security.kafka_python_options() == {"security_protocol": "SSL"}
 
 
 def test_the_java_clients_get_the_same_login(given, authority):
     given(security_protocol="PLAINTEXT")
-    assert security.java() == {}
+    assert security.java_options() == {}
     given(security_protocol="SASL_SSL", username="millrace-stream", password='p"4\\s', ca_file=authority)
-    assert security.java() == {
+    assert security.java_options() == {
         "security.protocol": "SASL_SSL",
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required "
@@ -88,4 +88,4 @@ def test_the_java_clients_get_the_same_login(given, authority):
         "ssl.truststore.location": authority,
     }
     given(sasl_mechanism="AWS_MSK_IAM")
-    assert security.java()["sasl.jaas.config"] == "software.amazon.msk.auth.iam.IAMLoginModule required;"
+    assert security.java_options()["sasl.jaas.config"] == "software.amazon.msk.auth.iam.IAMLoginModule required;"

@@ -11,8 +11,8 @@ from kafka import KafkaProducer
 from kafka.errors import InvalidConfigurationError
 
 from millrace.messaging import topics
-from millrace.messaging.client import admin, common, last_message
-from millrace.workloads import workload
+from millrace.messaging.client import common_options, last_message, open_admin
+from millrace.workloads import find_workload
 
 # docs.aws.amazon.com/msk/latest/developerguide/serverless-config.html: "All other topic-level configuration properties
 # are not configurable."
@@ -25,7 +25,7 @@ SERVERLESS = {
     "retention.bytes",
     "retention.ms",
 }
-FOUND = replace(workload("urls"), name="serverless")
+FOUND = replace(find_workload("urls"), name="serverless")
 
 
 class Serverless:
@@ -53,36 +53,36 @@ class Serverless:
 def serverless(stack: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     @contextmanager
     def refusing() -> Iterator[Serverless]:
-        with admin() as client:
+        with open_admin() as client:
             yield Serverless(client)
 
-    monkeypatch.setattr(topics, "admin", refusing)
+    monkeypatch.setattr(topics, "open_admin", refusing)
     yield
-    names = {topic.name for topic in topics.workload_topics(FOUND)}
-    with admin() as client:
+    names = {topic.name for topic in topics.list_workload_topics(FOUND)}
+    with open_admin() as client:
         client.delete_topics(sorted(names & set(client.list_topics())))
 
 
 def test_topics_keep_what_they_must_where_a_broker_refuses_the_rest(serverless: None):
     said: list[str] = []
     made = topics.ensure_topics([FOUND], said.append)
-    wanted = {topic.name: topic for topic in topics.workload_topics(FOUND)}
+    wanted = {topic.name: topic for topic in topics.list_workload_topics(FOUND)}
     assert set(made) == set(wanted)
     (sentence,) = said
     assert "min.cleanable.dirty.ratio, min.insync.replicas, segment.bytes, segment.ms" in sentence
     assert "MSK Serverless can't alter" in sentence
-    with admin() as client:
+    with open_admin() as client:
         described = {one["name"]: len(one["partitions"]) for one in client.describe_topics(sorted(wanted))}
     assert described == {name: topic.partitions or 4 for name, topic in wanted.items()}
-    assert topics.missing_topics([FOUND]) == []
+    assert topics.find_missing_topics([FOUND]) == []
     assert topics.ensure_topics([FOUND], said.append) == []
 
 
 def test_a_message_bears_the_brokers_clock_also_in_a_topic_of_an_earlier_release(stack: object):
     """Also where a producer says that it is 2099."""
-    found = replace(workload("urls"), name="earlier")
-    names = {topic.name for topic in topics.workload_topics(found)}
-    timed = [topic for topic in topics.workload_topics(found) if topic.configs.get(topics.TIMESTAMP_TYPE)]
+    found = replace(find_workload("urls"), name="earlier")
+    names = {topic.name for topic in topics.list_workload_topics(found)}
+    timed = [topic for topic in topics.list_workload_topics(found) if topic.configs.get(topics.TIMESTAMP_TYPE)]
     assert found.records_topic in {topic.name for topic in timed}
     before = {
         topic.name: {
@@ -93,7 +93,7 @@ def test_a_message_bears_the_brokers_clock_also_in_a_topic_of_an_earlier_release
         for topic in timed
     }
     try:
-        with admin() as client:
+        with open_admin() as client:
             client.create_topics(before, wait_for_metadata=True)
         said: list[str] = []
         assert not {topic.name for topic in timed} & set(topics.ensure_topics([found], said.append))
@@ -101,18 +101,18 @@ def test_a_message_bears_the_brokers_clock_also_in_a_topic_of_an_earlier_release
         begun = time.time() - 60
         message, ends = None, time.monotonic() + 30
         while message is None and time.monotonic() < ends:  # a broker takes a changed setting a moment later
-            with closing(KafkaProducer(**common(), acks="all")) as client:
+            with closing(KafkaProducer(**common_options(), acks="all")) as client:
                 client.send(found.records_topic, key=b"k", value=b"{}", timestamp_ms=4_102_358_400_000)
             message = last_message(found.records_topic)
         assert message is not None
         assert begun < message.timestamp / 1000 < time.time() + 60
     finally:
-        with admin() as client:
+        with open_admin() as client:
             client.delete_topics(sorted(names & set(client.list_topics())))
 
 
 def test_every_topic_keeps_its_records_also_with_what_such_a_broker_allows():
-    for topic in topics.wanted_topics([FOUND]):
-        kept = {key: value for key, value in topic.configs.items() if key.startswith(topics.CHOSEN)}
+    for topic in topics.list_wanted_topics([FOUND]):
+        kept = {key: value for key, value in topic.configs.items() if key.startswith(topics.CONFIGURED_PREFIXES)}
         assert set(kept) <= SERVERLESS
         assert "retention.ms" in kept or kept.get("cleanup.policy") == "compact"

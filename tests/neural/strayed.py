@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 
 from millrace.errors import Corrupt
-from millrace.neural.continual.group import joined
+from millrace.neural.continual.group import join_group
 from millrace.neural.continual.learner import Learner
-from millrace.neural.continual.state import State
+from millrace.neural.continual.state import TrainingState
 from tests.neural.streams import MODEL, SMALL, micro_batches, stream
 
 
@@ -15,9 +15,9 @@ def run(rank: int, folder: str) -> None:
     """Two micro-batches together, then one weight of worker 1 moves; what each hears is left in a file."""
     torch.set_num_threads(1)
     first, second, *_ = micro_batches(stream(200), SMALL.batch)
-    with joined(rank, 2, Path(folder)) as group:
+    with join_group(rank, 2, Path(folder)) as group:
         assert group.share(b"for all" if rank == 0 else b"") == b"for all"
-        learner = Learner(State.empty(SMALL, MODEL.window), group)
+        learner = Learner(TrainingState.make_empty(SMALL, MODEL.window), group)
         for one in (first, second):
             learner.learn(*one)
         group.insist_on_equal(learner.checksum(), "state")

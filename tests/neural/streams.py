@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import orjson
 
 from millrace.messaging.client import Message
-from millrace.neural.continual.log import Cut, Event, events
-from millrace.neural.continual.plan import Plan
-from millrace.workloads import workload
+from millrace.neural.continual.log import OffsetRanges, StreamEvent, read_events
+from millrace.neural.continual.plan import ContinualPlan
+from millrace.workloads import find_workload
 
-MOOC = workload("mooc")
+MOOC = find_workload("mooc")
 MODEL = MOOC.recommenders[0]
-SMALL = Plan(
+SMALL = ContinualPlan(
     width=16, depth=8, batch=64, steps=2, replay=32, buffer=200, checkpoint=3, publish=384, held_out=128, seed=4
 )
 
@@ -33,7 +33,7 @@ class Listed:
     def ends(self) -> dict[int, int]:
         return {number: len(held) for number, held in enumerate(self.partitions)}
 
-    def read(self, cut: Cut) -> list[Message]:
+    def read(self, cut: OffsetRanges) -> list[Message]:
         return [message for number in sorted(cut) for message in self.partitions[number][slice(*cut[number])]]
 
 
@@ -48,12 +48,12 @@ def stream(count: int, partitions: int = 3, seed: int = 1) -> Listed:
     return Listed(tuple(tuple(one) for one in found))
 
 
-def micro_batches(log: Listed, size: int) -> list[tuple[Cut, list[Event]]]:
+def micro_batches(log: Listed, size: int) -> list[tuple[OffsetRanges, list[StreamEvent]]]:
     """The stream as one that is all there is cut."""
-    from millrace.neural.continual.cuts import cut
+    from millrace.neural.continual.cuts import next_cut
 
     positions, found = log.begins(), []
-    while (made := cut(positions, log.ends(), size)) is not None:
-        found.append((made, events(log.read(made), MODEL)))
+    while (made := next_cut(positions, log.ends(), size)) is not None:
+        found.append((made, read_events(log.read(made), MODEL)))
         positions |= {number: end for number, (_, end) in made.items()}
     return found

@@ -8,24 +8,24 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
 from millrace.errors import Corrupt  # noqa: E402
-from millrace.neural.continual.cuts import cut  # noqa: E402
-from millrace.neural.continual.judged import asked  # noqa: E402
+from millrace.neural.continual.cuts import next_cut  # noqa: E402
+from millrace.neural.continual.judged import make_questions  # noqa: E402
 from millrace.neural.continual.learner import Learner  # noqa: E402
-from millrace.neural.continual.log import Event, events  # noqa: E402
-from millrace.neural.continual.plan import Plan  # noqa: E402
-from millrace.neural.continual.popular import DAY, Taken  # noqa: E402
-from millrace.neural.continual.publish import served  # noqa: E402
-from millrace.neural.continual.reservoir import Reservoir  # noqa: E402
-from millrace.neural.continual.state import State  # noqa: E402
-from millrace.workloads import workload  # noqa: E402
+from millrace.neural.continual.log import StreamEvent, read_events  # noqa: E402
+from millrace.neural.continual.plan import ContinualPlan  # noqa: E402
+from millrace.neural.continual.popular import DAY_S, ItemCounts  # noqa: E402
+from millrace.neural.continual.publish import to_served_arrays  # noqa: E402
+from millrace.neural.continual.reservoir import ReplayBuffer  # noqa: E402
+from millrace.neural.continual.state import TrainingState  # noqa: E402
+from millrace.workloads import find_workload  # noqa: E402
 from millrace.workloads.base import ANONYMOUS  # noqa: E402
 from tests.neural.streams import MODEL, SMALL, micro_batches, stream  # noqa: E402
 
 BATCHES = micro_batches(stream(1600), SMALL.batch)
 
 
-def learned(count: int, plan: Plan = SMALL) -> Learner:
-    learner = Learner(State.empty(plan, MODEL.window))
+def learned(count: int, plan: ContinualPlan = SMALL) -> Learner:
+    learner = Learner(TrainingState.make_empty(plan, MODEL.window))
     for one in BATCHES[:count]:
         learner.learn(*one)
     return learner
@@ -34,16 +34,16 @@ def learned(count: int, plan: Plan = SMALL) -> Learner:
 @pytest.fixture(scope="module")
 def packed() -> bytes:
     """A state after eight micro-batches."""
-    return learned(8).state.packed()
+    return learned(8).state.to_bytes()
 
 
-def of(packed: bytes) -> State:
-    return State.unpacked(packed, "the test's state")
+def of(packed: bytes) -> TrainingState:
+    return TrainingState.from_bytes(packed, "the test's state")
 
 
-def hits_by_hand(state: State, found: list[Event]) -> tuple[int, float]:
+def hits_by_hand(state: TrainingState, found: list[StreamEvent]) -> tuple[int, float]:
     """(asked, hits) of a micro-batch: the serving form scores every item, one question after the other, in Python."""
-    model, arrays = served(state)
+    model, arrays = to_served_arrays(state)
     ids = [one.decode() for one in arrays["item_ids"].tolist()]
     walks = {
         user: [state.items.texts[item] for item in state.histories.walk(user)] for user in state.histories.users.texts
@@ -92,7 +92,7 @@ def test_the_same_stream_gives_the_same_bits_also_through_a_checkpoint(packed):
     straight, resumed = learned(12), Learner(of(packed))
     for one in BATCHES[8:12]:
         resumed.learn(*one)
-    assert resumed.state.packed() == straight.state.packed()
+    assert resumed.state.to_bytes() == straight.state.to_bytes()
 
 
 def test_a_state_that_was_changed_on_the_way_is_no_state(packed):
@@ -100,22 +100,24 @@ def test_a_state_that_was_changed_on_the_way_is_no_state(packed):
         changed = bytearray(packed)
         changed[place] ^= 1
         with pytest.raises(Corrupt, match=r"(?s)checkpoint 7 .*(checksum|no checkpoint)"):
-            State.unpacked(bytes(changed), "checkpoint 7")
+            TrainingState.from_bytes(bytes(changed), "checkpoint 7")
     with pytest.raises(Corrupt, match="truncated"):
-        State.unpacked(packed[:-100], "checkpoint 7")
+        TrainingState.from_bytes(packed[:-100], "checkpoint 7")
     with pytest.raises(Corrupt, match="no checkpoint of millrace"):
-        State.unpacked(b"", "checkpoint 7")
+        TrainingState.from_bytes(b"", "checkpoint 7")
 
 
 def test_the_sizes_of_a_checkpoint_count_and_not_those_of_the_plan(packed):
-    state = State.unpacked(packed, "", replace(SMALL, width=64, buffer=9, rate=0.5, batch=7))
+    state = TrainingState.from_bytes(packed, "", replace(SMALL, width=64, buffer=9, rate=0.5, batch=7))
     assert (state.plan.width, state.plan.buffer, state.plan.rate, state.plan.batch) == (16, 200, 0.5, 7)
 
 
 def test_how_a_training_is_run_leaves_no_trace_in_its_state(packed):
-    other = State.unpacked(packed, "", replace(SMALL, restarts=0, until_end=True, fresh=True, accept_gaps=True))
+    other = TrainingState.from_bytes(
+        packed, "", replace(SMALL, restarts=0, until_end=True, fresh=True, accept_gaps=True)
+    )
     assert other.plan.until_end
-    assert other.packed() == packed
+    assert other.to_bytes() == packed
 
 
 def test_new_items_get_room_and_the_others_keep_their_weights_and_moments(packed):
@@ -170,7 +172,7 @@ def test_items_beyond_the_room_are_counted_and_learned_from_by_nobody():
 def test_an_event_that_comes_again_and_one_that_can_not_be_read_change_no_weights():
     once, twice = learned(4), learned(3)
     made, found = BATCHES[3]
-    broken = Event(0, 0, 0, None, "", 0.0)
+    broken = StreamEvent(0, 0, 0, None, "", 0.0)
     twice.learn(made, [*found, *found, broken])
     counts = twice.state.progress.counts
     assert counts["repeated"] - once.state.progress.counts["repeated"] == len(found)
@@ -179,29 +181,34 @@ def test_an_event_that_comes_again_and_one_that_can_not_be_read_change_no_weight
 
 
 def test_messages_become_events_and_a_session_without_a_user_stands_for_itself():
-    shop = workload("shop").recommenders[0]
+    shop = find_workload("shop").recommenders[0]
     row = b'{"order_id":"o1","product_id":"p1","user_id":null,"event_time":"2020-01-01T00:00:00Z"}'
     message = stream(1, 1).partitions[0][0]
-    found = events([replace(message, value=row), replace(message, value=b"[]"), replace(message, value=None)], shop)
+    found = read_events(
+        [replace(message, value=row), replace(message, value=b"[]"), replace(message, value=None)], shop
+    )
     assert (found[0].user, found[0].item, found[0].at) == (f"{ANONYMOUS}o1", "p1", 1_577_836_800.0)
     assert [event.user for event in found[1:]] == [None, None]
 
 
 def test_nobody_asks_for_a_session_and_none_is_published():
     made, found = BATCHES[0]
-    learner = Learner(State.empty(SMALL, MODEL.window))
+    learner = Learner(TrainingState.make_empty(SMALL, MODEL.window))
     learner.learn(made, [event._replace(user=ANONYMOUS + event.user) for event in found])
     assert learner.state.progress.counts["asked"] == 0
     assert learner.state.replay.seen > 0
-    assert len(served(learner.state)[1]["users"]) == 0
-    assert asked(learner.state, [found[0]._replace(user=ANONYMOUS + found[0].user, item="another")], {}) == ([], 0)
+    assert len(to_served_arrays(learner.state)[1]["users"]) == 0
+    assert make_questions(learner.state, [found[0]._replace(user=ANONYMOUS + found[0].user, item="another")], {}) == (
+        [],
+        0,
+    )
 
 
 def test_the_replay_buffer_is_bounded_and_a_uniform_sample_of_all_that_came():
     size, total, rounds = 40, 400, 300
     counts = np.zeros(total)
     for seed in range(rounds):
-        buffer = Reservoir(size, seed)
+        buffer = ReplayBuffer(size, seed)
         for start in range(0, total, 50):
             buffer.offer(np.column_stack([np.arange(start, start + 50), np.ones(50, dtype=np.int64)]))
             assert len(buffer.kept) == min(size, start + 50)
@@ -217,14 +224,14 @@ def test_the_replay_buffer_is_bounded_and_a_uniform_sample_of_all_that_came():
 
 
 def test_a_cut_is_full_even_and_never_waits_for_a_partition_that_has_nothing():
-    assert cut({}, {0: 3, 1: 3}, 7) is None
-    assert cut({}, {0: 9, 1: 9}, 8) == {0: (0, 4), 1: (0, 4)}
-    assert cut({0: 5, 1: 2}, {0: 5, 1: 99, 2: 1}, 10) == {1: (2, 11), 2: (0, 1)}
+    assert next_cut({}, {0: 3, 1: 3}, 7) is None
+    assert next_cut({}, {0: 9, 1: 9}, 8) == {0: (0, 4), 1: (0, 4)}
+    assert next_cut({0: 5, 1: 2}, {0: 5, 1: 99, 2: 1}, 10) == {1: (2, 11), 2: (0, 1)}
     random = np.random.default_rng(1)
     for _ in range(300):
         ends = {number: int(random.integers(0, 30)) for number in range(5)}
         size = int(random.integers(1, 40))
-        made = cut({}, ends, size)
+        made = next_cut({}, ends, size)
         assert (made is None) == (sum(ends.values()) < size)
         if made is not None:
             assert sum(end - first for first, end in made.values()) == size
@@ -232,12 +239,12 @@ def test_a_cut_is_full_even_and_never_waits_for_a_partition_that_has_nothing():
 
 
 def test_popularity_forgets_the_days_before_its_window_and_comes_back_from_arrays():
-    taken = Taken(2)
+    taken = ItemCounts(2)
     taken.grow(3)
     taken.add([0, 0, 0, 1], [0.0, 1.0, 2.0, 3.0])
     assert taken.order.tolist() == [0, 1]
-    taken.add([1, 2], [5.0 * DAY, 5.0 * DAY])
-    taken = Taken.load(2, taken.arrays())
+    taken.add([1, 2], [5.0 * DAY_S, 5.0 * DAY_S])
+    taken = ItemCounts.load(2, taken.arrays())
     assert list(taken.days) == [5]
     assert taken.order.tolist() == [1, 2, 0]
     taken.grow(5)

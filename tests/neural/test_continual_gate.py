@@ -6,12 +6,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
 from millrace.errors import BadInput, Corrupt  # noqa: E402
-from millrace.neural.continual.judged import FEWEST, Asked, asked, judged, measured  # noqa: E402
+from millrace.neural.continual.judged import MIN_USERS, HeldOutQuestion, judge_state, make_questions, score_questions  # noqa: E402
 from millrace.neural.continual.learner import Learner  # noqa: E402
-from millrace.neural.continual.plan import Plan  # noqa: E402
-from millrace.neural.continual.publish import served  # noqa: E402
-from millrace.neural.continual.state import State  # noqa: E402
-from millrace.recommend.popularity import Popularity  # noqa: E402
+from millrace.neural.continual.plan import ContinualPlan  # noqa: E402
+from millrace.neural.continual.publish import to_served_arrays  # noqa: E402
+from millrace.neural.continual.state import TrainingState  # noqa: E402
+from millrace.recommend.popularity import PopularityModel  # noqa: E402
 from tests.neural.streams import MODEL, SMALL, micro_batches, stream  # noqa: E402
 
 BATCHES = micro_batches(stream(800), SMALL.batch)
@@ -20,19 +20,19 @@ BATCHES = micro_batches(stream(800), SMALL.batch)
 @pytest.fixture(scope="module")
 def packed() -> bytes:
     """A state after eight micro-batches."""
-    learner = Learner(State.empty(SMALL, MODEL.window))
+    learner = Learner(TrainingState.make_empty(SMALL, MODEL.window))
     for one in BATCHES[:8]:
         learner.learn(*one)
-    return learner.state.packed()
+    return learner.state.to_bytes()
 
 
-def of(packed: bytes) -> State:
-    return State.unpacked(packed, "the test's state")
+def of(packed: bytes) -> TrainingState:
+    return TrainingState.from_bytes(packed, "the test's state")
 
 
 def test_a_version_serves_what_the_network_computes_with_its_items_and_users_sorted(packed):
     state = of(packed)
-    model, arrays = served(state)
+    model, arrays = to_served_arrays(state)
     ids = [one.decode() for one in arrays["item_ids"].tolist()]
     assert ids == sorted(state.items.texts)
     assert arrays["users"].tolist() == sorted(arrays["users"].tolist())
@@ -50,44 +50,44 @@ def test_weights_that_NumPy_would_answer_otherwise_are_not_published(packed, mon
     state = of(packed)
     monkeypatch.setattr(state.weights.network, "scores", lambda history: torch.ones(1, len(state.items)))
     with pytest.raises(Corrupt, match="Nothing was published"):
-        served(state)
+        to_served_arrays(state)
 
 
 def test_the_gate_asks_each_user_once_and_leaves_out_what_the_champion_has_learned(packed):
     state = of(packed)
     held_out = [event for _, found in BATCHES[8:12] for event in found]
-    questions, left_out = asked(state, held_out, {})
+    questions, left_out = make_questions(state, held_out, {})
     new = {event.user for event in held_out if len(state.histories.walk(event.user))}
     assert 20 < len(questions) <= len(new)
     assert not left_out
     assert all(one.target not in one.history for one in questions)
     learned_from = {"0": (0, 10**9), "1": (0, 10**9)}
-    fewer, more = asked(state, held_out, learned_from)
+    fewer, more = make_questions(state, held_out, learned_from)
     assert len(fewer) + more == len(questions)
     assert 0 < len(fewer) < len(questions)
 
 
 def test_a_target_that_a_model_does_not_know_is_a_miss_for_it():
-    model = Popularity(np.array([3.0, 2.0, 1.0], dtype=np.float32), np.arange(3, dtype=np.int32))
-    questions = [Asked(["a"], "b"), Asked(["a", "elsewhere"], "elsewhere too")]
-    assert measured(model, ["a", "b", "c"], questions) == {"hr": 0.5, "ndcg": 0.5, "mrr": 0.5}
+    model = PopularityModel(np.array([3.0, 2.0, 1.0], dtype=np.float32), np.arange(3, dtype=np.int32))
+    questions = [HeldOutQuestion(["a"], "b"), HeldOutQuestion(["a", "elsewhere"], "elsewhere too")]
+    assert score_questions(model, ["a", "b", "c"], questions) == {"hr": 0.5, "ndcg": 0.5, "mrr": 0.5}
 
 
 def test_the_verdict_names_both_numbers_and_too_few_users_are_no_ground_for_one():
-    assert judged(0.3, ("20260101T000000Z-00000000", 0.31), 50, 0).passed
-    worse = judged(0.2, ("20260101T000000Z-00000000", 0.31), 50, 0)
+    assert judge_state(0.3, ("20260101T000000Z-00000000", 0.31), 50, 0).passed
+    worse = judge_state(0.2, ("20260101T000000Z-00000000", 0.31), 50, 0)
     assert (worse.passed, worse.sentence) == (
         False,
         "refused: NDCG@10 0.2000 against 0.3100 of 20260101T000000Z-00000000 for the same 50 held-out users, "
         "margin 0.02",
     )
-    few = judged(0.9, ("20260101T000000Z-00000000", 0.1), FEWEST - 1, 30)
+    few = judge_state(0.9, ("20260101T000000Z-00000000", 0.1), MIN_USERS - 1, 30)
     assert not few.passed
     assert "too few" in few.sentence
-    assert judged(0.0, None, 0, 0).passed
+    assert judge_state(0.0, None, 0, 0).passed
 
 
 def test_a_plan_that_makes_no_sense_is_refused_with_what_is_allowed():
     for name, value in (("workers", 0), ("batch", 0), ("depth", 1), ("replay", -1)):
         with pytest.raises(BadInput, match=f"--{name} {value} is not usable; allowed"):
-            Plan(**{name: value})
+            ContinualPlan(**{name: value})

@@ -13,15 +13,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
 from millrace.errors import Conflict, Corrupt  # noqa: E402
-from millrace.neural.continual.checkpoint import Checkpoints  # noqa: E402
+from millrace.neural.continual.checkpoint import CheckpointStore  # noqa: E402
 from millrace.neural.continual.learner import Learner  # noqa: E402
-from millrace.neural.continual.publish import Publisher  # noqa: E402
-from millrace.neural.continual.start import started  # noqa: E402
-from millrace.neural.continual.state import State  # noqa: E402
-from millrace.neural.continual.supervise import Supervisor  # noqa: E402
+from millrace.neural.continual.publish import VersionPublisher  # noqa: E402
+from millrace.neural.continual.start import start_state  # noqa: E402
+from millrace.neural.continual.state import TrainingState  # noqa: E402
+from millrace.neural.continual.supervise import GroupSupervisor  # noqa: E402
 from millrace.registry.registry import Registry  # noqa: E402
 from millrace.registry.store import ObjectStore  # noqa: E402
-from millrace.training.train import code_version  # noqa: E402
+from millrace.training.train import find_code_version  # noqa: E402
 from tests.neural import strayed  # noqa: E402
 from tests.neural.streams import MODEL, MOOC, SMALL, Listed, micro_batches, stream  # noqa: E402
 from tests.registry.servers import s3_server, settings_of  # noqa: E402
@@ -48,12 +48,12 @@ def bucket(server) -> Iterator[ObjectStore]:
         yield store
 
 
-def kept(store: ObjectStore) -> Checkpoints:
-    return Checkpoints(store, "mooc", "recommendations", "sasrec")
+def kept(store: ObjectStore) -> CheckpointStore:
+    return CheckpointStore(store, "mooc", "recommendations", "sasrec")
 
 
 def by_one_process(count: int = LAST) -> Learner:
-    learner = Learner(State.empty(SMALL, MODEL.window))
+    learner = Learner(TrainingState.make_empty(SMALL, MODEL.window))
     for one in micro_batches(LOG, SMALL.batch)[:count]:
         learner.learn(*one)
     return learner
@@ -79,7 +79,7 @@ def test_kills_of_one_and_of_all_workers_change_no_bit_and_nothing_is_published_
             store = ObjectStore(settings().models_bucket)
             store.ensure_bucket()
             said: list[str] = []
-            result = Supervisor(MOOC, MODEL, TO_THE_END, said.append, LOG, killer).run()
+            result = GroupSupervisor(MOOC, MODEL, TO_THE_END, said.append, LOG, killer).run()
             assert (result["batch"], result["checkpoint"], result["read"]) == (LAST, LAST, LAST * SMALL.batch)
             assert result["restarts"] == (0 if name == "calm" else 3), said
             states[name] = store.get(kept(store).key(LAST))[0]
@@ -95,7 +95,7 @@ def test_kills_of_one_and_of_all_workers_change_no_bit_and_nothing_is_published_
     assert any("worker 1 was ended by signal 9; the group starts again" in line for line in told["killed"])
     assert any("goes on after micro-batch 3" in line for line in told["killed"])
     # Two workers and one see the same stream: their weights differ by dropout alone, and by no event.
-    alone, group = by_one_process().state, State.unpacked(states["calm"], "")
+    alone, group = by_one_process().state, TrainingState.from_bytes(states["calm"], "")
     assert group.progress.positions == alone.progress.positions
     assert group.progress.counts == alone.progress.counts
     assert (group.replay.kept == alone.replay.kept).all()
@@ -108,7 +108,7 @@ def test_workers_hold_equal_weights_after_every_step_and_one_that_strays_is_foun
 
 
 def test_a_corrupt_checkpoint_is_told_set_aside_and_the_one_before_it_leads_to_the_same_bits(bucket):
-    checkpoints, learner = kept(bucket), Learner(State.empty(SMALL, MODEL.window))
+    checkpoints, learner = kept(bucket), Learner(TrainingState.make_empty(SMALL, MODEL.window))
     batches = micro_batches(LOG, SMALL.batch)[:6]
     for number, (made, found) in enumerate(batches, 1):
         checkpoints.journal.put(number, made)
@@ -147,10 +147,13 @@ def test_a_second_trainer_that_cuts_or_keeps_otherwise_learns_that_it_is_not_alo
 
 def test_a_better_version_is_promoted_and_a_worse_one_published_and_refused_with_both_numbers(bucket):
     registry, said = Registry(bucket), []
-    publisher = Publisher(registry, MOOC, MODEL, said.append)
+    publisher = VersionPublisher(registry, MOOC, MODEL, said.append)
     batches = micro_batches(LOG, SMALL.batch)
     held_out = [event for _, found in batches[12:] for event in found]
-    little, much = by_one_process(3).state, Learner(State.empty(replace(SMALL, steps=8, rate=4e-3), MODEL.window))
+    little, much = (
+        by_one_process(3).state,
+        Learner(TrainingState.make_empty(replace(SMALL, steps=8, rate=4e-3), MODEL.window)),
+    )
     for one in batches[:12]:
         much.learn(*one)
     first = publisher.publish(little, [event for _, found in batches[3:5] for event in found])
@@ -174,7 +177,7 @@ def test_a_better_version_is_promoted_and_a_worse_one_published_and_refused_with
     assert registry.champion("mooc", "recommendations").version == better["version"]
     manifest = registry.manifest("mooc", "recommendations", worse["version"])
     assert manifest.parameters["gate"] == worse["gate"]
-    assert manifest.code_version == code_version()
+    assert manifest.code_version == find_code_version()
     assert sum(last - begin + 1 for begin, last in manifest.data.offsets.values()) == 12 * SMALL.batch
     # A champion that has itself learned from the held-out events can't be compared with.
     ahead = by_one_process(LAST).state
@@ -186,10 +189,10 @@ def test_a_better_version_is_promoted_and_a_worse_one_published_and_refused_with
 def test_a_start_takes_up_the_newest_version_and_goes_on_where_its_data_ends(bucket):
     registry, learner = Registry(bucket), by_one_process(6)
     state, said = learner.state, []
-    assert started(SMALL, MOOC, MODEL, registry, said.append).progress.batch == 0
+    assert start_state(SMALL, MOOC, MODEL, registry, said.append).progress.batch == 0
     assert "no version of sasrec" in said[0]
-    version = Publisher(registry, MOOC, MODEL, str).publish(state, [])["version"]
-    again = started(replace(SMALL, width=64, heads=1), MOOC, MODEL, registry, said.append)
+    version = VersionPublisher(registry, MOOC, MODEL, str).publish(state, [])["version"]
+    again = start_state(replace(SMALL, width=64, heads=1), MOOC, MODEL, registry, said.append)
     assert again.progress.based_on == version
     assert again.progress.positions == state.progress.positions
     assert (again.plan.width, again.plan.heads, again.plan.depth) == (16, 2, 8)
@@ -216,9 +219,9 @@ def test_events_that_Kafka_has_deleted_or_lost_are_no_reason_to_go_on(bucket):
     kept(bucket).write(by_one_process(3).state)
     alone = replace(TO_THE_END, workers=1)
     with pytest.raises(Corrupt, match=r"partition 0 ends at offset 10; 6\d of it were read"):
-        Supervisor(MOOC, MODEL, alone, str, Listed(tuple(one[:10] for one in LOG.partitions))).run()
+        GroupSupervisor(MOOC, MODEL, alone, str, Listed(tuple(one[:10] for one in LOG.partitions))).run()
     late = replace(LOG, begin=100)
     with pytest.raises(Corrupt, match=r"partition 0 begins at offset 100; the next to learn from is 6\d"):
-        Supervisor(MOOC, MODEL, alone, str, late).run()
-    result = Supervisor(MOOC, MODEL, replace(alone, accept_gaps=True), str, late).run()
+        GroupSupervisor(MOOC, MODEL, alone, str, late).run()
+    result = GroupSupervisor(MOOC, MODEL, replace(alone, accept_gaps=True), str, late).run()
     assert result["batch"] == 3 + (sum(late.ends().values()) - 300) // SMALL.batch

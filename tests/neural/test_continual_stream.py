@@ -14,21 +14,21 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
-from millrace.ingest.publish import ingest
+from millrace.ingest.publish import ingest_source
 from millrace.messaging.client import end_offsets
-from millrace.neural.continual.checkpoint import Checkpoints
+from millrace.neural.continual.checkpoint import CheckpointStore
 from millrace.neural.continual.kafka_log import KafkaLog
-from millrace.neural.continual.log import events
-from millrace.neural.continual.plan import Plan
+from millrace.neural.continual.log import read_events
+from millrace.neural.continual.plan import ContinualPlan
 from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
 from millrace.settings import settings
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.conftest import generated
 from tests.pipeline.command import started
 from tests.registry.servers import settings_of
 
-MOOC = workload("mooc")
+MOOC = find_workload("mooc")
 OPTIONS = ["--batch", "64", "--steps", "2", "--width", "16", "--depth", "8", "--checkpoint", "4"]
 OPTIONS += ["--publish", "512", "--held-out", "128"]
 
@@ -36,7 +36,7 @@ OPTIONS += ["--publish", "512", "--held-out", "128"]
 @pytest.fixture(scope="module")
 def enrolments(stack, tmp_path_factory) -> Iterator[dict[int, int]]:
     """The end offsets of the topic, with some 1,500 generated enrolments in it; models go to a bucket of their own."""
-    ingest(MOOC, str(generated(MOOC, 1500, 41, tmp_path_factory.mktemp("continual"))))
+    ingest_source(MOOC, str(generated(MOOC, 1500, 41, tmp_path_factory.mktemp("continual"))))
     with settings_of({"MILLRACE_MODELS_BUCKET": "continual-tests"}):
         ObjectStore(settings().models_bucket).ensure_bucket()
         yield end_offsets(MOOC.records_topic)
@@ -55,7 +55,7 @@ def test_the_log_gives_exactly_the_offsets_of_a_cut_in_any_order_of_cuts(enrolme
         wanted = [(number, offset) for number in sorted(cut) for offset in range(*cut[number])]
         found = log.read(cut)
         assert [(message.partition, message.offset) for message in found] == wanted
-        assert all(event.user for event in events(found, MOOC.recommenders[0]))
+        assert all(event.user for event in read_events(found, MOOC.recommenders[0]))
 
 
 class Watched:
@@ -122,6 +122,6 @@ def test_a_stream_is_followed_scraped_killed_stopped_and_gone_on_with_at_the_exa
     # Every event once: what is left is less than a micro-batch.
     assert rest["read"] == rest["batch"] * 64
     assert 0 <= sum(enrolments.values()) - rest["read"] < 64
-    state = Checkpoints(registry.store, "mooc", "recommendations", "sasrec").newest(Plan(), str)
+    state = CheckpointStore(registry.store, "mooc", "recommendations", "sasrec").newest(ContinualPlan(), str)
     assert sum(state.progress.positions.values()) == rest["read"]
     assert state.histories.walks

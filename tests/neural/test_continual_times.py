@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 import orjson
 
 from millrace.messaging.client import Message
-from millrace.neural.continual.log import events
-from millrace.neural.continual.popular import DAY, Taken
+from millrace.neural.continual.log import read_events
+from millrace.neural.continual.popular import DAY_S, ItemCounts
 from millrace.records.times import MARGIN_S
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 
-MODEL = workload("mooc").recommenders[0]
+MODEL = find_workload("mooc").recommenders[0]
 ARRIVED = datetime(2017, 6, 1, tzinfo=UTC)
-DAY_OF_ARRIVAL = int(ARRIVED.timestamp()) // DAY
+DAY_OF_ARRIVAL = int(ARRIVED.timestamp()) // DAY_S
 
 
 def message(at: str | None) -> Message:
@@ -22,7 +22,7 @@ def message(at: str | None) -> Message:
 
 
 def stated(*times: str | None) -> list[float | None]:
-    found = events([message(at) for at in times], MODEL)
+    found = read_events([message(at) for at in times], MODEL)
     assert all(event.user == "U" for event in found)
     return [event.at for event in found]
 
@@ -36,13 +36,13 @@ def test_a_time_is_believed_up_to_a_day_after_its_arrival():
 
 
 def test_what_is_no_time_at_all_makes_an_event_unreadable():
-    assert [event.user for event in events([message("soon")], MODEL)] == [None]
+    assert [event.user for event in read_events([message("soon")], MODEL)] == [None]
 
 
 def test_an_event_of_an_unknown_time_is_as_new_as_the_newest_and_moves_no_window():
-    taken = Taken(30)
+    taken = ItemCounts(30)
     taken.grow(3)
-    taken.add([0, 0, 1], [float(DAY_OF_ARRIVAL * DAY)] * 3)
+    taken.add([0, 0, 1], [float(DAY_OF_ARRIVAL * DAY_S)] * 3)
     before = taken.order.tolist()
     taken.add([2], [None])
     assert list(taken.days) == [DAY_OF_ARRIVAL]
@@ -50,27 +50,27 @@ def test_an_event_of_an_unknown_time_is_as_new_as_the_newest_and_moves_no_window
 
 
 def test_where_no_event_has_a_time_popularity_is_that_of_all_time():
-    taken = Taken(30)
+    taken = ItemCounts(30)
     taken.grow(2)
     taken.add([1, 0, 1], [None, None, None])
     assert taken.days == {}
     assert taken.order.tolist() == [1, 0]
     # What comes with a time then begins a window, whatever day it is.
-    taken.add([0], [float(DAY_OF_ARRIVAL * DAY)])
+    taken.add([0], [float(DAY_OF_ARRIVAL * DAY_S)])
     assert taken.order.tolist() == [0, 1]
 
 
 def test_a_checkpoint_that_has_counted_a_time_of_the_future_gets_its_window_back():
-    taken = Taken(30)
+    taken = ItemCounts(30)
     taken.grow(2)
     poisoned = datetime(2099, 12, 31, tzinfo=UTC).timestamp()
     taken.add([1], [poisoned])
-    again = Taken.load(30, taken.arrays(), ARRIVED.timestamp() + MARGIN_S)
+    again = ItemCounts.load(30, taken.arrays(), ARRIVED.timestamp() + MARGIN_S)
     again.add([0, 0], [ARRIVED.timestamp()] * 2)
     assert list(again.days) == [DAY_OF_ARRIVAL]
     assert again.order.tolist() == [0, 1]
 
 
 def test_an_unreadable_message_has_no_time():
-    (event,) = events([replace(message(None), value=b"[]")], MODEL)
+    (event,) = read_events([replace(message(None), value=b"[]")], MODEL)
     assert (event.user, event.at) == (None, None)

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from millrace.errors import BadInput
-from millrace.neural.continual.metrics import Metrics
+from millrace.neural.continual.metrics import ContinualMetrics
 from millrace.settings import settings
 from tests.registry.servers import free_port
 
@@ -22,7 +22,7 @@ def env_file(tmp_path, monkeypatch):
 def test_the_port_may_stand_in_the_env_file(env_file):
     port = free_port()
     env_file.write_text(f"MILLRACE_METRICS_PORT={port}\n")
-    metrics = Metrics("mooc/recommendations", restarts=2)
+    metrics = ContinualMetrics("mooc/recommendations", restarts=2)
     try:
         text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     finally:
@@ -34,10 +34,10 @@ def test_the_port_may_stand_in_the_env_file(env_file):
 def test_a_port_that_is_none_is_refused_by_its_name(env_file):
     env_file.write_text("MILLRACE_METRICS_PORT=70000\n")
     with pytest.raises(BadInput, match="MILLRACE_METRICS_PORT='70000' is not usable"):
-        Metrics("mooc/recommendations", restarts=0)
+        ContinualMetrics("mooc/recommendations", restarts=0)
 
 
 def test_without_a_port_nothing_is_counted(env_file):
-    metrics = Metrics("mooc/recommendations", restarts=0)
-    metrics.checkpointed(3)
+    metrics = ContinualMetrics("mooc/recommendations", restarts=0)
+    metrics.record_checkpoint(3)
     assert not metrics.on

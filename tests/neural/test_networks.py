@@ -5,16 +5,16 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
-from millrace.evaluation.metrics import per_user  # noqa: E402
-from millrace.evaluation.ranks import ranks  # noqa: E402
-from millrace.evaluation.split import leave_one_out  # noqa: E402
-from millrace.evaluation.table import evaluate  # noqa: E402
-from millrace.neural.batches import batches, padded  # noqa: E402
+from millrace.evaluation.metrics import user_metrics  # noqa: E402
+from millrace.evaluation.ranks import rank_targets  # noqa: E402
+from millrace.evaluation.split import split_leave_one_out  # noqa: E402
+from millrace.evaluation.table import evaluate_all  # noqa: E402
+from millrace.neural.batches import make_batches, pad  # noqa: E402
 from millrace.neural.network import NETWORKS, SasRec  # noqa: E402
-from millrace.neural.train import Plan, fit  # noqa: E402
+from millrace.neural.train import NetworkPlan, fit_network  # noqa: E402
 from millrace.recommend import stored  # noqa: E402
-from millrace.recommend.candidates import NEURAL, Candidate  # noqa: E402
-from millrace.recommend.popularity import Popularity  # noqa: E402
+from millrace.recommend.candidates import NEURAL, RecommenderCandidate  # noqa: E402
+from millrace.recommend.popularity import PopularityModel  # noqa: E402
 from millrace.recommend.sequences import Sequences  # noqa: E402
 from tests.recommend.made import sequences  # noqa: E402
 
@@ -39,7 +39,7 @@ def test_the_forward_pass_in_numpy_is_that_of_torch(kind, length, heads):
     network = made(kind, heads=heads)
     histories = np.array([np.random.default_rng(user).permutation(30)[:length] for user in range(5)])
     model = network.model(np.arange(30, dtype=np.int32))
-    again = stored.load(model.algorithm, model.arrays())
+    again = stored.load_model(model.algorithm, model.arrays())
     with torch.no_grad():
         expected = network.scores(torch.from_numpy(histories)).numpy()
     starts = np.arange(0, 5 * length + 1, length)
@@ -51,7 +51,7 @@ def test_the_forward_pass_in_numpy_is_that_of_torch(kind, length, heads):
 
 def test_bert_hides_real_items_alone_and_never_sees_what_it_guesses():
     network = made("bert4rec")
-    inputs, targets = padded([np.array([1, 2, 3, 4, 5]), np.array([7, 8])])
+    inputs, targets = pad([np.array([1, 2, 3, 4, 5]), np.array([7, 8])])
     torch.manual_seed(3)
     loss = network(torch.from_numpy(inputs), torch.from_numpy(targets)).item()
     # Another item behind the mask changes the loss, not the states: with the same draw only the target differs.
@@ -59,7 +59,7 @@ def test_bert_hides_real_items_alone_and_never_sees_what_it_guesses():
     network.norm.register_forward_hook(lambda module, given, found: states.append(found.detach().numpy()))
     for last in (5, 6):
         network.HIDDEN, network.ENDS = 0.0, 1.0
-        inputs, targets = padded([np.array([1, 2, 3, 4, last])])
+        inputs, targets = pad([np.array([1, 2, 3, 4, last])])
         network(torch.from_numpy(inputs), torch.from_numpy(targets))
     assert np.isfinite(loss)
     assert states[0] == pytest.approx(states[1])
@@ -67,7 +67,7 @@ def test_bert_hides_real_items_alone_and_never_sees_what_it_guesses():
 
 def test_what_comes_later_and_the_padding_change_nothing_before():
     network = made()
-    inputs, _ = padded([np.array([1, 2, 3, 4, 5]), np.array([7, 8, 9])])
+    inputs, _ = pad([np.array([1, 2, 3, 4, 5]), np.array([7, 8, 9])])
     alone = network.states(torch.tensor([[7, 8]])).detach().numpy()
     assert inputs[1].tolist() == [7, 8, 0, 0]
     assert network.states(torch.from_numpy(inputs))[1, :2].detach().numpy() == pytest.approx(alone[0], abs=1e-5)
@@ -75,7 +75,7 @@ def test_what_comes_later_and_the_padding_change_nothing_before():
 
 def test_the_loss_is_the_cross_entropy_over_all_items_and_drawn_ones_estimate_it():
     network = made()
-    inputs, targets = padded([np.array([1, 2, 3]), np.array([4, 5, 6, 7])])
+    inputs, targets = pad([np.array([1, 2, 3]), np.array([4, 5, 6, 7])])
     with torch.no_grad():
         scores = (network.states(torch.from_numpy(inputs)) @ network.items.weight.T).numpy()
         whole = network(torch.from_numpy(inputs), torch.from_numpy(targets)).item()
@@ -87,7 +87,7 @@ def test_the_loss_is_the_cross_entropy_over_all_items_and_drawn_ones_estimate_it
 
 
 def test_the_processes_share_an_epoch_without_overlap_and_take_the_newest_items():
-    shares = [list(batches(FOUND, depth=4, size=16, seed=3, rank=rank, processes=2)) for rank in range(2)]
+    shares = [list(make_batches(FOUND, depth=4, size=16, seed=3, rank=rank, processes=2)) for rank in range(2)]
     assert len(shares[0]) == len(shares[1])
     rows = [tuple(row) for share in shares for _, targets in share for row in targets]
     ends = [tuple(int(item) for item in FOUND[user][1:][-4:]) for user in range(len(FOUND)) if len(FOUND[user]) >= 2]
@@ -99,24 +99,24 @@ def test_the_processes_share_an_epoch_without_overlap_and_take_the_newest_items(
 
 @pytest.mark.parametrize(("kind", "processes"), [("sasrec", 1), ("sasrec", 2), ("bert4rec", 1), ("fm", 2)])
 def test_a_group_learns_what_follows(kind, processes):
-    split = leave_one_out(FOUND)
-    plan = Plan(**SMALL | {"network": kind, "processes": processes})
-    model, epoch = fit(split.test.fit, split.validation, plan, say=str)
+    split = split_leave_one_out(FOUND)
+    plan = NetworkPlan(**SMALL | {"network": kind, "processes": processes})
+    model, epoch = fit_network(split.test.fit, split.validation, plan, say=str)
     assert 1 <= epoch <= 12
-    found, chance = (ranks(one, split.test) for one in (model, Popularity.fit(split.test.fit)))
-    ndcg, least = (per_user(one.greater, one.tied)[:, 1].mean() for one in (found, chance))
+    found, chance = (rank_targets(one, split.test) for one in (model, PopularityModel.fit(split.test.fit)))
+    ndcg, least = (user_metrics(one.greater, one.tied)[:, 1].mean() for one in (found, chance))
     assert ndcg > 1.5 * least
 
 
 def test_the_same_seed_gives_the_same_model_in_a_group():
-    plan = Plan(**SMALL | {"epochs": 2}, processes=2)
-    one, other = (fit(FOUND, None, plan, say=str)[0] for _ in range(2))
+    plan = NetworkPlan(**SMALL | {"epochs": 2}, processes=2)
+    one, other = (fit_network(FOUND, None, plan, say=str)[0] for _ in range(2))
     assert all((other.arrays()[name] == array).all() for name, array in one.arrays().items())
 
 
 @pytest.mark.parametrize("one", NEURAL, ids=lambda one: one.name)
 def test_the_evaluation_takes_them_beside_the_others_and_notes_the_epoch(one):
-    candidate = Candidate(one.name, one.fit, (SMALL | {"processes": 1},), validated=True)
-    (entry,) = evaluate(FOUND, models=[one.name], candidates=[candidate])["models"]
+    candidate = RecommenderCandidate(one.name, one.fit, (SMALL | {"processes": 1},), validated=True)
+    (entry,) = evaluate_all(FOUND, models=[one.name], candidates=[candidate])["models"]
     assert 1 <= entry["options"]["epochs"] <= 12
     assert entry["ndcg@10"] > 0.15

@@ -9,28 +9,28 @@ pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r re
 from millrace.neural import train as training
 from millrace.recommend import stored
 from millrace.training import choosing, events
-from millrace.training.recipes import fit
-from millrace.training.recommender import early, source
-from millrace.workloads import workload
+from millrace.training.recipes import fit_recipe
+from millrace.training.recommender import make_early_source, make_source
+from millrace.workloads import find_workload
 from tests.training.landed import landed
 
 
 def test_a_network_is_tried_beside_the_others_and_fitted_again_for_as_many_epochs(spark, monkeypatch):
-    small = training.Plan(width=16, epochs=4, every=2, size=64, negatives=0, processes=1)
-    monkeypatch.setattr(training, "Plan", lambda **given: replace(small, **given))
-    mooc = workload("mooc")
+    small = training.NetworkPlan(width=16, epochs=4, every=2, size=64, negatives=0, processes=1)
+    monkeypatch.setattr(training, "NetworkPlan", lambda **given: replace(small, **given))
+    mooc = find_workload("mooc")
     model = mooc.recommenders[0]
     frame, _, _ = landed(spark, mooc, 900)
-    found = events.events(spark, frame, mooc, model)
-    validation = early(found, found.rows, model, events.NEXT)
-    asked = choosing.asked(events.sequences(found.rows), len(found.item_ids))
-    tried = choosing.tried(validation, asked.validation, 1, str, networks=("sasrec", "fm"))
+    found = events.prepare_events(spark, frame, mooc, model)
+    validation = make_early_source(found, found.rows, model, events.NEXT)
+    asked = choosing.make_held_out_users(events.group_by_user(found.rows), len(found.item_ids))
+    tried = choosing.try_recipes(validation, asked.validation, 1, str, networks=("sasrec", "fm"))
     recipes = {recipe["model"]: recipe for recipe, _, _ in tried if recipe["model"] in ("sasrec", "fm")}
     assert set(recipes) == {"sasrec", "fm"}
     assert all(1 <= recipe["epochs"] <= 4 for recipe in recipes.values())
-    full = source(found, found.rows, model, found.newest)
+    full = make_source(found, found.rows, model, found.newest)
     for recipe in recipes.values():
-        fitted = fit(full, recipe)
-        again = stored.load(fitted.algorithm, fitted.arrays())
+        fitted = fit_recipe(full, recipe)
+        again = stored.load_model(fitted.algorithm, fitted.arrays())
         history = asked.test.histories[0].astype("int64")
         assert again.top(history, 5).items.tolist() == fitted.top(history, 5).items.tolist()

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from millrace.online.arrays import COUNTS, EXACT, POPULAR, SEEN, STATIC
+from millrace.online.arrays import COUNT_ARRAYS, EXACT_UNITS, POPULAR_ARRAY, SEEN_ARRAY, STATIC_ARRAYS
 from millrace.recommend import knn, markov
-from millrace.recommend.blend import blended
+from millrace.recommend.blend import make_blend
 from millrace.recommend.sequences import Sequences
 from millrace.registry.registry import Registry
 from tests.registry.made import draft
@@ -22,24 +22,24 @@ def publish(registry: Registry) -> list[str]:
     found = Sequences(chosen.ravel().astype(np.int32), np.arange(USERS + 1) * EACH, ITEMS)
     whole = np.bincount(found.items, minlength=ITEMS)
     popular = np.argsort(-whole, kind="stable").astype(np.int32)
-    still = knn.fit(found)
-    raw = markov.counted(found).tocsr()
-    counts = np.rint(raw.data.astype(np.float64) * EXACT).astype(np.int64)
+    still = knn.fit_knn(found)
+    raw = markov.count_transitions(found).tocsr()
+    counts = np.rint(raw.data.astype(np.float64) * EXACT_UNITS).astype(np.int64)
     static = (0.5 * still.matrix()).tocsr()
-    arrays = blended([still, markov.fit(found)], [0.5, 0.5], 1.0, popular).arrays()
-    arrays |= dict(zip(COUNTS, (raw.indptr.astype(np.int64), raw.indices.astype(np.int32), counts), strict=True))
-    arrays |= dict(zip(STATIC, (static.indptr.astype(np.int64), static.indices, static.data), strict=True))
+    arrays = make_blend([still, markov.fit_markov(found)], [0.5, 0.5], 1.0, popular).arrays()
+    arrays |= dict(zip(COUNT_ARRAYS, (raw.indptr.astype(np.int64), raw.indices.astype(np.int32), counts), strict=True))
+    arrays |= dict(zip(STATIC_ARRAYS, (static.indptr.astype(np.int64), static.indices, static.data), strict=True))
     ids = np.array([f"C{item:05}".encode() for item in range(ITEMS)])
     arrays |= {
-        POPULAR: np.array([whole, whole], dtype=np.int64),
-        SEEN: np.empty(0, dtype=np.uint64),
+        POPULAR_ARRAY: np.array([whole, whole], dtype=np.int64),
+        SEEN_ARRAY: np.make_empty(0, dtype=np.uint64),
         "users": np.array(sorted(f"U{user:06}".encode() for user in range(USERS))),
         "history_starts": found.starts,
         "history_items": found.items,
         "item_ids": ids,
         "item_names": ids,
     }
-    live = {"share": 0.5, "norm": 0.5, "scale": EXACT, "since": None, "now": None, "half_life": None}
+    live = {"share": 0.5, "norm": 0.5, "scale": EXACT_UNITS, "since": None, "now": None, "half_life": None}
     told = draft("mooc", "recommendations", "linked", {"live": live})
     nothing = told.model_copy(update={"data": told.data.model_copy(update={"offsets": {}})})
     registry.promote("mooc", "recommendations", registry.publish(nothing, arrays).version)

@@ -6,20 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from millrace.online.arrays import COUNTS, EXACT, FINE, POPULAR, SEEN, STATIC, Live
-from millrace.online.fold import Base
-from millrace.online.identity import hash_of
+from millrace.online.arrays import (
+    COUNT_ARRAYS,
+    EXACT_UNITS,
+    FINE_UNITS,
+    POPULAR_ARRAY,
+    SEEN_ARRAY,
+    STATIC_ARRAYS,
+    LiveParameters,
+)
+from millrace.online.fold import VersionBase
+from millrace.online.identity import record_hash
 from millrace.recommend import knn, markov, popularity, timed
-from millrace.recommend.blend import blended
-from millrace.recommend.linked import Linked
-from millrace.recommend.links import Links, by_age
+from millrace.recommend.blend import make_blend
+from millrace.recommend.linked import LinkModel
+from millrace.recommend.links import Links, age_weights
 from millrace.recommend.sequences import Sequences
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 
 ITEMS, USERS = 40, 25
 START = datetime(2020, 1, 1, tzinfo=UTC)
 VERSION = "20261122T000000Z-00000000"
-MOOC = workload("mooc")
+MOOC = find_workload("mooc")
 Record = dict[str, Any]
 
 
@@ -44,51 +52,51 @@ def sequences(found: list[Record]) -> Sequences:
     return Sequences(items, np.searchsorted(users, np.arange(USERS + 1)), ITEMS, times)
 
 
-def counted(found: Sequences, live: Live):
+def counted(found: Sequences, live: LiveParameters):
     """(items, items) transitions: of the snapshot's formulas, time-weighted where the version is."""
     if live.half_life is None:
-        return markov.counted(found)
-    return timed.transitions(found, timed.gains(found, live.half_life, live.now))
+        return markov.count_transitions(found)
+    return timed.weighted_transitions(found, timed.event_gains(found, live.half_life, live.current))
 
 
-def markov_layer(found: Sequences, live: Live) -> Links:
+def markov_layer(found: Sequences, live: LiveParameters) -> Links:
     if live.half_life is None:
-        return markov.fit(found, norm=live.norm)
-    return timed.markov(found, live.half_life, norm=live.norm, now=live.now)
+        return markov.fit_markov(found, norm=live.norm)
+    return timed.fit_markov(found, live.half_life, norm=live.norm, now=live.current)
 
 
-def fitted(found: Sequences, live: Live, static: Links | None, snapshot: Sequences) -> Linked:
+def fitted(found: Sequences, live: LiveParameters, static: Links | None, snapshot: Sequences) -> LinkModel:
     """What a training makes whose Markov layer counts these sequences; popularity's window is the snapshot's."""
     assert live.share is not None
-    whole = popularity.counts(found)
-    lately = popularity.counts(found, float(found.times.max()) - live.since, float(found.times.max()))
+    whole = popularity.count_items(found)
+    lately = popularity.count_items(found, float(found.times.max()) - live.since, float(found.times.max()))
     popular = np.lexsort((-whole, -lately))[: int(np.count_nonzero(whole))].astype(np.int32)
     layer = markov_layer(found, live)
     if static is None:
-        return Linked(layer.with_ages(by_age(1.0)), popular)
-    return blended([static, layer], [0.4, live.share], 1.0, popular)
+        return LinkModel(layer.with_ages(age_weights(1.0)), popular)
+    return make_blend([static, layer], [0.4, live.share], 1.0, popular)
 
 
-def live_of(found: Sequences, half_life: float | None, alone: bool = False) -> Live:
+def live_of(found: Sequences, half_life: float | None, alone: bool = False) -> LiveParameters:
     now = float(found.times.max())
-    scale = EXACT if half_life is None else FINE
-    return Live(1.0 if alone else 0.7, 0.5, scale, now - 3600, now, half_life)
+    scale = EXACT_UNITS if half_life is None else FINE_UNITS
+    return LiveParameters(1.0 if alone else 0.7, 0.5, scale, now - 3600, now, half_life)
 
 
-def arrays(before: list[Record], live: Live, static: Links | None) -> dict[str, np.ndarray]:
+def arrays(before: list[Record], live: LiveParameters, static: Links | None) -> dict[str, np.ndarray]:
     """The arrays of a version whose snapshot holds these events."""
     found = sequences(before)
     model = fitted(found, live, static, found)
     raw = counted(found, live).tocsr()
     raw.sort_indices()
     counts = np.rint(raw.data.astype(np.float64) * live.scale).astype(np.int64)
-    made = dict(zip(COUNTS, (raw.indptr.astype(np.int64), raw.indices.astype(np.int32), counts), strict=True))
+    made = dict(zip(COUNT_ARRAYS, (raw.indptr.astype(np.int64), raw.indices.astype(np.int32), counts), strict=True))
     if static is None:
-        still = np.zeros(ITEMS + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
+        still = np.zeros(ITEMS + 1, np.int64), np.make_empty(0, np.int32), np.make_empty(0, np.float32)
     else:
         part = (0.4 * static.matrix()).tocsr()
         still = part.indptr.astype(np.int64), part.indices.astype(np.int32), part.data.astype(np.float32)
-    made |= dict(zip(STATIC, still, strict=True))
+    made |= dict(zip(STATIC_ARRAYS, still, strict=True))
     whole = np.bincount(found.items, minlength=ITEMS)
     lately = np.bincount(found.items[found.times > live.since], minlength=ITEMS)
     present = np.flatnonzero(found.lengths)
@@ -97,8 +105,8 @@ def arrays(before: list[Record], live: Live, static: Links | None) -> dict[str, 
         model.arrays()
         | made
         | {
-            POPULAR: np.array([lately, whole], dtype=np.int64),
-            SEEN: np.array(sorted({hash_of(one, MOOC.identity) for one in before}), dtype=np.uint64),
+            POPULAR_ARRAY: np.array([lately, whole], dtype=np.int64),
+            SEEN_ARRAY: np.array(sorted({record_hash(one, MOOC.identity) for one in before}), dtype=np.uint64),
             "users": np.array([f"U{user:02}".encode() for user in present]),
             "history_starts": kept.starts,
             "history_items": kept.items,
@@ -109,14 +117,14 @@ def arrays(before: list[Record], live: Live, static: Links | None) -> dict[str, 
 
 
 def static_layer(before: list[Record]) -> Links:
-    return knn.fit(sequences(before))
+    return knn.fit_knn(sequences(before))
 
 
-def base(found: dict[str, np.ndarray], live: Live) -> Base:
+def base(found: dict[str, np.ndarray], live: LiveParameters) -> VersionBase:
     items = {item.decode(): number for number, item in enumerate(found["item_ids"])}
-    own = found["users"], found["history_starts"], found["history_items"], found[SEEN]
-    return Base(MOOC, MOOC.recommenders[0], VERSION, live, items, *own)
+    own = found["users"], found["history_starts"], found["history_items"], found[SEEN_ARRAY]
+    return VersionBase(MOOC, MOOC.recommenders[0], VERSION, live, items, *own)
 
 
-def parameters(live: Live) -> dict[str, Any]:
+def parameters(live: LiveParameters) -> dict[str, Any]:
     return {"live": asdict(live)}

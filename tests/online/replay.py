@@ -10,14 +10,14 @@ import numpy as np
 import orjson
 
 from millrace.messaging.client import read_all
-from millrace.online.arrays import COUNTS, POPULAR, STATIC
+from millrace.online.arrays import COUNT_ARRAYS, POPULAR_ARRAY, STATIC_ARRAYS
 from millrace.recommend import markov
-from millrace.recommend.linked import Linked
-from millrace.recommend.links import Links, by_age, strongest
+from millrace.recommend.linked import LinkModel
+from millrace.recommend.links import Links, age_weights, keep_strongest
 from millrace.recommend.sequences import Sequences
 from millrace.records.times import MARGIN_S
 from millrace.registry.manifest import Manifest
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 
 
 class Replay:
@@ -25,7 +25,7 @@ class Replay:
 
     def __init__(self, manifest: Manifest, arrays: dict[str, np.ndarray]):
         self.manifest, self.arrays = manifest, arrays
-        declared = workload(manifest.workload)
+        declared = find_workload(manifest.workload)
         before, after = set(), {}
         ends = {int(part): last for part, (_, last) in manifest.data.offsets.items()}
         for message in read_all(declared.records_topic):
@@ -55,10 +55,10 @@ class Replay:
         stored = self.arrays["history_items"][starts[place] : starts[place + 1]] if known else []
         return [self.arrays["item_ids"][item].decode() for item in stored] + self.tails.get(user, [])
 
-    def model(self) -> Linked:
+    def model(self) -> LinkModel:
         """The version's links with all events counted."""
         items, arrays, live = len(self.numbers), self.arrays, self.manifest.parameters["live"]
-        links = Links(*(arrays[name] for name in COUNTS), by_age(1.0))
+        links = Links(*(arrays[name] for name in COUNT_ARRAYS), age_weights(1.0))
         total = links.matrix().astype(np.float64) / live["scale"]
         added = np.zeros(items, dtype=np.int64)
         if self.tails:
@@ -72,13 +72,13 @@ class Replay:
                 starts.append(len(flat))
                 np.add.at(added, [self.numbers[item] for item in tail if item in self.numbers], 1)
             found = Sequences(np.array(flat, dtype=np.int32), np.array(starts), items + 1)
-            total = total + markov.counted(found, new=np.array(new)).tocsr()[:items, :items]
+            total = total + markov.count_transitions(found, new=np.array(new)).tocsr()[:items, :items]
         sums = np.asarray(total.sum(axis=1)).ravel()
         scaled = total.multiply((np.maximum(sums, 1e-30) ** -live["norm"])[:, None]).tocsr()
-        layer = strongest([scaled], items).matrix() * live["share"]
-        still = Links(*(arrays[name] for name in STATIC), by_age(1.0)).matrix()
-        whole = arrays[POPULAR][1] + added
+        layer = keep_strongest([scaled], items).matrix() * live["share"]
+        still = Links(*(arrays[name] for name in STATIC_ARRAYS), age_weights(1.0)).matrix()
+        whole = arrays[POPULAR_ARRAY][1] + added
         # Every event of the tests is newer than popularity's window begins.
-        popular = np.lexsort((-whole, -(arrays[POPULAR][0] + added)))[: np.count_nonzero(whole)]
-        merged = strongest([(still + layer).tocsr()], items)
-        return Linked(merged.with_ages(arrays["by_age"]), popular.astype(np.int32))
+        popular = np.lexsort((-whole, -(arrays[POPULAR_ARRAY][0] + added)))[: np.count_nonzero(whole)]
+        merged = keep_strongest([(still + layer).tocsr()], items)
+        return LinkModel(merged.with_ages(arrays["by_age"]), popular.astype(np.int32))

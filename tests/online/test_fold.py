@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from millrace.online import deltas
-from millrace.online.fold import Base, Fold
+from millrace.online.fold import EventCounts, VersionBase
 from millrace.online.overlays import Overlays
 from millrace.records.times import MARGIN_S
 from tests.online import made
@@ -46,25 +46,25 @@ def interleaved(placed, seed: int):
         yield chooser.choice([queue for queue in queues if queue]).pop(0)
 
 
-def folded(base: Base, placed) -> Fold:
-    fold = Fold(base)
+def folded(base: VersionBase, placed) -> EventCounts:
+    fold = EventCounts(base)
     for record, arrival in placed:
         fold.add(record, arrival)
     return fold
 
 
-def state(fold: Fold) -> tuple:
+def state(fold: EventCounts) -> tuple:
     """Everything that readers get, without cells that came to nothing."""
     overlays = Overlays()
     for key, value in fold.messages():
         overlays.apply(key, value, 0)
-    found = overlays.of(made.VERSION)
+    found = overlays.get(made.VERSION)
     rows = {row: {item: units for item, units in cells.items() if units} for row, cells in found.rows.items()}
     popular = [part.tolist() for part in found.popular]
     return {row: cells for row, cells in rows.items() if cells}, found.users, popular
 
 
-def added(fold: Fold) -> np.ndarray:
+def added(fold: EventCounts) -> np.ndarray:
     found = np.zeros((made.ITEMS, made.ITEMS))
     for (item, _), cells in fold.columns.items():
         for row, units in cells.items():
@@ -115,7 +115,7 @@ def test_times_out_of_order_and_unknown_ones_are_sorted_as_a_training_sorts_them
     ]
     fold = folded(base, arrivals(later))
     assert [one.item for one in fold.tails["U01"].sequence] == [7, 5, 6, 8]
-    again = Fold(base)
+    again = EventCounts(base)
     for record, arrival in reversed(arrivals(later)):
         again.add(record, arrival)
     assert state(again) == state(fold)
@@ -136,7 +136,7 @@ def test_an_event_counts_once_whether_the_snapshot_has_it_or_an_earlier_message(
 def test_of_the_same_events_the_first_arrival_counts_even_if_it_is_read_last():
     _, _, base, _ = world()
     first, other, same = made.record(2, 3, None), made.record(2, 4, None), made.record(2, 3, None)
-    fold = Fold(base)
+    fold = EventCounts(base)
     fold.add(other, (20, 0, 1))
     fold.add(same, (30, 0, 2))
     fold.add(first, (10, 1, 0))
@@ -154,26 +154,26 @@ def test_an_unknown_item_keeps_its_place_in_the_history_and_is_linked_to_nothing
     overlays = Overlays()
     for key, value in fold.messages():
         overlays.apply(key, value, 0)
-    assert overlays.of(made.VERSION).users["U03"] == [3, "C_new", 4]
+    assert overlays.get(made.VERSION).users["U03"] == [3, "C_new", 4]
 
 
 def test_messages_give_only_what_has_changed_since_they_were_settled_and_no_silent_event():
     found, split, base, _ = world()
     placed = arrivals(found[split:])
-    fold = Fold(base)
+    fold = EventCounts(base)
     for record, arrival in placed[:-1]:
         fold.add(record, arrival, silent=True)
     # The order of popularity is published less often than the watermark, by which events are silent.
-    assert [deltas.parts(key)[1] for key in dict(fold.messages())] == ["popular"]
+    assert [deltas.split_key(key)[1] for key in dict(fold.messages())] == ["popular"]
     record, arrival = placed[-1]
     fold.add(record, arrival)
     changed = dict(fold.messages())
     item = int(record["course_id"][1:])
-    assert {deltas.parts(key)[1] for key in changed} == {"user", "column", "popular"}
-    assert {deltas.parts(key)[2].partition(".")[0] for key in changed if "/column/" in key} == {str(item)}
-    fold.settled(popular=False)
-    assert [deltas.parts(key)[1] for key in dict(fold.messages())] == ["popular"]
-    fold.settled()
+    assert {deltas.split_key(key)[1] for key in changed} == {"user", "column", "popular"}
+    assert {deltas.split_key(key)[2].partition(".")[0] for key in changed if "/column/" in key} == {str(item)}
+    fold.mark_published(popular=False)
+    assert [deltas.split_key(key)[1] for key in dict(fold.messages())] == ["popular"]
+    fold.mark_published()
     assert not dict(fold.messages())
 
 

@@ -6,22 +6,22 @@ from types import SimpleNamespace
 import orjson
 import pytest
 
-from millrace.online.followed import Followed
+from millrace.online.followed import VersionFollower
 from tests.online import made
 
 ARRIVED_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
 @pytest.fixture
-def followed() -> Followed:
+def followed() -> VersionFollower:
     before = made.records(100)
     live = made.live_of(made.sequences(before), None)
-    return Followed(made.base(made.arrays(before, live, None), live), {}, {})
+    return VersionFollower(made.base(made.arrays(before, live, None), live), {}, {})
 
 
-def take(followed: Followed, offset: int, **values: object) -> None:
+def take(followed: VersionFollower, offset: int, **values: object) -> None:
     value = orjson.dumps({"user_id": "U01", "course_id": "C05"} | values)
-    followed._take(SimpleNamespace(partition=0, offset=offset, timestamp=ARRIVED_MS, value=value))
+    followed._add_record(SimpleNamespace(partition=0, offset=offset, timestamp=ARRIVED_MS, value=value))
 
 
 @pytest.mark.parametrize("year", [1900, 1970, 2099, 2150, 9000])

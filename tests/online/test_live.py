@@ -16,16 +16,16 @@ import pytest
 
 from millrace.local import stack as local
 from millrace.messaging.client import end_offsets, read_all
-from millrace.messaging.producer import producer
-from millrace.online.fold import Base
-from millrace.online.followed import Followed
-from millrace.online.updater import forget
-from millrace.recommend.answer import cleaned
-from millrace.registry.manifest import Draft
+from millrace.messaging.producer import make_producer
+from millrace.online.fold import VersionBase
+from millrace.online.followed import VersionFollower
+from millrace.online.updater import delete_versions
+from millrace.recommend.answer import clean_history
+from millrace.registry.manifest import ManifestDraft
 from millrace.registry.registry import Registry, champion_key
 from millrace.runtime import http
 from millrace.settings import settings
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.online.replay import Replay
 
 NAME = "mooc/recommendations"
@@ -113,7 +113,7 @@ def as_replayed(manifest, arrays, users: list[str]) -> None:
     model = replay.model()
     for user in users:
         history = replay.history(user)
-        known = cleaned([replay.numbers[item] for item in history if item in replay.numbers], len(replay.numbers))
+        known = clean_history([replay.numbers[item] for item in history if item in replay.numbers], len(replay.numbers))
         expected = model.top(known, 10)
         told = http.get(url(f"/v1/mooc/history/{user}?n=1000"), timeout=30).json()
         assert [item["id"] for item in told["items"]] == history
@@ -175,7 +175,7 @@ def test_times_of_the_future_that_another_producer_wrote_change_nobody_elses_ans
     manifest, arrays = champion
     first = [item for item, _ in answers("nobody-knows-me", 5)[0]]
     course = arrays["item_ids"][int(arrays["popular"][-1])].decode()
-    with closing(producer()) as client:
+    with closing(make_producer()) as client:
         # 2150 is no time that a contract allows; the sink takes it all the same.
         for number, year in enumerate((2099, 2150)):
             event = enrolment(f"live-future-{number}", course, f"{year}-12-31T00:00:00+00:00")
@@ -232,7 +232,7 @@ def workers() -> list[int]:
 
 
 def child(name: str) -> dict:
-    return next(one for one in local.status()["children"] if one["name"] == name)
+    return next(one for one in local.stack_status()["children"] if one["name"] == name)
 
 
 def kill(pid: int) -> None:
@@ -245,8 +245,8 @@ def test_a_new_champion_and_a_rollback_keep_the_events_in_old_and_new_processes(
     user = "live-swap"
     post([enrolment(user, one.decode()) for one in arrays["item_ids"][[2, 5, 7]]])
     as_replayed(manifest, arrays, [user])
-    draft = {name: getattr(manifest, name) for name in Draft.model_fields}
-    second = registry.publish(Draft(**draft | {"code_version": "again"}), arrays).version
+    draft = {name: getattr(manifest, name) for name in ManifestDraft.model_fields}
+    second = registry.publish(ManifestDraft(**draft | {"code_version": "again"}), arrays).version
     with watching(user) as different:
         old = workers()
         kill(old[0])
@@ -322,9 +322,9 @@ def test_after_kills_of_updater_worker_and_broker_every_accepted_event_counts_on
 
 def test_events_that_kafka_no_longer_has_are_said_and_a_version_given_up_is_taken_back(champion):
     manifest, arrays = champion
-    found = workload("mooc")
-    base = Base.of(found, found.recommenders[0], manifest, arrays)
-    lost = Followed(Base(**base.__dict__ | {"version": "lost"}), {0: 10**9}, {})
+    found = find_workload("mooc")
+    base = VersionBase.from_version(found, found.recommenders[0], manifest, arrays)
+    lost = VersionFollower(VersionBase(**base.__dict__ | {"version": "lost"}), {0: 10**9}, {})
     lost.start()
 
     def said() -> dict[bytes, bytes | None]:
@@ -335,5 +335,5 @@ def test_events_that_kafka_no_longer_has_are_said_and_a_version_given_up_is_take
     lost.ended.set()
     lost.join(30)
     assert not lost.is_alive()
-    forget(found, {manifest.version})
+    delete_versions(found, {manifest.version})
     assert said()[b"lost/watermark"] is None

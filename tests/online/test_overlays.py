@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from millrace.api.recommended import Recommended
-from millrace.online.fold import Fold
+from millrace.api.recommended import LoadedRecommender
+from millrace.online.fold import EventCounts
 from millrace.online.overlays import Overlays
 from millrace.recommend import stored
-from millrace.recommend.answer import cleaned
+from millrace.recommend.answer import clean_history
 from millrace.registry.checks import check_model
 from millrace.registry.manifest import Manifest
 from tests.online import made
@@ -27,10 +27,10 @@ def manifest(parameters) -> Manifest:
 def form(request, monkeypatch):
     """Both forms in which links are read."""
     if request.param == "sparse":
-        monkeypatch.setattr("millrace.recommend.linked.DENSE", 0)
+        monkeypatch.setattr("millrace.recommend.linked.MAX_DENSE_ITEMS", 0)
 
 
-def applied(fold: Fold) -> Overlays:
+def applied(fold: EventCounts) -> Overlays:
     overlays = Overlays()
     for key, value in fold.messages():
         overlays.apply(key, value, 0)
@@ -44,19 +44,19 @@ def test_answers_are_those_of_a_model_fitted_on_all_events(form, half_life, alon
     live = made.live_of(made.sequences(found[:split]), half_life, alone)
     static = None if alone else made.static_layer(found[:split])
     arrays = made.arrays(found[:split], live, static)
-    fold = Fold(made.base(arrays, live))
+    fold = EventCounts(made.base(arrays, live))
     for record, arrival in arrivals(found[split:]):
         fold.add(record, arrival)
     overlays = applied(fold)
     told = manifest(made.parameters(live))
     check_model(told, arrays, "here")
-    served = Recommended(told, arrays, overlays.of(made.VERSION))
+    served = LoadedRecommender(told, arrays, overlays.get(made.VERSION))
     whole = made.sequences(found)
     expected = made.fitted(whole, live, static, whole)
     for user in range(made.USERS):
-        history = served.user(f"U{user:02}")
+        history = served.user_items(f"U{user:02}")
         assert history.tolist() == whole[user].tolist()
-        answer, wanted = served.model.top(cleaned(history, made.ITEMS), 10), expected.top(whole[user], 10)
+        answer, wanted = served.model.top(clean_history(history, made.ITEMS), 10), expected.top(whole[user], 10)
         np.testing.assert_allclose(answer.scores, wanted.scores, rtol=1e-4)
         ties = np.isclose(np.diff(wanted.scores), 0, rtol=1e-4).any()
         assert ties or answer.items.tolist() == wanted.items.tolist()
@@ -67,10 +67,10 @@ def test_without_events_answers_are_the_model_s_own_to_the_last_bit(form):
     found = made.records(400)
     live = made.live_of(made.sequences(found), None)
     arrays = made.arrays(found, live, made.static_layer(found))
-    served = Recommended(manifest(made.parameters(live)), arrays, Overlays().of(made.VERSION))
-    plain = stored.load("linked", arrays)
+    served = LoadedRecommender(manifest(made.parameters(live)), arrays, Overlays().get(made.VERSION))
+    plain = stored.load_model("linked", arrays)
     for user in range(made.USERS):
-        history = cleaned(served.user(f"U{user:02}"), made.ITEMS)
+        history = clean_history(served.user_items(f"U{user:02}"), made.ITEMS)
         assert (served.model.top(history, 10).scores == plain.top(history, 10).scores).all()
 
 
@@ -78,9 +78,9 @@ def test_a_row_that_is_computed_anew_without_a_change_is_the_row_of_the_training
     found = made.records(400)
     live = made.live_of(made.sequences(found), None)
     arrays = made.arrays(found, live, made.static_layer(found))
-    served = Recommended(manifest(made.parameters(live)), arrays, Overlays().of(made.VERSION))
+    served = LoadedRecommender(manifest(made.parameters(live)), arrays, Overlays().get(made.VERSION))
     for item in range(made.ITEMS):
-        computed = served.model.rows.computed(item)
+        computed = served.model.rows.compute(item)
         targets, weights = served.model._row(item)
         assert np.flatnonzero(computed).tolist() == sorted(targets.tolist())
         np.testing.assert_allclose(computed[targets], weights, rtol=1e-6)
@@ -96,16 +96,16 @@ def test_a_version_without_counts_still_learns_histories_and_what_is_popular():
     overlays.apply(f"{made.VERSION}/popular", b'{"items":[39],"lately":[9999],"whole":[9999]}', 0)
     told = manifest(made.parameters(replace(live, share=None)))
     check_model(told, plain, "here")
-    served = Recommended(told, plain, overlays.of(made.VERSION))
+    served = LoadedRecommender(told, plain, overlays.get(made.VERSION))
     assert served.history("new one") == [3, "C_new"]
-    assert served.recommend(served.user("new one"), 5, False)["fallback"] is None
+    assert served.recommend(served.user_items("new one"), 5, False)["fallback"] is None
     assert served.popular(1)["items"][0]["id"] == "C39"
 
 
 def test_a_tombstone_takes_back_what_was_said():
     overlays = Overlays()
     overlays.served = made.VERSION
-    overlay = overlays.of(made.VERSION)
+    overlay = overlays.get(made.VERSION)
     overlays.apply(f"{made.VERSION}/column/7.0", b'{"rows":[1,2],"added":[2520,1260]}', 0)
     overlays.apply(f"{made.VERSION}/user/a/b", b'{"items":[1]}', 0)
     assert overlay.row(1) == (1, {7: 2520})
@@ -122,12 +122,12 @@ def test_a_tombstone_takes_back_what_was_said():
 def test_a_version_that_was_given_up_and_is_followed_again_reaches_who_answers_from_it(served):
     overlays = Overlays()
     overlays.served = served
-    answering = overlays.of(made.VERSION)
+    answering = overlays.get(made.VERSION)
     overlays.apply(f"{made.VERSION}/watermark", b'{"offsets":{"0":5},"at":1.0}', 0)
     overlays.apply(f"{made.VERSION}/watermark", None, 0)
     overlays.apply(f"{made.VERSION}/user/a", b'{"items":[1,2]}', 0)
     assert answering.users == {"a": [1, 2]}
-    assert overlays.of(made.VERSION) is answering
+    assert overlays.get(made.VERSION) is answering
 
 
 def test_a_version_leads_when_it_has_read_as_far_as_any_other():

@@ -5,11 +5,11 @@ from random import Random
 
 import numpy as np
 
-from millrace.pages.learning import learn
-from millrace.pages.model import Pages
-from millrace.pages.space import Space
+from millrace.pages.learning import learn_space
+from millrace.pages.model import PageClusters
+from millrace.pages.space import PageSpace
 from millrace.workloads.urls import Page
-from millrace.workloads.urls.generator import themed
+from millrace.workloads.urls.generator import generate_themed
 from millrace.workloads.urls.themes import THEMES
 
 
@@ -18,7 +18,7 @@ def table(rows: int, seed: int = 1) -> tuple[dict[str, list[str]], np.ndarray]:
     """(columns, number of the theme of each page) of the accepted ones of so many generated rows."""
     numbers = {theme.name: number for number, theme in enumerate(THEMES)}
     found: list[tuple[int, Page]] = []
-    for theme, row in themed(Random(seed), rows):
+    for theme, row in generate_themed(Random(seed), rows):
         try:
             found.append((numbers[theme], Page.model_validate(row)))
         except ValueError:
@@ -28,13 +28,13 @@ def table(rows: int, seed: int = 1) -> tuple[dict[str, list[str]], np.ndarray]:
 
 
 @lru_cache(1)
-def space() -> Space:
-    return learn(table(1500)[0], 1)
+def space() -> PageSpace:
+    return learn_space(table(1500)[0], 1)
 
 
-def by_theme(rows: int = 1500, seed: int = 1) -> Pages:
+def by_theme(rows: int = 1500, seed: int = 1) -> PageClusters:
     """A model whose centres are the means of the themes' pages."""
     columns, themes = table(rows, seed)
     features = space().features(columns).astype(np.float64)
     centres = np.array([features[themes == number].mean(axis=0) for number in range(len(THEMES))])
-    return Pages(space(), centres, np.bincount(themes).astype(np.float64))
+    return PageClusters(space(), centres, np.bincount(themes).astype(np.float64))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from millrace.errors import BadInput
-from millrace.pages.board import KEPT, POINTS, Board
+from millrace.pages.board import KEPT_S, MAX_POINTS, Board
 from tests.pages import told
 
 END = datetime(2026, 1, 22, 5, 0, tzinfo=UTC)
@@ -56,7 +56,7 @@ def test_a_timeline_has_every_page_of_its_steps_and_is_never_longer_than_a_scree
     assert minutes == 120 or found["from"] >= told.iso(asked_for)
     assert sum(found["messages"]) == sum(value["total"] for _, value in messages)
     assert [sum(step) for step in zip(*(one["pages"] for one in found["clusters"]), strict=True)] == found["messages"]
-    assert len(found["messages"]) <= POINTS
+    assert len(found["messages"]) <= MAX_POINTS
     assert found["to"] >= told.iso(end)
 
 
@@ -78,8 +78,8 @@ def test_a_tombstone_takes_a_window_and_a_cluster_away(board):
 
 def test_windows_older_than_two_hours_fall_out(board):
     told.apply(board, *(told.window(END + timedelta(seconds=10 * place), {0: 1}) for place in range(1000)))
-    assert sum(board.timeline(120)["messages"]) == KEPT // 10
-    assert len(board._windows) == KEPT // 10
+    assert sum(board.timeline(120)["messages"]) == KEPT_S // 10
+    assert len(board._windows) == KEPT_S // 10
 
 
 def test_the_time_in_which_a_stream_stood_still_is_shown_as_empty(board):
@@ -132,7 +132,7 @@ def test_every_change_is_seen_and_status_counts_pages_and_ages(board):
     status = board.status()
     assert status["pages"] == 1000 + 2000 + 3000 + 4000
     assert status["watermark_age"] >= 100
-    assert board.said() == {"version": status["version"], "offsets": {"0": 812}}
+    assert board.describe() == {"version": status["version"], "offsets": {"0": 812}}
 
 
 def test_readers_beside_a_writer_always_get_a_whole_board(board):

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.pages.hosts import parts, registered_domain
-from millrace.pages.words import words
+from millrace.pages.hosts import find_url_domain, split_url
+from millrace.pages.words import page_words
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from millrace.pages.words import words
     ],
 )
 def test_the_registered_domain_is_that_of_the_public_suffix_list(url, domain):
-    assert registered_domain(url) == domain
+    assert find_url_domain(url) == domain
 
 
 @pytest.mark.parametrize(
@@ -58,16 +58,16 @@ def test_the_registered_domain_is_that_of_the_public_suffix_list(url, domain):
     ],
 )
 def test_what_has_no_registered_domain_has_an_empty_one(url):
-    assert registered_domain(url) == ""
+    assert find_url_domain(url) == ""
 
 
 @given(st.text(max_size=60) | st.text("ahtps:/.@[]?#%-0129ü\\ ", max_size=60))
 def test_any_text_is_cut_up_and_its_domain_stays_when_it_is_asked_for_its_own(text):
-    domain = registered_domain(text)
+    domain = find_url_domain(text)
     host = f"[{domain}]" if ":" in domain else domain
-    assert registered_domain(f"https://{host}/") == domain
-    assert parts(text).host == parts(f"//{parts(text).host}").host or ":" in parts(text).host
-    assert len(words(text, text, text)) == len(set(words(text, text, text)))
+    assert find_url_domain(f"https://{host}/") == domain
+    assert split_url(text).host == split_url(f"//{split_url(text).host}").host or ":" in split_url(text).host
+    assert len(page_words(text, text, text)) == len(set(page_words(text, text, text)))
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_any_text_is_cut_up_and_its_domain_stays_when_it_is_asked_for_its_own(te
     ],
 )
 def test_words_are_those_of_any_script_each_once_and_ids_are_none(title, url, found):
-    assert words(title, None, url) == found
+    assert page_words(title, None, url) == found

@@ -8,10 +8,10 @@ import pytest
 
 from millrace.errors import Corrupt
 from millrace.pages import lexical
-from millrace.pages.hosts import parts
-from millrace.pages.learning import learn
-from millrace.pages.model import Pages
-from millrace.pages.space import BLOCK, WIDTH
+from millrace.pages.hosts import split_url
+from millrace.pages.learning import learn_space
+from millrace.pages.model import PageClusters
+from millrace.pages.space import BLOCK_PAGES, WIDTH
 from tests.pages.made import by_theme, space, table
 
 ODD = {
@@ -25,9 +25,9 @@ def test_a_page_has_the_same_features_alone_and_among_many():
     columns, _ = table(2500, 2)
     columns = {name: [*ODD[name], *values] for name, values in columns.items()}
     bulk = space().features(columns)
-    assert len(bulk) > BLOCK
+    assert len(bulk) > BLOCK_PAGES
     assert np.isfinite(bulk).all()
-    for row in [*range(300), BLOCK - 1, BLOCK, len(bulk) - 1]:
+    for row in [*range(300), BLOCK_PAGES - 1, BLOCK_PAGES, len(bulk) - 1]:
         assert (
             space().features({name: values[row : row + 1] for name, values in columns.items()})[0] == bulk[row]
         ).all()
@@ -51,13 +51,13 @@ def test_there_are_29_coordinates_of_which_words_outweigh_the_lexical_ones():
     assert features.dtype == np.float32
     assert np.abs(features.mean(axis=0)).max() < 1e-3
     spread = features.var(axis=0)
-    assert spread[: -len(lexical.NAMES)].sum() == pytest.approx(0.85, abs=1e-3)
+    assert spread[: -len(lexical.FEATURE_NAMES)].sum() == pytest.approx(0.85, abs=1e-3)
     assert spread.sum() == pytest.approx(1.0, abs=1e-3)
 
 
 def test_the_lexical_numbers_are_those_of_the_url():
     url = "https://a.example.com/one/two-three/p.html?x=1&y=%C3"
-    values = lexical.lexical([url], [parts(url)], ["Title"])[0]
+    values = lexical.lexical_features([url], [split_url(url)], ["Title"])[0]
     counts = np.expm1(values[:10]).round().astype(int).tolist()
     #       depth url    host path query = labels - digits escapes
     assert counts == [3, len(url), 13, 21, 9, 2, 3, 1, 2, 1]
@@ -67,7 +67,7 @@ def test_the_lexical_numbers_are_those_of_the_url():
 def test_arrays_give_the_model_back_and_no_engine_is_needed_for_it():
     columns, _ = table(1500)
     model = by_theme()
-    again = Pages.load({name: np.asarray(array) for name, array in model.arrays().items()})
+    again = PageClusters.load({name: np.asarray(array) for name, array in model.arrays().items()})
     clusters, distances = model.assign(columns)
     assert all((a == b).all() for a, b in zip(again.assign(columns), (clusters, distances), strict=True))
     assert (again.k, clusters.dtype, distances.dtype) == (10, np.int64, np.float64)
@@ -93,7 +93,7 @@ def test_arrays_that_do_not_fit_are_refused_by_name(name, broken):
     arrays = by_theme().arrays()
     changed = {**arrays, name: broken(arrays[name])} if broken else {k: v for k, v in arrays.items() if k != name}
     with pytest.raises(Corrupt, match=name):
-        Pages.load(changed)
+        PageClusters.load(changed)
 
 
 def test_pages_that_were_not_learnt_from_are_told_apart_by_their_themes():
@@ -104,7 +104,7 @@ def test_pages_that_were_not_learnt_from_are_told_apart_by_their_themes():
 
 def test_the_same_pages_give_the_same_space():
     columns, _ = table(300)
-    one, other = learn(columns, 3), learn(columns, 3)
+    one, other = learn_space(columns, 3), learn_space(columns, 3)
     assert (one.projection == other.projection).all()
     assert (one.features(columns) == other.features(columns)).all()
-    assert np.isfinite(learn({name: values[:3] for name, values in columns.items()}, 1).features(ODD)).all()
+    assert np.isfinite(learn_space({name: values[:3] for name, values in columns.items()}, 1).features(ODD)).all()

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from millrace.pages import drift
-from millrace.pages.matching import match
-from millrace.pages.profile import labels, profiles
-from millrace.pages.update import Sums, updated
+from millrace.pages.matching import match_clusters
+from millrace.pages.profile import describe_clusters, name_clusters
+from millrace.pages.update import ClusterSums, update_centres
 from tests.pages.made import by_theme, table
 
 
@@ -16,7 +16,7 @@ def test_permuted_clusters_are_matched_back(seed):
     before = random.integers(0, 8, 2000)
     permutation = random.permutation(8)
     after = np.where(random.random(2000) < 0.2, random.integers(0, 8, 2000), permutation[before])
-    numbers, same = match(before, after, 8, 8)
+    numbers, same = match_clusters(before, after, 8, 8)
     assert (numbers[permutation] == np.arange(8)).all()
     assert same.all()
 
@@ -25,33 +25,33 @@ def test_of_all_assignments_the_one_with_the_most_pages_in_common_wins():
     # Taking the largest overlap first (0 with 0: 5 pages) would leave 1 with 1: none; crosswise it is 4 + 4.
     before = np.repeat([0, 0, 1], [5, 4, 4])
     after = np.repeat([0, 1, 0], [5, 4, 4])
-    numbers, same = match(before, after, 2, 2)
+    numbers, same = match_clusters(before, after, 2, 2)
     assert numbers.tolist() == [1, 0]
     assert same.tolist() == [True, True]
 
 
 def test_with_another_k_partners_keep_their_numbers_and_the_others_take_the_free_ones():
     before = np.repeat([0, 1, 2], 10)
-    numbers, same = match(before, np.repeat([2, 0, 1, 3], [10, 5, 5, 10]), 4, 3)
+    numbers, same = match_clusters(before, np.repeat([2, 0, 1, 3], [10, 5, 5, 10]), 4, 3)
     assert numbers[2] == 0
     assert numbers[3] == 2
     assert set(numbers.tolist()) == {0, 1, 2, 3}
     assert same[numbers == 3].tolist() == [False]
-    numbers, same = match(before, np.repeat([1, 0, 0], 10), 2, 3)
+    numbers, same = match_clusters(before, np.repeat([1, 0, 0], 10), 2, 3)
     assert (numbers[1], sorted(numbers.tolist()), same[1]) == (0, [0, 1], True)
 
 
 def test_a_cluster_that_shares_no_page_with_another_continues_none():
-    numbers, same = match(np.array([0, 0, 0]), np.array([1, 1, 1]), 2, 2)
+    numbers, same = match_clusters(np.array([0, 0, 0]), np.array([1, 1, 1]), 2, 2)
     assert (numbers.tolist(), same.tolist()) == ([1, 0], [False, True])
 
 
 def test_an_update_is_the_mean_of_what_is_kept_and_what_is_new():
     centres, weights = np.array([[0.0, 0.0], [4.0, 4.0], [9.0, 9.0]]), np.array([8.0, 2.0, 6.0])
     features = np.array([[1.0, 1.0], [3.0, 1.0], [4.0, 0.0], [4.0, 2.0]], dtype=np.float32)
-    new = Sums.of(features, np.array([0, 0, 1, 1]), np.array([1.0, 2.0, 3.0, 0.0]), 3)
+    new = ClusterSums.from_pages(features, np.array([0, 0, 1, 1]), np.array([1.0, 2.0, 3.0, 0.0]), 3)
     # Four new pages at a half-life of four: the old weights are 4, 1 and 3.
-    found, kept = updated(centres, weights, new, half_life=4)
+    found, kept = update_centres(centres, weights, new, half_life=4)
     assert found.tolist() == [[4 / 6, 2 / 6], [12 / 3, 6 / 3], [9, 9]]
     assert kept.tolist() == [6, 3, 3]
     assert new.inertia == 14
@@ -60,13 +60,15 @@ def test_an_update_is_the_mean_of_what_is_kept_and_what_is_new():
 def test_sums_of_parts_are_the_sums_of_the_whole_and_no_new_page_moves_nothing():
     random = np.random.default_rng(1)
     rows = random.normal(size=(100, 3)), random.integers(0, 4, 100), random.random(100)
-    whole = Sums.of(*rows, 4)
-    parts = Sums.of(*(one[:30] for one in rows), 4) + Sums.of(*(one[30:] for one in rows), 4)
+    whole = ClusterSums.from_pages(*rows, 4)
+    parts = ClusterSums.from_pages(*(one[:30] for one in rows), 4) + ClusterSums.from_pages(
+        *(one[30:] for one in rows), 4
+    )
     assert np.allclose(parts.totals, whole.totals)
     assert (parts.counts == whole.counts).all()
     assert parts.inertia == pytest.approx(whole.inertia)
     centres, weights = random.normal(size=(4, 3)), np.ones(4)
-    still = updated(centres, weights, Sums.of(*(one[:0] for one in rows), 4))
+    still = update_centres(centres, weights, ClusterSums.from_pages(*(one[:0] for one in rows), 4))
     assert (still[0] == centres).all()
     assert (still[1] == weights).all()
 
@@ -76,32 +78,32 @@ def test_small_updates_one_after_the_other_forget_as_one_large_one():
     centres, weights = np.zeros((2, 3)), np.array([1000.0, 1000.0])
     rows = random.normal(size=(400, 3)) + 5, random.integers(0, 2, 400), random.random(400)
     for start in range(0, 400, 100):
-        part = Sums.of(*(one[start : start + 100] for one in rows), 2)
-        centres, weights = updated(centres, weights, part, half_life=400)
+        part = ClusterSums.from_pages(*(one[start : start + 100] for one in rows), 2)
+        centres, weights = update_centres(centres, weights, part, half_life=400)
     assert weights.sum() == pytest.approx(1000 + 100 * sum(0.5 ** (1 - part / 4) for part in range(1, 5)), rel=1e-9)
     assert ((centres > 0.9) & (centres < 1.6)).all()
 
 
 def test_drift_is_that_of_a_hand_computation():
     # (0.3 - 0.5) ln(0.3 / 0.5) + (0.7 - 0.5) ln(0.7 / 0.5)
-    assert drift.psi(np.array([10, 10]), np.array([3, 7])) == pytest.approx(0.16945957)
-    assert drift.psi(np.array([1, 3]), np.array([25, 75])) == pytest.approx(0)
+    assert drift.population_stability_index(np.array([10, 10]), np.array([3, 7])) == pytest.approx(0.16945957)
+    assert drift.population_stability_index(np.array([1, 3]), np.array([25, 75])) == pytest.approx(0)
     # An empty cluster counts as 0.0001: 0.1 ln(0.1 / 0.0001) - 0.1 ln(0.9), less what the 0.0001 takes of the others.
-    assert drift.psi(np.array([100, 0]), np.array([90, 10])) == pytest.approx(0.7006, abs=1e-4)
-    assert drift.psi(np.array([5, 5]), np.array([0, 0])) == pytest.approx(0)
+    assert drift.population_stability_index(np.array([100, 0]), np.array([90, 10])) == pytest.approx(0.7006, abs=1e-4)
+    assert drift.population_stability_index(np.array([5, 5]), np.array([0, 0])) == pytest.approx(0)
     assert drift.inertia_ratio(np.array([1.0, 3.0]), 2.5) == 2.0
     assert drift.inertia_ratio(np.array([]), 2.5) == 0.0
     # Ways 0, 3 and 0 are 1 in the mean; the distances 3, 4 and 5 between centres are 4.
     before = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]])
-    assert drift.moved(before, before + np.array([[0, 0], [0, 3], [0, 0]])) == pytest.approx(0.25)
-    assert drift.moved(before[:1], before[1:2]) == 0.0
+    assert drift.centre_shift(before, before + np.array([[0, 0], [0, 3], [0, 0]])) == pytest.approx(0.25)
+    assert drift.centre_shift(before[:1], before[1:2]) == 0.0
 
 
 @pytest.fixture(scope="module")
 def told():
     columns, _ = table(1500)
     model = by_theme()
-    return columns, profiles(columns, *model.assign(columns), model.k)
+    return columns, describe_clusters(columns, *model.assign(columns), model.k)
 
 
 def test_a_cluster_is_told_by_its_words_hosts_and_nearest_pages(told):
@@ -117,19 +119,19 @@ def test_a_cluster_is_told_by_its_words_hosts_and_nearest_pages(told):
 
 def test_names_are_telling_words_each_once_and_kept_ones_stay(told):
     _, found = told
-    names = labels(found, [None] * 10)
+    names = name_clusters(found, [None] * 10)
     assert len(set(names)) == 10
     assert "rust" in names[3]
     assert "recipe" in names[4]
-    kept = labels(found, [None, "my sports", *[None] * 8])
+    kept = name_clusters(found, [None, "my sports", *[None] * 8])
     assert kept[1] == "my sports"
-    first = labels(found, [None, names[3], *[None] * 8])
+    first = name_clusters(found, [None, names[3], *[None] * 8])
     assert len(set(first)) == 10
     assert not set(first[3].split(", ")) & set(names[3].split(", "))
 
 
 def test_an_empty_cluster_has_a_name_too():
     columns = {"url": ["https://a.de/1", "https://a.de/2"], "title": ["", ""], "keywords": ["", ""]}
-    found = profiles(columns, np.array([0, 0]), np.array([0.0, 1.0]), 3)
-    assert labels(found, [None] * 3) == ["a.de", "cluster 1", "cluster 2"]
+    found = describe_clusters(columns, np.array([0, 0]), np.array([0.0, 1.0]), 3)
+    assert name_clusters(found, [None] * 3) == ["a.de", "cluster 1", "cluster 2"]
     assert found[1]["share"] == 0

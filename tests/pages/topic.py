@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from millrace.messaging.client import read_all
-from millrace.messaging.producer import producer
+from millrace.messaging.producer import make_producer
 from tests.pages import told
 
 TOPIC = "urls.deltas"
@@ -14,7 +14,7 @@ Publish = Callable[..., None]
 @contextmanager
 def emptied() -> Iterator[Publish]:
     """A way to send messages; what was in the topic before, and these afterwards, get tombstones."""
-    sender = producer()
+    sender = make_producer()
 
     def publish(*messages: told.Message) -> None:
         for key, value in map(told.encoded, messages):

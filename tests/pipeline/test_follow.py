@@ -5,20 +5,20 @@ import queue
 import signal
 import threading
 
-from millrace.ingest.publish import ingest
+from millrace.ingest.publish import ingest_source
 from millrace.lake.progress import wait_until_landed
 from millrace.registry.registry import Registry
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.conftest import generated
 from tests.pipeline.command import millrace, running
 
 
 def test_follow_trains_every_workload_at_once_and_again_after_so_many_new_rows(stack, tmp_path):
-    found = workload("rentals")
-    ingest(found, str(generated(found, 600, 51, tmp_path)))
+    found = find_workload("rentals")
+    ingest_source(found, str(generated(found, 600, 51, tmp_path)))
     wait_until_landed(found)
-    other = workload("products")
-    ingest(other, str(generated(other, 600, 51, tmp_path)))
+    other = find_workload("products")
+    ingest_source(other, str(generated(other, 600, 51, tmp_path)))
     wait_until_landed(other)
     results: queue.Queue[dict] = queue.Queue()
 
@@ -32,7 +32,7 @@ def test_follow_trains_every_workload_at_once_and_again_after_so_many_new_rows(s
         try:
             first = results.get(timeout=180)
             others = [results.get(timeout=180) for _ in other.models]
-            ingest(found, str(generated(found, 600, 52, tmp_path)))
+            ingest_source(found, str(generated(found, 600, 52, tmp_path)))
             second = results.get(timeout=180)
         finally:
             process.send_signal(signal.SIGTERM)
@@ -62,20 +62,20 @@ def test_a_training_by_the_command_line_can_be_listed_shown_and_rolled_back(stac
 
 
 def test_training_an_empty_table_says_what_to_do(stack):
-    from millrace.lake.catalog import catalog
+    from millrace.lake.catalog import load_catalog
 
     # What an earlier test published would land in the new table.
-    wait_until_landed(workload("rentals"))
-    catalog().rename_table("millrace.rentals", "millrace.rentals_away")
+    wait_until_landed(find_workload("rentals"))
+    load_catalog().rename_table("millrace.rentals", "millrace.rentals_away")
     try:
         from millrace.lake.tables import ensure_tables
 
-        ensure_tables([workload("rentals")])
+        ensure_tables([find_workload("rentals")])
         code, body, said = millrace("train", "rentals", "--wait", "1")
         assert code == 5
         assert "waiting, 0 of 1 s so far: The lake holds no record of rentals yet" in said
         assert "starting Spark" not in said
         assert "`millrace ingest rentals FILE`" in body["error"]["message"]
     finally:
-        catalog().drop_table("millrace.rentals")
-        catalog().rename_table("millrace.rentals_away", "millrace.rentals")
+        load_catalog().drop_table("millrace.rentals")
+        load_catalog().rename_table("millrace.rentals_away", "millrace.rentals")

@@ -10,40 +10,40 @@ import pytest
 
 from millrace.errors import Unavailable
 from millrace.ingest import rejected
-from millrace.ingest.publish import ingest, validate
-from millrace.lake.progress import published, wait_until_landed
+from millrace.ingest.publish import ingest_source, validate_source
+from millrace.lake.progress import count_published, wait_until_landed
 from millrace.messaging.client import end_offsets, read_all
 from millrace.settings import settings
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.conftest import generated
 from tests.pipeline.command import millrace, started
 
 
 def test_every_row_read_is_accepted_rejected_or_a_duplicate(stack, tmp_path):
-    file = generated(workload("products"), 1500, 11, tmp_path)
-    before = published(workload("products"))
-    counts = ingest(workload("products"), str(file))
+    file = generated(find_workload("products"), 1500, 11, tmp_path)
+    before = count_published(find_workload("products"))
+    counts = ingest_source(find_workload("products"), str(file))
     assert counts["read"] == 1500
     assert counts["read"] == counts["accepted"] + sum(counts["rejected"].values()) + counts["duplicates"]
     assert counts["rejected"]
     assert counts["duplicates"]
-    assert published(workload("products")) - before == counts["accepted"]
-    assert validate(workload("products"), str(file)).as_dict().items() <= counts.items()
+    assert count_published(find_workload("products")) - before == counts["accepted"]
+    assert validate_source(find_workload("products"), str(file)).as_dict().items() <= counts.items()
 
 
 def test_the_same_file_again_publishes_nothing(stack, tmp_path):
-    file = generated(workload("products"), 300, 12, tmp_path)
-    first = ingest(workload("products"), str(file))
-    before = published(workload("products"))
-    again = ingest(workload("products"), str(file))
+    file = generated(find_workload("products"), 300, 12, tmp_path)
+    first = ingest_source(find_workload("products"), str(file))
+    before = count_published(find_workload("products"))
+    again = ingest_source(find_workload("products"), str(file))
     assert again["already"]
     assert again["accepted"] == first["accepted"]
-    assert published(workload("products")) == before
+    assert count_published(find_workload("products")) == before
 
 
 def test_records_of_one_identity_share_a_partition(stack, tmp_path):
-    file = generated(workload("products"), 400, 13, tmp_path)
-    ingest(workload("products"), str(file))
+    file = generated(find_workload("products"), 400, 13, tmp_path)
+    ingest_source(find_workload("products"), str(file))
     places: dict[str, set[int]] = {}
     for message in read_all("products.records"):
         assert message.key.decode() == orjson.loads(message.value)["product_id"]
@@ -53,22 +53,22 @@ def test_records_of_one_identity_share_a_partition(stack, tmp_path):
 
 
 def test_rejected_rows_are_counted_listed_and_recovered_by_replay(stack, tmp_path):
-    courses = workload("courses")
+    courses = find_workload("courses")
     file = generated(courses, 2500, 14, tmp_path)
-    before = rejected.count(courses)
-    counts = ingest(courses, str(file))
-    after = rejected.count(courses)
+    before = rejected.count_rejected(courses)
+    counts = ingest_source(courses, str(file))
+    after = rejected.count_rejected(courses)
     assert {code: after[code] - before.get(code, 0) for code in counts["rejected"]} == counts["rejected"]
-    swallowed = [row for row in rejected.rejected(courses) if row["code"] == "swallowed_record"]
+    swallowed = [row for row in rejected.list_rejected(courses) if row["code"] == "swallowed_record"]
     assert swallowed
     assert all("\n" in row["raw"] and row["source"] and row["row"] for row in swallowed)
-    records = published(courses)
-    replayed = rejected.replay(courses)
+    records = count_published(courses)
+    replayed = rejected.replay_rejected(courses)
     assert replayed["replayed"] == len(swallowed)
     assert replayed["recovered"] == 2 * len(swallowed)
-    assert published(courses) - records == 2 * len(swallowed)
-    assert "swallowed_record" not in rejected.count(courses)
-    assert rejected.replay(courses)["replayed"] == 0
+    assert count_published(courses) - records == 2 * len(swallowed)
+    assert "swallowed_record" not in rejected.count_rejected(courses)
+    assert rejected.replay_rejected(courses)["replayed"] == 0
 
 
 def test_standard_input_is_read_as_json_lines(stack):
@@ -79,26 +79,26 @@ def test_standard_input_is_read_as_json_lines(stack):
 
 
 def test_two_pipes_are_published_whole_one_after_the_other(stack, tmp_path):
-    before = published(workload("rentals"))
+    before = count_published(find_workload("rentals"))
     accepted = 0
     for seed in (21, 22):
         reading, writing = os.pipe()
-        content = generated(workload("rentals"), 40, seed, tmp_path).read_bytes()
+        content = generated(find_workload("rentals"), 40, seed, tmp_path).read_bytes()
         os.set_blocking(writing, False)
         assert os.write(writing, content) == len(content)
         os.close(writing)
-        counts = ingest(workload("rentals"), f"/dev/fd/{reading}")
+        counts = ingest_source(find_workload("rentals"), f"/dev/fd/{reading}")
         os.close(reading)
         assert (counts["read"], counts["already"]) == (40, False)
         accepted += counts["accepted"]
-    assert published(workload("rentals")) - before == accepted
+    assert count_published(find_workload("rentals")) - before == accepted
 
 
 def test_sigterm_ends_an_ingest_with_everything_it_counted_acknowledged(stack, tmp_path):
-    file = generated(workload("rentals"), 20_000, 15, tmp_path)
-    before = published(workload("rentals"))
+    file = generated(find_workload("rentals"), 20_000, 15, tmp_path)
+    before = count_published(find_workload("rentals"))
     process = started("ingest", "rentals", str(file), "--rate", "500/s")
-    while published(workload("rentals")) == before:
+    while count_published(find_workload("rentals")) == before:
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
@@ -106,29 +106,29 @@ def test_sigterm_ends_an_ingest_with_everything_it_counted_acknowledged(stack, t
     assert process.returncode == 130
     assert counts["interrupted"]
     assert 0 < counts["read"] < 20_000
-    assert published(workload("rentals")) - before == counts["accepted"]
+    assert count_published(find_workload("rentals")) - before == counts["accepted"]
 
 
 def test_a_broker_that_is_away_gives_one_sentence_and_no_hang(stack, tmp_path, monkeypatch):
-    file = generated(workload("rentals"), 10, 16, tmp_path)
+    file = generated(find_workload("rentals"), 10, 16, tmp_path)
     monkeypatch.setenv("MILLRACE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
     monkeypatch.setenv("MILLRACE_KAFKA_TIMEOUT", "2")
     settings.cache_clear()
     try:
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1 gave no answer within 2 s.*millrace up"):
-            ingest(workload("rentals"), str(file))
+            ingest_source(find_workload("rentals"), str(file))
     finally:
         monkeypatch.undo()
         settings.cache_clear()
 
 
 def test_both_producers_put_a_key_into_the_same_partition(stack, monkeypatch):
-    from millrace.messaging.producer import producer
+    from millrace.messaging.producer import make_producer
 
     for client in ("kafka-python", "confluent-kafka"):
         monkeypatch.setenv("MILLRACE_KAFKA_CLIENT", client)
         settings.cache_clear()
-        made = producer()
+        made = make_producer()
         for number in range(50):
             made.send("connect.rejected", f"key-{number}".encode(), client.encode())
         made.flush()
@@ -143,9 +143,9 @@ def test_both_producers_put_a_key_into_the_same_partition(stack, monkeypatch):
 
 
 def test_messages_that_connect_cannot_read_reach_the_dead_letters_and_the_rejected_list(stack):
-    from millrace.messaging.producer import producer
+    from millrace.messaging.producer import make_producer
 
-    made = producer()
+    made = make_producer()
     made.send("rentals.records", b"x", b"{not json")
     made.send(
         "rentals.records", b"x", b'{"flat_id":"x","rooms":"many","rent":1,"listed_at":"2026-01-01","record_id":"x"}'
@@ -154,24 +154,29 @@ def test_messages_that_connect_cannot_read_reach_the_dead_letters_and_the_reject
     made.close()
     deadline = time.monotonic() + 60
     while (
-        len(found := [row for row in rejected.rejected(workload("rentals")) if row["code"] == "connect_rejected"]) < 2
+        len(
+            found := [
+                row for row in rejected.list_rejected(find_workload("rentals")) if row["code"] == "connect_rejected"
+            ]
+        )
+        < 2
     ):
         assert time.monotonic() < deadline, "the dead letters did not come"
         time.sleep(0.5)
     assert any(row["raw"] == "{not json" for row in found)
     assert any('"rooms":"many"' in row["raw"] for row in found)
     assert all(row["source"].startswith("rentals.records/") for row in found)
-    wait_until_landed(workload("rentals"), timeout=60)
+    wait_until_landed(find_workload("rentals"), timeout=60)
 
 
 def test_a_broker_that_stands_still_for_a_while_is_waited_for(stack, tmp_path):
     from millrace.local import stack as local
 
-    file = generated(workload("rentals"), 3000, 17, tmp_path)
-    before = published(workload("rentals"))
-    broker = next(child["pid"] for child in local.status()["children"] if child["name"] == "kafka")
+    file = generated(find_workload("rentals"), 3000, 17, tmp_path)
+    before = count_published(find_workload("rentals"))
+    broker = next(child["pid"] for child in local.stack_status()["children"] if child["name"] == "kafka")
     process = started("ingest", "rentals", str(file), "--rate", "600/s")
-    while published(workload("rentals")) == before:
+    while count_published(find_workload("rentals")) == before:
         time.sleep(0.1)
     os.kill(broker, signal.SIGSTOP)
     time.sleep(8)
@@ -180,4 +185,4 @@ def test_a_broker_that_stands_still_for_a_while_is_waited_for(stack, tmp_path):
     counts = json.loads(output)
     assert process.returncode == 0
     assert counts["accepted"] == 3000 - 6
-    assert published(workload("rentals")) - before == counts["accepted"]
+    assert count_published(find_workload("rentals")) - before == counts["accepted"]

@@ -8,22 +8,22 @@ import time
 
 import pytest
 
-from millrace.ingest.publish import ingest
-from millrace.lake.progress import dead_letter_places, wait_until_landed
+from millrace.ingest.publish import ingest_source
+from millrace.lake.progress import dead_letter_positions, wait_until_landed
 from millrace.local import stack as local
 from millrace.messaging.client import end_offsets
-from millrace.records.check import Accepted, Checker
-from millrace.records.readers import opened, rows
+from millrace.records.check import AcceptedRecord, RecordChecker
+from millrace.records.readers import open_source, read_rows
 from millrace.training import dataset, offsets
 from millrace.training.first_rows import newest_snapshot
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.conftest import generated
 from tests.pipeline.command import started
 
 
 def kill(name: str) -> int:
     """Kill -9 of a child of the stack; its process id."""
-    child = next(child for child in local.status()["children"] if child["name"] == name)
+    child = next(child for child in local.stack_status()["children"] if child["name"] == name)
     os.kill(child["pid"], signal.SIGKILL)
     return child["pid"]
 
@@ -32,7 +32,7 @@ def wait_running(name: str, killed: int = 0) -> None:
     """Wait until it has been started again and, where one is named, another process than the killed one runs."""
     deadline = time.monotonic() + 180
     while True:
-        child = next(child for child in local.status()["children"] if child["name"] == name)
+        child = next(child for child in local.stack_status()["children"] if child["name"] == name)
         if child["state"] == "running" and child["restarts"] and child["pid"] != killed:
             return
         assert time.monotonic() < deadline, f"{name} did not come back: {child}"
@@ -56,13 +56,15 @@ def publishing(file, rate: str) -> subprocess.Popen:
 
 @pytest.mark.parametrize(("count", "kills"), [(12_000, 1), pytest.param(30_000, 3, marks=pytest.mark.thorough)])
 def test_every_accepted_record_is_in_the_training_set_once(stack, spark, tmp_path, count, kills):
-    found = workload("rentals")
+    found = find_workload("rentals")
     file = generated(found, count, 31 + kills, tmp_path)
-    with opened(str(file)) as source:
-        checker = Checker(found, source.name)
-        outcomes = [(row, checker.outcome(row)) for row in rows(source, ())]
+    with open_source(str(file)) as source:
+        checker = RecordChecker(found, source.name)
+        outcomes = [(row, checker.check_row(row)) for row in read_rows(source, ())]
     accepted = {
-        o.value[o.value.rindex(b'"record_id":"') + 13 : -2].decode() for _, o in outcomes if isinstance(o, Accepted)
+        o.value[o.value.rindex(b'"record_id":"') + 13 : -2].decode()
+        for _, o in outcomes
+        if isinstance(o, AcceptedRecord)
     }
     assert len(accepted) == count - count // 500
 
@@ -81,18 +83,18 @@ def test_every_accepted_record_is_in_the_training_set_once(stack, spark, tmp_pat
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 130, output
     # Then the whole file once more, without a pause, as its user would.
-    counts = ingest(found, str(file))
+    counts = ingest_source(found, str(file))
     assert counts["accepted"] == len(accepted)
     assert not counts["already"]
 
     wait_until_landed(found, timeout=120)
-    snapshot = dataset.snapshot(spark, found, newest_snapshot(found))
-    audit = offsets.audit(snapshot)
-    offsets.check(audit, "rentals", {}, dead_letter_places(found))
+    snapshot = dataset.read_snapshot(spark, found, newest_snapshot(found))
+    audit = offsets.audit_offsets(snapshot)
+    offsets.check_audit(audit, "rentals", {}, dead_letter_positions(found))
     assert sum(last - first + 1 for first, last in audit.ranges.values()) == published()
 
     mine = snapshot.where(snapshot.record_id.isin(sorted(accepted)))
-    once = dataset.records(mine, found, audit.ranges)
+    once = dataset.deduplicate(mine, found, audit.ranges)
     assert once.repeated > 0, "the killed ingests should have left records that stand there twice"
     ids = [row.record_id for row in once.rows.select("record_id").collect()]
     assert len(ids) == len(set(ids)) == len(accepted)

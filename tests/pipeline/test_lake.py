@@ -7,34 +7,34 @@ import pytest
 from pydantic import create_model
 
 from millrace.errors import BadInput
-from millrace.ingest.publish import ingest
+from millrace.ingest.publish import ingest_source
 from millrace.lake import sink, tables
-from millrace.lake.catalog import catalog
+from millrace.lake.catalog import load_catalog
 from millrace.lake.progress import wait_until_landed
 from millrace.records.types import Count, Id, Text
 from millrace.settings import settings
 from millrace.training import dataset
 from millrace.training.first_rows import newest_snapshot
-from millrace.training.maintenance import maintain, tag_snapshot
-from millrace.workloads import workload
+from millrace.training.maintenance import compact_tables, tag_snapshot
+from millrace.workloads import find_workload
 from tests.conftest import generated
 
 
 def test_compaction_leaves_every_row_and_the_tagged_snapshot(stack, spark, tmp_path):
-    found = workload("rentals")
+    found = find_workload("rentals")
     for seed in (41, 42, 43):
-        ingest(found, str(generated(found, 100, seed, tmp_path)))
+        ingest_source(found, str(generated(found, 100, seed, tmp_path)))
         wait_until_landed(found)
     snapshot = newest_snapshot(found)
-    rows = dataset.snapshot(spark, found, snapshot).count()
+    rows = dataset.read_snapshot(spark, found, snapshot).count()
     tag_snapshot(spark, found, snapshot)
     files = len(spark.sql("SELECT * FROM iceberg.millrace.rentals.files").collect())
-    results = maintain(spark, found, keep_days=0)
+    results = compact_tables(spark, found, keep_days=0)
     assert results[0]["table"] == "millrace.rentals"
     assert results[0]["files_rewritten"] >= 3
     assert len(spark.sql("SELECT * FROM iceberg.millrace.rentals.files").collect()) < files
-    assert tables.total_rows("rentals") == rows
-    assert dataset.snapshot(spark, found, snapshot).count() == rows
+    assert tables.count_rows("rentals") == rows
+    assert dataset.read_snapshot(spark, found, snapshot).count() == rows
     kept = spark.sql("SELECT snapshot_id FROM iceberg.millrace.rentals.snapshots").collect()
     named = spark.sql("SELECT snapshot_id FROM iceberg.millrace.rentals.refs").collect()
     # Tags of other trainings, this one and the branch: nothing else is left.
@@ -49,8 +49,8 @@ def test_provisioning_again_changes_nothing(stack):
 
 
 def test_a_new_optional_field_becomes_a_column_and_a_changed_type_is_refused(stack):
-    changed = workload("rentals").__class__
-    base = workload("rentals")
+    changed = find_workload("rentals").__class__
+    base = find_workload("rentals")
     grown = create_model("Rental", __base__=base.record, note=(Text | None, None))
     made = changed("evolving", base.record, base.identity, base.generate)
     tables.ensure_tables([made])
@@ -60,22 +60,22 @@ def test_a_new_optional_field_becomes_a_column_and_a_changed_type_is_refused(sta
     retyped = create_model("Rental", __base__=base.record, rent=(Count, ...), flat_id=(Id, ...))
     with pytest.raises(BadInput, match="holds rent as double, the contract says long"):
         tables.ensure_tables([changed("evolving", retyped, base.identity, base.generate)])
-    catalog().drop_table("millrace.evolving")
-    catalog().drop_table("millrace.evolving_assignments")
+    load_catalog().drop_table("millrace.evolving")
+    load_catalog().drop_table("millrace.evolving_assignments")
 
 
 def test_a_failed_task_is_shown_with_its_cause_and_restarted(stack):
     """A record that breaks the contract's types, from a producer of its own, fails the task again and again."""
-    from millrace.messaging.producer import producer
+    from millrace.messaging.producer import make_producer
     from millrace.messaging.topics import ensure_topics
     from millrace.workloads.base import Workload
 
-    base = workload("rentals")
+    base = find_workload("rentals")
     fragile = Workload("fragile", base.record, base.identity, base.generate)
     ensure_topics([fragile])
     tables.ensure_tables([fragile])
     sink.ensure_sinks([fragile])
-    made = producer()
+    made = make_producer()
     made.send(
         "fragile.records",
         b"x",
@@ -85,11 +85,13 @@ def test_a_failed_task_is_shown_with_its_cause_and_restarted(stack):
     made.close()
     deadline = time.monotonic() + 60
     try:
-        while sink.status("fragile")["tasks"] == [] or sink.status("fragile")["tasks"][0]["state"] != "FAILED":
-            assert time.monotonic() < deadline, sink.status("fragile")
+        while (
+            sink.sink_status("fragile")["tasks"] == [] or sink.sink_status("fragile")["tasks"][0]["state"] != "FAILED"
+        ):
+            assert time.monotonic() < deadline, sink.sink_status("fragile")
             time.sleep(0.5)
-        assert "2026-13-45" in sink.status("fragile")["tasks"][0]["cause"]
-        said = sink.watch_once(["fragile"])
+        assert "2026-13-45" in sink.sink_status("fragile")["tasks"][0]["cause"]
+        said = sink.restart_failed(["fragile"])
         assert len(said) == 1
         assert "lake-fragile had failed" in said[0]
         assert "2026-13-45" in said[0]

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from millrace.lake.progress import published
+from millrace.lake.progress import count_published
 from millrace.runtime.sources import ENDPOINTS, LOCK
 from millrace.settings import settings
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.conftest import generated
 from tests.pipeline.command import millrace
 
@@ -31,7 +31,7 @@ def other(stack, tmp_path, monkeypatch):
 def count_of_the_stack(stack, monkeypatch) -> int:
     monkeypatch.setenv("MILLRACE_HOME", str(stack))
     settings.cache_clear()
-    return published(workload("rentals"))
+    return count_published(find_workload("rentals"))
 
 
 @pytest.mark.parametrize("leftover", [False, True], ids=["new home", "stopped, and its ports were taken by another"])
@@ -39,14 +39,14 @@ def test_a_home_in_which_nothing_runs_reads_and_writes_nothing(stack, other, tmp
     if leftover:
         for name in (ENDPOINTS, LOCK, "credentials.json"):
             shutil.copy(stack / name, other / name)
-    file = generated(workload("rentals"), 50, 21, tmp_path)
+    file = generated(find_workload("rentals"), 50, 21, tmp_path)
     for arguments in (READING, ["ingest", "rentals", str(file)], ["topics", "list"], ["models", "list"]):
         code, body, _ = millrace(*arguments)
         assert (code, body["error"]["code"]) == (5, "stopped")
         assert f"No stack runs in {other}. Start it with `millrace up`" in body["error"]["message"]
     before = count_of_the_stack(stack, monkeypatch)
     time.sleep(0.5)
-    assert published(workload("rentals")) == before
+    assert count_published(find_workload("rentals")) == before
 
 
 def test_a_running_home_whose_port_another_broker_has_is_refused_there(stack, other, tmp_path, monkeypatch):
@@ -54,7 +54,7 @@ def test_a_running_home_whose_port_another_broker_has_is_refused_there(stack, ot
     endpoints = json.loads((stack / ENDPOINTS).read_text()) | {"kafka_password": "that of another home"}
     (other / ENDPOINTS).write_text(json.dumps(endpoints))
     monkeypatch.setenv("MILLRACE_KAFKA_TIMEOUT", "5")
-    file = generated(workload("rentals"), 50, 22, tmp_path)
+    file = generated(find_workload("rentals"), 50, 22, tmp_path)
     with (other / LOCK).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for arguments in (READING, ["ingest", "rentals", str(file)]):
@@ -66,6 +66,6 @@ def test_a_running_home_whose_port_another_broker_has_is_refused_there(stack, ot
 
 
 def test_what_needs_no_stack_goes_on_without_one(other, tmp_path):
-    file = generated(workload("rentals"), 50, 23, tmp_path)
+    file = generated(find_workload("rentals"), 50, 23, tmp_path)
     code, counts, _ = millrace("validate", "rentals", str(file))
     assert (code, counts["read"]) == (0, 50)

@@ -3,11 +3,11 @@
 import pytest
 
 from millrace.ingest import rejected
-from millrace.ingest.publish import ingest
+from millrace.ingest.publish import ingest_source
 from millrace.lake.progress import wait_until_landed
-from millrace.records.check import Accepted, Checker
-from millrace.records.readers import opened, rows
-from millrace.workloads import workload
+from millrace.records.check import AcceptedRecord, RecordChecker
+from millrace.records.readers import open_source, read_rows
+from millrace.workloads import find_workload
 from tests.conftest import real_file
 
 pytestmark = pytest.mark.real_data
@@ -29,24 +29,24 @@ pytestmark = pytest.mark.real_data
     ],
 )
 def test_the_lake_holds_exactly_the_accepted_rows(stack, spark, name, file, counts):
-    found, path = workload(name), real_file(file)
-    assert ingest(found, str(path)).items() >= counts.items()
+    found, path = find_workload(name), real_file(file)
+    assert ingest_source(found, str(path)).items() >= counts.items()
     wait_until_landed(found)
-    with opened(str(path)) as source:
-        checker = Checker(found, source.name)
-        outcomes = [checker.outcome(row) for row in rows(source, ())]
-    expected = [o.value[-34:-2].decode() for o in outcomes if isinstance(o, Accepted)]
+    with open_source(str(path)) as source:
+        checker = RecordChecker(found, source.name)
+        outcomes = [checker.check_row(row) for row in read_rows(source, ())]
+    expected = [o.value[-34:-2].decode() for o in outcomes if isinstance(o, AcceptedRecord)]
     landed = spark.table(f"iceberg.millrace.{name}").select("record_id").toArrow().column("record_id").to_pylist()
     assert sorted(one for one in landed if one in set(expected)) == sorted(expected)
     assert len(expected) == counts["accepted"]
 
 
 def test_the_swallowed_courses_come_back_by_replay(stack):
-    found = workload("courses")
-    ingest(found, str(real_file("udemy_courses.csv")), again=True)
-    mine = [row for row in rejected.rejected(found) if row["source"] == "udemy_courses.csv"]
+    found = find_workload("courses")
+    ingest_source(found, str(real_file("udemy_courses.csv")), again=True)
+    mine = [row for row in rejected.list_rejected(found) if row["source"] == "udemy_courses.csv"]
     assert len(mine) == 5
-    replayed = rejected.replay(found)
+    replayed = rejected.replay_rejected(found)
     assert replayed["replayed"] >= 5
     assert replayed["recovered"] == 2 * replayed["replayed"]
-    assert not [row for row in rejected.rejected(found) if row["source"] == "udemy_courses.csv"]
+    assert not [row for row in rejected.list_rejected(found) if row["source"] == "udemy_courses.csv"]

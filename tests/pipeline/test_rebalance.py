@@ -8,7 +8,7 @@ import pytest
 
 from millrace.errors import Unavailable
 from millrace.lake import sink
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.registry.servers import settings_of
 
 EXPECTED = (500, b'{"error_code":500,"message":"Request cannot be completed because a rebalance is expected"}')
@@ -52,20 +52,20 @@ def connect() -> Iterator[tuple[list, list]]:
 def test_a_connector_is_created_although_connect_rebalances(connect):
     answers, seen = connect
     answers += [EXPECTED, (404, b"{}"), STALE, EXPECTED, (201, b"{}")]
-    assert sink.ensure_sinks([workload("courses")]) == ["lake-courses"]
+    assert sink.ensure_sinks([find_workload("courses")]) == ["lake-courses"]
     assert seen == ["GET", "GET", "PUT", "PUT", "PUT"]
 
 
 def test_a_rebalance_without_an_end_is_told(connect, monkeypatch):
-    monkeypatch.setattr(sink, "SETTLED", 1.0)
+    monkeypatch.setattr(sink, "REBALANCE_TIMEOUT_S", 1.0)
     connect[0].append(STALE)
     with pytest.raises(Unavailable, match="stale configuration"):
-        sink.ensure_sinks([workload("courses")])
+        sink.ensure_sinks([find_workload("courses")])
 
 
 def test_any_other_refusal_is_told_at_once(connect):
     answers, seen = connect
     answers.append((400, b'{"error_code":400,"message":"no such class"}'))
     with pytest.raises(Unavailable, match="no such class"):
-        sink.ensure_sinks([workload("courses")])
+        sink.ensure_sinks([find_workload("courses")])
     assert seen == ["GET"]

@@ -9,14 +9,14 @@ from millrace.errors import Corrupt
 from millrace.lake import tables
 from millrace.lake.progress import wait_until_landed
 from millrace.recommend import stored
-from millrace.recommend.answer import cleaned
+from millrace.recommend.answer import clean_history
 from millrace.registry.registry import Registry
 from millrace.runtime import http
 from millrace.settings import settings
 from millrace.training import dataset, offsets
 from millrace.training.options import TrainingOptions
-from millrace.training.train import train
-from millrace.workloads import workload, workloads
+from millrace.training.train import train_models
+from millrace.workloads import find_workload, load_workloads
 from tests.pipeline.command import millrace
 
 
@@ -31,21 +31,21 @@ def champions_served(expected: dict[str, str]) -> None:
 
 
 def test_all_models_of_all_workloads_were_trained_and_promoted(trained):
-    assert set(trained) == {f"{w.name}/{m.name}" for w in workloads().values() for m in w.models}
+    assert set(trained) == {f"{w.name}/{m.name}" for w in load_workloads().values() for m in w.models}
     assert all(result["promoted"] for result in trained.values())
 
 
 def test_for_every_record_of_the_training_set_the_api_answers_the_cluster_that_training_gave(trained, spark):
     champions_served({name: result["version"] for name, result in trained.items()})
     for name, result in trained.items():
-        found = workload(result["workload"])
+        found = find_workload(result["workload"])
         if found.model(result["model"]) not in found.clusterings:
             continue
         model = found.model(result["model"])
         fields = [feature.field for feature in model.features]
-        rows = dataset.snapshot(spark, found, result["snapshot_id"])
-        bounds = offsets.audit(rows).ranges
-        records = dataset.records(rows, found, bounds).rows
+        rows = dataset.read_snapshot(spark, found, result["snapshot_id"])
+        bounds = offsets.audit_offsets(rows).ranges
+        records = dataset.deduplicate(rows, found, bounds).rows
         given = spark.table(f"iceberg.millrace.{found.name}_assignments").where(
             f"model = '{model.name}' AND version = '{result['version']}'"
         )
@@ -68,20 +68,20 @@ def test_every_accepted_event_takes_part_and_the_api_answers_what_training_gave(
     result = trained[f"{name}/recommendations"]
     champions_served({f"{name}/recommendations": result["version"]})
     manifest, arrays = Registry().load(name, "recommendations", result["version"])
-    rows = dataset.snapshot(spark, workload(name), result["snapshot_id"])
-    assert result["rows"] == rows.select(*workload(name).identity).distinct().count()
+    rows = dataset.read_snapshot(spark, find_workload(name), result["snapshot_id"])
+    assert result["rows"] == rows.select(*find_workload(name).identity).distinct().count()
     assert (
         len(arrays["history_items"])
-        == rows.where("user_id IS NOT NULL").select(*workload(name).identity).distinct().count()
+        == rows.where("user_id IS NOT NULL").select(*find_workload(name).identity).distinct().count()
     )
     assert manifest.parameters["compared"]
-    model = stored.load(manifest.algorithm, arrays)
+    model = stored.load_model(manifest.algorithm, arrays)
     url = f"http://127.0.0.1:{settings().api_port}/v1/{name}/recommendations"
     for place in range(0, len(arrays["users"]), 25):
         user = arrays["users"][place].decode()
         history = arrays["history_items"][arrays["history_starts"][place] : arrays["history_starts"][place + 1]]
         answer = http.get(f"{url}/{user}?n=7").raise_for_status().json()
-        expected = model.top(cleaned(history, model.items), 7)
+        expected = model.top(clean_history(history, model.items), 7)
         assert [item["id"] for item in answer["items"]] == [
             arrays["item_ids"][item].decode() for item in expected.items
         ]
@@ -92,8 +92,8 @@ def test_every_accepted_event_takes_part_and_the_api_answers_what_training_gave(
 def test_the_api_answers_the_sales_of_the_lake(trained, spark):
     result = trained["shop/sales"]
     champions_served({"shop/sales": result["version"]})
-    rows = dataset.snapshot(spark, workload("shop"), result["snapshot_id"])
-    lines = rows.dropDuplicates(list(workload("shop").identity)).select("order_id", "price", "user_id").toArrow()
+    rows = dataset.read_snapshot(spark, find_workload("shop"), result["snapshot_id"])
+    lines = rows.dropDuplicates(list(find_workload("shop").identity)).select("order_id", "price", "user_id").toArrow()
     answer = http.get(f"http://127.0.0.1:{settings().api_port}/v1/shop/sales").raise_for_status().json()
     assert answer["version"] == result["version"]
     assert answer["total"]["items"] == result["rows"] == lines.num_rows
@@ -106,19 +106,19 @@ def test_the_api_answers_the_sales_of_the_lake(trained, spark):
 
 @pytest.mark.thorough
 def test_a_second_version_is_judged_against_the_first_on_the_same_users(trained, spark):
-    found = workload("mooc")
+    found = find_workload("mooc")
     options = TrainingOptions(snapshot_id=trained["mooc/recommendations"]["snapshot_id"])
-    again = next(iter(train(spark, found, options)))
+    again = next(iter(train_models(spark, found, options)))
     assert again["promoted"]
     assert f"of {trained['mooc/recommendations']['version']} for the same" in again["gate"]
     assert again["ndcg@10"] == pytest.approx(trained["mooc/recommendations"]["ndcg@10"], abs=0.02)
 
 
 def test_the_lake_holds_exactly_what_was_published(trained, spark):
-    for found in workloads().values():
+    for found in load_workloads().values():
         messages = wait_until_landed(found)
         rows = spark.table(f"iceberg.millrace.{found.name}")
-        assert rows.count() == messages == tables.total_rows(found.name)
+        assert rows.count() == messages == tables.count_rows(found.name)
         assert rows.select("kafka_partition", "kafka_offset").distinct().count() == messages
         kinds = {field.name: field.dataType.simpleString() for field in rows.schema}
         assert kinds["kafka_offset"] == "bigint"
@@ -126,17 +126,17 @@ def test_the_lake_holds_exactly_what_was_published(trained, spark):
 
 
 def test_a_training_on_the_same_snapshot_gives_the_same_centres(trained, spark):
-    found = workload("rentals")
+    found = find_workload("rentals")
     snapshot = trained["rentals/size"]["snapshot_id"]
-    again = next(iter(train(spark, found, TrainingOptions(snapshot_id=snapshot))))
+    again = next(iter(train_models(spark, found, TrainingOptions(snapshot_id=snapshot))))
     first = Registry().load("rentals", "size", trained["rentals/size"]["version"])[1]
     second = Registry().load("rentals", "size", again["version"])[1]
     assert all((first[name] == second[name]).all() for name in first)
 
 
 def test_windows_are_cumulative_thirds_named_by_their_offsets(trained, spark):
-    found = workload("rentals")
-    results = {r["window"]: r for r in train(spark, found, TrainingOptions(windows=("1/3", "2/3", "all")))}
+    found = find_workload("rentals")
+    results = {r["window"]: r for r in train_models(spark, found, TrainingOptions(windows=("1/3", "2/3", "all")))}
     spans = {
         window: Registry().manifest("rentals", "size", result["version"]).data.offsets
         for window, result in results.items()
@@ -160,39 +160,39 @@ def test_a_trace_leads_from_a_version_to_snapshot_offsets_and_code(trained):
 
 
 def test_a_missing_offset_stops_the_training_with_its_place(trained, spark):
-    found = workload("rentals")
-    rows = dataset.snapshot(spark, found, trained["rentals/size"]["snapshot_id"])
+    found = find_workload("rentals")
+    rows = dataset.read_snapshot(spark, found, trained["rentals/size"]["snapshot_id"])
     lost = rows.where("NOT (kafka_partition = 1 AND kafka_offset BETWEEN 5 AND 7)")
-    audit = offsets.audit(lost)
+    audit = offsets.audit_offsets(lost)
     assert (1, 5, 7) in audit.gaps
     with pytest.raises(Corrupt, match="partition 1 offset 5"):
-        offsets.check(audit, "rentals", {}, offsets_of_dead_letters(audit))
+        offsets.check_audit(audit, "rentals", {}, offsets_of_dead_letters(audit))
     explained = {(1, offset) for offset in (5, 6, 7)} | offsets_of_dead_letters(audit)
-    offsets.check(audit, "rentals", {}, explained)
+    offsets.check_audit(audit, "rentals", {}, explained)
 
 
 def offsets_of_dead_letters(audit) -> set[tuple[int, int]]:
     """What other tests of the run have sent to the dead letters on purpose."""
-    from millrace.lake.progress import dead_letter_places
+    from millrace.lake.progress import dead_letter_positions
 
-    return dead_letter_places(workload("rentals"))
+    return dead_letter_positions(find_workload("rentals"))
 
 
 def test_rows_that_an_earlier_training_read_and_that_are_gone_stop_the_next(trained, spark):
-    rows = dataset.snapshot(spark, workload("rentals"), trained["rentals/size"]["snapshot_id"])
-    audit = offsets.audit(rows)
+    rows = dataset.read_snapshot(spark, find_workload("rentals"), trained["rentals/size"]["snapshot_id"])
+    audit = offsets.audit_offsets(rows)
     first, last = audit.ranges["0"]
     with pytest.raises(Corrupt, match=f"up to partition 0 offset {last + 1}"):
-        offsets.check(audit, "rentals", {"0": (first, last + 1)}, offsets_of_dead_letters(audit))
+        offsets.check_audit(audit, "rentals", {"0": (first, last + 1)}, offsets_of_dead_letters(audit))
 
 
 def test_a_doubled_row_is_counted_and_read_once(trained, spark):
-    found = workload("rentals")
-    rows = dataset.snapshot(spark, found, trained["rentals/size"]["snapshot_id"])
+    found = find_workload("rentals")
+    rows = dataset.read_snapshot(spark, found, trained["rentals/size"]["snapshot_id"])
     doubled = rows.union(rows.where("kafka_partition = 0"))
-    audit = offsets.audit(doubled)
+    audit = offsets.audit_offsets(doubled)
     assert audit.repeated == rows.where("kafka_partition = 0").count()
-    once = dataset.records(rows, found, audit.ranges)
-    twice = dataset.records(doubled, found, audit.ranges)
+    once = dataset.deduplicate(rows, found, audit.ranges)
+    twice = dataset.deduplicate(doubled, found, audit.ranges)
     assert twice.kept == once.kept
     assert twice.repeated == once.repeated + audit.repeated

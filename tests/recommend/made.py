@@ -5,9 +5,9 @@ import numpy as np
 from millrace.evaluation.split import Fold
 from millrace.recommend import als, blend, knn, linear, markov
 from millrace.recommend.answer import Recommender
-from millrace.recommend.linked import Linked
-from millrace.recommend.popularity import Popularity, fill_order
-from millrace.recommend.sequences import Sequences, numbered
+from millrace.recommend.linked import LinkModel
+from millrace.recommend.popularity import PopularityModel, rank_popular
+from millrace.recommend.sequences import Sequences, number_sequences
 
 MODELS = ("popularity", "knn", "markov", "ease", "ridge", "als", "blend")
 
@@ -31,19 +31,19 @@ def sequences(seed: int, users: int = 40, items: int = 25, longest: int = 9, tim
     walks = histories(seed, users, items, longest)
     random = np.random.default_rng(seed + 1)
     times = [np.sort(random.uniform(0, 1e7, len(walk))).tolist() for walk in walks] if timed else None
-    return numbered(walks, times).distinct()
+    return number_sequences(walks, times).distinct()
 
 
 def fitted(name: str, found: Sequences) -> Recommender:
     if name == "popularity":
-        return Popularity.fit(found)
+        return PopularityModel.fit(found)
     if name == "als":
-        return als.fit(found, factors=8, iterations=3)
-    makers = {"knn": knn.fit, "markov": markov.fit, "ease": linear.ease, "ridge": linear.ridge}
+        return als.fit_als(found, factors=8, iterations=3)
+    makers = {"knn": knn.fit_knn, "markov": markov.fit_markov, "ease": linear.fit_ease, "ridge": linear.fit_ridge}
     if name in makers:
-        return Linked(makers[name](found), fill_order(found))
+        return LinkModel(makers[name](found), rank_popular(found))
     layers = [maker(found) for maker in makers.values()]
-    return blend.blended(layers, [1.0, 0.5, 2.0, 0.0], 1.4, fill_order(found))
+    return blend.make_blend(layers, [1.0, 0.5, 2.0, 0.0], 1.4, rank_popular(found))
 
 
 def every_user(found: Sequences) -> Fold:

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.errors import Corrupt
-from millrace.recommend.attention import Attention
-from millrace.recommend.stored import load
+from millrace.recommend.attention import AttentionModel
+from millrace.recommend.stored import load_model
 from tests.recommend.made import sequences
 
 ITEMS, WIDTH, LAYERS, DEPTH = 20, 8, 2, 5
 
 
-def made(mask: bool = False) -> Attention:
+def made(mask: bool = False) -> AttentionModel:
     random = np.random.default_rng(4)
     shapes = {"qkv": (3 * WIDTH, WIDTH), "out": (WIDTH, WIDTH), "up": (4 * WIDTH, WIDTH), "down": (WIDTH, 4 * WIDTH)}
     weights = {"factors": random.normal(size=(ITEMS, WIDTH)), "places": random.normal(size=(DEPTH, WIDTH))}
@@ -27,7 +27,7 @@ def made(mask: bool = False) -> Attention:
     weights |= {f"norm_{part}": random.normal(size=WIDTH) for part in ("scale", "shift")}
     weights |= {"mask": random.normal(size=WIDTH), "places": random.normal(size=(DEPTH + 1, WIDTH))} if mask else {}
     arrays = {name: array.astype(np.float32) for name, array in weights.items()} | {"heads": np.array([2])}
-    return Attention(arrays, np.delete(random.permutation(ITEMS), 3).astype(np.int32))
+    return AttentionModel(arrays, np.delete(random.permutation(ITEMS), 3).astype(np.int32))
 
 
 MODEL, MASKED = made(), made(mask=True)
@@ -62,13 +62,13 @@ def test_the_order_of_a_history_counts_and_what_is_older_than_the_depth_does_not
 
 @BOTH
 def test_stored_arrays_give_the_same_model(model):
-    again = load(model.algorithm, model.arrays())
+    again = load_model(model.algorithm, model.arrays())
     assert again.scores(np.array([1, 2])) == pytest.approx(model.scores(np.array([1, 2])))
 
 
 def test_a_mask_that_does_not_fit_is_refused():
     with pytest.raises(Corrupt, match=r"mask.npy \[3\] does not fit the width 8"):
-        load("masked_attention", MASKED.arrays() | {"mask": np.ones(3, dtype=np.float32)})
+        load_model("masked_attention", MASKED.arrays() | {"mask": np.ones(3, dtype=np.float32)})
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_mask_that_does_not_fit_is_refused():
 )
 def test_arrays_that_do_not_fit_are_refused(change, said):
     with pytest.raises(Corrupt) as refused:
-        load("attention", MODEL.arrays() | change)
+        load_model("attention", MODEL.arrays() | change)
     assert said in refused.value.message
 
 

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from millrace.errors import BadInput, NotFound
-from millrace.recommend.files import read
+from millrace.recommend.files import read_sequences
 
 
 def written(tmp_path, text: str) -> str:
@@ -33,16 +33,16 @@ def shown(found) -> list[list[str]]:
     ids=["plain", "bom and crlf", "json", "mooc", "seconds", "texts"],
 )
 def test_every_form_gives_the_same_sequences_in_order_of_time(tmp_path, text):
-    assert shown(read(written(tmp_path, text))) == [["a", "b", "c"], ["c", "a"]]
+    assert shown(read_sequences(written(tmp_path, text))) == [["a", "b", "c"], ["c", "a"]]
 
 
 def test_ids_stay_text_however_long_their_digits_are(tmp_path):
-    found = read(written(tmp_path, '{"id": 1, "items": [1515966223509088567, "007", 7]}\n'))
+    found = read_sequences(written(tmp_path, '{"id": 1, "items": [1515966223509088567, "007", 7]}\n'))
     assert shown(found) == [["1515966223509088567", "007", "7"]]
 
 
 def test_a_repeated_item_counts_where_it_came_first(tmp_path):
-    found = read(written(tmp_path, '{"id": 1, "items": ["a", "b", "a", "c"], "times": [1, 2, 3, 4]}\n'))
+    found = read_sequences(written(tmp_path, '{"id": 1, "items": ["a", "b", "a", "c"], "times": [1, 2, 3, 4]}\n'))
     assert (shown(found), found.times.tolist()) == ([["a", "b", "c"]], [1, 2, 4])
 
 
@@ -50,7 +50,7 @@ def test_a_packed_file_is_unpacked_and_progress_ends_at_its_size(tmp_path):
     file = tmp_path / "s.gz"
     file.write_bytes(gzip.compress(b"1 a b\n2 c\n"))
     seen = []
-    assert shown(read(str(file), lambda done, total: seen.append((done, total)))) == [["a", "b"], ["c"]]
+    assert shown(read_sequences(str(file), lambda done, total: seen.append((done, total)))) == [["a", "b"], ["c"]]
     assert seen[-1] == (file.stat().st_size,) * 2
 
 
@@ -85,15 +85,15 @@ def test_a_packed_file_is_unpacked_and_progress_ends_at_its_size(tmp_path):
 )
 def test_a_bad_line_is_named(tmp_path, text, said):
     with pytest.raises(BadInput) as refused:
-        read(written(tmp_path, text))
+        read_sequences(written(tmp_path, text))
     assert said in refused.value.message
     assert refused.value.code == "bad_sequence"
 
 
 def test_a_file_that_is_not_there_and_one_that_is_damaged_are_named(tmp_path):
     with pytest.raises(NotFound, match=r"none\.txt can't be read"):
-        read(str(tmp_path / "none.txt"))
+        read_sequences(str(tmp_path / "none.txt"))
     file = tmp_path / "s.gz"
     file.write_bytes(gzip.compress(b"1 a b\n" * 50)[:-12])
     with pytest.raises(BadInput, match="is a damaged gz file"):
-        read(str(file))
+        read_sequences(str(file))

@@ -11,8 +11,8 @@ from sklearn.linear_model import Ridge
 
 from millrace.errors import BadInput
 from millrace.recommend import als, knn, linear, markov
-from millrace.recommend.links import by_age, merged, strongest
-from millrace.recommend.popularity import Popularity, counts
+from millrace.recommend.links import age_weights, keep_strongest, merge_links
+from millrace.recommend.popularity import PopularityModel, count_items
 from millrace.recommend.sequences import Sequences
 from tests.recommend.made import sequences
 
@@ -38,7 +38,7 @@ def test_knn_is_the_weighted_cosine_of_a_loop(alpha):
             together[other, one] += weight**2
         norms[FOUND[user]] += weight**2
     expected = together / np.outer(norms, norms) ** (alpha / 2)
-    assert knn.fit(FOUND, k1=k1, b=b, alpha=alpha).matrix().toarray() == pytest.approx(expected, rel=1e-4)
+    assert knn.fit_knn(FOUND, k1=k1, b=b, alpha=alpha).matrix().toarray() == pytest.approx(expected, rel=1e-4)
 
 
 def test_ease_is_scikit_learns_ridge_of_each_item_on_all_others():
@@ -46,12 +46,12 @@ def test_ease_is_scikit_learns_ridge_of_each_item_on_all_others():
     for item in range(15):
         others = np.setdiff1d(np.arange(15), [item])
         expected[others, item] = Ridge(alpha=5.0, fit_intercept=False).fit(dense[:, others], dense[:, item]).coef_
-    found = linear.ease(FOUND, penalty=5.0).matrix().toarray()
+    found = linear.fit_ease(FOUND, penalty=5.0).matrix().toarray()
     assert found == pytest.approx(np.maximum(expected, 0), abs=1e-4)
 
 
 def test_ridge_is_scikit_learns_on_the_decayed_history_before_each_item():
-    weights, before, after = by_age(0.7, linear.BEFORE), [], []
+    weights, before, after = age_weights(0.7, linear.MAX_PREDECESSORS), [], []
     for user in range(len(FOUND)):
         for place, item in enumerate(FOUND[user]):
             row = np.zeros(15)
@@ -61,7 +61,7 @@ def test_ridge_is_scikit_learns_on_the_decayed_history_before_each_item():
             after.append(np.arange(15) == item)
     expected = Ridge(alpha=3.0, fit_intercept=False).fit(np.array(before), np.array(after, dtype=float)).coef_.T
     np.fill_diagonal(expected, 0)
-    found = linear.ridge(FOUND, penalty=3.0, power=0.7).matrix().toarray()
+    found = linear.fit_ridge(FOUND, penalty=3.0, power=0.7).matrix().toarray()
     assert found == pytest.approx(np.maximum(expected, 0), abs=1e-4)
 
 
@@ -78,23 +78,23 @@ def transitions(found: Sequences, ahead: int) -> np.ndarray:
 def test_markov_is_the_decayed_transitions_of_a_loop(norm):
     expected = transitions(FOUND, 4)
     expected /= expected.sum(axis=1, keepdims=True) ** norm
-    assert markov.fit(FOUND, norm=norm, ahead=4).matrix().toarray() == pytest.approx(expected, rel=1e-5)
+    assert markov.fit_markov(FOUND, norm=norm, ahead=4).matrix().toarray() == pytest.approx(expected, rel=1e-5)
 
 
 @given(SEEDS, st.integers(0, 8))
 def test_transitions_of_new_items_added_to_those_of_before_equal_a_refit(seed, last):
     whole = sequences(seed)
     new = whole.ages < last
-    tails = whole.where(whole.ages < last + markov.AHEAD)
-    updated = markov.counted(whole.where(~new)) + markov.counted(tails, new=tails.ages < last)
-    assert updated.toarray() == pytest.approx(markov.counted(whole).toarray(), rel=1e-5, abs=1e-6)
+    tails = whole.where(whole.ages < last + markov.MAX_STEPS_AHEAD)
+    updated = markov.count_transitions(whole.where(~new)) + markov.count_transitions(tails, new=tails.ages < last)
+    assert updated.toarray() == pytest.approx(markov.count_transitions(whole).toarray(), rel=1e-5, abs=1e-6)
 
 
 @given(SEEDS, st.integers(0, 8))
 def test_counts_of_new_items_added_to_those_of_before_equal_a_refit(seed, last):
     whole = sequences(seed)
     new = whole.ages < last
-    assert (counts(whole.where(~new)) + counts(whole.where(new)) == counts(whole)).all()
+    assert (count_items(whole.where(~new)) + count_items(whole.where(new)) == count_items(whole)).all()
 
 
 def test_a_window_counts_what_lies_in_it_and_the_rest_follows():
@@ -102,7 +102,7 @@ def test_a_window_counts_what_lies_in_it_and_the_rest_follows():
     assert found.times is not None
     since = float(found.times.max()) - 2e6
     expected = np.bincount(found.items[found.times > since], minlength=found.item_count)
-    model = Popularity.fit(found, 2e6)
+    model = PopularityModel.fit(found, 2e6)
     assert (model.counts == expected).all()
     assert set(model.popular) == set(found.items)
     assert (np.diff(expected[model.popular]) <= 0).all()
@@ -111,14 +111,16 @@ def test_a_window_counts_what_lies_in_it_and_the_rest_follows():
 def test_als_solves_a_user_as_implicit_does_and_splits_the_score_into_the_reasons():
     from implicit.cpu.als import AlternatingLeastSquares
 
-    model = als.fit(FOUND, factors=6, penalty=0.1, alpha=4.0, power=0.0, iterations=3)
+    model = als.fit_als(FOUND, factors=6, penalty=0.1, alpha=4.0, power=0.0, iterations=3)
     peer = AlternatingLeastSquares(factors=6, regularization=0.1, alpha=5.0, num_threads=1)
     peer.item_factors = model.factors
     for user in range(10):
         row = sparse.csr_matrix((np.ones(len(FOUND[user]), dtype=np.float32), (0 * FOUND[user], FOUND[user])), (1, 15))
         expected = model.factors @ peer.recalculate_user(0, row)
         assert model.scores(FOUND[user]) == pytest.approx(expected, rel=1e-3, abs=1e-4)
-    assert (als.fit(FOUND, factors=6, iterations=2).factors == als.fit(FOUND, factors=6, iterations=2).factors).all()
+    assert (
+        als.fit_als(FOUND, factors=6, iterations=2).factors == als.fit_als(FOUND, factors=6, iterations=2).factors
+    ).all()
 
 
 @given(SEEDS, st.integers(1, 6))
@@ -130,17 +132,17 @@ def test_the_strongest_links_stay_and_of_equal_ones_the_lower_number(seed, keep)
         good = [column for column in np.argsort(-values, kind="stable") if values[column] > 0 and column != row][:keep]
         expected[row, good] = values[good]
     for blocks in ([dense[:4], dense[4:]], [sparse.csr_matrix(dense)]):
-        assert (strongest(blocks, 9, keep=keep).matrix().toarray() == expected).all()
+        assert (keep_strongest(blocks, 9, keep=keep).matrix().toarray() == expected).all()
 
 
 def test_the_links_of_a_blend_are_the_shares_of_its_layers():
-    layers = [knn.fit(FOUND), markov.fit(FOUND)]
+    layers = [knn.fit_knn(FOUND), markov.fit_markov(FOUND)]
     expected = 2 * layers[0].matrix().toarray() + 0.25 * layers[1].matrix().toarray()
-    assert merged(layers, [2, 0.25], 1.0).matrix().toarray() == pytest.approx(expected, rel=1e-5)
+    assert merge_links(layers, [2, 0.25], 1.0).matrix().toarray() == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("fit", [linear.ease, linear.ridge])
+@pytest.mark.parametrize("fit", [linear.fit_ease, linear.fit_ridge])
 def test_more_items_than_a_dense_model_takes_are_refused(fit):
-    many = Sequences(np.array([0, 1], dtype=np.int32), np.array([0, 2]), linear.LIMIT + 1)
+    many = Sequences(np.array([0, 1], dtype=np.int32), np.array([0, 2]), linear.MAX_ITEMS + 1)
     with pytest.raises(BadInput, match="with 10001 items is not usable; allowed: at most 10000"):
         fit(many)

@@ -6,20 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.errors import Corrupt
-from millrace.recommend.answer import REASONS
-from millrace.recommend.machine import Machine
-from millrace.recommend.stored import load
+from millrace.recommend.answer import MAX_REASONS
+from millrace.recommend.machine import MachineModel
+from millrace.recommend.stored import load_model
 from tests.recommend.made import sequences
 
 ITEMS, WIDTH, DEPTH = 20, 6, 4
 
 
-def made() -> Machine:
+def made() -> MachineModel:
     random = np.random.default_rng(7)
     shapes = {"factors": (ITEMS, WIDTH), "before": (ITEMS, WIDTH), "bias": (ITEMS,), "by_age": (DEPTH,)}
     weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     weights["by_age"] = np.abs(weights["by_age"])
-    return Machine(weights, np.delete(random.permutation(ITEMS), 3).astype(np.int32))
+    return MachineModel(weights, np.delete(random.permutation(ITEMS), 3).astype(np.int32))
 
 
 MODEL = made()
@@ -39,7 +39,7 @@ def test_a_score_is_the_sum_of_what_each_item_says_and_the_reasons_are_its_large
     assert answer.items.tolist() == best
     assert answer.scores == pytest.approx(expected[best], rel=1e-4, abs=1e-4)
     for item, reasons in zip(answer.items.tolist(), answer.because, strict=True):
-        above = sorted((part[item] for part in says.values() if part[item] > 0), reverse=True)[:REASONS]
+        above = sorted((part[item] for part in says.values() if part[item] > 0), reverse=True)[:MAX_REASONS]
         assert [says[one][item] for one in reasons] == pytest.approx(above, rel=1e-4, abs=1e-5)
 
 
@@ -51,8 +51,8 @@ def test_many_at_once_score_as_one_by_one():
 
 
 def test_stored_arrays_give_the_same_model_and_those_that_do_not_fit_are_refused():
-    again = load("machine", MODEL.arrays())
+    again = load_model("machine", MODEL.arrays())
     assert again.scores(np.array([1, 2])) == pytest.approx(MODEL.scores(np.array([1, 2])))
     for name in ("before", "bias"):
         with pytest.raises(Corrupt, match=rf"{name}.npy .* does not fit factors \[20, 6\]"):
-            load("machine", MODEL.arrays() | {name: np.ones((3, 3), dtype=np.float32)})
+            load_model("machine", MODEL.arrays() | {name: np.ones((3, 3), dtype=np.float32)})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from millrace.errors import Corrupt
-from millrace.recommend.stored import load
+from millrace.recommend.stored import load_model
 from tests.recommend.made import MODELS, fitted, sequences
 
 FOUND = sequences(31)
@@ -15,7 +15,7 @@ def test_a_stored_model_answers_as_before(name, tmp_path):
     model = fitted(name, FOUND)
     for key, array in model.arrays().items():
         np.save(tmp_path / f"{key}.npy", array, allow_pickle=False)
-    again = load(model.algorithm, {file.stem: np.load(file, mmap_mode="r") for file in tmp_path.glob("*.npy")})
+    again = load_model(model.algorithm, {file.stem: np.load(file, mmap_mode="r") for file in tmp_path.glob("*.npy")})
     for user in range(len(FOUND)):
         one, other = model.top(FOUND[user], 5), again.top(FOUND[user], 5)
         assert one.items.tolist() == other.items.tolist()
@@ -40,10 +40,10 @@ def test_arrays_that_do_not_fit_are_refused(name, change, said):
     model = fitted(name, FOUND)
     arrays = {key: value for key, value in (model.arrays() | change).items() if value is not None}
     with pytest.raises(Corrupt) as refused:
-        load(model.algorithm, arrays)
+        load_model(model.algorithm, arrays)
     assert said in refused.value.message
 
 
 def test_an_unknown_algorithm_is_refused_with_those_there_are():
     with pytest.raises(Corrupt, match="algorithm 'svd' is not known; allowed: linked, als, popularity"):
-        load("svd", {})
+        load_model("svd", {})

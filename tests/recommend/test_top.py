@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.recommend.answer import REASONS, best, cleaned
-from millrace.recommend.linked import Linked
-from millrace.recommend.links import Links, by_age
+from millrace.recommend.answer import MAX_REASONS, clean_history, select_best
+from millrace.recommend.linked import LinkModel
+from millrace.recommend.links import Links, age_weights
 from tests.recommend.made import MODELS, fitted, sequences
 
 FOUND = sequences(11, users=60, items=30)
@@ -29,7 +29,7 @@ def test_an_answer_never_holds_a_known_an_unknown_or_a_repeated_item(name, histo
     assert (np.diff(answer.scores) <= 0).all()
     assert not answer.scores[len(items) - answer.filled :].any()
     for reasons in answer.because:
-        assert len(set(reasons)) == len(reasons) <= REASONS
+        assert len(set(reasons)) == len(reasons) <= MAX_REASONS
         assert set(reasons) <= {item for item in history if 0 <= item < 30}
 
 
@@ -54,13 +54,13 @@ def test_many_at_once_score_as_one_by_one(name):
 @given(HISTORIES)
 def test_a_history_counts_each_known_item_once_where_it_came_last(history):
     last = {item: place for place, item in enumerate(history) if 0 <= item < 30}
-    assert cleaned(history, 30).tolist() == sorted(last, key=last.__getitem__)
+    assert clean_history(history, 30).tolist() == sorted(last, key=last.__getitem__)
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(0, 30))
 def test_equal_scores_come_by_the_lower_number(scores, n):
     expected = sorted(range(len(scores)), key=lambda item: (-scores[item], item))[:n]
-    assert best(np.array(scores, dtype=float), np.arange(len(scores)), n).tolist() == expected
+    assert select_best(np.array(scores, dtype=float), np.arange(len(scores)), n).tolist() == expected
 
 
 @pytest.mark.parametrize("name", ["knn", "markov", "ease", "ridge", "blend"])
@@ -74,7 +74,7 @@ def test_the_reasons_are_what_weighed_most_in_the_sum(name):
             shares = matrix[history, item] * by_age[: len(history)]
             assert score == pytest.approx(shares.sum(), rel=1e-5)
             expected = [int(history[place]) for place in np.argsort(-shares, kind="stable") if shares[place] > 0]
-            assert reasons == expected[:REASONS]
+            assert reasons == expected[:MAX_REASONS]
 
 
 @pytest.mark.parametrize("name", ["knn", "markov", "blend"])
@@ -82,7 +82,7 @@ def test_the_reasons_are_what_weighed_most_in_the_sum(name):
 def test_whole_rows_and_links_put_together_say_the_same(name, history):
     whole = FITTED[name]
     assert whole._dense is not None
-    together = Linked(whole.links, whole.popular)
+    together = LinkModel(whole.links, whole.popular)
     vars(together)["_dense"] = None  # as with many items
     given_ = np.array(history, dtype=np.int64)
     assert together.scores(given_) == pytest.approx(whole.scores(given_), rel=1e-5, abs=1e-6)
@@ -98,7 +98,7 @@ def test_among_many_items_the_best_are_those_of_the_whole_ranking():
     neighbours = np.sort(np.array([random.choice(80, each, replace=False) for _ in range(items)]), axis=1)
     weights = random.integers(1, 4, items * each).astype(np.float32)
     starts = np.arange(0, items * each + 1, each)
-    model = Linked(Links(starts, neighbours.astype(np.int32).ravel(), weights, by_age(0.0)), np.arange(items))
+    model = LinkModel(Links(starts, neighbours.astype(np.int32).ravel(), weights, age_weights(0.0)), np.arange(items))
     for length in (1, 2, 7, 30):
         history = random.choice(items, length, replace=False)
         scores = model.scores(history)

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.records.check import Accepted, Checker
+from millrace.records.check import AcceptedRecord, RecordChecker
 from millrace.records.contract import Rejection
 from millrace.records.readers import RawRow
-from millrace.records.seen import Seen
-from millrace.workloads import workload
+from millrace.records.seen import DuplicateFilter
+from millrace.workloads import find_workload
 from tests.sixth import WORKLOAD as RENTALS
 
-COURSES, PRODUCTS = workload("courses"), workload("products")
+COURSES, PRODUCTS = find_workload("courses"), find_workload("products")
 CELL = st.one_of(st.sampled_from(["1", "2", "4.1", "", "€700", "2026-01-11", "x"]), st.text(max_size=4))
 TABLE = st.lists(st.fixed_dictionaries(dict.fromkeys(RENTALS.fields, CELL)), max_size=30)
 
@@ -30,14 +30,15 @@ def flat(number: int = 1, **changes) -> dict:
     return {"flat_id": f"F{number}", "rooms": "2", "rent": "€700", "listed_at": "2026-01-11", "rating": ""} | changes
 
 
-def outcomes(values: list[dict], found=RENTALS, seen: Seen | None = None):
-    checker = Checker(found, "it.csv", seen)
+def outcomes(values: list[dict], found=RENTALS, seen: DuplicateFilter | None = None):
+    checker = RecordChecker(found, "it.csv", seen)
     return list(checker.check(raw(values))), checker.counts
 
 
 def ids(told: list) -> list[str | None]:
     return [
-        orjson.loads(one.value)["record_id"] if isinstance(one, Accepted) else one and one.record_id for one in told
+        orjson.loads(one.value)["record_id"] if isinstance(one, AcceptedRecord) else one and one.record_id
+        for one in told
     ]
 
 
@@ -45,7 +46,7 @@ def ids(told: list) -> list[str | None]:
 def test_the_counts_add_up_to_the_rows_read(table):
     told, counts = outcomes(table)
     assert counts.read == len(table) == counts.accepted + sum(counts.rejected.values()) + counts.duplicates
-    assert counts.accepted == sum(isinstance(one, Accepted) for one in told)
+    assert counts.accepted == sum(isinstance(one, AcceptedRecord) for one in told)
     assert counts.rejected == Counter(one.code for one in told if isinstance(one, Rejection))
 
 
@@ -96,7 +97,7 @@ def test_another_value_that_is_not_watched_is_no_conflict():
 @pytest.mark.parametrize("found", [COURSES, PRODUCTS, RENTALS], ids=lambda found: found.name)
 def test_sqlite_gives_the_same_outcomes_as_memory(found):
     table = list(found.generate(random.Random(3), 2000))
-    seen = Seen(in_memory=7)
+    seen = DuplicateFilter(in_memory=7)
     assert outcomes(table, found) == outcomes(table, found, seen)
     seen.close()
 
@@ -116,7 +117,7 @@ def test_a_record_carries_its_key_and_its_id():
 
 def test_bytes_that_are_not_utf8_are_escaped_in_names_and_values():
     row = RawRow(1, "caf\udce9", {**flat(rooms="\udce9"), "caf\udce9": "1"})
-    body = orjson.loads(Checker(RENTALS).outcome(row).as_json("rentals"))
+    body = orjson.loads(RecordChecker(RENTALS).check_row(row).as_json("rentals"))
     assert body["raw"] == "caf\\xe9"
     assert body["values"]["rooms"] == "\\xe9"
     assert body["values"]["caf\\xe9"] == "1"

@@ -4,43 +4,53 @@ import orjson
 import pytest
 from pydantic import BaseModel, ValidationError, create_model
 
-from millrace.records.contract import JSON_LIMIT, Column, Record, Rejection, columns, explain, schema_hash
+from millrace.records.contract import (
+    JSON_LIMIT,
+    LakeColumn,
+    Record,
+    Rejection,
+    compute_schema_hash,
+    explain_error,
+    list_columns,
+)
 from millrace.records.types import Count, Money, Text
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from tests.sixth import Rental
 
 
 def test_columns_are_the_fields_then_the_id_then_those_of_kafka():
-    assert columns(Rental) == [
-        Column("flat_id", "string", True),
-        Column("rooms", "long", True),
-        Column("rent", "double", True),
-        Column("listed_at", "timestamptz", True),
-        Column("rating", "double", False),
-        Column("record_id", "string", True),
-        Column("kafka_topic", "string", False),
-        Column("kafka_partition", "int", False),
-        Column("kafka_offset", "long", False),
-        Column("kafka_timestamp", "timestamptz", False),
+    assert list_columns(Rental) == [
+        LakeColumn("flat_id", "string", True),
+        LakeColumn("rooms", "long", True),
+        LakeColumn("rent", "double", True),
+        LakeColumn("listed_at", "timestamptz", True),
+        LakeColumn("rating", "double", False),
+        LakeColumn("record_id", "string", True),
+        LakeColumn("kafka_topic", "string", False),
+        LakeColumn("kafka_partition", "int", False),
+        LakeColumn("kafka_offset", "long", False),
+        LakeColumn("kafka_timestamp", "timestamptz", False),
     ]
 
 
-@pytest.mark.parametrize("found", workloads().values(), ids=workloads())
+@pytest.mark.parametrize("found", load_workloads().values(), ids=load_workloads())
 def test_every_workload_has_columns_and_a_hash_of_its_own(found):
-    assert [column.name for column in columns(found.record)][: len(found.fields)] == list(found.fields)
-    assert [other.name for other in workloads().values() if schema_hash(other.record) == schema_hash(found.record)] == [
-        found.name
-    ]
+    assert [column.name for column in list_columns(found.record)][: len(found.fields)] == list(found.fields)
+    assert [
+        other.name
+        for other in load_workloads().values()
+        if compute_schema_hash(other.record) == compute_schema_hash(found.record)
+    ] == [found.name]
 
 
 def test_a_type_without_a_column_is_refused_by_its_name():
     with pytest.raises(TypeError, match=r"Odd\.tags: .*list.* has no column type; allowed: "):
-        columns(create_model("Odd", __base__=Record, tags=list))
+        list_columns(create_model("Odd", __base__=Record, tags=list))
 
 
 def test_the_hash_changes_with_name_type_and_nullability_and_not_with_a_default():
     def made(**fields) -> str:
-        return schema_hash(create_model("Made", __base__=Record, **fields))
+        return compute_schema_hash(create_model("Made", __base__=Record, **fields))
 
     one = made(a=(Count, ...))
     assert len({one, made(b=(Count, ...)), made(a=(Money, ...)), made(a=(Count | None, ...))}) == 4
@@ -50,7 +60,7 @@ def test_the_hash_changes_with_name_type_and_nullability_and_not_with_a_default(
 def explained(record: type[BaseModel], **values) -> tuple[str, str, str]:
     with pytest.raises(ValidationError) as refused:
         record(**values)
-    return explain(refused.value)
+    return explain_error(refused.value)
 
 
 def test_a_missing_field_is_named():

@@ -3,12 +3,12 @@
 import orjson
 import pytest
 
-from millrace.records.check import Accepted, Checker
-from millrace.records.credentials import without_password
+from millrace.records.check import AcceptedRecord, RecordChecker
+from millrace.records.credentials import remove_password
 from millrace.records.readers import RawRow
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 
-URLS, COURSES = workload("urls"), workload("courses")
+URLS, COURSES = find_workload("urls"), find_workload("courses")
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ URLS, COURSES = workload("urls"), workload("courses")
     ],
 )
 def test_user_and_password_are_taken_out_and_nothing_else(url, kept):
-    assert without_password(url) == kept
+    assert remove_password(url) == kept
 
 
 def page(**changes) -> dict:
@@ -37,14 +37,14 @@ def page(**changes) -> dict:
 
 
 def outcome(values: dict | None, raw: str, fault=None, found=URLS):
-    checker = Checker(found, "it")
-    return checker.outcome(RawRow(1, raw, values, fault)), checker.counts
+    checker = RecordChecker(found, "it")
+    return checker.check_row(RawRow(1, raw, values, fault)), checker.counts
 
 
 def test_a_page_is_read_without_its_password_and_counted_as_repaired():
     values = page()
     told, counts = outcome(values, orjson.dumps(values).decode())
-    assert isinstance(told, Accepted)
+    assert isinstance(told, AcceptedRecord)
     assert orjson.loads(told.value)["url"] == "https://x.example/a"
     assert (counts.accepted, counts.repaired) == (1, 1)
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.errors import BadInput
-from millrace.records.json_rows import repeated_key
-from millrace.records.readers import Source, rows
+from millrace.records.json_rows import find_repeated_key
+from millrace.records.readers import Source, read_rows
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8"), max_size=6),
@@ -23,7 +23,7 @@ STYLES = st.sampled_from([(",", ":"), (", ", ": "), (" ,", " : "), (",", "\t:")]
 
 def read(content: bytes) -> list:
     stream = io.BytesIO(content)
-    return [row.values or row.fault for row in rows(Source("it.jsonl", stream, stream, None), ())]
+    return [row.values or row.fault for row in read_rows(Source("it.jsonl", stream, stream, None), ())]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_key_that_stands_twice_is_a_fault_with_its_name(line):
 @given(OBJECTS, STYLES, st.booleans())
 def test_an_object_without_repeats_is_never_refused(value, style, ascii_only):
     text = json.dumps(value, separators=style, ensure_ascii=ascii_only)
-    assert repeated_key(text, orjson.loads(text)) is None
+    assert find_repeated_key(text, orjson.loads(text)) is None
 
 
 @given(OBJECTS, STYLES, st.data())
@@ -57,7 +57,7 @@ def test_an_object_with_a_repeat_is_always_refused(value, style, data):
     key = data.draw(st.sampled_from(sorted(value)))
     text = json.dumps(value, separators=style)
     twice = text[:-1] + style[0] + json.dumps(key) + style[1] + "0}"
-    fault = repeated_key(twice, orjson.loads(twice))
+    fault = find_repeated_key(twice, orjson.loads(twice))
     assert fault is not None
     assert fault[1].isprintable()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from millrace.errors import BadInput, NotFound
-from millrace.records.readers import opened, rows
+from millrace.records.readers import open_source, read_rows
 
 FIELDS = ("id", "name")
 ONE = [{"id": "1", "name": "a"}]
@@ -17,8 +17,8 @@ ONE = [{"id": "1", "name": "a"}]
 def test_a_gz_file_is_read_whatever_its_name(tmp_path):
     file = tmp_path / "rows.csv"
     file.write_bytes(gzip.compress(b"id,name\n1,a\n"))
-    with opened(str(file)) as source:
-        assert [row.values for row in rows(source, FIELDS)] == ONE
+    with open_source(str(file)) as source:
+        assert [row.values for row in read_rows(source, FIELDS)] == ONE
         assert source.position == source.size == file.stat().st_size
 
 
@@ -34,20 +34,23 @@ def test_a_damaged_gz_file_is_bad_input(tmp_path, damage):
     }[damage]
     file = tmp_path / "rows.csv.gz"
     file.write_bytes(content)
-    with pytest.raises(BadInput, match=r"rows.csv.gz is a damaged gz file") as refused, opened(str(file)) as source:
-        list(rows(source, FIELDS))
+    with (
+        pytest.raises(BadInput, match=r"rows.csv.gz is a damaged gz file") as refused,
+        open_source(str(file)) as source,
+    ):
+        list(read_rows(source, FIELDS))
     assert refused.value.code == "damaged_file"
 
 
 @pytest.mark.parametrize("name", ["absent.csv", "."])
 def test_what_cannot_be_opened_is_not_found(tmp_path: Path, name):
-    with pytest.raises(NotFound, match="can't be read") as refused, opened(str(tmp_path / name)):
+    with pytest.raises(NotFound, match="can't be read") as refused, open_source(str(tmp_path / name)):
         pass
     assert refused.value.code == "no_such_file"
 
 
 def test_standard_input_is_read_under_its_dash(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"id,name\n1,a\n")))
-    with opened("-") as source:
-        assert [row.values for row in rows(source, FIELDS)] == ONE
+    with open_source("-") as source:
+        assert [row.values for row in read_rows(source, FIELDS)] == ONE
         assert (source.size, source.position) == (None, 0)

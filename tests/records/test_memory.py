@@ -6,12 +6,12 @@ import random
 import tracemalloc
 from collections.abc import Iterator
 
-from millrace.records.check import Checker
-from millrace.records.readers import Source, rows
-from millrace.records.seen import Seen
-from millrace.workloads import workload
+from millrace.records.check import RecordChecker
+from millrace.records.readers import Source, read_rows
+from millrace.records.seen import DuplicateFilter
+from millrace.workloads import find_workload
 
-COURSES = workload("courses")
+COURSES = find_workload("courses")
 
 
 def test_constant_memory_over_a_long_stream():
@@ -27,9 +27,9 @@ def test_constant_memory_over_a_long_stream():
 
     stream = lines()
     source = Source("-", io.BytesIO(), type("", (), {"readline": lambda self, limit: next(stream, b"")})(), None)
-    seen = Seen(in_memory=2000)
-    checker = Checker(COURSES, "", seen)
-    found = checker.check(rows(source, COURSES.fields))
+    seen = DuplicateFilter(in_memory=2000)
+    checker = RecordChecker(COURSES, "", seen)
+    found = checker.check(read_rows(source, COURSES.fields))
     for _ in zip(range(5000), found, strict=False):
         pass
     tracemalloc.start()

@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.errors import BadInput
-from millrace.records.names import MAX_NAMES, MAX_SHAPES, FieldNames, names_of
-from millrace.records.readers import Source, rows
-from millrace.workloads import workload
+from millrace.records.names import MAX_NAMES, MAX_SHAPES, FieldNames, make_field_names
+from millrace.records.readers import Source, read_rows
+from millrace.workloads import find_workload
 
-COURSES, MOOC, URLS = (workload(name) for name in ("courses", "mooc", "urls"))
+COURSES, MOOC, URLS = (find_workload(name) for name in ("courses", "mooc", "urls"))
 
 
 def names(found=COURSES) -> FieldNames:
-    return names_of(found.record, found.reads)
+    return make_field_names(found.record, found.reads)
 
 
 def read(content: str, known: FieldNames, fields: tuple[str, ...] = ()) -> list[dict]:
     stream = io.BytesIO(content.encode())
-    return [row.values for row in rows(Source("it.csv", stream, stream, None), fields, known)]
+    return [row.values for row in read_rows(Source("it.csv", stream, stream, None), fields, known)]
 
 
 @pytest.mark.parametrize("column", ["COURSE_ID", "Course ID", "courseId", "course-id", "course.id", " Course_Id "])
@@ -32,7 +32,7 @@ def test_a_column_in_another_spelling_is_read_and_reported(column):
 
 
 def test_an_optional_column_in_another_spelling_is_read_too():
-    known = names(workload("products"))
+    known = names(find_workload("products"))
     assert read("product_id,Rating\nB1,4.2\n", known) == [{"product_id": "B1", "rating": "4.2"}]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from millrace.errors import BadInput, NotFound
 from millrace.records import opening
-from millrace.records.readers import opened, rows
+from millrace.records.readers import open_source, read_rows
 
 FIELDS = ("id", "name")
 CSV = b"id,name\n1,a\n2,b\n"
@@ -21,8 +21,8 @@ ROWS = [{"id": "1", "name": "a"}, {"id": "2", "name": "b"}]
 
 
 def values(path: str) -> list:
-    with opened(path) as source:
-        return [row.values for row in rows(source, FIELDS)]
+    with open_source(path) as source:
+        return [row.values for row in read_rows(source, FIELDS)]
 
 
 @contextmanager
@@ -51,9 +51,9 @@ def test_a_pipe_by_its_descriptor_is_read_whole_as_process_substitution_hands_it
 
 
 def test_a_pipe_cannot_be_read_again_and_has_no_position():
-    with pipe(CSV) as reading, opened(f"/dev/fd/{reading}") as source:
+    with pipe(CSV) as reading, open_source(f"/dev/fd/{reading}") as source:
         assert (source.is_rereadable, source.size, source.position) == (False, None, 0)
-        assert [row.values for row in rows(source, FIELDS)] == ROWS
+        assert [row.values for row in read_rows(source, FIELDS)] == ROWS
         assert source.name == f"/dev/fd/{reading}"
 
 
@@ -78,8 +78,8 @@ def test_a_pipe_that_was_left_non_blocking_is_read_to_its_end():
 def test_rows_of_a_live_pipe_come_before_it_ends():
     reading, writing = os.pipe()
     os.write(writing, CSV)
-    with opened(f"/dev/fd/{reading}") as source:
-        found = rows(source, FIELDS)
+    with open_source(f"/dev/fd/{reading}") as source:
+        found = read_rows(source, FIELDS)
         assert [next(found).values, next(found).values] == ROWS
         os.write(writing, b"3,c\n")
         os.close(writing)
@@ -120,9 +120,9 @@ def test_a_named_pipe_that_nobody_writes_into_is_refused_and_does_not_hang(tmp_p
 def test_standard_input_is_the_same_under_all_its_names(monkeypatch, name):
     with pipe(CSV) as reading, open(reading, closefd=False) as text:
         monkeypatch.setattr(sys, "stdin", text)
-        with opened(name) as source:
+        with open_source(name) as source:
             assert (source.name, source.is_rereadable) == ("-", False)
-            assert [row.values for row in rows(source, FIELDS)] == ROWS
+            assert [row.values for row in read_rows(source, FIELDS)] == ROWS
 
 
 def test_standard_input_that_is_a_file_is_one(tmp_path, monkeypatch):
@@ -130,10 +130,10 @@ def test_standard_input_that_is_a_file_is_one(tmp_path, monkeypatch):
     file.write_bytes(CSV)
     with file.open() as text:
         monkeypatch.setattr(sys, "stdin", text)
-        with opened("-") as source, opened(str(file)) as same:
+        with open_source("-") as source, open_source(str(file)) as same:
             assert source.is_rereadable
             assert source.digest() == same.digest()
-            assert [row.values for row in rows(source, FIELDS)] == ROWS
+            assert [row.values for row in read_rows(source, FIELDS)] == ROWS
 
 
 def test_standard_input_that_is_closed_is_named(monkeypatch):
@@ -182,22 +182,22 @@ def test_a_descriptor_that_is_not_open_or_not_for_reading_is_refused():
 def test_a_file_name_that_is_not_utf8_is_shown_with_escapes(tmp_path):
     file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv"))
     file.write_bytes(CSV)
-    with opened(str(file)) as source:
+    with open_source(str(file)) as source:
         assert source.name == r"caf\xe9.csv"
-        assert [row.values for row in rows(source, FIELDS)] == ROWS
+        assert [row.values for row in read_rows(source, FIELDS)] == ROWS
 
 
 def test_a_file_that_is_written_to_while_it_is_read_has_changed(tmp_path):
     file = tmp_path / "a.csv"
     file.write_bytes(CSV)
-    with opened(str(file)) as source:
-        found = rows(source, FIELDS)
+    with open_source(str(file)) as source:
+        found = read_rows(source, FIELDS)
         next(found)
         assert not source.has_changed()
         with file.open("ab") as target:
             target.write(b"3,c\n")
         assert source.has_changed()
-    with opened(str(file)) as source:
+    with open_source(str(file)) as source:
         os.truncate(file, 10)
         assert source.has_changed()
 

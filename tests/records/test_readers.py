@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.errors import BadInput
-from millrace.records.readers import LINE_LIMIT, RawRow, Source, rows
+from millrace.records.readers import MAX_LINE_BYTES, RawRow, Source, read_rows
 
 FIELDS = ("id", "name")
 
 
 def read(content: bytes) -> list[RawRow]:
     stream = io.BytesIO(content)
-    return list(rows(Source("it.csv", stream, stream, len(content)), FIELDS))
+    return list(read_rows(Source("it.csv", stream, stream, len(content)), FIELDS))
 
 
 def values(content: bytes) -> list:
@@ -116,18 +116,18 @@ def test_control_characters_of_a_header_are_shown_as_escapes():
 
 
 def test_a_line_over_the_limit_is_rejected_and_the_next_one_is_read():
-    found = read(b"id,name\n1," + b"x" * (2 * LINE_LIMIT) + b"\n2,b\n")
+    found = read(b"id,name\n1," + b"x" * (2 * MAX_LINE_BYTES) + b"\n2,b\n")
     assert [row.values or row.fault[0] for row in found] == ["line_too_long", {"id": "2", "name": "b"}]
-    assert str(LINE_LIMIT) in found[0].fault[1]
+    assert str(MAX_LINE_BYTES) in found[0].fault[1]
 
 
 def test_a_long_line_after_an_open_quote_is_a_row_of_its_own():
-    found = values(b'id,name\n1,"a\n2,' + b"x" * LINE_LIMIT + b"\n3,c\n")
+    found = values(b'id,name\n1,"a\n2,' + b"x" * MAX_LINE_BYTES + b"\n3,c\n")
     assert found == ["bad_csv", "line_too_long", {"id": "3", "name": "c"}]
 
 
 def test_a_json_line_over_the_limit_is_rejected_and_the_next_one_is_read():
-    long = b'{"id": "' + b"1" * LINE_LIMIT + b'"}\n'
+    long = b'{"id": "' + b"1" * MAX_LINE_BYTES + b'"}\n'
     assert values(long + b'{"id": "2"}\n' + long) == ["line_too_long", {"id": "2"}, "line_too_long"]
 
 
@@ -159,7 +159,7 @@ def test_a_header_without_a_needed_column_is_refused_by_the_name_of_it():
         "id,name\n1,a\n".encode("utf-16"),
         b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
         b"\xff" * 300,
-        b"x" * (LINE_LIMIT + 1),
+        b"x" * (MAX_LINE_BYTES + 1),
         bytes(range(256)),
     ],
     ids=["carriage returns", "utf-16", "png", "ff", "one long line", "every byte"],

@@ -5,12 +5,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.records.seen import Seen
+from millrace.records.seen import DuplicateFilter
 
 STEPS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2), st.integers(0, 2)), max_size=60)
 
 
-def answers(seen: Seen, steps) -> tuple[list[bool], int]:
+def answers(seen: DuplicateFilter, steps) -> tuple[list[bool], int]:
     told = [seen.repeats((str(thing),), f"{text} {figure}".encode(), (figure,)) for thing, text, figure in steps]
     seen.close()
     return told, seen.conflicts
@@ -28,28 +28,28 @@ def naive(steps) -> tuple[list[bool], int]:
 
 @given(STEPS)
 def test_the_answers_are_those_of_a_naive_memory(steps):
-    assert answers(Seen(), steps) == naive(steps)
+    assert answers(DuplicateFilter(), steps) == naive(steps)
 
 
 @given(STEPS)
 def test_the_answers_are_the_same_after_moving_to_sqlite(steps):
-    assert answers(Seen(in_memory=2), steps) == naive(steps)
+    assert answers(DuplicateFilter(in_memory=2), steps) == naive(steps)
 
 
 def test_a_row_equal_to_the_last_of_its_identity_is_a_repeat():
-    assert answers(Seen(), [(1, 0, 0), (1, 0, 0)]) == ([False, True], 0)
+    assert answers(DuplicateFilter(), [(1, 0, 0), (1, 0, 0)]) == ([False, True], 0)
 
 
 def test_a_row_equal_to_an_earlier_state_is_a_change():
-    assert answers(Seen(), [(1, 0, 0), (1, 1, 0), (1, 0, 0)]) == ([False, False, False], 0)
+    assert answers(DuplicateFilter(), [(1, 0, 0), (1, 1, 0), (1, 0, 0)]) == ([False, False, False], 0)
 
 
 def test_an_identity_conflicts_once_however_often_it_changes():
-    assert answers(Seen(), [(1, 0, 0), (1, 0, 1), (1, 0, 2), (2, 0, 0)])[1] == 1
+    assert answers(DuplicateFilter(), [(1, 0, 0), (1, 0, 1), (1, 0, 2), (2, 0, 0)])[1] == 1
 
 
 def test_the_temporary_file_is_gone_after_closing():
-    seen = Seen(in_memory=1)
+    seen = DuplicateFilter(in_memory=1)
     seen.repeats(("1",), b"", ())
     file = Path(seen._file.name)
     assert file.exists()

@@ -14,9 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.errors import BadInput
-from millrace.records.readers import opened, rows
-from millrace.records.sniff import encoding, packing
-from millrace.records.streams import Begun, Recoded, Unpacked, begin_bz2, begin_xz, buffered
+from millrace.records.readers import open_source, read_rows
+from millrace.records.sniff import detect_encoding, detect_packing
+from millrace.records.streams import (
+    PrefixedStream,
+    RecodedStream,
+    UnpackedStream,
+    buffer,
+    make_bz2_decompressor,
+    make_xz_decompressor,
+)
 
 FIELDS = ("id", "name")
 CSV = "id,name\n1,é\n2,b\n"
@@ -30,8 +37,8 @@ def written(folder: Path, content: bytes, name: str = "it.csv") -> str:
 
 
 def values(path: str) -> list:
-    with opened(path) as source:
-        return [row.values for row in rows(source, FIELDS)]
+    with open_source(path) as source:
+        return [row.values for row in read_rows(source, FIELDS)]
 
 
 def refusal(path: str) -> BadInput:
@@ -83,10 +90,10 @@ def test_a_surrogate_without_its_pair_costs_its_row_only(tmp_path):
 def test_a_bomb_is_unpacked_in_constant_memory():
     zeros = 20_000_000
     for packed, begin in (
-        (bz2.compress(b"0" * zeros, 9), begin_bz2),
-        (lzma.compress(b"0" * zeros, preset=0), begin_xz),
+        (bz2.compress(b"0" * zeros, 9), make_bz2_decompressor),
+        (lzma.compress(b"0" * zeros, preset=0), make_xz_decompressor),
     ):
-        stream = buffered(Unpacked(buffered(Begun(packed, io.BytesIO())), begin))
+        stream = buffer(UnpackedStream(buffer(PrefixedStream(packed, io.BytesIO())), begin))
         tracemalloc.start()
         stream.read(1 << 16)
         peak = tracemalloc.get_traced_memory()[1]
@@ -108,7 +115,7 @@ def test_xz_that_asks_for_gigabytes_of_memory_is_refused(tmp_path):
 
 @given(st.binary(max_size=80), st.sampled_from(["utf-16-le", "utf-16-be", "utf-32-le"]))
 def test_any_bytes_in_a_unicode_encoding_become_what_python_reads_or_are_refused(junk, codec):
-    stream = buffered(Recoded(io.BytesIO(junk), codec))
+    stream = buffer(RecodedStream(io.BytesIO(junk), codec))
     try:
         expected = junk.decode(codec, "surrogatepass")
     except UnicodeDecodeError:
@@ -170,5 +177,5 @@ def test_a_header_that_begins_like_another_kind_is_a_header(tmp_path, header):
 @given(st.text(min_size=4, max_size=30).filter(lambda text: "\0" not in text))
 def test_utf8_text_is_never_taken_for_another_encoding_or_for_packed(text):
     head = text.encode()[:8]
-    assert encoding(head) is None
-    assert packing(head) is None
+    assert detect_encoding(head) is None
+    assert detect_packing(head) is None

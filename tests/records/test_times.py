@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.records import times
-from millrace.records.check import Accepted, Checker
-from millrace.records.contract import Rejection, time_fields
+from millrace.records.check import AcceptedRecord, RecordChecker
+from millrace.records.contract import Rejection, list_time_fields
 from millrace.records.readers import RawRow
-from millrace.workloads import workload, workloads
+from millrace.workloads import find_workload, load_workloads
 
-MOOC, SHOP, COURSES = workload("mooc"), workload("shop"), workload("courses")
+MOOC, SHOP, COURSES = find_workload("mooc"), find_workload("shop"), find_workload("courses")
 NOW = datetime(2026, 11, 28, 15, 9, 1, tzinfo=UTC)
 EDGE = NOW + timedelta(seconds=times.MARGIN_S)
 
@@ -31,7 +31,7 @@ def clock(monkeypatch):
 
 
 def outcome(found, **values):
-    return Checker(found, "it.csv").outcome(RawRow(1, str(values), values))
+    return RecordChecker(found, "it.csv").check_row(RawRow(1, str(values), values))
 
 
 def enrolment(at: object) -> dict:
@@ -51,10 +51,10 @@ def enrolment(at: object) -> dict:
     ],
 )
 def test_the_rule_is_the_same_for_a_number_and_for_an_array(moment, plausible):
-    assert times.is_plausible(times.micros(moment), times.micros(NOW)) is plausible
-    column = np.array([times.micros(moment), np.nan])
-    assert times.is_plausible(column, np.full(2, float(times.micros(NOW)))).tolist() == [plausible, False]
-    seconds = times.plausible_seconds(moment, times.micros(NOW) // 1000)
+    assert times.is_plausible(times.to_micros(moment), times.to_micros(NOW)) is plausible
+    column = np.array([times.to_micros(moment), np.nan])
+    assert times.is_plausible(column, np.full(2, float(times.to_micros(NOW)))).tolist() == [plausible, False]
+    seconds = times.plausible_seconds(moment, times.to_micros(NOW) // 1000)
     assert seconds == (moment.timestamp() if plausible else None)
 
 
@@ -66,7 +66,7 @@ def test_whatever_is_believed_lies_at_most_a_margin_after_its_arrival(moment, ar
 
 
 def test_every_time_of_every_contract_is_looked_at():
-    found = {one.name: time_fields(one.record) for one in workloads().values()}
+    found = {one.name: list_time_fields(one.record) for one in load_workloads().values()}
     assert found == {
         "catalogue": (),
         "courses": ("published_timestamp",),
@@ -90,40 +90,40 @@ def test_a_row_of_the_future_is_rejected_with_its_value_and_what_is_allowed(cloc
 
 
 def test_the_edge_is_accepted_and_a_microsecond_more_is_not(clock):
-    assert isinstance(outcome(MOOC, **enrolment(EDGE.isoformat())), Accepted)
+    assert isinstance(outcome(MOOC, **enrolment(EDGE.isoformat())), AcceptedRecord)
     assert isinstance(outcome(MOOC, **enrolment((EDGE + timedelta(microseconds=1)).isoformat())), Rejection)
-    assert isinstance(outcome(MOOC, **enrolment(None)), Accepted)
+    assert isinstance(outcome(MOOC, **enrolment(None)), AcceptedRecord)
 
 
 def test_a_column_under_another_name_is_looked_at_too(clock):
     page = {"id": "1", "url": "https://example.com/", "title": "t", "created_at": "2031-01-01 00:00:00 UTC"}
-    assert outcome(workload("urls"), **page).field == "creation_time"
+    assert outcome(find_workload("urls"), **page).field == "creation_time"
 
 
 def test_counts_add_up_and_a_rejected_row_is_no_duplicate_of_what_comes_later(clock):
-    checker = Checker(MOOC, "it.csv")
+    checker = RecordChecker(MOOC, "it.csv")
     values = enrolment("2026-12-01T00:00:00Z")
-    assert isinstance(checker.outcome(RawRow(1, "a", values)), Rejection)
+    assert isinstance(checker.check_row(RawRow(1, "a", values)), Rejection)
     clock(NOW + timedelta(days=3))
-    assert isinstance(checker.outcome(RawRow(2, "b", values)), Accepted)
+    assert isinstance(checker.check_row(RawRow(2, "b", values)), AcceptedRecord)
     counts = checker.counts
     assert (counts.read, counts.accepted, counts.duplicates, counts.rejected) == (2, 1, 0, {"in_the_future": 1})
 
 
 def test_each_row_is_judged_by_the_clock_of_its_own_moment_also_where_that_jumps(clock):
     """A clock that was years ahead for a moment leaves no wider margin behind."""
-    checker = Checker(MOOC, "it.csv")
+    checker = RecordChecker(MOOC, "it.csv")
     codes = []
     for number, years in enumerate((0, 40, 0, -9, 0)):
         clock(NOW.replace(year=NOW.year + years))
-        told = checker.outcome(RawRow(number, str(number), enrolment("2050-01-01") | {"user_id": f"U{number}"}))
+        told = checker.check_row(RawRow(number, str(number), enrolment("2050-01-01") | {"user_id": f"U{number}"}))
         codes.append(told.code if isinstance(told, Rejection) else "accepted")
     assert codes == ["in_the_future", "accepted", "in_the_future", "in_the_future", "in_the_future"]
 
 
 def test_a_machine_whose_clock_was_never_set_refuses_nothing_that_was_past_when_this_was_released(clock):
     clock(datetime(1970, 1, 1, 0, 5, tzinfo=UTC))
-    assert isinstance(outcome(MOOC, **enrolment("2026-10-31T00:00:00Z")), Accepted)
+    assert isinstance(outcome(MOOC, **enrolment("2026-10-31T00:00:00Z")), AcceptedRecord)
     assert outcome(MOOC, **enrolment("2099-12-31T00:00:00Z")).message.endswith(
         "allowed: a time up to 2026-11-02T00:00:00Z, 24 hours from now by this machine's clock"
     )
@@ -131,7 +131,7 @@ def test_a_machine_whose_clock_was_never_set_refuses_nothing_that_was_past_when_
 
 def test_times_without_a_zone_of_people_east_of_greenwich_are_accepted(clock):
     local = NOW.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=14)
-    assert isinstance(outcome(MOOC, **enrolment(local.isoformat())), Accepted)
+    assert isinstance(outcome(MOOC, **enrolment(local.isoformat())), AcceptedRecord)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_times_without_a_zone_of_people_east_of_greenwich_are_accepted(clock):
     ],
 )
 def test_a_stored_time_is_read_whatever_it_says(text, moment):
-    assert times.read_moment(text) == moment
+    assert times.parse_moment(text) == moment
 
 
 def test_a_purchase_of_an_unset_clock_is_still_of_an_unknown_time(clock):

@@ -15,15 +15,15 @@ import pyarrow as pa
 from millrace import provision
 from millrace.doctor import examine
 from millrace.errors import Conflict, Unavailable
-from millrace.lake import NAMESPACE, assignments_name, catalog, pages_name, tables
-from millrace.neural.continual.cuts import Journal
-from millrace.registry.champion import write
+from millrace.lake import NAMESPACE, assignments_table_name, catalog, pages_table_name, tables
+from millrace.neural.continual.cuts import CutJournal
+from millrace.registry.champion import format_champion
 from millrace.registry.moves import claim_key
 from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
 from millrace.rights import CONTINUAL
 from millrace.settings import settings
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.registry.enforced import ADMIN
 from tests.registry.made import made
 from tests.registry.servers import settings_of
@@ -72,11 +72,11 @@ def with_buckets(
 def acting(component: str, variables: dict[str, str]) -> Iterator[None]:
     """This process as one component."""
     with settings_of(variables | {"MILLRACE_S3_ACCESS_KEY": component}):
-        catalog.catalog.cache_clear()
+        catalog.load_catalog.cache_clear()
         try:
             yield
         finally:
-            catalog.catalog.cache_clear()
+            catalog.load_catalog.cache_clear()
 
 
 def publish() -> str:
@@ -92,8 +92,8 @@ def train() -> None:
     for _ in range(3):
         registry.promote("courses", "price", publish())
     registry.rollback("courses", "price")
-    tables.load("courses").scan().to_arrow()
-    table = catalog.catalog().load_table(assignments_name("courses"))
+    tables.load_table("courses").scan().to_arrow()
+    table = catalog.load_catalog().load_table(assignments_table_name("courses"))
     table.append(rows(table))
 
 
@@ -102,7 +102,7 @@ def lose_a_race() -> None:
     registry, version = Registry(), publish()
     before = registry.champion("courses", "price")
     claim = claim_key("courses", "price", before.etag)
-    registry.store.put_if_absent(claim, write(version, datetime.now(UTC).isoformat(), []))
+    registry.store.put_if_absent(claim, format_champion(version, datetime.now(UTC).isoformat(), []))
     try:
         registry.promote("courses", "price", version, before)
         raise AssertionError("a promotion passed over another's claim")
@@ -114,7 +114,7 @@ def lose_a_race() -> None:
 
 def learn_continually() -> None:
     """What a continual training keeps: which offsets each micro-batch holds, and to forget it."""
-    journal = Journal(ObjectStore(settings().models_bucket), f"{CONTINUAL}mooc/recommendations/sasrec")
+    journal = CutJournal(ObjectStore(settings().models_bucket), f"{CONTINUAL}mooc/recommendations/sasrec")
     journal.put(1, {0: (0, 10)})
     assert journal.get(1) == {0: (0, 10)}
     assert journal.get(2) is None
@@ -124,8 +124,8 @@ def learn_continually() -> None:
 def provision_tables() -> None:
     """Tables of two workloads, one with pages; the buckets are there."""
     assert provision.ensure_buckets([]) == []
-    tables.ensure_tables([workload("courses"), workload("urls")])
-    catalog.catalog().create_table(f"{NAMESPACE}.t{uuid.uuid4().hex}", tables.schema_of(tables.ASSIGNMENTS))
+    tables.ensure_tables([find_workload("courses"), find_workload("urls")])
+    catalog.load_catalog().create_table(f"{NAMESPACE}.t{uuid.uuid4().hex}", tables.make_schema(tables.ASSIGNMENTS))
 
 
 def look() -> None:
@@ -139,13 +139,13 @@ def look() -> None:
 def score() -> None:
     """The stream appends pages by their model."""
     Registry().champion("urls", "clusters")
-    table = catalog.catalog().load_table(pages_name("urls"))
+    table = catalog.load_catalog().load_table(pages_table_name("urls"))
     table.append(rows(table))
 
 
 def land() -> None:
     """The sink appends records."""
-    table = tables.load("courses")
+    table = tables.load_table("courses")
     table.append(rows(table))
 
 

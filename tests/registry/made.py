@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from millrace.pages.learning import learn
-from millrace.pages.model import Pages
-from millrace.recommend.links import strongest
-from millrace.records.contract import schema_hash
-from millrace.registry.manifest import DataSpec, Draft, FeatureSpec
-from millrace.scoring.features import matrix
-from millrace.workloads import workload as find
+from millrace.pages.learning import learn_space
+from millrace.pages.model import PageClusters
+from millrace.recommend.links import keep_strongest
+from millrace.records.contract import compute_schema_hash
+from millrace.registry.manifest import DataSpec, FeatureSpec, ManifestDraft
+from millrace.scoring.features import make_matrix
+from millrace.workloads import find_workload as find
 from millrace.workloads.base import PageModel, RecommenderModel, Row, SalesModel
 
 
@@ -31,7 +31,7 @@ def clean_rows(workload: str, count: int, seed: int = 1) -> list[Row]:
     return rows[:count]
 
 
-def made(workload: str, model: str, seed: int = 1, k: int | None = None) -> tuple[Draft, dict[str, np.ndarray]]:
+def made(workload: str, model: str, seed: int = 1, k: int | None = None) -> tuple[ManifestDraft, dict[str, np.ndarray]]:
     """A draft and its arrays: centres are k random rows; another seed gives another model."""
     declared = find(workload)
     spec = declared.model(model)
@@ -47,21 +47,23 @@ def made(workload: str, model: str, seed: int = 1, k: int | None = None) -> tupl
     features = [FeatureSpec(field=f.field, transform=f.transform, default=f.default) for f in spec.features]
     records = [declared.record.model_validate(row).__dict__ for row in clean_rows(workload, 300, seed)]
     columns = {f.field: [record[f.field] for record in records] for f in features}
-    values = matrix([f.model_dump() for f in features], columns)
+    values = make_matrix([f.model_dump() for f in features], columns)
     mean, scale = values.mean(axis=0), values.std(axis=0)
     chosen = np.random.default_rng(seed).choice(np.unique(values, axis=0), k, replace=False)
     found = draft(workload, model, "kmeans", {"k": k, "seed": seed}, features=features, names=spec.names(k))
     return found, {"mean": mean, "scale": scale, "centres": (chosen - mean) / scale}
 
 
-def draft(workload: str, model: str, algorithm: str, parameters: dict[str, Any], features=(), names=None) -> Draft:
-    return Draft(
+def draft(
+    workload: str, model: str, algorithm: str, parameters: dict[str, Any], features=(), names=None
+) -> ManifestDraft:
+    return ManifestDraft(
         workload=workload,
         model=model,
         algorithm=algorithm,
         features=list(features),
         names=names or {},
-        schema_hash=schema_hash(find(workload).record),
+        schema_hash=compute_schema_hash(find(workload).record),
         parameters=parameters,
         metrics={"silhouette": 0.5} if algorithm in ("kmeans", "pages") else {"ndcg@10": 0.1},
         data=DataSpec(
@@ -83,9 +85,9 @@ def pages(workload: str, spec: PageModel, k: int, seed: int = 1) -> dict[str, np
     records = [find(workload).record.model_validate(row).__dict__ for row in clean_rows(workload, 300, seed)]
     fields = {"url": spec.url, "title": spec.title, "keywords": spec.keywords}
     columns = {name: [record[field] for record in records] for name, field in fields.items()}
-    space = learn(columns, seed)
+    space = learn_space(columns, seed)
     chosen = np.random.default_rng(seed).choice(len(records), k, replace=False)
-    return Pages(space, space.features(columns)[chosen].astype(np.float64), np.full(k, 300 / k)).arrays()
+    return PageClusters(space, space.features(columns)[chosen].astype(np.float64), np.full(k, 300 / k)).arrays()
 
 
 def recommender(seed: int = 1, items: int = 60, users: int = 40) -> dict[str, np.ndarray]:
@@ -93,7 +95,7 @@ def recommender(seed: int = 1, items: int = 60, users: int = 40) -> dict[str, np
     random = np.random.default_rng(seed)
     dense = random.random((items, items)) * (random.random((items, items)) < 0.2)
     dense[:, -1] = dense[-1] = 0
-    links = strongest([dense], items)
+    links = keep_strongest([dense], items)
     lengths = random.integers(1, 12, users)
     return {
         "starts": links.starts,

@@ -17,7 +17,7 @@ import pytest
 
 from millrace.errors import MillraceError
 from millrace.local import jars, java, s3
-from millrace.local.child import answers, start
+from millrace.local.child import http_probe, start_child
 from millrace.settings import settings
 
 ROOT = Path(__file__).parents[2]
@@ -46,9 +46,9 @@ def s3_server(kind: str, folder: Path) -> Iterator[dict[str, str]]:
     try:
         runtime = Path(shutil.which("true") or "/bin/true")
         if kind == "s3proxy":
-            runtime = java.find()
-            jars.ensure(["s3proxy"])
-        child = s3.prepare(home, runtime, port, KEY, SECRET)
+            runtime = java.find_java()
+            jars.ensure_jars(["s3proxy"])
+        child = s3.make_s3(home, runtime, port, KEY, SECRET)
     except MillraceError as error:
         pytest.skip(f"{kind} is not here: {error.message}")
     finally:
@@ -56,7 +56,7 @@ def s3_server(kind: str, folder: Path) -> Iterator[dict[str, str]]:
         if before is not None:
             os.environ["MILLRACE_LOCAL_S3"] = before
         settings.cache_clear()
-    with ended(start(child, home / "log", os.environ)) as process:
+    with ended(start_child(child, home / "log", os.environ)) as process:
         wait_ready(kind, process, child.ready, home / "log", child.seconds)
         yield variables_of(port, home)
 
@@ -86,7 +86,7 @@ def seaweedfs(actions: dict[str, Iterable[str]], home: Path) -> Iterator[int]:
         environment = os.environ | {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
         process = subprocess.Popen([program, "server", *arguments], stdout=log, stderr=log, cwd=home, env=environment)
     with ended(process, 1):
-        wait_ready("seaweedfs", process, answers(f"http://127.0.0.1:{ports['s3.port']}/healthz"), home / "log", 60)
+        wait_ready("seaweedfs", process, http_probe(f"http://127.0.0.1:{ports['s3.port']}/healthz"), home / "log", 60)
         yield ports["s3.port"]
 
 
@@ -110,7 +110,7 @@ def memory_s3(folder: Path) -> Iterator[dict[str, str]]:
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     with ended(process):
-        wait_ready("moto", process, answers(f"http://127.0.0.1:{port}/moto-api/"), home / "log", 60)
+        wait_ready("moto", process, http_probe(f"http://127.0.0.1:{port}/moto-api/"), home / "log", 60)
         yield variables_of(port, home)
 
 

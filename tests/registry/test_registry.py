@@ -10,9 +10,9 @@ import pytest
 
 from millrace.errors import Conflict, Corrupt, NotFound
 from millrace.registry import moves
-from millrace.registry.champion import write
-from millrace.registry.moves import claim_key, move
-from millrace.registry.registry import NONE_YET, Registry, champion_key
+from millrace.registry.champion import format_champion
+from millrace.registry.moves import claim_key, move_champion
+from millrace.registry.registry import NO_CHAMPION, Registry, champion_key
 from tests.registry.made import made
 
 
@@ -90,12 +90,12 @@ def test_of_promotions_at_once_exactly_one_wins(registry, first, count):
         if not first and registry.champion("courses", "popularity") is None:
             registry.promote("courses", "popularity", old)
         before, start = registry.champion("courses", "popularity"), Barrier(count)
-        history = before.with_itself() if before else []
+        history = before.next_history() if before else []
 
         def promote(version: str, before=before, start=start, history=history) -> str:
             start.wait()  # past the check of the version, which takes longer than the race
             try:
-                return move(registry.store, "courses", "popularity", version, history, before).version
+                return move_champion(registry.store, "courses", "popularity", version, history, before).version
             except Conflict as error:
                 return error.message
 
@@ -125,20 +125,20 @@ def test_two_whole_promotions_on_one_decision_do_not_both_win(registry):
 
 def test_of_first_promotions_only_one_finds_none_yet(registry):
     first, second = (publish(registry, seed).version for seed in (1, 2))
-    registry.promote("courses", "popularity", first, expected_etag=NONE_YET)
+    registry.promote("courses", "popularity", first, expected_etag=NO_CHAMPION)
     with pytest.raises(Conflict):
-        registry.promote("courses", "popularity", second, expected_etag=NONE_YET)
+        registry.promote("courses", "popularity", second, expected_etag=NO_CHAMPION)
 
 
 def test_a_promotion_that_died_in_the_middle_does_not_block_the_next_for_ever(registry, monkeypatch):
     first, second, third = (publish(registry, seed).version for seed in (1, 2, 3))
     before = registry.promote("courses", "popularity", first)
     claim = claim_key("courses", "popularity", before.etag)
-    registry.store.put_if_absent(claim, write(second, datetime.now(UTC).isoformat(), [first]))
+    registry.store.put_if_absent(claim, format_champion(second, datetime.now(UTC).isoformat(), [first]))
     with pytest.raises(Conflict):  # it may still be at work
         registry.promote("courses", "popularity", third)
     assert registry.champion("courses", "popularity").version == first
-    monkeypatch.setattr(moves, "ABANDONED", timedelta(0))
+    monkeypatch.setattr(moves, "CLAIM_TIMEOUT", timedelta(0))
     with pytest.raises(Conflict):  # its move is finished first, and the decision is to be made again
         registry.promote("courses", "popularity", third)
     assert registry.champion("courses", "popularity").version == second

@@ -8,14 +8,14 @@ import pytest
 from millrace.errors import Unavailable
 from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
-from millrace.rights import COMPONENTS, Rights
+from millrace.rights import COMPONENTS, ComponentRights
 from millrace.settings import settings
 from tests.registry.deeds import LAKE, MODELS, acting, do, enforced_s3, first_day, publish
 
 ARN = {"lake": f"arn:aws:s3:::{LAKE}", "models": f"arn:aws:s3:::{MODELS}"}
 
 
-def statements(rights: Rights) -> list[dict]:
+def statements(rights: ComponentRights) -> list[dict]:
     """As Terraform's identities.tf writes them; tests/terraform runs the same on what it made."""
 
     def under(prefixes: dict[str, tuple[str, ...]]) -> list[str]:
@@ -31,7 +31,7 @@ def statements(rights: Rights) -> list[dict]:
     return [{"Effect": "Allow", "Action": actions, "Resource": resources} for actions, resources in parts if resources]
 
 
-def without(rights: Rights, kind: str, bucket: str, prefix: str) -> Rights:
+def without(rights: ComponentRights, kind: str, bucket: str, prefix: str) -> ComponentRights:
     """The rights less one prefix; what is listed stays, or everything would fail."""
     fewer = {
         name: tuple(one for one in prefixes if (name, one) != (bucket, prefix))
@@ -102,12 +102,12 @@ def test_what_is_beside_the_prefixes_is_closed(day: None, variables: dict[str, s
 
 
 def test_a_promotion_that_is_refused_does_not_end_the_training(variables: dict[str, str], day: None):
-    from millrace.training.train import Training
+    from millrace.training.train import WorkloadTraining
 
     with acting("train", variables):
         version = publish()
     with acting("api", variables):
-        training = Training.__new__(Training)
+        training = WorkloadTraining.__new__(WorkloadTraining)
         training.registry, training.workload = Registry(), type("Named", (), {"name": "courses"})
         champion = training.registry.champion("courses", "price")
         promoted, why = training.promote("price", version, champion, True, "passed")

@@ -16,7 +16,7 @@ from millrace.cli.main import app
 from millrace.errors import BadInput
 from millrace.pages.board import Board
 from millrace.report import charts
-from millrace.report.write import MESSAGES, PAGE, SHARES, write
+from millrace.report.write import MESSAGES, PAGE, SHARES, write_report
 from tests.pages import told
 from tests.pages.topic import emptied
 
@@ -42,7 +42,7 @@ def rgb(colour: str) -> int:
 
 
 def test_the_charts_are_pictures_in_which_every_cluster_is_drawn(board, tmp_path):
-    result = write("urls", board, tmp_path / "made" / "here", 60)
+    result = write_report("urls", board, tmp_path / "made" / "here", 60)
     assert [Path(file).name for file in result["files"]] == [PAGE, SHARES, MESSAGES]
     assert result["pages"] == sum(board.timeline(60)["messages"])
     shares, messages = ((tmp_path / "made/here" / name).read_bytes() for name in (SHARES, MESSAGES))
@@ -58,13 +58,13 @@ def test_a_share_is_drawn_as_high_as_it_is(board):
         "messages": [100] * 60,
         "clusters": [{"cluster": n, "label": str(n), "pages": [count] * 60} for n, count in ((0, 75), (1, 25))],
     }
-    drawn = pixels(charts.shares(timeline))
+    drawn = pixels(charts.draw_shares(timeline))
     counts = [(drawn == rgb(colour)).sum(axis=0).max() for colour in charts.COLOURS[:2]]
     assert counts[0] / sum(counts) == pytest.approx(0.75, abs=0.02)
 
 
 def test_the_page_holds_the_numbers_and_loads_nothing(board, tmp_path):
-    write("urls", board, tmp_path, 60)
+    write_report("urls", board, tmp_path, 60)
     page = (tmp_path / PAGE).read_text()
     timeline = board.timeline(60)
     assert f"{sum(timeline['messages']):,} pages" in page
@@ -81,7 +81,7 @@ def test_foreign_words_are_text_in_the_page_and_no_formula_in_the_chart(board, t
     examples = [{"url": "javascript:alert(1)", "title": FOREIGN}, {"url": "http://[", "title": None}]
     told.apply(board, told.cluster(0, label=FOREIGN, examples=examples, words=[[FOREIGN, 1]]))
     told.apply(board, told.cluster(1, label="_hidden $$"))
-    write("urls", board, tmp_path, 60)
+    write_report("urls", board, tmp_path, 60)
     found: list[tuple[str, dict]] = []
     parser = HTMLParser()
     parser.handle_starttag = lambda tag, attributes: found.append((tag, dict(attributes)))  # type: ignore[method-assign]
@@ -99,7 +99,7 @@ def test_what_nobody_sees_in_a_page_of_a_stranger_is_shown_as_escapes(board, tmp
         {"url": "https://x.example/c", "title": "\x1b[2J"},
     ]
     told.apply(board, told.cluster(0, label=title, examples=examples, words=[[title, 1]]))
-    write("urls", board, tmp_path, 60)
+    write_report("urls", board, tmp_path, 60)
     page = (tmp_path / PAGE).read_text()
     assert page.count(r"bell\x07 null\x00 turned\u202e wide\u200b") >= 3
     assert 'href="https://x.example/c"' in page
@@ -108,7 +108,7 @@ def test_what_nobody_sees_in_a_page_of_a_stranger_is_shown_as_escapes(board, tmp
 
 def test_nothing_to_draw_is_an_error_and_no_empty_chart():
     with pytest.raises(BadInput, match="empty"):
-        charts.shares(Board().timeline(60))
+        charts.draw_shares(Board().timeline(60))
 
 
 def run(*arguments: str):

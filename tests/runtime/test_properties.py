@@ -40,7 +40,7 @@ def test_java_reads_what_was_written(engines, tmp_path):
     program, file = tmp_path / "Show.java", tmp_path / "of.properties"
     program.write_text(PROGRAM)
     file.write_text(format_properties(VALUES))
-    done = subprocess.run([java.find(), program, file], capture_output=True, check=False)
+    done = subprocess.run([java.find_java(), program, file], capture_output=True, check=False)
     if b"compiler" in done.stderr:
         pytest.skip("this Java is a JRE, which compiles nothing")
     parts = done.stdout.decode().split("\0")[:-1]

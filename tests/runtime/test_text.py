@@ -9,7 +9,7 @@ import pytest
 
 from millrace.runtime import text
 from millrace.runtime.text import dump_json, make_printable, print_logs_safely, show_value
-from millrace.web import files
+from millrace.web import load_files
 
 STEERING = {
     "\x1b[2J": r"\x1b[2J",
@@ -100,7 +100,7 @@ def test_the_log_of_a_process_forges_no_line_and_steers_no_terminal(capsys):
 
 
 def test_pages_escape_the_same_characters():
-    script = files()["page.js"][1].decode()
+    script = load_files()["page.js"][1].decode()
     begin = script.index("const UNPRINTABLE")
     written = "".join(re.findall(r'"([^"]*)"', script[begin : script.index('"gu")', begin)]))
     of_page = re.sub(r"\\u\{?([0-9a-f]+)\}?", lambda match: chr(int(match[1], 16)), written.replace(r"\\", "\\"))

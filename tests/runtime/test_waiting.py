@@ -5,7 +5,7 @@ import math
 import pytest
 
 from millrace.errors import BadInput, Unavailable
-from millrace.runtime.waiting import wait_out
+from millrace.runtime.waiting import retry_unavailable
 
 
 def away_until(*answers: str | None):
@@ -22,26 +22,26 @@ def away_until(*answers: str | None):
 
 def test_what_is_there_is_not_waited_for():
     said: list[str] = []
-    assert wait_out(away_until(), 0, said.append) == "here"
+    assert retry_unavailable(away_until(), 0, said.append) == "here"
     assert said == []
 
 
 def test_each_new_reason_is_said_once():
     said: list[str] = []
-    assert wait_out(away_until("no broker", "no broker", "no table"), 60, said.append, pause=0) == "here"
+    assert retry_unavailable(away_until("no broker", "no broker", "no table"), 60, said.append, pause=0) == "here"
     assert [line.partition(": ")[2] for line in said] == ["no broker", "no table"]
     assert said[0].startswith("waiting, 0 of 60 s so far")
 
 
 def test_a_reason_that_stays_is_said_again():
     said: list[str] = []
-    wait_out(away_until(*["no broker"] * 3), math.inf, said.append, pause=0, again=0)
+    retry_unavailable(away_until(*["no broker"] * 3), math.inf, said.append, pause=0, again=0)
     assert said == ["waiting, 0 s so far: no broker"] * 3
 
 
 def test_after_its_time_the_last_reason_is_raised():
     with pytest.raises(Unavailable, match="still away"):
-        wait_out(away_until(*["still away"] * 1000), 0.05, lambda _: None, pause=0.01)
+        retry_unavailable(away_until(*["still away"] * 1000), 0.05, lambda _: None, pause=0.01)
 
 
 def test_other_errors_are_not_waited_out():
@@ -49,4 +49,4 @@ def test_other_errors_are_not_waited_out():
         raise BadInput("no")
 
     with pytest.raises(BadInput):
-        wait_out(step, 60, lambda _: None)
+        retry_unavailable(step, 60, lambda _: None)

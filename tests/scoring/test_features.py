@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.scoring.features import LEVELS, TRANSFORMS, matrix, original
-from millrace.workloads import workloads
+from millrace.scoring.features import LEVEL_NUMBERS, TRANSFORMS, make_matrix, to_original_units
+from millrace.workloads import load_workloads
 
 AMOUNTS = st.lists(st.floats(0, 1e12), min_size=1, max_size=20)
 
 
 def column(transform: str, values) -> list[float]:
-    return matrix([{"field": "x", "transform": transform}], {"x": values})[:, 0].tolist()
+    return make_matrix([{"field": "x", "transform": transform}], {"x": values})[:, 0].tolist()
 
 
 @given(AMOUNTS)
@@ -27,7 +27,7 @@ def test_identity_keeps_and_log1p_is_the_logarithm_of_one_more(values):
 @pytest.mark.parametrize("transform", ["identity", "log1p"])
 @given(values=AMOUNTS)
 def test_original_is_the_inverse(transform, values):
-    assert original(transform, np.array(column(transform, values))) == pytest.approx(values, rel=1e-9)
+    assert to_original_units(transform, np.array(column(transform, values))) == pytest.approx(values, rel=1e-9)
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
@@ -45,8 +45,8 @@ def test_a_level_that_is_none_is_nan():
 
 
 def test_original_keeps_levels_and_days():
-    values = np.array(list(LEVELS.values()))
-    assert original("level", values) is original("days", values) is values
+    values = np.array(list(LEVEL_NUMBERS.values()))
+    assert to_original_units("level", values) is to_original_units("days", values) is values
 
 
 @given(st.datetimes(datetime(1970, 1, 2), datetime(2099, 1, 1)))
@@ -61,17 +61,17 @@ def test_arrays_and_lists_make_the_same_matrix():
     specs = [{"field": "a", "transform": "log1p"}, {"field": "b", "transform": "identity"}]
     lists = {"a": [1, 2], "b": [3, None]}
     arrays = {"a": np.array([1, 2]), "b": np.array([3, np.nan])}
-    assert matrix(specs, lists).shape == (2, 2)
-    assert np.array_equal(matrix(specs, lists), matrix(specs, arrays), equal_nan=True)
+    assert make_matrix(specs, lists).shape == (2, 2)
+    assert np.array_equal(make_matrix(specs, lists), make_matrix(specs, arrays), equal_nan=True)
 
 
 @pytest.mark.parametrize("spec", [{"field": "x", "transform": "cube"}, {"field": "y", "transform": "identity"}])
 def test_a_transform_or_a_column_that_is_not_there_is_a_key_error(spec):
     with pytest.raises(KeyError):
-        matrix([spec], {"x": [1]})
+        make_matrix([spec], {"x": [1]})
 
 
-@pytest.mark.parametrize("found", workloads().values(), ids=workloads())
+@pytest.mark.parametrize("found", load_workloads().values(), ids=load_workloads())
 def test_every_declared_feature_has_its_field_and_transform(found):
     for model in found.clusterings:
         assert set(model.axis) <= {feature.field for feature in model.features} <= set(found.fields)

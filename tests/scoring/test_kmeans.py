@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.scoring import kmeans
-from millrace.scoring.kmeans import KMeans, order_along
+from millrace.scoring.kmeans import KMeans, order_centres
 
 SIZES = st.tuples(st.integers(0, 40), st.integers(1, 5), st.integers(1, 8), st.integers(0, 2**32 - 1))
 
@@ -58,7 +58,7 @@ def test_a_row_alone_gets_what_it_gets_among_others(sizes):
         assert (alone[0][0], alone[1][0]) == (numbers[number], distances[number])
 
 
-@pytest.mark.parametrize("n", [0, 1, kmeans.BLOCK - 1, kmeans.BLOCK, kmeans.BLOCK + 1])
+@pytest.mark.parametrize("n", [0, 1, kmeans.BLOCK_ROWS - 1, kmeans.BLOCK_ROWS, kmeans.BLOCK_ROWS + 1])
 def test_blocks_do_not_show(n):
     model, values = made(n, 3, 4, 7)
     numbers, distances = model.assign(values)
@@ -83,12 +83,12 @@ def test_centres_are_ordered_along_the_axis_whatever_their_order_was(sizes):
     _, d, k, seed = sizes
     random = np.random.default_rng(seed)
     centres, weights = random.integers(-2, 3, size=(k, d)).astype(float), random.integers(-1, 2, size=d).astype(float)
-    ordered = centres[order_along(centres, weights)]
+    ordered = centres[order_centres(centres, weights)]
     assert np.all(np.diff(ordered @ weights) >= 0)
     shuffled = centres[random.permutation(k)]
-    assert np.array_equal(shuffled[order_along(shuffled, weights)], ordered)
+    assert np.array_equal(shuffled[order_centres(shuffled, weights)], ordered)
 
 
 def test_ties_are_broken_by_the_first_coordinate_then_the_next():
     centres = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
-    assert order_along(centres, np.zeros(2)).tolist() == [2, 1, 0]
+    assert order_centres(centres, np.zeros(2)).tolist() == [2, 1, 0]

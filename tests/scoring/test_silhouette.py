@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.scoring.silhouette import silhouette
+from millrace.scoring.silhouette import mean_silhouette
 
 
 def naive(points: np.ndarray, labels: np.ndarray) -> float:
@@ -29,40 +29,40 @@ def naive(points: np.ndarray, labels: np.ndarray) -> float:
 def test_it_is_that_of_the_definition(n, d, k, seed):
     random = np.random.default_rng(seed)
     points, labels = random.normal(size=(n, d)), random.integers(0, k, size=n)
-    assert silhouette(points, labels) == pytest.approx(naive(points, labels), abs=1e-9)
+    assert mean_silhouette(points, labels) == pytest.approx(naive(points, labels), abs=1e-9)
 
 
 @given(st.integers(2, 20), st.integers(0, 2**32 - 1))
 def test_repeated_points_are_no_trouble(n, seed):
     random = np.random.default_rng(seed)
     points, labels = random.integers(0, 2, size=(n, 2)).astype(float), random.integers(0, 3, size=n)
-    assert silhouette(points, labels) == pytest.approx(naive(points, labels), abs=1e-9)
+    assert mean_silhouette(points, labels) == pytest.approx(naive(points, labels), abs=1e-9)
 
 
 @given(st.integers(2, 20), st.integers(0, 2**32 - 1))
 def test_points_far_from_zero_score_as_they_do_near_it(n, seed):
     random = np.random.default_rng(seed)
     points, labels = random.normal(size=(n, 2)), random.integers(0, 2, size=n)
-    assert silhouette(points + 1e6, labels) == pytest.approx(silhouette(points, labels), abs=1e-5)
+    assert mean_silhouette(points + 1e6, labels) == pytest.approx(mean_silhouette(points, labels), abs=1e-5)
 
 
 def test_one_cluster_scores_nothing():
-    assert silhouette(np.arange(6.0).reshape(3, 2), np.array([4, 4, 4])) == 0.0
+    assert mean_silhouette(np.arange(6.0).reshape(3, 2), np.array([4, 4, 4])) == 0.0
 
 
 def test_points_each_alone_score_nothing():
-    assert silhouette(np.arange(6.0).reshape(3, 2), np.array([0, 1, 2])) == 0.0
+    assert mean_silhouette(np.arange(6.0).reshape(3, 2), np.array([0, 1, 2])) == 0.0
 
 
 def test_a_singleton_counts_as_zero_in_the_mean():
     points, labels = np.array([[0.0], [0.0], [5.0]]), np.array([0, 0, 1])
-    assert silhouette(points, labels) == pytest.approx(2 / 3)
+    assert mean_silhouette(points, labels) == pytest.approx(2 / 3)
 
 
 def test_labels_need_not_be_consecutive():
     points = np.array([[0.0], [1.0], [9.0], [10.0]])
-    assert silhouette(points, np.array([7, 7, -2, -2])) == silhouette(points, np.array([0, 0, 1, 1])) > 0.9
+    assert mean_silhouette(points, np.array([7, 7, -2, -2])) == mean_silhouette(points, np.array([0, 0, 1, 1])) > 0.9
 
 
 def test_all_points_the_same_score_nothing():
-    assert silhouette(np.ones((4, 2)), np.array([0, 0, 1, 1])) == 0.0
+    assert mean_silhouette(np.ones((4, 2)), np.array([0, 0, 1, 1])) == 0.0

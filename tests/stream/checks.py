@@ -7,10 +7,10 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from millrace.lake import pages_name
-from millrace.lake.catalog import catalog
+from millrace.lake import pages_table_name
+from millrace.lake.catalog import load_catalog
 from millrace.messaging.client import end_offsets, read_all
-from millrace.pages.model import Pages
+from millrace.pages.model import PageClusters
 from millrace.registry.registry import Registry
 from tests.stream.made import columns, declared
 
@@ -20,13 +20,13 @@ def published() -> int:
 
 
 @lru_cache
-def version(name: str) -> tuple[list[str], Pages]:
+def version(name: str) -> tuple[list[str], PageClusters]:
     manifest, arrays = Registry().load("urls", "pages", name)
-    return manifest.names["label"], Pages.load(arrays)
+    return manifest.names["label"], PageClusters.load(arrays)
 
 
 def table() -> pa.Table:
-    return catalog().load_table(pages_name("urls")).scan().to_arrow()
+    return load_catalog().load_table(pages_table_name("urls")).scan().to_arrow()
 
 
 def everything_once() -> pa.Table:

@@ -4,10 +4,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from millrace.pages.model import Pages
+from millrace.pages.model import PageClusters
 from millrace.registry.manifest import Manifest
 from millrace.registry.registry import Registry
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from millrace.workloads.base import PageModel, Workload
 from tests.registry.made import clean_rows, made
 
@@ -26,7 +26,7 @@ def arrays(seed: int) -> dict[str, np.ndarray]:
 def promoted(seed: int) -> Manifest:
     """A published version that is the champion now."""
     registry, (draft, found) = Registry(), made("urls", "pages", seed, K)
-    clusters, distances = Pages.load(found).assign(columns(clean_rows("urls", 400, 5)))
+    clusters, distances = PageClusters.load(found).assign(columns(clean_rows("urls", 400, 5)))
     shares = np.bincount(clusters, minlength=K) / len(clusters)
     profile = [{"words": [], "hosts": [], "examples": [], "share": float(share)} for share in shares]
     more = {
@@ -40,7 +40,7 @@ def promoted(seed: int) -> Manifest:
 
 
 def declared() -> tuple[Workload, PageModel]:
-    found = workload("urls")
+    found = find_workload("urls")
     return found, found.pages[0]
 
 

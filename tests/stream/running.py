@@ -34,7 +34,7 @@ class Running:
     """A stream of `urls`; batches are small, so that a test sees several."""
 
     def __init__(self, log: Path, rows: int = 400):
-        self.log, self.port = log, ports.any_free()
+        self.log, self.port = log, ports.find_free_port()
         self.environment = os.environ | {
             "MILLRACE_METRICS_PORT": str(self.port),
             "MILLRACE_SPARK_MASTER": "local[2]",

@@ -12,12 +12,12 @@ from millrace.errors import BadInput
 from millrace.local import ports
 from millrace.runtime import http
 from millrace.stream import consume
-from millrace.stream.drift import Drift, against
-from millrace.stream.metrics import Metrics
-from millrace.stream.score import message, messages, score
-from millrace.stream.summary import Summary, parse
-from millrace.stream.tally import HALF_LIFE, KEPT, Fading, Tally
-from millrace.workloads import workload
+from millrace.stream.drift import StreamDrift, make_drift
+from millrace.stream.metrics import StreamMetrics
+from millrace.stream.score import make_message, make_messages, score_pages
+from millrace.stream.summary import BatchSummary, parse_summary
+from millrace.stream.tally import HALF_LIFE_S, KEPT_S, ClusterTally, DecayedCounts
+from millrace.workloads import find_workload
 from tests.stream.made import Sent, declared
 from tests.stream.made import arrays as made_arrays
 
@@ -43,8 +43,8 @@ def page(number: int) -> bytes:
 
 def test_records_that_are_no_pages_are_counted_and_the_others_scored():
     batch = records(page(0), b"{", None, b"[1]", b'{"url": 3}', page(5))
-    found = pa.Table.from_batches(score([batch], Sent(made_arrays(1)), "v1", declared()[1])).to_pylist()
-    pages, summary = found[:-1], parse(found[-1]["summary"])
+    found = pa.Table.from_batches(score_pages([batch], Sent(made_arrays(1)), "v1", declared()[1])).to_pylist()
+    pages, summary = found[:-1], parse_summary(found[-1]["summary"])
     assert [(row["kafka_partition"], row["kafka_offset"], row["host"]) for row in pages] == [
         (0, 7, "bbc.co.uk"),
         (1, 9, "bbc.co.uk"),
@@ -61,10 +61,12 @@ def test_summaries_of_parts_add_up_to_that_of_the_whole():
     batches = [records(*(page(number) for number in range(start, start + 20))) for start in (0, 20, 40)]
     arrays, one = Sent(made_arrays(1)), declared()[1]
 
-    def summed(*parts) -> Summary:
-        whole = Summary(one.window)
+    def summed(*parts) -> BatchSummary:
+        whole = BatchSummary(one.window)
         for part in parts:
-            whole.merge(parse(pa.Table.from_batches(score(part, arrays, "v1", one)).to_pylist()[-1]["summary"]))
+            whole.merge(
+                parse_summary(pa.Table.from_batches(score_pages(part, arrays, "v1", one)).to_pylist()[-1]["summary"])
+            )
         return whole
 
     together, apart = summed(batches), summed(*([batch] for batch in batches))
@@ -76,52 +78,54 @@ def test_summaries_of_parts_add_up_to_that_of_the_whole():
 
 
 def test_messages_leave_out_the_keys_that_a_topic_holds():
-    scored = pa.Table.from_batches(score([records(page(0), page(1))], Sent(made_arrays(1)), "v1", declared()[1]))
+    scored = pa.Table.from_batches(score_pages([records(page(0), page(1))], Sent(made_arrays(1)), "v1", declared()[1]))
     rows = scored.slice(0, 2).to_batches()
-    whole = [row for batch in messages(rows, "urls", {"v1": list("abcdef")}, frozenset()) for row in batch.to_pylist()]
+    whole = [
+        row for batch in make_messages(rows, "urls", {"v1": list("abcdef")}, frozenset()) for row in batch.to_pylist()
+    ]
     assert [row["key"] for row in whole] == [b"0:7", b"1:7"]
     told = orjson.loads(whole[1]["value"])
     assert whole[1]["topic"] == f"urls.cluster.{told['cluster']}"
     assert told["label"] == "abcdef"[told["cluster"]]
     assert told["timestamp"] == "2026-05-17T06:40:01.000Z"
-    left = [row for batch in messages(rows, "urls", {}, frozenset([b"0:7"])) for row in batch.to_pylist()]
+    left = [row for batch in make_messages(rows, "urls", {}, frozenset([b"0:7"])) for row in batch.to_pylist()]
     assert [row["key"] for row in left] == [b"1:7"]
-    assert message(scored.to_pylist()[0], [])["label"] == str(told["cluster"])  # of a version that is gone
+    assert make_message(scored.to_pylist()[0], [])["label"] == str(told["cluster"])  # of a version that is gone
 
 
 def test_a_word_counts_half_after_the_half_life_and_old_ones_are_forgotten():
-    found = Fading()
+    found = DecayedCounts()
     found.add(Counter(storm=8, flood=1), T0)
-    found.add(Counter(goal=5), T0 + HALF_LIFE)
-    assert found.top(T0 + HALF_LIFE) == [("goal", 5), ("storm", 4), ("flood", 1)]
+    found.add(Counter(goal=5), T0 + HALF_LIFE_S)
+    assert found.top(T0 + HALF_LIFE_S) == [("goal", 5), ("storm", 4), ("flood", 1)]
     # Far on, weights are written anew before they overflow.
-    found.add(Counter(goal=3), T0 + 4000 * HALF_LIFE)
-    assert found.top(T0 + 4000 * HALF_LIFE)[0] == ("goal", 3)
-    found.add(Counter({f"w{number}": 1 for number in range(5000)}), T0 + 4000 * HALF_LIFE)
-    assert found.top(T0 + 4000 * HALF_LIFE)[0] == ("goal", 3)
+    found.add(Counter(goal=3), T0 + 4000 * HALF_LIFE_S)
+    assert found.top(T0 + 4000 * HALF_LIFE_S)[0] == ("goal", 3)
+    found.add(Counter({f"w{number}": 1 for number in range(5000)}), T0 + 4000 * HALF_LIFE_S)
+    assert found.top(T0 + 4000 * HALF_LIFE_S)[0] == ("goal", 3)
     assert len(found._weights) <= 2000
 
 
-def summary(start: int, counts: dict[int, int]) -> Summary:
-    found = Summary(10, rows=sum(counts.values()), newest=start * 1000)
+def summary(start: int, counts: dict[int, int]) -> BatchSummary:
+    found = BatchSummary(10, rows=sum(counts.values()), newest=start * 1000)
     found.windows[start // 10 * 10].update(counts)
     return found
 
 
 def test_windows_are_kept_for_two_hours_and_shares_are_of_the_last():
-    tally = Tally(10)
+    tally = ClusterTally(10)
     tally.add(summary(T0, {0: 30}))
-    tally.add(summary(T0 + KEPT - 10, {0: 1, 1: 3}))
+    tally.add(summary(T0 + KEPT_S - 10, {0: 1, 1: 3}))
     assert len(tally.windows) == 2
     assert tally.shares(3) == [0.25, 0.75, 0.0]
-    tally.add(summary(T0 + KEPT + 20, {2: 4}))
+    tally.add(summary(T0 + KEPT_S + 20, {2: 4}))
     told = tally.messages(["a", "b", "c"])
     assert [value["total"] for key, value in told.items() if key.startswith("window/")] == [4, 4]
     assert [told[f"cluster/{number}"]["size"] for number in range(3)] == [31, 3, 4]
 
 
 def test_a_page_that_arrives_in_the_future_is_counted_and_pushes_nothing_out():
-    tally, ahead = Tally(10), 4_070_908_800  # 2099
+    tally, ahead = ClusterTally(10), 4_070_908_800  # 2099
     now = int(time.time()) // 10 * 10
     tally.add(summary(now, {0: 30}))
     page = summary(ahead, {0: 1})
@@ -131,40 +135,42 @@ def test_a_page_that_arrives_in_the_future_is_counted_and_pushes_nothing_out():
     assert list(tally.windows) == [now]
     assert tally.watermark < now + 600
     assert all("later" not in one["url"] for one in tally.messages(["a"])["cluster/0"]["examples"])
-    again = Tally(10)
-    again.rebuilt({0: 31}, {now: {0: 30}, ahead: {0: 1}}, ahead * 1000)
+    again = ClusterTally(10)
+    again.rebuild({0: 31}, {now: {0: 30}, ahead: {0: 1}}, ahead * 1000)
     assert list(again.windows) == [now]
 
 
 def test_drift_is_nothing_for_the_training_and_grows_with_what_is_new():
     centres = np.array([[0.0, 0.0], [4.0, 0.0]])
-    found = against({"profile": [{"share": 0.5}, {"share": 0.5}]}, {"inertia_per_row": 1.0}, centres)
-    assert found.measures() == {"psi": None, "inertia_ratio": None, "moved": None}
+    found = make_drift({"profile": [{"share": 0.5}, {"share": 0.5}]}, {"inertia_per_row": 1.0}, centres)
+    assert found.measure() == {"psi": None, "inertia_ratio": None, "moved": None}
 
-    def pages(counts, shift: float, squared: float) -> Summary:
+    def pages(counts, shift: float, squared: float) -> BatchSummary:
         numbers = np.array(counts)
         rows = int(numbers.sum())
-        return Summary(10, rows, squared=squared * rows, features=(centres + shift) * numbers[:, None], placed=numbers)
+        return BatchSummary(
+            10, rows, squared=squared * rows, features=(centres + shift) * numbers[:, None], placed=numbers
+        )
 
     found.add(pages([50, 50], 0.0, 1.0))
-    assert found.measures()["psi"] is None, "so few differ by chance"
+    assert found.measure()["psi"] is None, "so few differ by chance"
     found.add(pages([60, 60], 0.0, 1.0))
-    assert found.measures() == {"psi": 0.0, "inertia_ratio": 1.0, "moved": 0.0}
+    assert found.measure() == {"psi": 0.0, "inertia_ratio": 1.0, "moved": 0.0}
     found.add(pages([300, 0], 1.0, 3.0))
-    measured = found.measures()
+    measured = found.measure()
     assert measured["psi"] > 0.25
     assert measured["inertia_ratio"] == pytest.approx(1 + 2 * 300 / 520, rel=0.01)
     assert measured["moved"] > 0
     # What a manifest does not tell is not measured.
-    assert against({}, {}, centres).shares is None
+    assert make_drift({}, {}, centres).shares is None
 
 
 def test_metrics_are_served_as_prometheus_reads_them():
-    port, metrics = ports.any_free(), Metrics("urls")
+    port, metrics = ports.find_free_port(), StreamMetrics("urls")
     metrics.add("rows_total", 3)
     metrics.add("rows_total", 4)
     metrics.set("psi", None)
-    metrics.only("version", {'version="v1"': 1})
+    metrics.replace("version", {'version="v1"': 1})
     metrics.serve(port, "127.0.0.1")
     answer = http.get(f"http://127.0.0.1:{port}/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -176,25 +182,25 @@ def test_metrics_are_served_as_prometheus_reads_them():
 
 @pytest.mark.parametrize("decay", [0, 40_000])
 def test_drift_forgets_old_pages(decay):
-    found = Drift(np.zeros((1, 1)), np.ones(1), 1.0)
-    found.add(Summary(10, 10_000, squared=90_000.0, features=np.zeros((1, 1)), placed=np.array([10_000])))
-    found.add(Summary(10, decay, squared=float(decay), features=np.zeros((1, 1)), placed=np.array([decay])))
-    assert found.measures()["inertia_ratio"] == pytest.approx(9.0 if decay == 0 else 1.5, rel=0.1)
+    found = StreamDrift(np.zeros((1, 1)), np.ones(1), 1.0)
+    found.add(BatchSummary(10, 10_000, squared=90_000.0, features=np.zeros((1, 1)), placed=np.array([10_000])))
+    found.add(BatchSummary(10, decay, squared=float(decay), features=np.zeros((1, 1)), placed=np.array([decay])))
+    assert found.measure()["inertia_ratio"] == pytest.approx(9.0 if decay == 0 else 1.5, rel=0.1)
 
 
 def test_a_reader_names_clusters_that_there_are():
     found, _ = declared()
-    assert consume.topics(found, [3, 1, 3]) == ["urls.cluster.1", "urls.cluster.3"]
-    assert consume.topics(found, []) == list(found.cluster_topics)
+    assert consume.select_topics(found, [3, 1, 3]) == ["urls.cluster.1", "urls.cluster.3"]
+    assert consume.select_topics(found, []) == list(found.cluster_topics)
     with pytest.raises(BadInput, match="--cluster 10 is none; allowed: 0 to 9"):
-        consume.topics(found, [10])
+        consume.select_topics(found, [10])
     with pytest.raises(BadInput, match="courses has no clusters in a stream"):
-        consume.topics(workload("courses"), [])
+        consume.select_topics(find_workload("courses"), [])
 
 
 def test_a_repeated_key_is_known_for_a_while():
-    seen = consume.Seen()
+    seen = consume.RecentKeys()
     assert [seen.repeats(key) for key in (b"0:1", b"0:2", b"0:1", None, None)] == [False, False, True, False, False]
-    for number in range(consume.REMEMBERED):
+    for number in range(consume.REMEMBERED_KEYS):
         seen.repeats(b"1:%d" % number)
     assert not seen.repeats(b"0:1")

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pytest
 
 from millrace.errors import Conflict, Corrupt, NotFound
-from millrace.ingest.publish import ingest
-from millrace.lake import pages_name
-from millrace.lake.catalog import catalog
+from millrace.ingest.publish import ingest_source
+from millrace.lake import pages_table_name
+from millrace.lake.catalog import load_catalog
 from millrace.messaging.client import read_all
 from millrace.records.writer import write_csv
 from millrace.registry.registry import Registry, champion_key
 from millrace.stream import source, topics
-from millrace.stream.score import PAGE, score
+from millrace.stream.score import PAGE, score_pages
 from millrace.stream.table import PagesTable
 from tests.conftest import generated
 from tests.pipeline.test_kills import kill, wait_running
@@ -60,7 +60,7 @@ def places(batch: pa.RecordBatch) -> dict[int, list[int]]:
 
 def publish(rows: int, seed: int, folder: Path) -> None:
     found, _ = declared()
-    ingest(found, str(generated(found, rows, seed, folder)))
+    ingest_source(found, str(generated(found, rows, seed, folder)))
 
 
 def caught_up(stream: Running) -> None:
@@ -77,7 +77,7 @@ def caught_up(stream: Running) -> None:
 
 
 def committed() -> int:
-    return len(catalog().load_table(pages_name("urls")).snapshots())
+    return len(load_catalog().load_table(pages_table_name("urls")).snapshots())
 
 
 def after_a_commit() -> None:
@@ -126,7 +126,7 @@ def test_a_new_champion_scores_later_batches_and_the_drift_is_measured_against_i
         for number in range(400)
     ]
     write_csv(tmp_path / "shop.csv", shop[0], shop)
-    ingest(found, str(tmp_path / "shop.csv"))
+    ingest_source(found, str(tmp_path / "shop.csv"))
     caught_up(stream)
     measured = stream.metrics()
     assert measured["psi"] > 0.25
@@ -197,7 +197,9 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
     found, model = declared()
     missing = unscored()
     manifest, arrays = Registry().load("urls", "pages", Registry().champion("urls", "pages").version)
-    scored = pa.Table.from_batches(score([missing], Sent(arrays), manifest.version, model)).slice(0, missing.num_rows)
+    scored = pa.Table.from_batches(score_pages([missing], Sent(arrays), manifest.version, model)).slice(
+        0, missing.num_rows
+    )
     pages = spark.createDataFrame(scored.select(list(PAGE)))
     ends = {part: (min(own), max(own)) for part, own in places(missing).items()}
     lake, other = PagesTable(spark, found), PagesTable(spark, found)
@@ -205,12 +207,12 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
     with pytest.raises(Conflict, match="Another stream appends"):
         other.append(pages, ends)
     labels = {manifest.version: manifest.names["label"]}
-    topics.send(pages.where("kafka_offset % 2 = 0"), found, labels)
+    topics.send_pages(pages.where("kafka_offset % 2 = 0"), found, labels)
     odd = sum(offset % 2 for own in places(missing).values() for offset in own)
-    assert topics.repair(lake, found, labels.get) == odd > 0
-    assert topics.repair(lake, found, labels.get) == 0
+    assert topics.repair_last_batch(lake, found, labels.get) == odd > 0
+    assert topics.repair_last_batch(lake, found, labels.get) == 0
     before = committed()
-    lake.forget(0)
+    lake.expire_snapshots(0)
     assert committed() == min(before, 20)
     assert lake.last_batch()[0] == ends
     everything_once()
@@ -219,8 +221,8 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
 def test_a_topic_that_ends_before_what_was_read_is_not_read_on(stack):
     said = []
     with pytest.raises(Corrupt, match="was made anew") as caught:
-        source.starts("urls.records", {0: 10**9}, said.append)
+        source.starting_offsets("urls.records", {0: 10**9}, said.append)
     assert caught.value.field == f"0/{10**9}"
     with pytest.raises(NotFound, match="millrace topics create"):
-        source.starts("nobody.records", {}, said.append)
+        source.starting_offsets("nobody.records", {}, said.append)
     assert not said

@@ -6,25 +6,25 @@ from pyspark.sql import functions as F
 
 from millrace.recommend import knn, linear, markov, timed
 from millrace.recommend.links import Links
-from millrace.recommend.popularity import counts
+from millrace.recommend.popularity import count_items
 from millrace.recommend.sequences import Sequences
 from millrace.training import counting, events, factors
-from millrace.training.counting import DAY, Decay
-from millrace.workloads import workload
+from millrace.training.counting import DAY_S, TimeDecay
+from millrace.workloads import find_workload
 from tests.training.landed import landed
 
-HALF_LIFE = 60 * DAY
+HALF_LIFE = 60 * DAY_S
 
 
 @pytest.fixture(scope="module", params=["shop", pytest.param("mooc", marks=pytest.mark.thorough)])
 def counted(request, spark):
     """(events, sequences in Spark, the same in memory) of 600 generated rows, some of them twice."""
-    found = workload(request.param)
+    found = find_workload(request.param)
     frame, rows, accepted = landed(spark, found, 600)
-    told = events.events(spark, frame, found, found.models[0])
+    told = events.prepare_events(spark, frame, found, found.models[0])
     assert told.kept == accepted
     assert told.repeated == len(rows) - told.kept
-    sequences = events.sequences(told.rows).cache()
+    sequences = events.group_by_user(told.rows).cache()
     return told, sequences, in_memory(sequences, len(told.item_ids))
 
 
@@ -40,8 +40,8 @@ def same(found: Links, expected: Links) -> bool:
     return np.allclose(found.matrix().toarray(), expected.matrix().toarray(), rtol=1e-4, atol=1e-7)
 
 
-def decay(told) -> Decay:
-    return Decay(told.newest, HALF_LIFE, told.oldest)
+def decay(told) -> TimeDecay:
+    return TimeDecay(told.newest, HALF_LIFE, told.oldest)
 
 
 def test_histories_are_in_order_of_time_and_every_accepted_event_takes_part(counted):
@@ -55,29 +55,30 @@ def test_histories_are_in_order_of_time_and_every_accepted_event_takes_part(coun
 def test_neighbours_are_those_of_memory(counted):
     told, sequences, memory = counted
     size = len(told.item_ids)
-    pairs = counting.pairs(sequences, size)
-    assert same(counting.knn(pairs, size), knn.fit(memory, alpha=1.0))
-    assert same(counting.knn(pairs, size, 0.5), knn.fit(memory, alpha=0.5))
-    assert same(linear.ease_of(counting.gram(pairs, size)), linear.ease(memory))
-    weighted = counting.pairs(sequences, size, decay(told))
-    assert same(counting.knn(weighted, size), timed.knn(memory, HALF_LIFE))
+    pairs = counting.count_pairs(sequences, size)
+    assert same(counting.make_knn(pairs, size), knn.fit_knn(memory, alpha=1.0))
+    assert same(counting.make_knn(pairs, size, 0.5), knn.fit_knn(memory, alpha=0.5))
+    assert same(linear.fit_ease_from_gram(counting.make_gram(pairs, size)), linear.fit_ease(memory))
+    weighted = counting.count_pairs(sequences, size, decay(told))
+    assert same(counting.make_knn(weighted, size), timed.fit_knn(memory, HALF_LIFE))
 
 
 def test_transitions_are_those_of_memory(counted):
     told, sequences, memory = counted
     size = len(told.item_ids)
-    assert same(counting.markov(counting.transitions(sequences, size), size), markov.fit(memory))
+    assert same(counting.make_markov(counting.count_transitions(sequences, size), size), markov.fit_markov(memory))
     assert same(
-        counting.markov(counting.transitions(sequences, size, decay(told)), size), timed.markov(memory, HALF_LIFE)
+        counting.make_markov(counting.count_transitions(sequences, size, decay(told)), size),
+        timed.fit_markov(memory, HALF_LIFE),
     )
 
 
 def test_only_the_strongest_links_of_an_item_leave_spark(counted):
     told, sequences, memory = counted
     size = len(told.item_ids)
-    found = counting.knn(counting.pairs(sequences, size, plain=False), size, keep=3)
+    found = counting.make_knn(counting.count_pairs(sequences, size, plain=False), size, keep=3)
     assert np.diff(found.starts).max() <= 3
-    expected = knn.fit(memory, keep=3)
+    expected = knn.fit_knn(memory, keep=3)
     assert (found.starts == expected.starts).all()
     # Of links that are equal but for rounding another one may stay, so the weights of a row are compared.
     for start, end in zip(found.starts, found.starts[1:], strict=False):
@@ -86,10 +87,10 @@ def test_only_the_strongest_links_of_an_item_leave_spark(counted):
 
 def test_popularity_is_that_of_memory(counted):
     told, sequences, memory = counted
-    since = told.newest - 30 * DAY
-    lately, whole = counting.popularity(sequences, len(told.item_ids), since)
-    assert (whole == counts(memory)).all()
-    assert (lately == counts(memory, 30 * DAY, told.newest)).all()
+    since = told.newest - 30 * DAY_S
+    lately, whole = counting.count_popularity(sequences, len(told.item_ids), since)
+    assert (whole == count_items(memory)).all()
+    assert (lately == count_items(memory, 30 * DAY_S, told.newest)).all()
 
 
 def test_the_parts_of_a_split_follow_each_other(counted):
@@ -106,10 +107,10 @@ def test_the_factors_of_spark_recommend_what_those_of_the_library_do(counted):
     """Two solvers of one problem: not the same numbers, but the same items are near each other."""
     told, sequences, memory = counted
     size = len(told.item_ids)
-    popular = np.argsort(-counts(memory), kind="stable").astype(np.int32)
-    found = factors.als(sequences, size, popular, seed=3)
+    popular = np.argsort(-count_items(memory), kind="stable").astype(np.int32)
+    found = factors.fit_als(sequences, size, popular, seed=3)
     assert found.factors.shape == (size, factors.FACTORS)
-    again = factors.als(sequences, size, popular, seed=3)
+    again = factors.fit_als(sequences, size, popular, seed=3)
     assert again.factors == pytest.approx(found.factors, rel=1e-2, abs=1e-4)
     asked = [one for one in range(len(memory)) if len(set(memory[one].tolist())) >= 4]
     hits = 0
@@ -125,5 +126,5 @@ def test_the_factors_of_spark_recommend_what_those_of_the_library_do(counted):
 
 def test_users_are_numbered_without_gaps(counted):
     _, sequences, memory = counted
-    numbers = factors.numbered(sequences.repartition(5)).select("number").toArrow().column("number").to_pylist()
+    numbers = factors.number_users(sequences.repartition(5)).select("number").toArrow().column("number").to_pylist()
     assert sorted(numbers) == list(range(len(memory)))

@@ -36,8 +36,8 @@ def lake(monkeypatch: pytest.MonkeyPatch):
     def make(published: int = 0, dead: int = 0, **rows: list[int | None]) -> Lake:
         made = Lake(rows, published, dead)
         monkeypatch.setattr(first_rows, "tables", made)
-        monkeypatch.setattr(first_rows, "published", lambda _: made.end)
-        monkeypatch.setattr(first_rows, "dead_letters", lambda _: made.dead)
+        monkeypatch.setattr(first_rows, "count_published", lambda _: made.end)
+        monkeypatch.setattr(first_rows, "count_dead_letters", lambda _: made.dead)
         monkeypatch.setattr("millrace.runtime.waiting.time.sleep", lambda _: None)
         return made
 

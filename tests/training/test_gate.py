@@ -7,7 +7,7 @@ import pytest
 
 from millrace.registry.manifest import FeatureSpec, Manifest
 from millrace.scoring.kmeans import KMeans
-from millrace.training.gate import judge
+from millrace.training.gate import judge_clusters
 from tests.registry.made import made
 
 FEATURES = [FeatureSpec(field="discounted_price", transform="log1p"), FeatureSpec(field="rating", transform="identity")]
@@ -38,14 +38,14 @@ def champion(scorer: KMeans) -> tuple[Manifest, KMeans]:
 
 
 def test_the_first_version_passes(columns):
-    verdict = judge(GOOD, FEATURES, columns, None)
+    verdict = judge_clusters(GOOD, FEATURES, columns, None)
     assert verdict.passed
     assert verdict.records == 120
     assert "the first version" in verdict.sentence
 
 
 def test_a_worse_version_is_refused_with_both_numbers(columns):
-    verdict = judge(BAD, FEATURES, columns, champion(GOOD))
+    verdict = judge_clusters(BAD, FEATURES, columns, champion(GOOD))
     assert not verdict.passed
     assert verdict.candidate < verdict.champion
     assert f"refused: silhouette {verdict.candidate:.4f} against {verdict.champion:.4f}" in verdict.sentence
@@ -53,10 +53,10 @@ def test_a_worse_version_is_refused_with_both_numbers(columns):
 
 
 def test_a_better_version_passes_and_an_equal_one_too(columns):
-    assert judge(GOOD, FEATURES, columns, champion(BAD)).passed
-    assert judge(GOOD, FEATURES, columns, champion(GOOD)).passed
+    assert judge_clusters(GOOD, FEATURES, columns, champion(BAD)).passed
+    assert judge_clusters(GOOD, FEATURES, columns, champion(GOOD)).passed
 
 
 def test_without_held_out_records_nothing_is_refused(columns):
     empty = {name: [] for name in columns}
-    assert judge(BAD, FEATURES, empty, champion(GOOD)).passed
+    assert judge_clusters(BAD, FEATURES, empty, champion(GOOD)).passed

@@ -3,24 +3,24 @@
 import numpy as np
 import pytest
 
-from millrace.api.paged import Paged
-from millrace.api.routes.models import detail
-from millrace.cli.models import results_table
+from millrace.api.paged import LoadedPageClusters
+from millrace.api.routes.models import describe
+from millrace.cli.models import make_results_table
 from millrace.errors import Corrupt
-from millrace.ingest.publish import ingest
+from millrace.ingest.publish import ingest_source
 from millrace.lake.progress import wait_until_landed
 from millrace.pages import drift
-from millrace.pages.matching import match
-from millrace.pages.model import Pages
+from millrace.pages.matching import match_clusters
+from millrace.pages.model import PageClusters
 from millrace.registry.registry import Registry
 from millrace.settings import settings
 from millrace.training import dataset, offsets, paged, pages, train
 from millrace.training.options import TrainingOptions
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.conftest import generated
 from tests.pages.made import table
 
-URLS = workload("urls")
+URLS = find_workload("urls")
 MODEL = URLS.model("pages")
 
 
@@ -39,13 +39,13 @@ def registry(stack):
 @pytest.fixture(scope="module")
 def trained(registry, spark, tmp_path_factory):
     """The results of a first training on a third of what was ingested, and of one on all."""
-    ingest(URLS, str(generated(URLS, 2000, 31, tmp_path_factory.mktemp("urls"))))
+    ingest_source(URLS, str(generated(URLS, 2000, 31, tmp_path_factory.mktemp("urls"))))
     wait_until_landed(URLS)
-    return list(train.train(spark, URLS, TrainingOptions(windows=("1/3", "all"))))
+    return list(train.train_models(spark, URLS, TrainingOptions(windows=("1/3", "all"))))
 
 
-def loaded(registry, result) -> Paged:
-    return Paged(*registry.load("urls", "pages", result["version"]))
+def loaded(registry, result) -> LoadedPageClusters:
+    return LoadedPageClusters(*registry.load("urls", "pages", result["version"]))
 
 
 def test_the_first_version_tries_every_k_and_names_its_clusters_by_their_words(registry, trained):
@@ -70,12 +70,12 @@ def test_a_later_version_keeps_space_k_numbers_and_names_and_tells_its_drift(reg
     assert (second.pages.space.projection == first.pages.space.projection).all()
     columns, _ = table(1500)
     before, after = first.pages.assign(columns)[0], second.pages.assign(columns)[0]
-    assert (match(before, after, first.pages.k, first.pages.k)[0] == np.arange(first.pages.k)).all()
+    assert (match_clusters(before, after, first.pages.k, first.pages.k)[0] == np.arange(first.pages.k)).all()
     continued = second.manifest.parameters["continued"]
     assert any(continued)
     assert all(old == new for old, new, same in zip(first.labels, second.labels, continued, strict=True) if same)
     found = second.manifest.parameters["drift"]
-    assert found["moved"] == pytest.approx(drift.moved(first.pages.centres, second.pages.centres), abs=1e-6)
+    assert found["moved"] == pytest.approx(drift.centre_shift(first.pages.centres, second.pages.centres), abs=1e-6)
     assert found.items() <= second.manifest.metrics.items()
     assert (
         f"against {first.manifest.metrics['held_out_silhouette']:.4f} of {trained[0]['version']}" in trained[1]["gate"]
@@ -83,25 +83,27 @@ def test_a_later_version_keeps_space_k_numbers_and_names_and_tells_its_drift(reg
 
 
 def test_what_is_published_gives_every_record_the_cluster_that_spark_gave_it(registry, trained, spark):
-    rows = dataset.snapshot(spark, URLS, trained[1]["snapshot_id"])
-    found = dataset.records(rows, URLS, offsets.audit(rows).ranges)
+    rows = dataset.read_snapshot(spark, URLS, trained[1]["snapshot_id"])
+    found = dataset.deduplicate(rows, URLS, offsets.audit_offsets(rows).ranges)
     given = spark.table("iceberg.millrace.urls_assignments").where(f"version = '{trained[1]['version']}'")
     model = loaded(registry, trained[1]).pages
     together = found.rows.join(given, "record_id").toArrow()
     assert together.num_rows == trained[1]["rows"]
-    clusters, _ = model.assign({name: together.column(name).to_pylist() for name in paged.NAMES})
+    clusters, _ = model.assign({name: together.column(name).to_pylist() for name in paged.FIELD_NAMES})
     assert (clusters == together.column("cluster").to_numpy()).all()
-    pages.check_export(model, given, found, MODEL)
+    pages.check_page_export(model, given, found, MODEL)
     with pytest.raises(Corrupt, match="another cluster than Spark"):
-        pages.check_export(Pages(model.space, model.centres[::-1].copy(), model.weights), given, found, MODEL)
+        pages.check_page_export(
+            PageClusters(model.space, model.centres[::-1].copy(), model.weights), given, found, MODEL
+        )
 
 
 def test_people_are_shown_labels_quality_and_gate(registry, trained):
     champion = registry.champion("urls", "pages")
-    shown = detail(loaded(registry, trained[1]), champion)
+    shown = describe(loaded(registry, trained[1]), champion)
     assert [one["cluster"] for one in shown["clusters"]] == list(range(trained[1]["k"]))
     assert shown["metrics"].keys() >= {"silhouette", "psi", "inertia_ratio", "moved"}
-    assert results_table(trained).row_count == 2
+    assert make_results_table(trained).row_count == 2
 
 
 def test_a_garbage_version_is_refused_with_both_numbers_and_a_rollback_serves_the_one_before(
@@ -113,8 +115,8 @@ def test_a_garbage_version_is_refused_with_both_numbers_and_a_rollback_serves_th
     champion = registry.champion("urls", "pages")
     good = loaded(registry, {"version": champion.version}).pages
     monkeypatch.setattr(pages.update, "updated", garbage)
-    monkeypatch.setattr(paged.Frame, "kmeans", lambda *_: [garbage(good.centres)[0]])
-    (result,) = train.train(spark, URLS, TrainingOptions())
+    monkeypatch.setattr(paged.PageFrame, "fit_kmeans", lambda *_: [garbage(good.centres)[0]])
+    (result,) = train.train_models(spark, URLS, TrainingOptions())
     assert not result["promoted"]
     held_out = registry.manifest("urls", "pages", result["version"]).metrics["held_out_silhouette"]
     assert result["gate"].startswith(f"refused: silhouette {held_out:.4f} against ")
@@ -125,7 +127,7 @@ def test_a_garbage_version_is_refused_with_both_numbers_and_a_rollback_serves_th
 
 def test_learnt_anew_the_clusters_are_those_of_the_champion_as_far_as_their_pages_are(registry, trained, spark):
     before = loaded(registry, {"version": registry.champion("urls", "pages").version})
-    (result,) = train.train(spark, URLS, TrainingOptions(windows=("1/3",), fresh=True))
+    (result,) = train.train_models(spark, URLS, TrainingOptions(windows=("1/3",), fresh=True))
     after = loaded(registry, result)
     assert result["how"] == "learnt anew"
     assert set(after.manifest.parameters["drift"]) == {"psi", "inertia_ratio"}

@@ -6,13 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from millrace.analytics.sales import UNDATED, Days, Sales, check
+from millrace.analytics.sales import UNDATED, Days, Sales, check_arrays
 from millrace.errors import Corrupt
 from millrace.training import sales
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from tests.training.landed import landed
 
-SHOP = workload("shop")
+SHOP = find_workload("shop")
 MODEL = SHOP.model("sales")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,10 +26,10 @@ def summed(spark):
     later = {"event_time": datetime(2020, 12, 24, 23, 30, tzinfo=UTC), "product_id": "77", "price": 19.99}
     extra = [extra[0] | later, extra[1] | {"event_time": None, "product_id": "78", "price": 0.29}]
     frame = frame.union(spark.createDataFrame([[row[name] for name in frame.columns] for row in extra], frame.schema))
-    found = sales.lines(frame, SHOP, MODEL)
+    found = sales.make_order_lines(frame, SHOP, MODEL)
     assert found.count() == accepted + 2
-    tables = sales.summed(found, MODEL)
-    return plain([*rows, *extra]), tables, found, sales.arrays(tables, found, MODEL)
+    tables = sales.sum_tables(found, MODEL)
+    return plain([*rows, *extra]), tables, found, sales.make_arrays(tables, found, MODEL)
 
 
 def plain(rows):
@@ -66,7 +66,7 @@ def test_the_sums_of_days_and_months_are_those_of_the_lines(summed):
         (name, revenue / 100, len(orders), items, len(buyers - {None}))
         for name, (revenue, orders, items, buyers) in sorted(months.items())
     ]
-    told = [(one["month"], one["revenue"], one["orders"], one["items"], one["buyers"]) for one in found.months(Days())]
+    told = [(one["month"], one["revenue"], one["orders"], one["items"], one["buyers"]) for one in found.monthly(Days())]
     assert told == expected
     assert found.undated()["orders"] == len({line["order_id"] for line in lines if line["day"] == UNDATED}) > 0
 
@@ -78,7 +78,7 @@ def test_the_best_customers_are_those_of_the_lines(summed):
         if line["user_id"]:
             spent[line["user_id"]] += cents(line)
     best = sorted(spent, key=lambda who: (-spent[who], who))[:10]
-    told = Sales(arrays).customers(Days(), 10)
+    told = Sales(arrays).top_customers(Days(), 10)
     assert [(one["user_id"], one["revenue"]) for one in told] == [(who, spent[who] / 100) for who in best]
 
 
@@ -89,7 +89,7 @@ def test_statistics_are_those_of_the_lines(summed, by):
     for line in lines:
         prices[line[MODEL.by[by]]].append(cents(line))
         orders[line[MODEL.by[by]]].add(line["order_id"])
-    told = Sales(arrays).statistics(by, Days(), 10_000, "revenue")
+    told = Sales(arrays).top_values(by, Days(), 10_000, "revenue")
     assert len(told) == len(prices)
     for one in told:
         own = prices[one["value"] or ""]
@@ -102,7 +102,7 @@ def test_statistics_are_those_of_the_lines(summed, by):
 
 def test_the_lake_keeps_the_same_sums(summed, spark):
     lines, tables, found, _ = summed
-    sales.keep(tables, sales.months(found), "test", "v1")
+    sales.write_tables(tables, sales.sum_months(found), "test", "v1")
     daily = spark.table("iceberg.millrace.test_sales_daily").toArrow().to_pylist()
     assert sum(row["revenue"] for row in daily) == Decimal(sum(map(cents, lines))) / 100
     assert any(row["day"] is None for row in daily)
@@ -112,12 +112,12 @@ def test_the_lake_keeps_the_same_sums(summed, spark):
     assert {row["value"] for row in brands} == {line["brand"] for line in lines}
     assert min(row["lowest"] for row in brands) == Decimal(min(map(cents, lines))) / 100
     written = {row["tableName"] for row in spark.sql("SHOW TABLES IN iceberg.millrace LIKE 'test_*'").collect()}
-    assert written >= {name.replace("millrace.shop", "test") for name in sales.kept_tables(SHOP)}
+    assert written >= {name.replace("millrace.shop", "test") for name in sales.list_kept_tables(SHOP)}
 
 
 def test_arrays_that_do_not_fit_together_are_refused(summed):
     arrays = dict(summed[3])
-    check(arrays, tuple(MODEL.by))
+    check_arrays(arrays, tuple(MODEL.by))
     for name, broken in {
         "customer_ids": None,
         "day_revenue": arrays["day_revenue"][1:],
@@ -126,4 +126,4 @@ def test_arrays_that_do_not_fit_together_are_refused(summed):
     }.items():
         changed = {one: array for one, array in (arrays | {name: broken}).items() if array is not None}
         with pytest.raises(Corrupt, match=name):
-            check(changed, tuple(MODEL.by))
+            check_arrays(changed, tuple(MODEL.by))

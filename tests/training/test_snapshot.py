@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from millrace.evaluation.snapshot import carried, sequences
-from millrace.recommend.popularity import fill_order
-from millrace.records.times import MARGIN_US, micros
-from millrace.workloads import workload
+from millrace.evaluation.snapshot import carry_forward, make_sequences
+from millrace.recommend.popularity import rank_popular
+from millrace.records.times import MARGIN_US, to_micros
+from millrace.workloads import find_workload
 
-MOOC, SHOP = workload("mooc"), workload("shop")
-ARRIVED_US = micros(datetime(2026, 1, 1, tzinfo=UTC))
-BOUGHT_US = micros(datetime(2020, 1, 1, tzinfo=UTC))
+MOOC, SHOP = find_workload("mooc"), find_workload("shop")
+ARRIVED_US = to_micros(datetime(2026, 1, 1, tzinfo=UTC))
+BOUGHT_US = to_micros(datetime(2020, 1, 1, tzinfo=UTC))
 
 
 def rows(*found: tuple, names: tuple[str, ...]) -> pa.Table:
@@ -27,12 +27,12 @@ def rows(*found: tuple, names: tuple[str, ...]) -> pa.Table:
 
 def test_an_event_without_a_time_stands_behind_the_one_before_it():
     users, at = np.array([0, 1, 0, 1, 0]), np.array([5.0, np.nan, np.nan, 3.0, 1.0])
-    assert np.array_equal(carried(users, at), [5, np.nan, 5, 3, 1], equal_nan=True)
+    assert np.array_equal(carry_forward(users, at), [5, np.nan, 5, 3, 1], equal_nan=True)
 
 
 def test_without_times_the_order_of_arrival_is_the_order_and_repeats_fall_away():
     table = rows(("U", "B", None), ("U", "A", None), ("V", "A", None), ("U", "B", None), names=MOOC.identity)
-    found = sequences(table, MOOC, MOOC.recommenders[0])
+    found = make_sequences(table, MOOC, MOOC.recommenders[0])
     assert [found.item_ids[found[user]].tolist() for user in range(2)] == [["B", "A"], ["A"]]
     assert found.times is None
 
@@ -44,20 +44,20 @@ def test_an_order_without_a_customer_is_a_sequence_of_its_own():
         ("o2", "p1", BOUGHT_US + 3_000_000, 1.0, "u"),
         names=SHOP.identity,
     )
-    found = sequences(table, SHOP, SHOP.recommenders[0])
+    found = make_sequences(table, SHOP, SHOP.recommenders[0])
     assert [found.item_ids[found[user]].tolist() for user in range(2)] == [["p1", "p2"], ["p1"]]
     assert (found.times - BOUGHT_US / 1e6).tolist() == [1, 2, 3]
 
 
 def test_a_time_after_its_arrival_is_unknown_and_moves_neither_the_window_nor_its_end():
     good = [("U", "A", BOUGHT_US), ("V", "A", BOUGHT_US + 1_000_000), ("V", "B", BOUGHT_US + 2_000_000)]
-    poisoned = [*good, ("Z", "odd", micros(datetime(2099, 12, 31, tzinfo=UTC))), ("Z", "old", -1)]
+    poisoned = [*good, ("Z", "odd", to_micros(datetime(2099, 12, 31, tzinfo=UTC))), ("Z", "old", -1)]
     model = MOOC.recommenders[0]
-    plain, found = (sequences(rows(*one, names=MOOC.identity), MOOC, model) for one in (good, poisoned))
+    plain, found = (make_sequences(rows(*one, names=MOOC.identity), MOOC, model) for one in (good, poisoned))
     assert found.times.max() == plain.times.max()
     assert found.times.min() == plain.times.min()
-    assert fill_order(found, 3600.0).tolist()[:2] == fill_order(plain, 3600.0).tolist() == [0, 1]
-    same = sequences(rows(*good, ("Z", "odd", None), ("Z", "old", None), names=MOOC.identity), MOOC, model)
+    assert rank_popular(found, 3600.0).tolist()[:2] == rank_popular(plain, 3600.0).tolist() == [0, 1]
+    same = make_sequences(rows(*good, ("Z", "odd", None), ("Z", "old", None), names=MOOC.identity), MOOC, model)
     assert found.times.tolist() == same.times.tolist()
     assert found.items.tolist() == same.items.tolist()
 
@@ -67,5 +67,5 @@ def test_a_time_may_lie_a_margin_after_its_arrival_to_the_microsecond():
     edge = ARRIVED_US + 2 + MARGIN_US
     for late in (0, 1):
         table = rows(("U", "A", BOUGHT_US), ("U", "B", BOUGHT_US), ("U", "C", edge + late), names=MOOC.identity)
-        found = sequences(table, MOOC, MOOC.recommenders[0])
+        found = make_sequences(table, MOOC, MOOC.recommenders[0])
         assert found.times.max() == (BOUGHT_US if late else edge) / 1e6

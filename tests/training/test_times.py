@@ -7,14 +7,14 @@ import pytest
 from pyspark.sql import DataFrame
 
 from millrace.analytics.sales import UNDATED
-from millrace.evaluation.snapshot import sequences
+from millrace.evaluation.snapshot import make_sequences
 from millrace.records.times import MARGIN_S
 from millrace.training import counting, dataset, events, sales
-from millrace.training.counting import DAY, Decay
-from millrace.workloads import workload
+from millrace.training.counting import DAY_S, TimeDecay
+from millrace.workloads import find_workload
 from tests.training.landed import landed
 
-MOOC, SHOP, COURSES = workload("mooc"), workload("shop"), workload("courses")
+MOOC, SHOP, COURSES = find_workload("mooc"), find_workload("shop"), find_workload("courses")
 ARRIVED = datetime(2023, 11, 20, tzinfo=UTC)  # after all that `landed` gives
 EDGE = ARRIVED + timedelta(seconds=MARGIN_S)
 LATE = [EDGE + timedelta(microseconds=1), datetime(2099, 12, 31, tzinfo=UTC), datetime(1969, 7, 20, tzinfo=UTC)]
@@ -38,15 +38,15 @@ def enrolments(spark):
     return frame.cache(), rows
 
 
-def counted(spark, frame: DataFrame, half_life_s: float = 60 * DAY) -> tuple[events.Events, np.ndarray, np.ndarray]:
+def counted(spark, frame: DataFrame, half_life_s: float = 60 * DAY_S) -> tuple[events.EventSet, np.ndarray, np.ndarray]:
     """The events, popularity of the last 30 days, and time-weighted popularity of all time."""
-    found = events.events(spark, frame, MOOC, MOOC.recommenders[0])
+    found = events.prepare_events(spark, frame, MOOC, MOOC.recommenders[0])
     assert found.newest is not None
     assert found.oldest is not None
-    rows = events.sequences(found.rows).cache()
-    lately, _ = counting.popularity(rows, len(found.item_ids), found.newest - 30 * DAY)
-    decay = Decay(found.newest, half_life_s, found.oldest)
-    return found, lately, counting.popularity(rows, len(found.item_ids), None, decay)[1]
+    rows = events.group_by_user(found.rows).cache()
+    lately, _ = counting.count_popularity(rows, len(found.item_ids), found.newest - 30 * DAY_S)
+    decay = TimeDecay(found.newest, half_life_s, found.oldest)
+    return found, lately, counting.count_popularity(rows, len(found.item_ids), None, decay)[1]
 
 
 def test_windows_and_weights_are_those_without_the_events_of_the_future(spark, enrolments):
@@ -67,13 +67,13 @@ def test_an_event_of_the_future_is_to_a_training_what_it_is_in_memory_and_what_o
     frame, rows = enrolments
     mixed = [LATE[1], EDGE, None]
     poisoned = with_times(frame, rows, "enrolled_at", mixed, user_id="Z-odd-", course_id="Z-odd-")
-    found = events.events(spark, poisoned, MOOC, MOOC.recommenders[0])
+    found = events.prepare_events(spark, poisoned, MOOC, MOOC.recommenders[0])
     assert found.newest == EDGE.timestamp()
     assert found.implausible == 1
     odd = {row["item"]: row["since"] for row in found.rows.where("user LIKE 'Z-odd-%'").collect()}
     known = len(found.item_ids) - len(mixed)
     assert odd == {known: None, known + 1: EDGE.timestamp(), known + 2: None}
-    in_memory = sequences(poisoned.toArrow(), MOOC, MOOC.recommenders[0])
+    in_memory = make_sequences(poisoned.toArrow(), MOOC, MOOC.recommenders[0])
     assert in_memory.times.max() == found.newest
     assert in_memory.times.min() == found.oldest
 
@@ -81,7 +81,7 @@ def test_an_event_of_the_future_is_to_a_training_what_it_is_in_memory_and_what_o
 def test_the_sales_of_an_order_of_the_future_are_undated(spark):
     frame, rows, _ = landed(spark, SHOP, 200)
     poisoned = with_times(frame, rows, "event_time", [LATE[1], EDGE], order_id="9", product_id="9")
-    days = {row["order_id"]: row["day"] for row in sales.lines(poisoned, SHOP, SHOP.sales[0]).collect()}
+    days = {row["order_id"]: row["day"] for row in sales.make_order_lines(poisoned, SHOP, SHOP.sales[0]).collect()}
     assert days["90"] == UNDATED
     assert days["91"] == (EDGE - datetime(1970, 1, 1, tzinfo=UTC)).days
 
@@ -93,8 +93,8 @@ def test_a_course_of_the_future_takes_no_part_in_trends_and_keeps_its_other_feat
     rows = [row | {"record_id": "z"} for row in rows]
     poisoned = with_times(named.select(columns), rows, "published_timestamp", [LATE[1]], course_id="Z")
     bounds = {"0": (0, 200_000)}
-    found = dataset.records(poisoned, COURSES, bounds)
+    found = dataset.deduplicate(poisoned, COURSES, bounds)
     (odd,) = found.rows.where("course_id = 'Z0'").collect()
     assert odd["published_timestamp"] is None
-    by_name = {model.name: dataset.featured(found, model) for model in COURSES.clusterings}
+    by_name = {model.name: dataset.compute_features(found, model) for model in COURSES.clusterings}
     assert by_name["trend"].count() == by_name["price"].count() - 1

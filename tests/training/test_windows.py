@@ -3,8 +3,8 @@
 import pytest
 
 from millrace.errors import BadInput, Corrupt
-from millrace.lake.sink import cause_of
-from millrace.training.offsets import Audit, check, window_bounds
+from millrace.lake.sink import find_cause
+from millrace.training.offsets import OffsetAudit, check_audit, window_bounds
 from millrace.training.options import Pace
 
 
@@ -30,22 +30,22 @@ def test_a_pace_that_is_none_is_refused_with_what_is_allowed(text):
 
 
 def test_a_gap_is_named_by_its_place_and_a_dead_letter_explains_it():
-    audit = Audit({"0": (0, 9)}, 0, [(0, 4, 5)])
+    audit = OffsetAudit({"0": (0, 9)}, 0, [(0, 4, 5)])
     with pytest.raises(Corrupt, match="partition 0 offset 4"):
-        check(audit, "courses", {}, set())
+        check_audit(audit, "courses", {}, set())
     with pytest.raises(Corrupt, match="partition 0 offset 5"):
-        check(audit, "courses", {}, {(0, 4)})
-    check(audit, "courses", {}, {(0, 4), (0, 5)})
+        check_audit(audit, "courses", {}, {(0, 4)})
+    check_audit(audit, "courses", {}, {(0, 4), (0, 5)})
 
 
 def test_a_lake_that_has_shrunk_is_refused():
-    audit = Audit({"0": (0, 9)}, 0, [])
-    check(audit, "courses", {"0": (0, 9)}, set())
+    audit = OffsetAudit({"0": (0, 9)}, 0, [])
+    check_audit(audit, "courses", {"0": (0, 9)}, set())
     with pytest.raises(Corrupt, match="up to partition 1 offset 3; the lake now ends at -1"):
-        check(audit, "courses", {"1": (0, 3)}, set())
+        check_audit(audit, "courses", {"1": (0, 3)}, set())
 
 
 def test_the_cause_of_a_trace_is_its_innermost_line():
     trace = "a.ConnectException: outer\n\tat x\nCaused by: java.lang.Number: inner 'many'\n\tat y\n\t... 3 more\n"
-    assert cause_of(trace) == "java.lang.Number: inner 'many'"
-    assert cause_of("") is None
+    assert find_cause(trace) == "java.lang.Number: inner 'many'"
+    assert find_cause("") is None

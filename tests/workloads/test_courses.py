@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from millrace.records.check import Checker
+from millrace.records.check import RecordChecker
 from millrace.records.readers import RawRow
 from millrace.workloads.courses import WORKLOAD, Course, fault, repair
-from millrace.workloads.courses.generator import course, swallow
+from millrace.workloads.courses.generator import make_course, make_swallowed
 
 TITLES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=40).filter(
     lambda title: title.strip() and "http" not in title
 )
 COURSES = st.builds(
-    lambda seed, title: course(random.Random(seed), seed) | {"course_title": title}, st.integers(0, 10**6), TITLES
+    lambda seed, title: make_course(random.Random(seed), seed) | {"course_title": title}, st.integers(0, 10**6), TITLES
 )
 
 
@@ -24,7 +24,7 @@ COURSES = st.builds(
 def test_a_swallowed_record_is_found_and_repair_gives_both_back(first, second):
     second["course_title"] = second["course_title"].rstrip('"') + "."
     first["course_title"] = first["course_title"].rstrip('"') + "."
-    row = swallow(first, second)
+    row = make_swallowed(first, second)
     code, field, message = fault(row)
     assert (code, field) == ("swallowed_record", "course_title")
     assert f"the record of course {second['course_id']}" in message
@@ -42,26 +42,26 @@ def test_a_row_that_swallowed_nothing_has_no_fault_and_stays_as_it_is(row):
 
 @given(st.one_of(st.text(), st.none(), st.integers(), st.text("\n,\"https://a1 '", max_size=60)))
 def test_any_title_has_a_fault_or_none_and_never_an_exception(title):
-    row = course(random.Random(1), 1) | {"course_title": title}
+    row = make_course(random.Random(1), 1) | {"course_title": title}
     found = fault(row)
     assert (found is not None) == (isinstance(title, str) and "\n" in title.strip())
     assert 1 <= len(list(repair(row))) <= 2
 
 
 def test_a_line_break_at_the_end_of_a_title_is_padding():
-    row = course(random.Random(1), 1)
+    row = make_course(random.Random(1), 1)
     assert fault(row | {"course_title": f"{row['course_title']}\n"}) is None
 
 
 def test_a_title_over_two_lines_without_a_record_is_rejected_and_cannot_be_repaired():
-    row = course(random.Random(1), 1) | {"course_title": "Learn\nPiano"}
+    row = make_course(random.Random(1), 1) | {"course_title": "Learn\nPiano"}
     assert "other text" in fault(row)[2]
     assert list(repair(row)) == [row]
 
 
 def test_the_checker_rejects_the_row_and_keeps_it_whole():
-    row = swallow(course(random.Random(1), 1), course(random.Random(2), 2))
-    rejection = Checker(WORKLOAD).outcome(RawRow(1, "raw", row))
+    row = make_swallowed(make_course(random.Random(1), 1), make_course(random.Random(2), 2))
+    rejection = RecordChecker(WORKLOAD).check_row(RawRow(1, "raw", row))
     assert (rejection.code, rejection.values, rejection.raw) == ("swallowed_record", row, "raw")
 
 
@@ -70,10 +70,10 @@ def test_the_checker_rejects_the_row_and_keeps_it_whole():
     [("All Levels", "All Levels"), (" beginner ", "Beginner Level"), ("EXPERT LEVEL", "Expert Level")],
 )
 def test_a_level_is_read_in_any_spelling(given_level, level):
-    assert Course(**course(random.Random(1), 1) | {"level": given_level}).level == level
+    assert Course(**make_course(random.Random(1), 1) | {"level": given_level}).level == level
 
 
 @pytest.mark.parametrize("value", ["", "Master", None, 1])
 def test_a_level_that_is_none_is_refused_with_those_there_are(value):
     with pytest.raises(ValidationError, match="allowed: All Levels, Beginner Level, Intermediate Level, Expert Level"):
-        Course(**course(random.Random(1), 1) | {"level": value})
+        Course(**make_course(random.Random(1), 1) | {"level": value})

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.records.check import Accepted, Checker
+from millrace.records.check import AcceptedRecord, RecordChecker
 from millrace.records.contract import Rejection
-from millrace.records.names import names_of
-from millrace.records.readers import RawRow, opened, rows
-from millrace.workloads import workload
+from millrace.records.names import make_field_names
+from millrace.records.readers import RawRow, open_source, read_rows
+from millrace.workloads import find_workload
 from tests.conftest import real_file
 
-SHOP, MOOC = workload("shop"), workload("mooc")
+SHOP, MOOC = find_workload("shop"), find_workload("mooc")
 HEADER = ",".join(SHOP.fields)
 WHOLE = "2020-04-24 11:50:39 UTC,2294359932054536986,1515966223509089906,2268,audio,ava,162.01,15159156254419"
 SHORT = "2020-06-17 05:50:52 UTC,2333316740945019026,1515966223510174586,,57.85,1515915625492017993"
@@ -23,14 +23,14 @@ SHORT = "2020-06-17 05:50:52 UTC,2333316740945019026,1515966223510174586,,57.85,
 
 def outcomes(found, text: str, folder, name: str = "it.csv"):
     (folder / name).write_text(text)
-    with opened(str(folder / name)) as source:
-        checker = Checker(found, name)
+    with open_source(str(folder / name)) as source:
+        checker = RecordChecker(found, name)
         needed = tuple(field for field, info in found.record.model_fields.items() if info.is_required())
-        return list(checker.check(rows(source, needed))), checker.counts
+        return list(checker.check(read_rows(source, needed))), checker.counts
 
 
 def records(told) -> list[dict]:
-    return [orjson.loads(one.value) for one in told if isinstance(one, Accepted)]
+    return [orjson.loads(one.value) for one in told if isinstance(one, AcceptedRecord)]
 
 
 def test_a_shifted_row_is_put_right_and_counted(tmp_path):
@@ -66,7 +66,7 @@ def test_a_line_of_courses_is_an_enrolment_each_in_its_order(courses, timed):
     line = {"id": "U_1", "course_order": courses}
     if timed:
         line["enroll_time"] = [f"2020-01-0{place + 1} 10:00:00" for place in range(len(courses))]
-    checker = Checker(MOOC)
+    checker = RecordChecker(MOOC)
     told = records(checker.check([RawRow(1, "raw", line)]))
     assert [one["course_id"] for one in told] == [str(course) for course in courses]
     assert checker.counts.read == checker.counts.accepted == len(courses)
@@ -84,7 +84,7 @@ def test_a_line_of_courses_is_an_enrolment_each_in_its_order(courses, timed):
     ],
 )
 def test_a_line_of_which_it_is_not_certain_what_belongs_to_what_is_rejected(line, code):
-    checker = Checker(MOOC)
+    checker = RecordChecker(MOOC)
     told = list(checker.check([RawRow(1, "raw", line)]))
     assert [one.code for one in told] == [code]
     assert checker.counts.read == 1
@@ -101,9 +101,9 @@ def test_an_enrolment_a_line_is_read_from_csv_and_json(tmp_path):
 def test_the_time_of_a_single_enrolment_is_read_under_each_of_its_names(tmp_path, column):
     text = f"user_id,course_id,{column}\nU_1,C_1,2020-01-01 10:00:00\n"
     (tmp_path / "it.csv").write_text(text)
-    with opened(str(tmp_path / "it.csv")) as source:
-        read = rows(source, ("user_id", "course_id"), names_of(MOOC.record, MOOC.reads))
-        assert [one["enrolled_at"] for one in records(Checker(MOOC).check(read))] == ["2020-01-01T10:00:00+00:00"]
+    with open_source(str(tmp_path / "it.csv")) as source:
+        read = read_rows(source, ("user_id", "course_id"), make_field_names(MOOC.record, MOOC.reads))
+        assert [one["enrolled_at"] for one in records(RecordChecker(MOOC).check(read))] == ["2020-01-01T10:00:00+00:00"]
 
 
 def test_null_in_a_text_field_of_json_is_what_an_empty_cell_of_csv_is(tmp_path):
@@ -118,9 +118,9 @@ def test_null_in_a_text_field_of_json_is_what_an_empty_cell_of_csv_is(tmp_path):
 
 @pytest.mark.real_data
 def test_every_row_of_the_real_purchases_is_accepted_and_the_shifted_ones_are_counted():
-    with opened(str(real_file("kz_sample.csv.gz"))) as source:
-        checker = Checker(SHOP)
-        told = records(checker.check(rows(source, ())))
+    with open_source(str(real_file("kz_sample.csv.gz"))) as source:
+        checker = RecordChecker(SHOP)
+        told = records(checker.check(read_rows(source, ())))
     counts = checker.counts
     assert (counts.read, counts.accepted, counts.repaired, counts.duplicates) == (50_570, 50_570, 8_462, 0)
     unknown = Counter(name for one in told for name in ("event_time", "user_id") if one[name] is None)
@@ -132,6 +132,6 @@ def test_every_real_list_of_courses_is_whole():
     file = real_file("mooc_users.jsonl.gz")
     with gzip.open(file, "rt") as lines:
         few = [orjson.loads(line) for _, line in zip(range(2000), lines, strict=False)]
-    checker = Checker(MOOC)
+    checker = RecordChecker(MOOC)
     list(checker.check(RawRow(number, "raw", line) for number, line in enumerate(few)))
     assert checker.counts.accepted == sum(len(line["course_order"]) for line in few)

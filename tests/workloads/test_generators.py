@@ -6,13 +6,13 @@ import random
 import orjson
 import pytest
 
-from millrace.records.check import Accepted, Checker
+from millrace.records.check import AcceptedRecord, RecordChecker
 from millrace.records.contract import Rejection
 from millrace.records.readers import RawRow
-from millrace.workloads import workload, workloads
+from millrace.workloads import find_workload, load_workloads
 
 ROWS = 3000
-ALL = pytest.mark.parametrize("found", workloads().values(), ids=workloads())
+ALL = pytest.mark.parametrize("found", load_workloads().values(), ids=load_workloads())
 
 
 def made(found, rows: int = ROWS, seed: int = 4) -> list[dict]:
@@ -20,7 +20,7 @@ def made(found, rows: int = ROWS, seed: int = 4) -> list[dict]:
 
 
 def checked(found, table: list[dict]):
-    checker = Checker(found)
+    checker = RecordChecker(found)
     told = list(checker.check(RawRow(number, str(row), row) for number, row in enumerate(table)))
     return told, checker.counts
 
@@ -60,7 +60,7 @@ def test_the_counts_add_up_and_most_rows_are_accepted(found):
 def test_every_accepted_row_is_a_record_that_is_accepted_again(found):
     table = made(found)
     for row, outcome in zip(table, checked(found, table)[0], strict=True):
-        if isinstance(outcome, Accepted):
+        if isinstance(outcome, AcceptedRecord):
             record = found.record(**found.mend(row) or row)
             assert found.record(**record.model_dump()) == record
 
@@ -68,7 +68,7 @@ def test_every_accepted_row_is_a_record_that_is_accepted_again(found):
 @ALL
 def test_every_model_finds_its_features_in_nearly_every_record(found):
     both = zip(*cleaned(found), strict=True)
-    records = [found.record(**found.mend(row) or row) for row, told in both if isinstance(told, Accepted)]
+    records = [found.record(**found.mend(row) or row) for row, told in both if isinstance(told, AcceptedRecord)]
     for feature in itertools.chain.from_iterable(model.features for model in found.clusterings):
         known = sum(getattr(record, feature.field) is not None for record in records)
         assert known > 0.6 * len(records)
@@ -80,7 +80,7 @@ def cleaned(found) -> tuple[list[dict], list]:
 
 
 def test_courses_have_the_dirt_of_the_real_file():
-    courses = workload("courses")
+    courses = find_workload("courses")
     table = made(courses)
     told, counts = checked(courses, table)
     assert {"swallowed_record", "not_a_count", "out_of_range", "not_a_date", "unknown_level"} <= set(counts.rejected)
@@ -94,12 +94,12 @@ def test_courses_have_the_dirt_of_the_real_file():
 
 
 def test_purchases_have_the_dirt_of_the_real_file():
-    shop = workload("shop")
+    shop = find_workload("shop")
     told, counts = checked(shop, made(shop))
     assert {"bad_id", "not_a_date", "not_money"} == set(counts.rejected)
     assert counts.duplicates
     assert 0.12 * ROWS < counts.repaired < 0.2 * ROWS
-    accepted = [orjson.loads(one.value) for one in told if isinstance(one, Accepted)]
+    accepted = [orjson.loads(one.value) for one in told if isinstance(one, AcceptedRecord)]
     assert all(any(row[name] is None for row in accepted) for name in ("user_id", "event_time"))
     assert any(row["price"] == 0 for row in accepted)
     times = [row["event_time"] for row in accepted if row["event_time"]]
@@ -107,14 +107,14 @@ def test_purchases_have_the_dirt_of_the_real_file():
 
 
 def test_enrolments_have_the_dirt_of_real_exports():
-    mooc = workload("mooc")
+    mooc = find_workload("mooc")
     _, counts = checked(mooc, made(mooc))
     assert {"bad_id", "not_a_date"} == set(counts.rejected)
     assert counts.duplicates
 
 
 def test_products_have_the_dirt_of_the_real_file():
-    products = workload("products")
+    products = find_workload("products")
     table = made(products)
     _, counts = checked(products, table)
     assert {"bad_grouping", "out_of_range"} == set(counts.rejected)

@@ -5,29 +5,29 @@ from collections import Counter
 import orjson
 import pytest
 
-from millrace.records.check import Accepted, Checker, Counts
+from millrace.records.check import AcceptedRecord, IngestCounts, RecordChecker
 from millrace.records.contract import Rejection
-from millrace.records.readers import opened, rows
-from millrace.workloads import workload
+from millrace.records.readers import open_source, read_rows
+from millrace.workloads import find_workload
 from tests.conftest import real_file
 
 pytestmark = pytest.mark.real_data
 
 
-def checked(name: str, file: str) -> tuple[list, Counts]:
-    found = workload(name)
-    with opened(str(real_file(file))) as source:
-        checker = Checker(found, source.name)
-        return list(checker.check(rows(source, found.fields))), checker.counts
+def checked(name: str, file: str) -> tuple[list, IngestCounts]:
+    found = find_workload(name)
+    with open_source(str(real_file(file))) as source:
+        checker = RecordChecker(found, source.name)
+        return list(checker.check(read_rows(source, found.fields))), checker.counts
 
 
 @pytest.fixture(scope="module")
-def courses() -> tuple[list, Counts]:
+def courses() -> tuple[list, IngestCounts]:
     return checked("courses", "udemy_courses.csv")
 
 
 @pytest.fixture(scope="module")
-def products() -> tuple[list, Counts]:
+def products() -> tuple[list, IngestCounts]:
     return checked("products", "amazon.csv")
 
 
@@ -44,10 +44,10 @@ def test_every_course_ends_in_one_place(courses):
 
 
 def test_the_five_swallowed_rows_are_ten_courses(courses):
-    found = workload("courses")
+    found = find_workload("courses")
     swallowed = [one for one in courses[0] if isinstance(one, Rejection)]
     repaired = [found.record(**row) for one in swallowed for row in found.repair(one.values)]
-    known = {orjson.loads(one.value)["course_id"] for one in courses[0] if isinstance(one, Accepted)}
+    known = {orjson.loads(one.value)["course_id"] for one in courses[0] if isinstance(one, AcceptedRecord)}
     assert len(repaired) == len({one.course_id for one in repaired} - known) == 10
 
 

@@ -8,15 +8,15 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from millrace.ingest.publish import needed, validate
-from millrace.records.check import Accepted, Checker
+from millrace.ingest.publish import required_fields, validate_source
+from millrace.records.check import AcceptedRecord, RecordChecker
 from millrace.records.readers import RawRow
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from millrace.workloads.urls import URL_LIMIT, Page
-from millrace.workloads.urls.generator import themed
+from millrace.workloads.urls.generator import generate_themed
 from tests.conftest import real_file
 
-URLS = workload("urls")
+URLS = find_workload("urls")
 
 
 def url_of(url) -> str:
@@ -77,7 +77,7 @@ def test_an_export_may_call_the_time_created_at_and_say_nothing_of_keywords():
     )
     assert found.creation_time == datetime(2016, 9, 7, 18, 52, tzinfo=UTC)
     assert (found.keywords, found.description) == ("", "")
-    assert needed(URLS) == ("id", "url")
+    assert required_fields(URLS) == ("id", "url")
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_a_page_without_a_time_is_refused(given, code, field):
 
 
 def test_generated_pages_have_the_dirt_of_the_real_exports():
-    table = [row for _, row in themed(random.Random(4), 3000)]
-    checker = Checker(URLS)
+    table = [row for _, row in generate_themed(random.Random(4), 3000)]
+    checker = RecordChecker(URLS)
     told = list(checker.check(RawRow(number, str(row), row) for number, row in enumerate(table)))
     assert set(checker.counts.rejected) == {"no_url", "no_host", "bad_scheme", "not_a_date", "bad_id"}
     assert 0.98 * len(table) < checker.counts.accepted
     assert checker.counts.duplicates
-    pages = [orjson.loads(one.value) for one in told if isinstance(one, Accepted)]
+    pages = [orjson.loads(one.value) for one in told if isinstance(one, AcceptedRecord)]
     assert 0.7 < sum(not page["keywords"] for page in pages) / len(pages) < 0.8
     assert max(len(page["url"]) for page in pages) > 300
     assert any(not page["url"].isascii() for page in pages)
@@ -106,7 +106,7 @@ def test_generated_pages_have_the_dirt_of_the_real_exports():
 
 
 def test_generated_shares_drift():
-    themes = [theme for theme, _ in themed(random.Random(4), 6000)]
+    themes = [theme for theme, _ in generate_themed(random.Random(4), 6000)]
     early, late = (Counter(part) for part in (themes[1000:2000], themes[4000:5000]))
     assert max(early[theme] / late[theme] for theme in early) > 1.4
     assert len(early) == len(late) == 10
@@ -118,6 +118,6 @@ def test_generated_shares_drift():
     [("sample_campaign_data_2023.csv", 100, {}), ("hacker_news.csv", 21_348, {"no_url": 1115})],
 )
 def test_of_the_real_files_every_row_with_a_url_is_accepted(file, read, rejected):
-    counts = validate(URLS, str(real_file(file)))
+    counts = validate_source(URLS, str(real_file(file)))
     assert (counts.read, counts.rejected, counts.duplicates, counts.repaired) == (read, rejected, 0, 0)
     assert counts.accepted == read - sum(rejected.values())

@@ -7,21 +7,21 @@ import sys
 import pytest
 
 from millrace.errors import NotFound
-from millrace.workloads import workload, workloads
-from millrace.workloads.naming import SCALES, scale
+from millrace.workloads import find_workload, load_workloads
+from millrace.workloads.naming import SCALES, make_scale
 
 
 def test_a_workload_is_found_by_its_name():
-    assert workload("courses").name == "courses"
+    assert find_workload("courses").name == "courses"
 
 
 def test_a_workload_in_another_module_is_found():
-    assert "rentals" in workloads()
+    assert "rentals" in load_workloads()
 
 
 def test_a_name_that_is_none_is_refused_with_those_there_are():
     with pytest.raises(NotFound, match=r"no workload 'course'; allowed: catalogue, courses") as refused:
-        workload("course")
+        find_workload("course")
     assert refused.value.field == "workload"
 
 
@@ -43,10 +43,10 @@ def test_a_choice_of_a_workload_that_is_none_is_refused():
         command, env=os.environ | {"MILLRACE_WORKLOADS": "course"}, capture_output=True, text=True, input=""
     )
     assert done.returncode == 2
-    assert f"MILLRACE_WORKLOADS names 'course'; allowed: {', '.join(workloads())}." in done.stdout + done.stderr
+    assert f"MILLRACE_WORKLOADS names 'course'; allowed: {', '.join(load_workloads())}." in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("found", workloads().values(), ids=workloads())
+@pytest.mark.parametrize("found", load_workloads().values(), ids=load_workloads())
 def test_identity_watched_fields_and_models_are_those_of_the_record(found):
     assert {*found.identity, *found.watched} <= set(found.fields)
     assert found.key == found.identity[0]
@@ -54,17 +54,17 @@ def test_identity_watched_fields_and_models_are_those_of_the_record(found):
     assert {name for endpoint in found.endpoints for name in endpoint.optional} <= set(found.fields)
 
 
-@pytest.mark.parametrize("found", workloads().values(), ids=workloads())
+@pytest.mark.parametrize("found", load_workloads().values(), ids=load_workloads())
 def test_a_recommender_learns_from_events_whose_identity_holds_what_it_reads(found):
     for model in found.recommenders:
         assert found.events
         assert {model.user, model.item, model.time} <= set(found.identity)
         assert model.session is None or model.session in found.identity
         assert set(model.labels) <= set(found.fields)
-        assert model.names is None or model.names[1:] == tuple(workload(model.names[0]).fields[:2])
+        assert model.names is None or model.names[1:] == tuple(find_workload(model.names[0]).fields[:2])
 
 
-@pytest.mark.parametrize("found", workloads().values(), ids=workloads())
+@pytest.mark.parametrize("found", load_workloads().values(), ids=load_workloads())
 def test_every_number_of_clusters_to_try_has_as_many_different_names(found):
     for model in found.clusterings:
         for k in model.k:
@@ -72,11 +72,11 @@ def test_every_number_of_clusters_to_try_has_as_many_different_names(found):
 
 
 def test_a_model_that_is_none_is_none():
-    assert workload("courses").model("weight") is None
+    assert find_workload("courses").model("weight") is None
 
 
 @pytest.mark.parametrize("k", [*SCALES, 9, 12])
 def test_a_scale_names_every_step_once(k):
-    names = scale("price")(k)["label"]
+    names = make_scale("price")(k)["label"]
     assert len(set(names)) == k
     assert all(name.endswith(" price") for name in names)

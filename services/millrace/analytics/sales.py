@@ -38,7 +38,7 @@ class Days:
         return slice(start, max(start, end))
 
 
-def check(arrays: Arrays, by: tuple[str, ...]) -> None:
+def check_arrays(arrays: Arrays, by: tuple[str, ...]) -> None:
     """Raises Corrupt that names the array which lacks, has another length or is not in order."""
     wanted = {"day": [f"day_{name}" for name in SUMS]}
     wanted["customer_day"] = ["customer", *(f"customer_{name}" for name in SUMS)]
@@ -76,13 +76,13 @@ class Sales:
 
     arrays: Arrays
 
-    def months(self, days: Days) -> list[dict[str, Any]]:
+    def monthly(self, days: Days) -> list[dict[str, Any]]:
         """Revenue, orders, items and buyers (distinct known customers) of each month that has orders, in order."""
         part, buyers = days.slice(self.arrays["day"]), self._buyers(days)
         start = max(part.start, self._dated())
-        months = month_of(self.arrays["day"][start : part.stop])
+        months = to_months(self.arrays["day"][start : part.stop])
         return [
-            {"month": str(month), **told(self._sums(start + np.flatnonzero(months == month)))}
+            {"month": str(month), **to_answer(self._sums(start + np.flatnonzero(months == month)))}
             | {"buyers": buyers.get(str(month), 0)}
             for month in np.unique(months)
         ]
@@ -96,7 +96,7 @@ class Sales:
 
     def _buyers(self, days: Days) -> dict[str, int]:
         part = days.slice(self.arrays["customer_day"])
-        months = month_of(self.arrays["customer_day"][part]).astype(np.int64)
+        months = to_months(self.arrays["customer_day"][part]).astype(np.int64)
         pairs = np.unique(np.stack([months, self.arrays["customer"][part]]), axis=1)
         each, counts = np.unique(pairs[0], return_counts=True)
         return dict(zip(each.astype("datetime64[M]").astype(str).tolist(), counts.tolist(), strict=True))
@@ -105,20 +105,20 @@ class Sales:
         """The same of the whole range; without limits, orders without a time are in it."""
         sums = self._sums(days.slice(self.arrays["day"]))
         customers = self.arrays["customer"][days.slice(self.arrays["customer_day"])]
-        return {**told(sums), "buyers": len(np.unique(customers))}
+        return {**to_answer(sums), "buyers": len(np.unique(customers))}
 
     def undated(self) -> dict[str, Any]:
         """The orders without a time."""
-        return told(self._sums(slice(self._dated())))
+        return to_answer(self._sums(slice(self._dated())))
 
-    def customers(self, days: Days, n: int) -> list[dict[str, Any]]:
+    def top_customers(self, days: Days, n: int) -> list[dict[str, Any]]:
         """The n customers who spent most; of equal ones the first by id."""
         rows, sums = self._summed("customer", "customer_ids", days)
         best = np.lexsort((rows, -sums["revenue"]))[:n]
         ids = self.arrays["customer_ids"]
-        return [{"user_id": ids[int(rows[at])].decode(), **told(at_of(sums, at))} for at in best.tolist()]
+        return [{"user_id": ids[int(rows[at])].decode(), **to_answer(row_sums(sums, at))} for at in best.tolist()]
 
-    def statistics(self, by: str, days: Days, n: int, order: str) -> list[dict[str, Any]]:
+    def top_values(self, by: str, days: Days, n: int, order: str) -> list[dict[str, Any]]:
         """The n values of `by` with most of `order` (one of SUMS), with their lowest, mean and highest price.
 
         The value is null where the lines did not say it.
@@ -135,10 +135,10 @@ class Sales:
             {
                 "value": values[int(rows[at])].decode() or None,
                 **self._named(by, int(rows[at])),
-                **told(at_of(sums, at)),
-                "lowest_price": money(float(lowest[at])),
-                "mean_price": money(float(sums["revenue"][at] / sums["items"][at])),
-                "highest_price": money(float(highest[at])),
+                **to_answer(row_sums(sums, at)),
+                "lowest_price": to_amount(float(lowest[at])),
+                "mean_price": to_amount(float(sums["revenue"][at] / sums["items"][at])),
+                "highest_price": to_amount(float(highest[at])),
             }
             for at in best.tolist()
         ]
@@ -160,28 +160,28 @@ class Sales:
         return rows, sums
 
 
-def month_of(days: np.ndarray) -> np.ndarray:
+def to_months(days: np.ndarray) -> np.ndarray:
     """The months of days since 1970, as datetime64[M]."""
     return np.asarray(days, dtype=np.int64).astype("datetime64[D]").astype("datetime64[M]")
 
 
-def at_of(sums: dict[str, np.ndarray], at: int) -> dict[str, int]:
+def row_sums(sums: dict[str, np.ndarray], at: int) -> dict[str, int]:
     """The sums of one row."""
     return {name: int(values[at]) for name, values in sums.items()}
 
 
-def told(sums: dict[str, int]) -> dict[str, Any]:
+def to_answer(sums: dict[str, int]) -> dict[str, Any]:
     """Sums as answered, with the size of an order: money and items; both null where there is no order."""
     orders = sums["orders"]
     return {
-        "revenue": money(sums["revenue"]),
+        "revenue": to_amount(sums["revenue"]),
         "orders": orders,
         "items": sums["items"],
-        "order_value": money(sums["revenue"] / orders) if orders else None,
+        "order_value": to_amount(sums["revenue"] / orders) if orders else None,
         "items_per_order": round(sums["items"] / orders, 2) if orders else None,
     }
 
 
-def money(hundredths: float) -> float:
+def to_amount(hundredths: float) -> float:
     """Hundredths as an amount with two digits."""
     return round(float(hundredths) / 100, 2)

@@ -64,11 +64,11 @@ class ModelDetail(ModelSummary):
     clusters: list[Cluster]
 
 
-class Live(BaseModel):
+class LivenessStatus(BaseModel):
     status: str
 
 
-class Ready(Live):
+class ReadinessStatus(LivenessStatus):
     """Each model's version, when the registry was last reached, what is wrong with any model, and what is followed."""
 
     models: dict[str, str]
@@ -77,7 +77,7 @@ class Ready(Live):
     live: dict[str, dict[str, Any]] = Field(description="By workload: `staleness` in seconds, offsets, version.")
 
 
-class Index(BaseModel):
+class ServiceBanner(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     message: str

@@ -10,17 +10,17 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from millrace.analytics.sales import Days
-from millrace.api.bodies import parse
+from millrace.api.bodies import parse_json
 from millrace.errors import BadInput, TooLarge
-from millrace.records.numbers import shown
+from millrace.records.numbers import show
 from millrace.records.types import ID_LIMIT
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 """What stands for bytes that are no UTF-8, and may be part of an id by itself."""
-DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-MOST = 100  # items of an answer
-HISTORY = 1000  # items of a posted history, and of a history that is shown
-USERS = 1000  # users of one request
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+MAX_N = 100  # items of an answer
+MAX_HISTORY_IDS = 1000  # items of a posted history, and of a history that is shown
+MAX_USERS = 1000  # users of one request
 EITHER = [
     {"required": ["history"], "properties": {"history": {"type": "array"}}},
     {"required": ["users"], "properties": {"users": {"type": "array"}}},
@@ -28,14 +28,14 @@ EITHER = [
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-class Wanted(BaseModel):
+class QuestionBody(BaseModel):
     """A question: the history of somebody without an id, or many users at once."""
 
     model_config = ConfigDict(extra="forbid")
 
-    history: list[str | int] | None = Field(None, max_length=HISTORY, description="Item ids, oldest first.")
-    users: list[str | int] | None = Field(None, max_length=USERS, description="User ids, answered in this order.")
-    n: int | None = Field(None, ge=1, le=MOST)
+    history: list[str | int] | None = Field(None, max_length=MAX_HISTORY_IDS, description="Item ids, oldest first.")
+    users: list[str | int] | None = Field(None, max_length=MAX_USERS, description="User ids, answered in this order.")
+    n: int | None = Field(None, ge=1, le=MAX_N)
     keep_known: bool = Field(False, description="Whether items of the history may be answered too.")
 
 
@@ -49,65 +49,65 @@ class Question:
     keep_known: bool
 
 
-def unusable(name: str, value: object, allowed: str) -> BadInput:
+def reject(name: str, value: object, allowed: str) -> BadInput:
     """The error for a value of a field, with what is allowed."""
-    return BadInput(f"{name}: {shown(value)} is not usable; allowed: {allowed}.", field=name, allowed=allowed)
+    return BadInput(f"{name}: {show(value)} is not usable; allowed: {allowed}.", field=name, allowed=allowed)
 
 
-def number(request: Request, name: str, default: int, most: int) -> int:
+def read_number(request: Request, name: str, default: int, most: int) -> int:
     """A whole number of the query. Raises BadInput that names it and its limits."""
     value = request.query_params.get(name)
     if value is None:
         return default
-    return whole(value if not value.isdecimal() or len(value) > 9 else int(value), name, most)
+    return check_number(value if not value.isdecimal() or len(value) > 9 else int(value), name, most)
 
 
-def whole(value: object, name: str, most: int) -> int:
+def check_number(value: object, name: str, most: int) -> int:
     """A whole number from 1 to `most`. Raises BadInput that names it."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise unusable(name, value, f"a whole number from 1 to {most}")
+        raise reject(name, value, f"a whole number from 1 to {most}")
     return value
 
 
-def flag(request: Request, name: str) -> bool:
+def read_flag(request: Request, name: str) -> bool:
     """A parameter that is true or false, false where it is not given. Raises BadInput."""
     value = request.query_params.get(name, "false")
     if value.lower() not in FLAGS:
-        raise unusable(name, value, "true, false")
+        raise reject(name, value, "true, false")
     return FLAGS[value.lower()]
 
 
-def choice(request: Request, name: str, allowed: Sequence[str]) -> str:
+def read_choice(request: Request, name: str, allowed: Sequence[str]) -> str:
     """One of several words of the query, the first where none is given."""
     value = request.query_params.get(name, allowed[0])
     if value not in allowed:
-        raise unusable(name, value, ", ".join(allowed))
+        raise reject(name, value, ", ".join(allowed))
     return value
 
 
-def days(request: Request) -> Days:
+def read_days(request: Request) -> Days:
     """The days of `from` and `to`, both included. Raises BadInput for what is no date, or ends before it begins."""
-    first, last = (day(request, name) for name in ("from", "to"))
+    first, last = (read_day(request, name) for name in ("from", "to"))
     if first and last and last < first:
         allowed = f"a date from {first} on"
-        raise BadInput(f"to: {shown(str(last))} is before from; allowed: {allowed}.", field="to", allowed=allowed)
+        raise BadInput(f"to: {show(str(last))} is before from; allowed: {allowed}.", field="to", allowed=allowed)
     return Days(first, last)
 
 
-def day(request: Request, name: str) -> date | None:
+def read_day(request: Request, name: str) -> date | None:
     """A day of the query, None where it is not given. Raises BadInput."""
     value = request.query_params.get(name)
     if value is None:
         return None
     try:
-        if not DAY.fullmatch(value):
+        if not ISO_DATE.fullmatch(value):
             raise ValueError
         return date.fromisoformat(value)
     except ValueError:
-        raise unusable(name, value, "a date such as 2020-04-24") from None
+        raise reject(name, value, "a date such as 2020-04-24") from None
 
 
-def identifier(request: Request, name: str) -> str:
+def read_id(request: Request, name: str) -> str:
     """An id of the path, or of the query where the path has none. Raises BadInput for what can't be one."""
     value = request.path_params.get(name)
     raw: bytes = request.scope.get("raw_path", b"") if value is not None else request.scope["query_string"]
@@ -118,38 +118,38 @@ def identifier(request: Request, name: str) -> str:
         try:
             unquote_to_bytes(raw).decode()
         except UnicodeDecodeError:
-            raise unusable(name, value, "an id in UTF-8, percent-encoded") from None
-    return text(value, name)
+            raise reject(name, value, "an id in UTF-8, percent-encoded") from None
+    return to_id(value, name)
 
 
-def text(value: object, name: str) -> str:
+def to_id(value: object, name: str) -> str:
     """An id as text; a whole number is taken for its digits. Raises BadInput."""
     value = str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**50 else value
     if not isinstance(value, str) or not 1 <= len(value) <= ID_LIMIT:
-        raise unusable(name, value, f"an id of 1 to {ID_LIMIT} characters")
+        raise reject(name, value, f"an id of 1 to {ID_LIMIT} characters")
     return value
 
 
-def body(content: bytes, default: int) -> Question:
+def parse_question(content: bytes, default: int) -> Question:
     """A posted question. Ids may be whole numbers. Raises BadInput or TooLarge."""
-    question = parse(content)
-    fields = ", ".join(Wanted.model_fields)
-    if not isinstance(question, dict) or set(question) - set(Wanted.model_fields):
-        raise unusable("body", question, f"a JSON object with {fields}")
+    question = parse_json(content)
+    fields = ", ".join(QuestionBody.model_fields)
+    if not isinstance(question, dict) or set(question) - set(QuestionBody.model_fields):
+        raise reject("body", question, f"a JSON object with {fields}")
     if (question.get("history") is None) == (question.get("users") is None):
         allowed = "either history or users"
         raise BadInput(f"body: has both or neither; allowed: {allowed}.", field="body", allowed=allowed)
-    name, limit = ("users", USERS) if question.get("history") is None else ("history", HISTORY)
+    name, limit = ("users", MAX_USERS) if question.get("history") is None else ("history", MAX_HISTORY_IDS)
     ids = question[name]
     if not isinstance(ids, list):
-        raise unusable(name, ids, "a list of ids")
+        raise reject(name, ids, "a list of ids")
     if len(ids) > limit:
         allowed = f"{limit} ids"
         raise TooLarge(f"{name}: {len(ids)} ids are too many; allowed: {allowed}.", field=name, allowed=allowed)
     n = question.get("n")
     keep = question.get("keep_known", False)
     if not isinstance(keep, bool):
-        raise unusable("keep_known", keep, "true, false")
-    texts = [text(item, f"{name}[{index}]") for index, item in enumerate(ids)]
+        raise reject("keep_known", keep, "true, false")
+    texts = [to_id(item, f"{name}[{index}]") for index, item in enumerate(ids)]
     history, users = (texts, None) if name == "history" else (None, texts)
-    return Question(history, users, default if n is None else whole(n, "n", MOST), keep)
+    return Question(history, users, default if n is None else check_number(n, "n", MAX_N), keep)

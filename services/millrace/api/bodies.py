@@ -6,24 +6,24 @@ from typing import Annotated, Any, Protocol, get_origin
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
-from millrace.api.columns import Column, NotPlain
+from millrace.api.columns import ColumnReader, SlowPathNeeded
 from millrace.errors import BadInput, TooLarge
-from millrace.records.contract import unwrapped
-from millrace.records.numbers import shown
+from millrace.records.contract import unwrap_optional
+from millrace.records.numbers import show
 from millrace.settings import settings
 from millrace.workloads.base import Feature, Workload
 
 Columns = Mapping[str, Sequence[Any]]
 
 
-def field_type(workload: Workload, name: str) -> Any:
+def find_field_type(workload: Workload, name: str) -> Any:
     """The record's type of a field, a value required, with the annotations that pydantic took off it."""
     info = workload.record.model_fields[name]
-    kind, _ = unwrapped(info.annotation)
+    kind, _ = unwrap_optional(info.annotation)
     return kind if get_origin(kind) is Annotated or not info.metadata else Annotated[(kind, *info.metadata)]
 
 
-class Inputs(Protocol):
+class ModelInputs(Protocol):
     """A model's name and what it is asked with."""
 
     @property
@@ -33,82 +33,82 @@ class Inputs(Protocol):
     def features(self) -> tuple[Feature, ...]: ...
 
 
-def request_model(workload: Workload, model: Inputs, optional: tuple[str, ...] = ()) -> type[BaseModel]:
+def make_request_model(workload: Workload, model: ModelInputs, optional: tuple[str, ...] = ()) -> type[BaseModel]:
     """One row of a request: the model's features with the record's own types, so that text is read the same way.
 
     A feature with a default may be left out; `optional` fields are checked when they are given.
     """
     fields: dict[str, Any] = {}
     for feature in model.features:
-        kind = field_type(workload, feature.field)
+        kind = find_field_type(workload, feature.field)
         fields[feature.field] = (kind, ...) if feature.default is None else (kind, feature.default)
     for name in optional:
-        fields.setdefault(name, (field_type(workload, name), None))
+        fields.setdefault(name, (find_field_type(workload, name), None))
     title = f"{workload.name}_{model.name}{'_kept' if optional else ''}".title().replace("_", "")
     return create_model(title, __config__=ConfigDict(extra="ignore", title=title), **fields)
 
 
-class Body:
+class RowReader:
     """Reads rows for one model: single objects, lists of them, or columns."""
 
-    def __init__(self, workload: Workload, model: Inputs, optional: tuple[str, ...] = ()):
-        self.row = request_model(workload, model, optional)
+    def __init__(self, workload: Workload, model: ModelInputs, optional: tuple[str, ...] = ()):
+        self.row = make_request_model(workload, model, optional)
         self.features = tuple(feature.field for feature in model.features)
         self._optional = tuple(name for name in optional if name not in self.features)
-        self.columns = {name: Column(field_type(workload, name)) for name in self.features}
+        self.columns = {name: ColumnReader(find_field_type(workload, name)) for name in self.features}
         self._one = TypeAdapter(self.row).validator.validate_python
         # The row is made at run time, so its list is no type to a checker.
         self._many = TypeAdapter(list[self.row]).validator.validate_python  # pyright: ignore[reportInvalidTypeForm]
         self._shape = f"a JSON object with {', '.join(self.row.model_fields)}"
 
-    def one(self, row_value: object) -> Columns:
+    def read_one(self, row_value: object) -> Columns:
         """The columns, one value long, of a row. Raises BadInput."""
         if not isinstance(row_value, dict):
-            raise self._wrong(row_value, self._shape)
+            raise self._reject(row_value, self._shape)
         try:
             row = self._one(row_value)
         except ValidationError as error:
-            raise refusal(error) from None
+            raise to_bad_input(error) from None
         return {name: (getattr(row, name),) for name in self.features}
 
-    def many(self, rows: object) -> Columns:
+    def read_many(self, rows: object) -> Columns:
         """The columns of a list of rows. Raises BadInput or TooLarge."""
         if not isinstance(rows, list):
-            raise self._wrong(rows, f"a JSON list, each row {self._shape}")
+            raise self._reject(rows, f"a JSON list, each row {self._shape}")
         check_length(len(rows))
         try:
             columns = {name: [row[name] for row in rows] for name in self.features}
             if any(name in row for name in self._optional for row in rows):
-                raise NotPlain
-            return self._plain(columns)
-        except (NotPlain, ValidationError, KeyError, TypeError):
-            return self._slow(rows)
+                raise SlowPathNeeded
+            return self._read_fast(columns)
+        except (SlowPathNeeded, ValidationError, KeyError, TypeError):
+            return self._read_exact(rows)
 
-    def by_column(self, columns: dict[str, list[Any]]) -> Columns:
+    def read_columns(self, columns: dict[str, list[Any]]) -> Columns:
         """Columns of equal length, checked. Raises BadInput."""
         try:
             if set(columns) != set(self.features):
-                raise NotPlain
-            return self._plain(columns)
-        except (NotPlain, ValidationError):
-            return self._slow(
+                raise SlowPathNeeded
+            return self._read_fast(columns)
+        except (SlowPathNeeded, ValidationError):
+            return self._read_exact(
                 [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
             )
 
-    def _plain(self, columns: Columns) -> Columns:
+    def _read_fast(self, columns: Columns) -> Columns:
         parsed: dict[str, Any] = {name: column.read(columns[name]) for name, column in self.columns.items()}
         return parsed
 
-    def _slow(self, rows: list[Any]) -> Columns:
+    def _read_exact(self, rows: list[Any]) -> Columns:
         try:
             checked = self._many(rows)
         except ValidationError as error:
-            raise refusal(error) from None
+            raise to_bad_input(error) from None
         return {name: [getattr(row, name) for row in checked] for name in self.features}
 
     @staticmethod
-    def _wrong(value: object, allowed: str) -> BadInput:
-        return BadInput(f"body: {shown(value)} is not usable; allowed: {allowed}.", field="body", allowed=allowed)
+    def _reject(value: object, allowed: str) -> BadInput:
+        return BadInput(f"body: {show(value)} is not usable; allowed: {allowed}.", field="body", allowed=allowed)
 
 
 def check_length(rows: int) -> None:
@@ -122,7 +122,7 @@ def check_length(rows: int) -> None:
         )
 
 
-def parse(content: bytes) -> Any:
+def parse_json(content: bytes) -> Any:
     """The JSON value of a body. Raises BadInput that says where it stops being JSON."""
     try:
         return orjson.loads(content)
@@ -132,7 +132,7 @@ def parse(content: bytes) -> Any:
         raise BadInput(f"body: {what}; allowed: {allowed}.", code="bad_json", field="body", allowed=allowed) from None
 
 
-def expected(kind: str, context: Mapping[str, Any]) -> str | None:
+def describe_allowed(kind: str, context: Mapping[str, Any]) -> str | None:
     """What is allowed, in JSON's words, where pydantic found an error of this kind; None for kinds of our own."""
     template = {
         "model_type": "a JSON object",
@@ -158,7 +158,7 @@ def expected(kind: str, context: Mapping[str, Any]) -> str | None:
     return template and template.format(**context)
 
 
-def refusal(error: ValidationError) -> BadInput:
+def to_bad_input(error: ValidationError) -> BadInput:
     """The first thing wrong: `rating`, or `[3].rating` in a list; its value; what is allowed."""
     first = error.errors(include_url=False)[0]
     steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]]
@@ -169,8 +169,8 @@ def refusal(error: ValidationError) -> BadInput:
         return BadInput(f"{field}: is missing; allowed: {allowed}.", code="missing", field=field, allowed=allowed)
     if "allowed" in context:
         return BadInput(f"{field}: {first['msg']}", code=first["type"], field=field, allowed=context["allowed"])
-    allowed = expected(first["type"], context) or first["msg"].removeprefix("Input should be ")
-    what = f"{shown(first['input'])} is not usable"
+    allowed = describe_allowed(first["type"], context) or first["msg"].removeprefix("Input should be ")
+    what = f"{show(first['input'])} is not usable"
     if first["type"] == "too_long":
         what = f"has {context['actual_length']} items"
     sentence = f"{field}: {what}; allowed: {allowed}."

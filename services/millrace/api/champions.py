@@ -11,38 +11,38 @@ from typing import Any
 from prometheus_client import Counter
 
 from millrace.analytics import sales
-from millrace.api.follow import Live
+from millrace.api.follow import DeltaFollower
 from millrace.api.metrics import metrics
-from millrace.api.paged import Paged
-from millrace.api.recommended import Recommended
-from millrace.api.served import Served
-from millrace.api.sold import Sold
+from millrace.api.paged import LoadedPageClusters
+from millrace.api.recommended import LoadedRecommender
+from millrace.api.served import LoadedClusters
+from millrace.api.sold import LoadedSales
 from millrace.errors import Corrupt, MillraceError, NotFound, Unavailable
 from millrace.pages.model import ALGORITHM as PAGES
-from millrace.records.numbers import shown
+from millrace.records.numbers import show
 from millrace.registry.champion import Champion
-from millrace.registry.checks import RECOMMENDERS, UPDATERS
-from millrace.registry.registry import Registry, folder
+from millrace.registry.checks import RECOMMENDER_ALGORITHMS, UPDATER_ARRAYS
+from millrace.registry.registry import Registry, version_prefix
 from millrace.settings import settings
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 
 log = logging.getLogger("millrace.api")
-VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
-PATIENCE = 30.0  # seconds that a new champion has to take up the events which the old one answers with
-OTHER_VERSIONS = 8  # versions other than the champion that stay in memory for the V2 protocol
+VERSION_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
+CATCH_UP_TIMEOUT_S = 30.0  # seconds that a new champion has to take up the events which the old one answers with
+MAX_OTHER_VERSIONS = 8  # versions other than the champion that stay in memory for the V2 protocol
 Key = tuple[str, str]
 
 
-class Champions:
+class ModelStore:
     """Looks for new champions every `api_poll_interval` seconds in a thread of its own."""
 
-    def __init__(self, registry: Registry | None = None, live: Live | None = None):
+    def __init__(self, registry: Registry | None = None, live: DeltaFollower | None = None):
         self._registry = registry or Registry()
-        self.live = live or Live()
+        self.live = live or DeltaFollower()
         """What is followed in Kafka: `live.store(workload)` for what arrived since the champions were trained."""
         self._served: dict[Key, Any] = {}
         self._champions: dict[Key, Champion] = {}
-        self._others: OrderedDict[tuple[str, str, str], Served] = OrderedDict()
+        self._others: OrderedDict[tuple[str, str, str], LoadedClusters] = OrderedDict()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self.polled_at: float | None = None
@@ -58,7 +58,7 @@ class Champions:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            models = sum(len(workload.models) for workload in workloads().values())
+            models = sum(len(workload.models) for workload in load_workloads().values())
             # All at once after the start; then one after the other: signing and parsing hold up the answers.
             pause = settings().api_poll_interval / max(1, models) if self.polled_at else 0.0
             try:
@@ -73,7 +73,7 @@ class Champions:
 
         A model that can't be loaded is named in `faults`; the old one goes on serving.
         """
-        for key in [(workload.name, model.name) for workload in workloads().values() for model in workload.models]:
+        for key in [(workload.name, model.name) for workload in load_workloads().values() for model in workload.models]:
             if self._stop.wait(pause):
                 return
             name = "/".join(key)
@@ -81,17 +81,17 @@ class Champions:
                 self._refresh(key)
             except Unavailable as error:
                 # The others would only wait for the same server: until the next time.
-                self._fault(name, error, metrics().poll_failures)
+                self._record_fault(name, error, metrics().poll_failures)
                 return
             except MillraceError as error:
-                self._fault(name, error, metrics().refused.labels(name))
+                self._record_fault(name, error, metrics().refused.labels(name))
             else:
                 if name in self.faults:
                     self.faults = {other: text for other, text in self.faults.items() if other != name}
         self.polled_at = time.time()
         metrics().polled_at.set(self.polled_at)
 
-    def _fault(self, name: str, error: MillraceError, counter: Counter) -> None:
+    def _record_fault(self, name: str, error: MillraceError, counter: Counter) -> None:
         """A fault that lasts is logged and counted once."""
         if self.faults.get(name) != error.message:
             log.error("%s stays as it is: %s", name, error.message)
@@ -112,7 +112,7 @@ class Champions:
                 loaded = self._load(*key, champion.version)
             except NotFound as error:
                 raise Corrupt(f"champion.json names a version that is not there. {error.message}") from None
-            if isinstance(loaded, Recommended):
+            if isinstance(loaded, LoadedRecommender):
                 self._await_events(key[0], champion.version)
             # The new one is whole in memory before the old one is let go: no request ever finds neither.
             self._champions[key] = champion
@@ -120,8 +120,8 @@ class Champions:
             name = "/".join(key)
             if before and (arrays := settings().api_arrays):
                 # What is mapped stays readable; another worker that still wants the files fetches them again.
-                shutil.rmtree(arrays / folder(*key, before.manifest.version), ignore_errors=True)
-            metrics().swapped(name, before.manifest.version if before else None, champion.version)
+                shutil.rmtree(arrays / version_prefix(*key, before.manifest.version), ignore_errors=True)
+            metrics().record_swap(name, before.manifest.version if before else None, champion.version)
             log.info("%s serves %s", name, champion.version)
         self._champions[key] = champion
 
@@ -130,7 +130,7 @@ class Champions:
 
         What was answered once is not forgotten, whether a champion is new or this process.
         """
-        store, ends = self.live.store(workload), time.monotonic() + PATIENCE
+        store, ends = self.live.store(workload), time.monotonic() + CATCH_UP_TIMEOUT_S
         while not (caught_up := self.live.ready and store.leads(version)) and time.monotonic() < ends:
             if self._stop.wait(0.05):
                 break
@@ -140,11 +140,11 @@ class Champions:
 
     def _load(self, workload: str, model: str, version: str) -> Any:
         folder = settings().api_arrays
-        manifest, arrays = self._registry.load(workload, model, version, mapped=folder, without=UPDATERS)
-        if manifest.algorithm in RECOMMENDERS:
-            return Recommended(manifest, arrays, self.live.store(workload).of(version))
-        kinds = {sales.ALGORITHM: Sold, PAGES: Paged}
-        return kinds.get(manifest.algorithm, Served)(manifest, arrays)
+        manifest, arrays = self._registry.load(workload, model, version, mapped=folder, without=UPDATER_ARRAYS)
+        if manifest.algorithm in RECOMMENDER_ALGORITHMS:
+            return LoadedRecommender(manifest, arrays, self.live.store(workload).get(version))
+        kinds = {sales.ALGORITHM: LoadedSales, PAGES: LoadedPageClusters}
+        return kinds.get(manifest.algorithm, LoadedClusters)(manifest, arrays)
 
     def all(self) -> dict[Key, Any]:
         return self._served
@@ -174,10 +174,10 @@ class Champions:
         champion = self._served.get((workload, model))
         if champion and champion.manifest.version == version:
             return champion
-        if not VERSION.fullmatch(version):
+        if not VERSION_NAME.fullmatch(version):
             allowed = "a version such as 20261121T040000Z-0123abcd"
             raise NotFound(
-                f"version: {shown(version)} is not one; allowed: {allowed}.", field="version", allowed=allowed
+                f"version: {show(version)} is not one; allowed: {allowed}.", field="version", allowed=allowed
             )
         key = (workload, model, version)
         with self._lock:
@@ -190,7 +190,7 @@ class Champions:
             raise Unavailable(error.message, code="corrupt", field="version") from None
         with self._lock:
             self._others[key] = loaded
-            while len(self._others) > OTHER_VERSIONS:
+            while len(self._others) > MAX_OTHER_VERSIONS:
                 self._others.popitem(last=False)
         return loaded
 

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-NUMBERS = {int, float}
+NUMBER_TYPES = {int, float}
 
 
-class NotPlain(Exception):
+class SlowPathNeeded(Exception):
     """These values must be read one by one."""
 
 
 @dataclass(frozen=True)
-class Limits:
+class NumberLimits:
     """The numbers that a record type takes as they are, from the type's own JSON schema."""
 
     low: float
@@ -27,42 +27,42 @@ class Limits:
     whole: bool
 
 
-def limits(kind: Any) -> Limits | None:
+def find_limits(kind: Any) -> NumberLimits | None:
     """The limits of a record type; None for one that is not a number or does not say how far it goes."""
     schema = TypeAdapter(kind).json_schema()
     for part in schema.get("anyOf", [schema]):
         if part.get("type") in ("number", "integer") and {"minimum", "maximum"} <= set(part):
-            return Limits(part["minimum"], part["maximum"], part["type"] == "integer")
+            return NumberLimits(part["minimum"], part["maximum"], part["type"] == "integer")
     return None
 
 
-class Column:
+class ColumnReader:
     """Reads the values of one field."""
 
     def __init__(self, kind: Any):
-        self.limits = limits(kind)
+        self.limits = find_limits(kind)
         self._validate: Callable[[Any], Any] = TypeAdapter(kind).validator.validate_python
 
     def read(self, values: Sequence[Any]) -> Sequence[Any] | np.ndarray:
         """The values as the record type has them. Raises NotPlain, or ValidationError for text that is refused."""
         kinds = set(map(type, values))
-        if self.limits and kinds <= NUMBERS:
+        if self.limits and kinds <= NUMBER_TYPES:
             return self._numbers(values, self.limits)
         if kinds == {str}:
             # A column of text often repeats itself: each distinct text is read once.
             known = {text: self._validate(text) for text in set(values)}
             return [known[text] for text in values]
-        raise NotPlain
+        raise SlowPathNeeded
 
     @staticmethod
-    def _numbers(values: Sequence[Any], limits: Limits) -> np.ndarray:
+    def _numbers(values: Sequence[Any], limits: NumberLimits) -> np.ndarray:
         try:
             array = np.array(values, dtype=np.float64)
         except OverflowError:
-            raise NotPlain from None
+            raise SlowPathNeeded from None
         # NaN is outside every range.
         if not ((array >= limits.low) & (array <= limits.high)).all():
-            raise NotPlain
+            raise SlowPathNeeded
         if limits.whole and (array != np.floor(array)).any():
-            raise NotPlain
+            raise SlowPathNeeded
         return array

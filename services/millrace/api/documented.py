@@ -9,11 +9,11 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 
 from millrace.api.errors import ErrorBody, InferenceError
-from millrace.api.fast import Answer, FastRoute, Later, NegotiatedRoute
-from millrace.api.reading import ReadingRoute
+from millrace.api.fast import Answer, AsyncAnswer, FastRoute, NegotiatedRoute
+from millrace.api.reading import HeadRoute
 from millrace.settings import settings
 
-PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
+PATH_PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 REASONS = {
     401: "The API key is missing or wrong.",
     403: "The Host is not a name of this service, or a page of another origin sent the request.",
@@ -27,53 +27,53 @@ REASONS = {
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def json(value: object) -> Response:
+def json_response(value: object) -> Response:
     """A response of JSON."""
     return Response(orjson.dumps(value), media_type="application/json")
 
 
-def errors(*statuses: int, model: type[BaseModel] = ErrorBody) -> dict[int | str, dict[str, Any]]:
+def error_responses(*statuses: int, model: type[BaseModel] = ErrorBody) -> dict[int | str, dict[str, Any]]:
     """The `responses` of OpenAPI for these statuses."""
     return {status: {"model": model, "description": REASONS[status]} for status in statuses}
 
 
-def refusals(path: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
+def all_error_responses(path: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of what every path may be refused with, before its own errors."""
-    return errors(*statuses, model=InferenceError if path.startswith("/v2") else ErrorBody)
+    return error_responses(*statuses, model=InferenceError if path.startswith("/v2") else ErrorBody)
 
 
-def body_schema(row: type[BaseModel], *shapes: str) -> dict[str, Any]:
+def make_body_schema(row: type[BaseModel], *shapes: str) -> dict[str, Any]:
     """The request body of the document: an `object`, an `array` of them, or either."""
     item = row.model_json_schema(mode="validation")
     many = {"type": "array", "items": item, "maxItems": settings().api_list_limit}
     forms = [item if shape == "object" else many for shape in shapes]
-    return request_body(forms[0] if len(forms) == 1 else {"oneOf": forms})
+    return describe_body(forms[0] if len(forms) == 1 else {"oneOf": forms})
 
 
-def request_body(schema: dict[str, Any]) -> dict[str, Any]:
+def describe_body(schema: dict[str, Any]) -> dict[str, Any]:
     """What OpenAPI says of a JSON body with this schema."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def path_parameters(path: str) -> dict[str, Any]:
+def describe_path_parameters(path: str) -> dict[str, Any]:
     """The path's parameters for the document, where the endpoint reads them off the request itself."""
     schema = {"type": "string", "minLength": 1}
-    names = PARAMETER.findall(path)
+    names = PATH_PARAMETER.findall(path)
     return {"parameters": [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]}
 
 
-def query(name: str, least: int, most: int, default: int) -> dict[str, Any]:
+def describe_query(name: str, least: int, most: int, default: int) -> dict[str, Any]:
     """A whole number of the query, for the document."""
     schema = {"type": "integer", "minimum": least, "maximum": most, "default": default}
     return {"name": name, "in": "query", "required": False, "schema": schema}
 
 
-class Declared:
+class RouteRegistry:
     """The application's paths as they are declared, and those of them that skip the router."""
 
     def __init__(self, app: FastAPI):
         self.app = app
-        app.router.route_class = ReadingRoute
+        app.router.route_class = HeadRoute
         self.fast: dict[str, FastRoute | NegotiatedRoute] = {}
         self.open_paths: set[str] = set()
         """Paths that need no API key (see millrace.api.keys)."""
@@ -82,7 +82,7 @@ class Declared:
         self.schemas: list[type[BaseModel]] = []
         """Models that the document refers to where FastAPI does not see it."""
 
-    def get(
+    def add_get(
         self,
         path: str,
         endpoint: Endpoint,
@@ -100,22 +100,22 @@ class Declared:
         shape: dict[str, Any] = {"model": answer}
         if media_type != "application/json":
             # The document has no words for a stream: the schema is that of the data of an event.
-            shape = {"description": "A stream of events", "content": {media_type: {"schema": referred(answer)}}}
+            shape = {"description": "A stream of events", "content": {media_type: {"schema": schema_reference(answer)}}}
             self.schemas.append(answer)
         self.app.add_api_route(
             path,
             endpoint,
             methods=["GET"],
             tags=[tag],
-            name=name_of("get", path),
-            operation_id=name_of("get", path),
+            name=operation_id("get", path),
+            operation_id=operation_id("get", path),
             summary=summary,
-            responses={200: shape, **errors, **refusals(path, 403)},
+            responses={200: shape, **errors, **all_error_responses(path, 403)},
             response_model=None,
-            openapi_extra={"parameters": path_parameters(path)["parameters"] + list(queries)},
+            openapi_extra={"parameters": describe_path_parameters(path)["parameters"] + list(queries)},
         )
 
-    def post(
+    def add_post(
         self,
         path: str,
         answer: Answer,
@@ -130,13 +130,13 @@ class Declared:
         async def endpoint(request: Request) -> Response:
             return Response(answer(await request.body()), media_type="application/json")
 
-        self.skip_router(path, path, answer)
-        self.post_with(path, endpoint, summary, tag, model, errors, schema)
+        self.add_fast_path(path, path, answer)
+        self.add_request_post(path, endpoint, summary, tag, model, errors, schema)
 
-    def post_later(
+    def add_async_post(
         self,
         path: str,
-        answer: Later,
+        answer: AsyncAnswer,
         summary: str,
         tag: str,
         model: Any,
@@ -149,10 +149,10 @@ class Declared:
         async def endpoint(request: Request) -> Response:
             return Response(await answer(await request.body()), 202, media_type="application/json")
 
-        self.skip_router(path, path, answer, 202)
-        self.post_with(path, endpoint, summary, tag, model, errors, schema, 202)
+        self.add_fast_path(path, path, answer, 202)
+        self.add_request_post(path, endpoint, summary, tag, model, errors, schema, 202)
 
-    def file(
+    def add_file(
         self, path: str, media_type: str, content: bytes, headers: dict[str, str], summary: str | None, tag: str
     ) -> None:
         """A file of ours, open to everybody: it holds no data. Documented where it has a summary."""
@@ -166,20 +166,20 @@ class Declared:
             path,
             endpoint,
             tags=[tag],
-            name=name_of("get", path),
-            operation_id=name_of("get", path),
+            name=operation_id("get", path),
+            operation_id=operation_id("get", path),
             summary=summary,
             response_class=Response,
-            responses={200: shape, **refusals(path, 403)},
+            responses={200: shape, **all_error_responses(path, 403)},
             response_model=None,
             include_in_schema=summary is not None,
         )
 
-    def skip_router(self, path: str, template: str, answer: Answer | Later, status: int = 200) -> None:
+    def add_fast_path(self, path: str, template: str, answer: Answer | AsyncAnswer, status: int = 200) -> None:
         """Answer a POST to `path` without the router; metrics count it under `template`."""
         self.fast[path] = FastRoute(template, answer, status)
 
-    def post_with(
+    def add_request_post(
         self,
         path: str,
         endpoint: Endpoint,
@@ -196,22 +196,22 @@ class Declared:
             endpoint,
             methods=["POST"],
             tags=[tag],
-            name=name_of("post", path),
-            operation_id=name_of("post", path),
+            name=operation_id("post", path),
+            operation_id=operation_id("post", path),
             summary=summary,
             status_code=status,
-            responses={status: {"model": model}, **errors, **refusals(path, 403, 415)},
+            responses={status: {"model": model}, **errors, **all_error_responses(path, 403, 415)},
             response_model=None,
-            openapi_extra=schema | path_parameters(path),
+            openapi_extra=schema | describe_path_parameters(path),
         )
 
 
-def referred(model: type[BaseModel]) -> dict[str, str]:
+def schema_reference(model: type[BaseModel]) -> dict[str, str]:
     """A reference to a model's schema."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
-def name_of(method: str, path: str) -> str:
+def operation_id(method: str, path: str) -> str:
     """The operationId: `get_v1_models` of GET /v1/models."""
-    parts = [part for part in PARAMETER.sub(r"\1", path).replace(".", "_").split("/") if part]
+    parts = [part for part in PATH_PARAMETER.sub(r"\1", path).replace(".", "_").split("/") if part]
     return "_".join([method, *(parts or ["index"])])

@@ -11,11 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from millrace.errors import BadInput, MillraceError
-from millrace.records.numbers import shown
+from millrace.records.numbers import show
 from millrace.runtime.text import make_printable
 
 log = logging.getLogger("millrace.api")
-CODES = {404: "not_found", 405: "method_not_allowed"}
+STATUS_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
 class ErrorDetail(BaseModel):
@@ -45,46 +45,46 @@ class InferenceError(BaseModel):
     error: str
 
 
-def error_body(path: str, error: MillraceError) -> bytes:
+def render_error(path: str, error: MillraceError) -> bytes:
     """The JSON of an error, under /v2 in the form of the Open Inference Protocol."""
     # Whoever reads it may be at a terminal, and it may quote a stranger or a path that is no UTF-8.
     fields = {name: text and make_printable(text) for name, text in error.as_dict().items()}
     return orjson.dumps({"error": fields["message"] if path.startswith("/v2") else fields})
 
 
-def respond(
+def error_response(
     path: str, error: MillraceError, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The response of an error, with its own status unless another is given."""
-    return Response(error_body(path, error), status or error.status, headers, "application/json")
+    return Response(render_error(path, error), status or error.status, headers, "application/json")
 
 
-def install(app: FastAPI) -> None:
+def install_handlers(app: FastAPI) -> None:
     """Register the handlers."""
 
     @app.exception_handler(MillraceError)
     async def own(request: Request, error: MillraceError) -> Response:
-        return respond(request.url.path, error)
+        return error_response(request.url.path, error)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         path, headers = request.scope["path"], error.headers or {}
-        code = CODES.get(error.status_code, "http_error")
+        code = STATUS_CODES.get(error.status_code, "http_error")
         allowed = (
             headers.get("allow") or headers.get("Allow") or ("the paths of /docs" if code == "not_found" else None)
         )
         message = {
-            404: f"There is no path {shown(path)}; allowed: {allowed}.",
-            405: f"{request.method} is not allowed on {shown(path)}; allowed: {allowed}.",
+            404: f"There is no path {show(path)}; allowed: {allowed}.",
+            405: f"{request.method} is not allowed on {show(path)}; allowed: {allowed}.",
         }.get(error.status_code, str(error.detail))
         refusal = MillraceError(message, code=code, field="path", allowed=allowed)
-        return respond(path, refusal, error.status_code, error.headers)
+        return error_response(path, refusal, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def parameters(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         field = str(first["loc"][-1])
-        return respond(request.scope["path"], BadInput(f"{field}: {first['msg']}", field=field))
+        return error_response(request.scope["path"], BadInput(f"{field}: {first['msg']}", field=field))
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, error: ClientDisconnect) -> Response:
@@ -92,5 +92,5 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        log.error("a fault of Millrace at %s: %r", shown(request.scope["path"]), error)
-        return respond(request.scope["path"], MillraceError("A fault of Millrace; its log has the trace."))
+        log.error("a fault of Millrace at %s: %r", show(request.scope["path"]), error)
+        return error_response(request.scope["path"], MillraceError("A fault of Millrace; its log has the trace."))

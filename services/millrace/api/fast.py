@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from millrace.api.errors import error_body
+from millrace.api.errors import render_error
 from millrace.errors import MillraceError
 
 Answer = Callable[[bytes], bytes]
 """JSON in, JSON out; raises MillraceError."""
-Later = Callable[[bytes], Awaitable[bytes]]
+AsyncAnswer = Callable[[bytes], Awaitable[bytes]]
 """The same, where something must be waited for."""
-JSON = (b"content-type", b"application/json")
+JSON_HEADER = (b"content-type", b"application/json")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Reply:
     """The body of a response and its headers, but for its length."""
 
     body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = (JSON,)
+    headers: tuple[tuple[bytes, bytes], ...] = (JSON_HEADER,)
 
 
 Negotiated = Callable[[bytes, Mapping[bytes, bytes]], Reply]
@@ -36,7 +36,7 @@ class FastRoute:
     """`path` is the template under which metrics count it."""
 
     path: str
-    answer: Answer | Later
+    answer: Answer | AsyncAnswer
     status: int = 200
 
     async def reply(self, scope: Scope, content: bytes) -> Reply:
@@ -76,9 +76,9 @@ class FastPaths:
         scope["route"] = route
         status = route.status
         try:
-            reply = await route.reply(scope, await read(receive))
+            reply = await route.reply(scope, await read_body(receive))
         except MillraceError as error:
-            status, reply = error.status, Reply(error_body(scope["path"], error))
+            status, reply = error.status, Reply(render_error(scope["path"], error))
         except Disconnected:
             return
         headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
@@ -86,7 +86,7 @@ class FastPaths:
         await send({"type": "http.response.body", "body": reply.body})
 
 
-async def read(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
     """The whole body. Raises Disconnected."""
     message = await receive()
     if message["type"] == "http.disconnect":

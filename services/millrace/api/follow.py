@@ -13,19 +13,19 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from millrace.api.metrics import metrics
-from millrace.messaging.client import consumer
+from millrace.messaging.client import open_consumer
 from millrace.settings import settings
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload
 
 log = logging.getLogger("millrace.api")
-AGAIN = 1.0  # seconds between two tries to reach a broker, and two looks for topics that are not there yet
-PATIENCE = 30.0  # seconds after the start in which a broker that is away holds readiness up
-SILENCE = 5.0  # seconds without a message, while there are more, after which the broker is taken to be away
-BATCH = 500  # messages between two looks at whether to stop
+RETRY_DELAY_S = 1.0  # seconds between two tries to reach a broker, and two looks for topics that are not there yet
+CATCH_UP_TIMEOUT_S = 30.0  # seconds after the start in which a broker that is away holds readiness up
+BROKER_SILENCE_S = 5.0  # seconds without a message, while there are more, after which the broker is taken to be away
+MAX_POLL_RECORDS = 500  # messages between two looks at whether to stop
 
 
-class Store(Protocol):
+class DeltaStore(Protocol):
     """What a workload's deltas add up to. `apply` is called by one thread; requests read meanwhile."""
 
     def apply(self, key: str, value: bytes | None, timestamp_ms: int) -> None:
@@ -37,12 +37,12 @@ class Store(Protocol):
         """Seconds since 1970 UTC: every record that arrived before is in; None before anything was said."""
         ...
 
-    def said(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """What readiness shows of it, besides staleness: offsets, versions."""
         ...
 
 
-def store_of(workload: Workload) -> Store:
+def make_store(workload: Workload) -> DeltaStore:
     """What keeps a workload's deltas: overlays of a recommender, or the board of a page stream."""
     if workload.recommenders:
         from millrace.online.overlays import Overlays
@@ -53,12 +53,12 @@ def store_of(workload: Workload) -> Store:
     return Board()
 
 
-class Live:
+class DeltaFollower:
     """The stores of all live workloads. Without `api_live` they stay empty, and no broker is needed."""
 
-    def __init__(self, stores: dict[str, Store] | None = None):
-        declared = [one for one in workloads().values() if one.live]
-        self.stores = stores if stores is not None else {one.name: store_of(one) for one in declared}
+    def __init__(self, stores: dict[str, DeltaStore] | None = None):
+        declared = [one for one in load_workloads().values() if one.live]
+        self.stores = stores if stores is not None else {one.name: make_store(one) for one in declared}
         self._topics = {one.deltas_topic: one.name for one in declared if one.name in self.stores}
         self._next: dict[str, int] = {}  # by topic, what is read next
         self._ends: dict[str, int] = {}  # by topic, what must be read before it is caught up
@@ -86,9 +86,9 @@ class Live:
         """Whether all that was published before the start has been read, or the broker stays away."""
         if not self._enabled or (self._looked and not self._ends):
             return True
-        return self.fault is not None and time.monotonic() - self._started > PATIENCE
+        return self.fault is not None and time.monotonic() - self._started > CATCH_UP_TIMEOUT_S
 
-    def detail(self) -> dict[str, Any]:
+    def describe_all(self) -> dict[str, Any]:
         """By workload, `staleness` in seconds and what the store says.
 
         Staleness is now minus the watermark, null where nothing follows the records.
@@ -96,7 +96,7 @@ class Live:
         now = time.time()
         return {
             name: {"staleness": None if store.watermark is None else round(max(0.0, now - store.watermark), 3)}
-            | store.said()
+            | store.describe()
             for name, store in sorted(self.stores.items())
         }
 
@@ -105,7 +105,7 @@ class Live:
         while not self._stop.is_set():
             try:
                 # A topic that was made anew is read from its beginning.
-                with consumer(bootstrap_timeout_ms=3000, reconnect_backoff_max_ms=1000) as client:
+                with open_consumer(bootstrap_timeout_ms=3000, reconnect_backoff_max_ms=1000) as client:
                     self._follow(client)
             except (KafkaError, OSError) as error:
                 self.fault = f"Kafka at {settings().kafka_bootstrap} can't be followed: {type(error).__name__}"
@@ -114,27 +114,27 @@ class Live:
                 logged_fault = self.fault
             except Exception:
                 log.exception("following Kafka failed")
-            self._stop.wait(AGAIN)
+            self._stop.wait(RETRY_DELAY_S)
 
     def _follow(self, client: KafkaConsumer) -> None:
         look, heard = 0.0, time.monotonic()
         while not self._stop.is_set():
             if time.monotonic() >= look and len(client.assignment()) < len(self._topics):
                 self._assign(client)
-                look = time.monotonic() + AGAIN
+                look = time.monotonic() + RETRY_DELAY_S
             if not client.assignment():
-                self._stop.wait(AGAIN)
+                self._stop.wait(RETRY_DELAY_S)
                 continue
-            for part, batch in client.poll(timeout_ms=500, max_records=BATCH).items():
+            for part, batch in client.poll(timeout_ms=500, max_records=MAX_POLL_RECORDS).items():
                 heard = time.monotonic()
-                self._take(part.topic, batch)
+                self._apply_batch(part.topic, batch)
             for topic, end in list(self._ends.items()):
                 # The position and not the last message: compaction leaves gaps at the end too.
                 if client.position(TopicPartition(topic, 0)) >= end:
                     del self._ends[topic]
-            silent = self._ends and time.monotonic() - heard > SILENCE
+            silent = self._ends and time.monotonic() - heard > BROKER_SILENCE_S
             self.fault = f"Kafka at {settings().kafka_bootstrap} gives no {', '.join(self._ends)}" if silent else None
-            self._measure()
+            self._update_metrics()
 
     def _assign(self, client: KafkaConsumer) -> None:
         """Follow the topics that exist by now, each from where it was read to."""
@@ -150,7 +150,7 @@ class Live:
             self._looked = True
         self.fault = None
 
-    def _take(self, topic: str, batch: Sequence[Any]) -> None:
+    def _apply_batch(self, topic: str, batch: Sequence[Any]) -> None:
         store = self.stores[self._topics[topic]]
         for item in batch:
             try:
@@ -162,7 +162,7 @@ class Live:
             self._next[topic] = item.offset + 1
         metrics().deltas.labels(topic).inc(len(batch))
 
-    def _measure(self) -> None:
+    def _update_metrics(self) -> None:
         now = time.time()
         for name, store in self.stores.items():
             if store.watermark is not None:

@@ -9,20 +9,20 @@ from collections.abc import Callable, Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from millrace.api.errors import respond
+from millrace.api.errors import error_response
 from millrace.errors import MillraceError
-from millrace.records.numbers import shown
+from millrace.records.numbers import show
 from millrace.runtime.hosts import is_same_origin
 
-READING = ("GET", "HEAD", "OPTIONS")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 JSON, BINARY = b"application/json", b"application/octet-stream"
-FORM = "application/x-www-form-urlencoded"
-CODINGS = (b"gzip", b"x-gzip", b"deflate", b"identity")
+FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
+READABLE_CODINGS = (b"gzip", b"x-gzip", b"deflate", b"identity")
 """Content codings that a body may have."""
-CHARSETS = ("utf-8", "utf8", "us-ascii")
-PROTOCOL = "/v2/"
+READABLE_CHARSETS = ("utf-8", "utf8", "us-ascii")
+OPEN_INFERENCE_PREFIX = "/v2/"
 """Below it stock clients of the Open Inference Protocol post JSON without a type, and tensors as octets."""
-MOST_HOSTS = 1000
+MAX_CACHED_HOSTS = 1000
 """Accepted Host headers that are remembered."""
 
 
@@ -46,18 +46,18 @@ class RequestGuard:
         self._accepted: set[bytes] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (error := self._fault(scope)) is not None:
+        if scope["type"] == "http" and (error := self._find_fault(scope)) is not None:
             headers = {"Accept-Encoding": "gzip, deflate"} if error.field == "Content-Encoding" else None
-            await respond(scope["path"], error, headers=headers)(scope, receive, send)
+            await error_response(scope["path"], error, headers=headers)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
-    def _fault(self, scope: Scope) -> MillraceError | None:
+    def _find_fault(self, scope: Scope) -> MillraceError | None:
         headers = dict(scope["headers"])
         host = headers.get(b"host")
         if host is not None and host not in self._accepted and (error := self._check_host(host)):
             return error
-        if scope["method"] in READING:
+        if scope["method"] in SAFE_METHODS:
             return None
         origin = headers.get(b"origin")
         if origin is not None and (error := self._check_origin(origin, host or b"")):
@@ -72,12 +72,12 @@ class RequestGuard:
 
     def _check_host(self, host: bytes) -> ForbiddenError | None:
         if self.accepts(host.decode("latin-1")):
-            if len(self._accepted) < MOST_HOSTS:
+            if len(self._accepted) < MAX_CACHED_HOSTS:
                 self._accepted.add(host)
             return None
         allowed = "localhost, 127.0.0.1, and the names in MILLRACE_API_HOSTS"
         return ForbiddenError(
-            f"Host: {shown(host.decode('latin-1'))} is not a name of this service; allowed: {allowed}.",
+            f"Host: {show(host.decode('latin-1'))} is not a name of this service; allowed: {allowed}.",
             code="unknown_host",
             field="Host",
             allowed=allowed,
@@ -89,7 +89,7 @@ class RequestGuard:
             return None
         allowed = "pages of this service, and of the origins in MILLRACE_API_CORS_ORIGINS"
         return ForbiddenError(
-            f"Origin: {shown(text)} may send nothing here; allowed: {allowed}.",
+            f"Origin: {show(text)} may send nothing here; allowed: {allowed}.",
             code="foreign_origin",
             field="Origin",
             allowed=allowed,
@@ -100,20 +100,20 @@ def check_type(header: bytes, path: str) -> UnsupportedMediaError | None:
     """What is wrong with the Content-Type of a body for this path, if anything."""
     kind, _, parameters = header.decode("latin-1").lower().partition(";")
     kind = kind.strip()
-    binary = path.startswith(PROTOCOL)
+    binary = path.startswith(OPEN_INFERENCE_PREFIX)
     if kind != JSON.decode() and not (binary and kind in ("", BINARY.decode())):
         allowed = "application/json" + (", or application/octet-stream with binary tensors" if binary else "")
-        what = f"{shown(kind)} is not read here" if kind else "is missing"
-        hint = " (curl: --json instead of -d)" if kind in ("", FORM) else ""
+        what = f"{show(kind)} is not read here" if kind else "is missing"
+        hint = " (curl: --json instead of -d)" if kind in ("", FORM_CONTENT_TYPE) else ""
         return UnsupportedMediaError(
             f"Content-Type: {what}; allowed: {allowed}{hint}.", field="Content-Type", allowed=allowed
         )
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         charset = value.strip().strip('"')
-        if name.strip() == "charset" and charset not in CHARSETS:
+        if name.strip() == "charset" and charset not in READABLE_CHARSETS:
             return UnsupportedMediaError(
-                f"Content-Type: charset {shown(charset)} is not read; allowed: utf-8.",
+                f"Content-Type: charset {show(charset)} is not read; allowed: utf-8.",
                 field="Content-Type",
                 allowed="charset utf-8",
             )
@@ -122,11 +122,11 @@ def check_type(header: bytes, path: str) -> UnsupportedMediaError | None:
 
 def check_coding(header: bytes) -> UnsupportedMediaError | None:
     """What is wrong with the Content-Encoding of a body, if anything."""
-    if header.strip().lower() in CODINGS:
+    if header.strip().lower() in READABLE_CODINGS:
         return None
     allowed = "gzip, deflate, or none"
     return UnsupportedMediaError(
-        f"Content-Encoding: {shown(header.decode('latin-1'))} is not read; allowed: {allowed}.",
+        f"Content-Encoding: {show(header.decode('latin-1'))} is not read; allowed: {allowed}.",
         field="Content-Encoding",
         allowed=allowed,
     )

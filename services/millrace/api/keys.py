@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from millrace.api.errors import respond
+from millrace.api.errors import error_response
 from millrace.errors import Unauthorized
 
 
 @dataclass(frozen=True)
-class Access:
+class AccessRules:
     """Which paths need a key; all are whole paths, none with a parameter."""
 
     keys: bool
@@ -29,7 +29,7 @@ class Access:
     """Whether those need a key also where this service has none: then they are closed."""
 
     @property
-    def everything_is_open(self) -> bool:
+    def is_open(self) -> bool:
         return not self.keys and not (self.posting_by_key and self.posting_paths)
 
     def requires_key(self, path: str) -> bool:
@@ -39,15 +39,15 @@ class Access:
         return self.posting_by_key and path in self.posting_paths
 
 
-class KeyMiddleware:
+class ApiKeyMiddleware:
     """Answers 401 unless `X-API-Key`, or `Authorization: Bearer`, holds one of `keys`, or the path requires none."""
 
-    def __init__(self, app: ASGIApp, keys: list[str], access: Access):
+    def __init__(self, app: ASGIApp, keys: list[str], access: AccessRules):
         self.app, self.access = app, access
         self._digests = [_digest(key.encode()) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not self.access.requires_key(scope["path"]) or self._known(scope):
+        if scope["type"] != "http" or not self.access.requires_key(scope["path"]) or self._has_known_key(scope):
             await self.app(scope, receive, send)
             return
         if not self.access.keys:
@@ -57,7 +57,7 @@ class KeyMiddleware:
                 field="X-API-Key",
                 allowed="none, until this service has keys",
             )
-            await respond(scope["path"], error)(scope, receive, send)
+            await error_response(scope["path"], error)(scope, receive, send)
             return
         error = Unauthorized(
             "X-API-Key: is missing or wrong; allowed: one of the keys of this service in the header X-API-Key, "
@@ -66,9 +66,9 @@ class KeyMiddleware:
             allowed="a key of this service",
         )
         headers = {"WWW-Authenticate": 'Bearer realm="millrace"'}
-        await respond(scope["path"], error, headers=headers)(scope, receive, send)
+        await error_response(scope["path"], error, headers=headers)(scope, receive, send)
 
-    def _known(self, scope: Scope) -> bool:
+    def _has_known_key(self, scope: Scope) -> bool:
         headers = dict(scope["headers"])
         bearer = headers.get(b"authorization", b"").removeprefix(b"Bearer ")
         digest_of_key = _digest(headers.get(b"x-api-key") or bearer)

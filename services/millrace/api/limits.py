@@ -4,15 +4,15 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from millrace.api.codings import unpacking
-from millrace.api.errors import respond
+from millrace.api.codings import decompress_receive
+from millrace.api.errors import error_response
 from millrace.errors import MillraceError, TooLarge
 
-PATIENCE = 30.0  # seconds that a body may take to arrive
-DISCARD = 32  # times the limit that is read and thrown away, so that the caller gets to read the answer
+BODY_TIMEOUT_S = 30.0  # seconds that a body may take to arrive
+MAX_DISCARDED_CHUNKS = 32  # times the limit that is read and thrown away, so that the caller gets to read the answer
 
 
-class Slow(MillraceError):
+class BodyTimeoutError(MillraceError):
     """A body did not arrive in time."""
 
     status, code = 408, "too_slow"
@@ -50,7 +50,7 @@ class BodyLimitMiddleware:
             nonlocal received, whole
             if whole:  # what is still to come is only the end of the connection
                 return await receive()
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(BODY_TIMEOUT_S):
                 message = await receive()
             received += len(message.get("body", b""))
             whole = not message.get("more_body")
@@ -59,7 +59,7 @@ class BodyLimitMiddleware:
             return message
 
         coding = headers.get(b"content-encoding", b"identity").strip().lower()
-        body = counted if coding == b"identity" else unpacking(counted, coding, self.limit, too_large)
+        body = counted if coding == b"identity" else decompress_receive(counted, coding, self.limit, too_large)
         started = False
 
         async def sending(message: Message) -> None:
@@ -73,7 +73,9 @@ class BodyLimitMiddleware:
             if started:
                 raise
             if isinstance(error, TimeoutError):
-                error = Slow(f"body: did not arrive within {PATIENCE:g} seconds; send it at once.", field="body")
+                error = BodyTimeoutError(
+                    f"body: did not arrive within {BODY_TIMEOUT_S:g} seconds; send it at once.", field="body"
+                )
             await self._refuse(scope, receive, send, error, discard=not whole)
 
     async def _refuse(
@@ -82,13 +84,13 @@ class BodyLimitMiddleware:
         if discard and isinstance(error, TooLarge):
             await self._discard(receive)
         # After a body that was not read to its end the connection can't carry another request.
-        await respond(scope["path"], error, headers={"connection": "close"})(scope, receive, send)
+        await error_response(scope["path"], error, headers={"connection": "close"})(scope, receive, send)
 
     async def _discard(self, receive: Receive) -> None:
         read, more = 0, True
         try:
-            async with asyncio.timeout(PATIENCE):
-                while more and read < self.limit * DISCARD:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                while more and read < self.limit * MAX_DISCARDED_CHUNKS:
                     message = await receive()
                     read += len(message.get("body", b""))
                     more = message.get("more_body", False)

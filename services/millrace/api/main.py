@@ -8,34 +8,34 @@ from starlette.middleware.cors import CORSMiddleware
 
 from millrace import __version__
 from millrace.api import errors, openapi
-from millrace.api.champions import Champions
-from millrace.api.documented import Declared
+from millrace.api.champions import ModelStore
+from millrace.api.documented import RouteRegistry
 from millrace.api.fast import FastPaths
-from millrace.api.follow import Live
+from millrace.api.follow import DeltaFollower
 from millrace.api.guard import RequestGuard
-from millrace.api.keys import Access, KeyMiddleware
+from millrace.api.keys import AccessRules, ApiKeyMiddleware
 from millrace.api.limits import BodyLimitMiddleware
 from millrace.api.metrics import MetricsMiddleware
 from millrace.api.routes import docs, events, health, kept, models, open_inference, pages, recommendations, sales
-from millrace.api.streams import Streams
+from millrace.api.streams import EventStreams
 from millrace.messaging.outbox import Outbox
-from millrace.runtime.hosts import accepted_hosts
+from millrace.runtime.hosts import make_host_check
 from millrace.runtime.setting_types import list_parts
 from millrace.runtime.text import print_logs_safely
 from millrace.settings import settings
 
 
-def create_app(live: Live | None = None) -> FastAPI:
+def create_app(live: DeltaFollower | None = None) -> FastAPI:
     """The API over the registry that the settings name, and what it follows in Kafka."""
     current = settings()
-    live, outbox = live or Live(), Outbox()
-    champions, streams = Champions(live=live), Streams(current.api_streams)
+    live, outbox = live or DeltaFollower(), Outbox()
+    champions, streams = ModelStore(live=live), EventStreams(current.api_streams)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         live.start()
         champions.start()
-        with streams.ended_by_signals():
+        with streams.end_on_signals():
             yield
         champions.stop()
         live.stop()
@@ -53,23 +53,23 @@ def create_app(live: Live | None = None) -> FastAPI:
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics is ours
     )
-    errors.install(app)
-    declared = Declared(app)
+    errors.install_handlers(app)
+    declared = RouteRegistry(app)
     for family in (health, kept, models, open_inference, recommendations, sales):
         family.declare(declared, champions)
     events.declare(declared, outbox)
     pages.declare(declared, champions, streams)
     docs.declare(declared)
-    access = Access(bool(keys), declared.open_paths, declared.posting_paths, current.api_posting == "keys")
-    openapi.install(app, access, declared.schemas)
+    access = AccessRules(bool(keys), declared.open_paths, declared.posting_paths, current.api_posting == "keys")
+    openapi.install_document(app, access, declared.schemas)
     origins = list_parts(current.api_cors_origins)
     # The last one added is the first to see a request: what a browser may ask, counting, for whom and from where it is,
     # keys, size and coding, answers.
     app.add_middleware(FastPaths, routes=declared.fast)
     app.add_middleware(BodyLimitMiddleware, limit=current.api_body_limit)
-    if not access.everything_is_open:
-        app.add_middleware(KeyMiddleware, keys=keys, access=access)
-    accepts = accepted_hosts(current.api_host, list_parts(current.api_hosts))
+    if not access.is_open:
+        app.add_middleware(ApiKeyMiddleware, keys=keys, access=access)
+    accepts = make_host_check(current.api_host, list_parts(current.api_hosts))
     app.add_middleware(RequestGuard, accepts=accepts, origins=origins)
     app.add_middleware(MetricsMiddleware)
     if origins:

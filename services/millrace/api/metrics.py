@@ -12,11 +12,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+LATENCY_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
-class Metrics:
+class ApiMetrics:
     """All metrics of the API by their names in code."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Metrics:
             "request_seconds",
             "Time from request to response; streams: to their start.",
             ["route"],
-            buckets=BUCKETS,
+            buckets=LATENCY_BUCKETS_S,
             **common,
         )
         self.rows = Counter("rows", "Rows answered.", ["model"], **common)
@@ -55,14 +55,14 @@ class Metrics:
             "model_version", "1 for each version served.", ["model", "version"], multiprocess_mode="livemax", **common
         )
 
-    def swapped(self, model: str, before: str | None, version: str) -> None:
+    def record_swap(self, model: str, before: str | None, version: str) -> None:
         self.swaps.labels(model).inc()
         if before:
             self.version.labels(model, before).set(0)
         self.version.labels(model, version).set(1)
 
-    def exposition(self) -> bytes:
-        folder = os.environ.get(FOLDER)
+    def render(self) -> bytes:
+        folder = os.environ.get(MULTIPROCESS_VARIABLE)
         if folder is None:
             return generate_latest(self.registry)
         forget_dead(folder)
@@ -75,11 +75,11 @@ def forget_dead(folder: str) -> None:
     """Drop the gauges of workers that are gone; their counts stay."""
     for name in os.listdir(folder):
         pid = name.rpartition("_")[2].removesuffix(".db")
-        if name.startswith("gauge_live") and pid.isdigit() and not _alive(int(pid)):
+        if name.startswith("gauge_live") and pid.isdigit() and not _is_alive(int(pid)):
             mark_process_dead(int(pid), folder)
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -90,9 +90,9 @@ def _alive(pid: int) -> bool:
 
 
 @lru_cache(maxsize=1)
-def metrics() -> Metrics:
+def metrics() -> ApiMetrics:
     """The metrics of this process."""
-    return Metrics()
+    return ApiMetrics()
 
 
 def template_of(route: object) -> str:
@@ -122,11 +122,11 @@ class MetricsMiddleware:
         try:
             await self.app(scope, receive, counted)
         finally:
-            requests, seconds = self._of(template_of(scope.get("route")), status)
+            requests, seconds = self._children_of(template_of(scope.get("route")), status)
             requests.inc()
             seconds.observe((begun or time.perf_counter()) - started)
 
-    def _of(self, route: str, status: int) -> tuple[Counter, Histogram]:
+    def _children_of(self, route: str, status: int) -> tuple[Counter, Histogram]:
         if (route, status) not in self._children:
             current = metrics()
             self._children[route, status] = current.requests.labels(route, str(status)), current.seconds.labels(route)

@@ -8,13 +8,13 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from millrace.api.keys import Access
+from millrace.api.keys import AccessRules
 from millrace.api.tensors import InferenceRequest
 
-HEADER = {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
+KEY_SCHEME = {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
 
 
-def install(app: FastAPI, access: Access, schemas: Sequence[type[BaseModel]] = ()) -> None:
+def install_document(app: FastAPI, access: AccessRules, schemas: Sequence[type[BaseModel]] = ()) -> None:
     """Write down which paths need a key by `access`; `schemas` are further answers."""
 
     def document() -> dict[str, Any]:
@@ -24,8 +24,8 @@ def install(app: FastAPI, access: Access, schemas: Sequence[type[BaseModel]] = (
             _, definitions = models_json_schema(more, ref_template="#/components/schemas/{model}")
             parts = schema.setdefault("components", {})
             parts.setdefault("schemas", {}).update(definitions["$defs"])
-            if not access.everything_is_open:
-                parts["securitySchemes"] = HEADER
+            if not access.is_open:
+                parts["securitySchemes"] = KEY_SCHEME
                 for path, operations in schema["paths"].items():
                     for operation in operations.values():
                         operation["security"] = [{"ApiKey": []}] if access.requires_key(path) else []

@@ -5,20 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from millrace.pages.model import Pages
+from millrace.pages.model import PageClusters
 from millrace.registry.manifest import Manifest
 
 
 @dataclass(frozen=True)
-class Paged:
+class LoadedPageClusters:
     """One loaded version. Immutable, so that a request which has begun on it also ends on it."""
 
     manifest: Manifest
     arrays: dict[str, np.ndarray]
-    pages: Pages = field(init=False)
+    pages: PageClusters = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pages", Pages.load(self.arrays))
+        object.__setattr__(self, "pages", PageClusters.load(self.arrays))
 
     @property
     def labels(self) -> list[str]:

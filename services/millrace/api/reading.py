@@ -6,7 +6,7 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 
-class ReadingRoute(APIRoute):
+class HeadRoute(APIRoute):
     """A route that answers HEAD wherever it answers GET; the server leaves the body out."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -16,19 +16,19 @@ class ReadingRoute(APIRoute):
         if self._is_head(scope):
             await self.app(scope, receive, send)
         elif scope["method"] not in (self.methods or ()):
-            raise HTTPException(405, headers={"Allow": ", ".join(allowed_methods(scope))})
+            raise HTTPException(405, headers={"Allow": ", ".join(list_methods(scope))})
         else:
             await super().handle(scope, receive, send)
 
     @property
-    def _reads(self) -> bool:
+    def _has_get(self) -> bool:
         return "GET" in (self.methods or ())
 
     def _is_head(self, scope: Scope) -> bool:
-        return scope["type"] == "http" and scope["method"] == "HEAD" and self._reads
+        return scope["type"] == "http" and scope["method"] == "HEAD" and self._has_get
 
 
-def allowed_methods(scope: Scope) -> list[str]:
+def list_methods(scope: Scope) -> list[str]:
     """The methods that all routes of a path take together."""
     routes = [route for route in scope["app"].routes if route.matches(scope)[0] is not Match.NONE]
     methods: set[str] = set().union(*(route.methods or () for route in routes))

@@ -7,89 +7,89 @@ from typing import Any
 import numpy as np
 
 from millrace.errors import NotFound
-from millrace.online.growing import Growing
+from millrace.online.growing import LiveModel
 from millrace.online.overlays import Overlay
 from millrace.recommend import stored
-from millrace.recommend.answer import Answer, Recommender, cleaned
-from millrace.records.numbers import shown
+from millrace.recommend.answer import Recommender, TopItems, clean_history
+from millrace.records.numbers import show
 from millrace.registry.manifest import Manifest
 
 FALLBACK = "popularity"
 
 
 @dataclass(frozen=True)
-class Recommended:
+class LoadedRecommender:
     """One loaded version. Immutable, so that a request which has begun on it also ends on it."""
 
     manifest: Manifest
     arrays: dict[str, np.ndarray]
     overlay: Overlay = field(default_factory=Overlay)
     """What events have added since: it grows while the version is served."""
-    _model: Growing = field(init=False)
+    _model: LiveModel = field(init=False)
 
     def __post_init__(self) -> None:
-        loaded = stored.load(self.manifest.algorithm, self.arrays)
-        object.__setattr__(self, "_model", Growing(loaded, self.arrays, self.manifest.parameters, self.overlay))
+        loaded = stored.load_model(self.manifest.algorithm, self.arrays)
+        object.__setattr__(self, "_model", LiveModel(loaded, self.arrays, self.manifest.parameters, self.overlay))
 
     @property
     def model(self) -> Recommender:
         """The model as the events so far have made it."""
-        return self._model.now()
+        return self._model.current()
 
     def history(self, user_id: str) -> list[int | str]:
         """The user's items, oldest first, one that the version does not know by its id; empty for a stranger."""
-        return [*self._stored(user_id).tolist(), *self.overlay.users.get(user_id, ())]
+        return [*self._stored_items(user_id).tolist(), *self.overlay.users.get(user_id, ())]
 
-    def user(self, user_id: str) -> np.ndarray:
+    def user_items(self, user_id: str) -> np.ndarray:
         """The numbers of the user's items, oldest first."""
-        stored_items, tail = self._stored(user_id), self.overlay.users.get(user_id)
+        stored_items, tail = self._stored_items(user_id), self.overlay.users.get(user_id)
         if not tail:
             return stored_items
         return np.concatenate([stored_items, [item for item in tail if not isinstance(item, str)]]).astype(np.int64)
 
-    def _stored(self, user_id: str) -> np.ndarray:
-        index = stored.place_of(self.arrays["users"], user_id)
+    def _stored_items(self, user_id: str) -> np.ndarray:
+        index = stored.find_text(self.arrays["users"], user_id)
         starts, items = self.arrays["history_starts"], self.arrays["history_items"]
         return items[:0] if index is None else items[starts[index] : starts[index + 1]]
 
-    def item(self, item_id: str) -> int:
+    def item_number(self, item_id: str) -> int:
         """Raises NotFound for an item that the version does not know."""
-        index = stored.place_of(self.arrays["item_ids"], item_id)
+        index = stored.find_text(self.arrays["item_ids"], item_id)
         if index is None:
             allowed = f"an item of {self.manifest.full_name} {self.manifest.version}"
             raise NotFound(
-                f"item_id: {shown(item_id)} is not known; allowed: {allowed}. `popular` lists some.",
+                f"item_id: {show(item_id)} is not known; allowed: {allowed}. `popular` lists some.",
                 field="item_id",
                 allowed=allowed,
             )
         return index
 
-    def items(self, ids: list[str]) -> np.ndarray:
+    def item_numbers(self, ids: list[str]) -> np.ndarray:
         """The numbers of those ids that are known, in their order."""
-        places = [stored.place_of(self.arrays["item_ids"], one) for one in ids]
+        places = [stored.find_text(self.arrays["item_ids"], one) for one in ids]
         return np.array([place for place in places if place is not None], dtype=np.int64)
 
     def recommend(self, history: np.ndarray | Sequence[int], n: int, keep_known: bool) -> dict[str, Any]:
         """The answer to a history; popularity where it is empty, and it says so."""
         model = self.model
-        known = cleaned(history, model.items)
+        known = clean_history(history, model.items)
         if not len(known):
             return self.popular(n) | {"fallback": FALLBACK}
-        return self.spelled(model.top(known, n, keep_known=keep_known))
+        return self.render(model.top(known, n, keep_known=keep_known))
 
     def popular(self, n: int) -> dict[str, Any]:
         """Windowed popularity, best first; its scores are 0, as nothing was said about anybody."""
         chosen = np.asarray(self.model.popular[:n], dtype=np.int64)
-        return self.spelled(Answer(chosen, np.zeros(len(chosen)), [[] for _ in chosen]))
+        return self.render(TopItems(chosen, np.zeros(len(chosen)), [[] for _ in chosen]))
 
-    def spelled(self, answer: Answer) -> dict[str, Any]:
+    def render(self, answer: TopItems) -> dict[str, Any]:
         items = [
-            {**self.named(item), "score": score, "because": [self.named(one) for one in reasons]}
+            {**self.render_item(item), "score": score, "because": [self.render_item(one) for one in reasons]}
             for item, score, reasons in zip(answer.items.tolist(), answer.scores.tolist(), answer.because, strict=True)
         ]
-        return {"items": items, "fallback": None, **self.manifest.said}
+        return {"items": items, "fallback": None, **self.manifest.version_fields}
 
-    def named(self, item: int | str) -> dict[str, str]:
+    def render_item(self, item: int | str) -> dict[str, str]:
         if isinstance(item, str):
             return {"id": item, "name": item}
         return {"id": self.arrays["item_ids"][item].decode(), "name": self.arrays["item_names"][item].decode()}

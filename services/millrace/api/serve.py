@@ -11,8 +11,8 @@ from millrace.runtime.ending import end_on_sigterm
 from millrace.runtime.text import print_logs_safely
 from millrace.settings import settings
 
-DRAIN = 20  # seconds that requests in flight have after SIGTERM
-START = 60  # seconds after which a worker that does not answer its supervisor is replaced
+DRAIN_TIMEOUT_S = 20  # seconds that requests in flight have after SIGTERM
+START_TIMEOUT_S = 60  # seconds after which a worker that does not answer its supervisor is replaced
 
 
 def serve() -> None:
@@ -43,8 +43,8 @@ def serve() -> None:
                 http="httptools",
                 access_log=False,
                 log_level="info",
-                timeout_graceful_shutdown=DRAIN,
-                timeout_worker_healthcheck=START,
+                timeout_graceful_shutdown=DRAIN_TIMEOUT_S,
+                timeout_worker_healthcheck=START_TIMEOUT_S,
                 server_header=False,
                 use_colors=False,  # what strangers send is escaped in the log, and colours would be, too
                 date_header=False,

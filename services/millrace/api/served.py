@@ -8,14 +8,14 @@ import numpy as np
 import orjson
 
 from millrace.errors import BadInput
-from millrace.registry.checks import scorer
+from millrace.registry.checks import load_kmeans
 from millrace.registry.manifest import Manifest
-from millrace.scoring.features import matrix
+from millrace.scoring.features import make_matrix
 from millrace.scoring.kmeans import KMeans
 
 
 @dataclass(frozen=True)
-class Served:
+class LoadedClusters:
     """One loaded version. Immutable, so that a request which has begun on it also ends on it."""
 
     manifest: Manifest
@@ -34,21 +34,27 @@ class Served:
         labels = [{column: names[i] for column, names in manifest.names.items()} for i in range(k)]
         # An answer is `head of its cluster` distance `tail`: only the distance differs from row to row.
         heads = [orjson.dumps({"cluster": i, **label})[:-1] + b',"distance":' for i, label in enumerate(labels)]
-        tail = b"," + orjson.dumps(manifest.said)[1:]
-        made = {"kmeans": scorer(self.arrays), "features": features, "labels": labels, "_heads": heads, "_tail": tail}
+        tail = b"," + orjson.dumps(manifest.version_fields)[1:]
+        made = {
+            "kmeans": load_kmeans(self.arrays),
+            "features": features,
+            "labels": labels,
+            "_heads": heads,
+            "_tail": tail,
+        }
         for name, value in made.items():
             object.__setattr__(self, name, value)
 
     def assign(self, columns: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
         """Cluster numbers (n,) int64 and distances (n,) float64 of rows given by column."""
-        return self.kmeans.assign(matrix(self.features, columns))
+        return self.kmeans.assign(make_matrix(self.features, columns))
 
-    def one(self, columns: Mapping[str, Sequence[Any]]) -> bytes:
+    def answer_one(self, columns: Mapping[str, Sequence[Any]]) -> bytes:
         """The JSON answer for columns of one value."""
         clusters, distances = self.assign(columns)
         return b"%b%b%b" % (self._heads[clusters[0]], orjson.dumps(float(distances[0])), self._tail)
 
-    def many(self, columns: Mapping[str, Sequence[Any]], rows: Sequence[Any]) -> bytes:
+    def answer_many(self, columns: Mapping[str, Sequence[Any]], rows: Sequence[Any]) -> bytes:
         """The JSON list of answers, each with its input as `rows`. Raises BadInput for input too deep to repeat."""
         if not rows:
             return b"[]"

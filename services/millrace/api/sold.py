@@ -9,7 +9,7 @@ from millrace.registry.manifest import Manifest
 
 
 @dataclass(frozen=True)
-class Sold:
+class LoadedSales:
     """One loaded version. Immutable, so that a request which has begun on it also ends on it."""
 
     manifest: Manifest

@@ -12,10 +12,10 @@ from starlette.types import Receive, Scope, Send
 
 from millrace.errors import Unavailable
 
-EVENTS = "text/event-stream"
+EVENT_STREAM = "text/event-stream"
 
 
-class Streams:
+class EventStreams:
     """The streams of this process. A server that shuts down waits for its answers: these must know of it first."""
 
     def __init__(self, limit: int):
@@ -31,10 +31,10 @@ class Streams:
                 allowed=f"{self.limit} streams",
             )
         self.open += 1
-        return Counted(content(), self)
+        return CountedResponse(content(), self)
 
     @contextmanager
-    def ended_by_signals(self) -> Iterator[None]:
+    def end_on_signals(self) -> Iterator[None]:
         """Between the server's own handlers, which are there by now, and the signal: first the streams hear of it."""
         if threading.current_thread() is not threading.main_thread():
             yield  # signals are none of a thread's business
@@ -56,13 +56,13 @@ class Streams:
                 signal.signal(number, handler)
 
 
-class Counted(StreamingResponse):
+class CountedResponse(StreamingResponse):
     """Gives its place back however it ends: all said, the reader gone, or never begun."""
 
-    def __init__(self, content: AsyncIterator[bytes], streams: Streams):
+    def __init__(self, content: AsyncIterator[bytes], streams: EventStreams):
         # Proxies must pass each event on at once.
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
-        super().__init__(content, media_type=EVENTS, headers=headers)
+        super().__init__(content, media_type=EVENT_STREAM, headers=headers)
         self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,6 +72,6 @@ class Counted(StreamingResponse):
             self._streams.open -= 1
 
 
-def event(name: str, number: int, data: bytes) -> bytes:
+def format_event(name: str, number: int, data: bytes) -> bytes:
     """One event (html.spec.whatwg.org, server-sent events); `data` is one line."""
     return b"event: %b\nid: %d\ndata: %b\n\n" % (name.encode(), number, data)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.records.numbers import shown
+from millrace.records.numbers import show
 
 Datatype = Literal[
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64", "BYTES"
@@ -26,12 +26,12 @@ DTYPES: dict[str, np.dtype[Any]] = {
     **{f"FP{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
 }
 """All but BYTES, in the order of bytes that the protocol prescribes."""
-LENGTH = struct.Struct("<I")
-NUMBERS = {int, float}
+LENGTH_PREFIX = struct.Struct("<I")
+NUMBER_TYPES = {int, float}
 
 
 @dataclass(frozen=True)
-class Form:
+class TensorSpec:
     """What a tensor says of itself. `names` are the columns of its second dimension, where it has one of several."""
 
     field: str
@@ -43,18 +43,18 @@ class Form:
     def size(self) -> int:
         return math.prod(self.shape)
 
-    def refuse(self, what: str, allowed: str) -> BadInput:
+    def reject(self, what: str, allowed: str) -> BadInput:
         return BadInput(f"{self.field}: {what} is not usable; allowed: {allowed}.", field=self.field, allowed=allowed)
 
-    def refuse_value(self, index: int, value: object, allowed: str) -> BadInput:
+    def reject_value(self, index: int, value: object, allowed: str) -> BadInput:
         """The error for one element, by its row and, where the tensor has several columns, their name."""
         row, column = divmod(index, len(self.names) or 1)
         field = f"{self.field}[{row}]" + (f".{self.names[column]}" if self.names else "")
         allowed = f"{allowed}, as its datatype {self.datatype} says"
-        return BadInput(f"{field}: {shown(value)} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
+        return BadInput(f"{field}: {show(value)} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
 
 
-def read_json(form: Form, data: list[Any]) -> list[Any]:
+def read_json(form: TensorSpec, data: list[Any]) -> list[Any]:
     """The elements in row-major order, from a flat list or from lists nested as the shape says.
 
     Raises BadInput for another count, another nesting, and elements that are not of the datatype.
@@ -62,19 +62,19 @@ def read_json(form: Form, data: list[Any]) -> list[Any]:
     if data and isinstance(data[0], list):
         wanted = f"{form.size} values, flat, or nested as shape {form.shape} says"
         if len(form.shape) < 2 or len(data) != form.shape[0]:
-            raise form.refuse(f"data of {len(data)} lists", wanted)
+            raise form.reject(f"data of {len(data)} lists", wanted)
         for index, row in enumerate(data):
             if not isinstance(row, list) or len(row) != form.shape[1]:
-                what = f"a list of {len(row)}" if isinstance(row, list) else shown(row)
-                raise form.refuse(f"data[{index}], {what},", f"a list of {form.shape[1]} as shape {form.shape} says")
+                what = f"a list of {len(row)}" if isinstance(row, list) else show(row)
+                raise form.reject(f"data[{index}], {what},", f"a list of {form.shape[1]} as shape {form.shape} says")
         data = list(chain.from_iterable(data))
     if len(data) != form.size:
-        raise form.refuse(f"data of {len(data)} values", f"{form.size} as shape {form.shape} says")
+        raise form.reject(f"data of {len(data)} values", f"{form.size} as shape {form.shape} says")
     check_elements(form, data)
     return data
 
 
-def check_elements(form: Form, data: list[Any]) -> None:
+def check_elements(form: TensorSpec, data: list[Any]) -> None:
     """Raises BadInput for the first element that is not of the datatype. The common case looks at types alone."""
     kinds, datatype = set(map(type, data)), form.datatype
     if datatype == "BYTES":
@@ -82,22 +82,22 @@ def check_elements(form: Form, data: list[Any]) -> None:
     elif datatype == "BOOL":
         wanted, allowed = {bool}, "true, false"
     elif datatype[0] == "F":
-        wanted, allowed = NUMBERS, "a number"
+        wanted, allowed = NUMBER_TYPES, "a number"
     else:
         wanted, allowed = {int}, "a whole number"
     if not kinds <= wanted:
         index = next(index for index, value in enumerate(data) if type(value) not in wanted)
-        raise form.refuse_value(index, data[index], allowed)
+        raise form.reject_value(index, data[index], allowed)
     if datatype in ("BYTES", "BOOL", "FP64"):
         return  # a number of JSON is finite
-    low, high = bounds(datatype)
+    low, high = datatype_bounds(datatype)
     if min(data) < low or max(data) > high:
         index = next(index for index, value in enumerate(data) if not low <= value <= high)
         limits = f"{low} to {high}" if isinstance(low, int) else f"{low:g} to {high:g}"
-        raise form.refuse_value(index, data[index], f"{allowed} from {limits}")
+        raise form.reject_value(index, data[index], f"{allowed} from {limits}")
 
 
-def bounds(datatype: str) -> tuple[float, float]:
+def datatype_bounds(datatype: str) -> tuple[float, float]:
     """The least and the greatest number of a datatype."""
     dtype = DTYPES[datatype]
     if dtype.kind == "f":
@@ -107,42 +107,42 @@ def bounds(datatype: str) -> tuple[float, float]:
     return int(limits.min), int(limits.max)
 
 
-def read_binary(form: Form, data: memoryview) -> list[Any]:
+def read_binary(form: TensorSpec, data: memoryview) -> list[Any]:
     """The elements in row-major order. Raises BadInput for another count of bytes, or text that is not UTF-8."""
     if form.datatype == "BYTES":
         return _read_texts(form, data)
     dtype = DTYPES[form.datatype]
     wanted = form.size * dtype.itemsize
     if len(data) != wanted:
-        raise form.refuse(
+        raise form.reject(
             f"binary_data_size {len(data)}", f"{wanted} bytes as shape {form.shape} of {form.datatype} says"
         )
     if form.datatype == "BOOL":
         values = np.frombuffer(data, np.uint8)
         if (values > 1).any():
             index = int((values > 1).argmax())
-            raise form.refuse_value(index, int(values[index]), "a byte of 0 or 1")
+            raise form.reject_value(index, int(values[index]), "a byte of 0 or 1")
         return values.astype(bool).tolist()
     return np.frombuffer(data, dtype).tolist()
 
 
-def _read_texts(form: Form, data: memoryview) -> list[str]:
+def _read_texts(form: TensorSpec, data: memoryview) -> list[str]:
     texts: list[str] = []
     at = 0
     while at < len(data) and len(texts) <= form.size:
-        if at + LENGTH.size > len(data):
+        if at + LENGTH_PREFIX.size > len(data):
             break
-        (length,) = LENGTH.unpack_from(data, at)
-        begin, at = at + LENGTH.size, at + LENGTH.size + length
+        (length,) = LENGTH_PREFIX.unpack_from(data, at)
+        begin, at = at + LENGTH_PREFIX.size, at + LENGTH_PREFIX.size + length
         if at > len(data):
             break
         try:
             texts.append(str(data[begin:at], "utf-8"))
         except UnicodeDecodeError:
-            raise form.refuse_value(len(texts), bytes(data[begin : min(at, begin + 40)]), "text in UTF-8") from None
+            raise form.reject_value(len(texts), bytes(data[begin : min(at, begin + 40)]), "text in UTF-8") from None
     if at != len(data) or len(texts) != form.size:
         allowed = f"{form.size} texts as shape {form.shape} says, each after its length in 4 bytes"
-        raise form.refuse(f"binary data of {len(data)} bytes", allowed)
+        raise form.reject(f"binary data of {len(data)} bytes", allowed)
     return texts
 
 
@@ -151,4 +151,4 @@ def write_binary(datatype: str, values: Sequence[Any] | np.ndarray) -> bytes:
     if datatype != "BYTES":
         return np.ascontiguousarray(values, DTYPES[datatype]).tobytes()
     encoded = [str(value).encode() for value in values]
-    return b"".join(part for text in encoded for part in (LENGTH.pack(len(text)), text))
+    return b"".join(part for text in encoded for part in (LENGTH_PREFIX.pack(len(text)), text))

@@ -6,16 +6,16 @@ import numpy as np
 import orjson
 from pydantic import BaseModel, Field, StrictInt, StrictStr, TypeAdapter, ValidationError
 
-from millrace.api.bodies import Body, Columns, check_length, parse, refusal
-from millrace.api.served import Served
-from millrace.api.tensor_data import Datatype, Form, read_binary, read_json, write_binary
+from millrace.api.bodies import Columns, RowReader, check_length, parse_json, to_bad_input
+from millrace.api.served import LoadedClusters
+from millrace.api.tensor_data import Datatype, TensorSpec, read_binary, read_json, write_binary
 from millrace.errors import BadInput
-from millrace.records.numbers import shown
+from millrace.records.numbers import show
 
 Name = Annotated[StrictStr, Field(min_length=1, max_length=200)]
 JSON_LENGTH = "Inference-Header-Content-Length"
 """The header with the bytes of JSON before the binary tensors, in a request and in an answer."""
-NOT_OFFERED = ("shared_memory_region", "classification")
+UNSUPPORTED_PARAMETERS = ("shared_memory_region", "classification")
 """Parameters of Triton's further extensions, which would mean another answer."""
 
 
@@ -62,29 +62,29 @@ class InferenceResponse(BaseModel):
     outputs: list[OutputTensor]
 
 
-REQUEST = TypeAdapter(InferenceRequest)
+REQUEST_ADAPTER = TypeAdapter(InferenceRequest)
 
 
-def split(content: bytes, json_length: bytes | None) -> tuple[bytes, memoryview]:
+def split_body(content: bytes, json_length: bytes | None) -> tuple[bytes, memoryview]:
     """The JSON of a body and the bytes after it, by the header JSON_LENGTH. Raises BadInput."""
     if json_length is None:
         return content, memoryview(b"")
     text = json_length.decode("latin-1")
     if not (text.isascii() and text.isdigit() and len(text) < 12 and 0 < int(text) <= len(content)):
         allowed = f"the bytes of JSON at the begin of the body, 1 to {len(content)}"
-        raise BadInput(f"{JSON_LENGTH}: {shown(text)} is not usable; allowed: {allowed}.", field=JSON_LENGTH)
+        raise BadInput(f"{JSON_LENGTH}: {show(text)} is not usable; allowed: {allowed}.", field=JSON_LENGTH)
     return content[: int(text)], memoryview(content)[int(text) :]
 
 
-def read(content: bytes) -> InferenceRequest:
+def parse_request(content: bytes) -> InferenceRequest:
     """Raises BadInput that names the part of the request which is not acceptable."""
     try:
-        return REQUEST.validate_python(parse(content))
+        return REQUEST_ADAPTER.validate_python(parse_json(content))
     except ValidationError as error:
-        raise refusal(error) from None
+        raise to_bad_input(error) from None
 
 
-def columns_of(request: InferenceRequest, body: Body, binary: memoryview) -> Columns:
+def read_columns(request: InferenceRequest, body: RowReader, binary: memoryview) -> Columns:
     """The rows of a request by column, in whichever of the two forms. Raises BadInput or TooLarge."""
     fields = body.features
     numeric = all(column.limits for column in body.columns.values())
@@ -98,24 +98,24 @@ def columns_of(request: InferenceRequest, body: Body, binary: memoryview) -> Col
         whole = tensor.name == "input" and numeric and len(request.inputs) == 1
         width = len(fields) if whole else 1
         if not whole and (tensor.name not in fields or tensor.name in columns):
-            raise _refused("inputs", f"tensor {shown(tensor.name)}", forms)
+            raise _reject("inputs", f"tensor {show(tensor.name)}", forms)
         if rows < 1 or tensor.shape not in ([rows, width], [rows] if width == 1 else None):
-            raise _refused(f"inputs.{tensor.name}", f"shape {shown(tensor.shape)}", forms)
-        form = Form(f"inputs.{tensor.name}", tensor.datatype, tensor.shape, fields if whole else ())
-        data, binary = _data(tensor, form, binary)
+            raise _reject(f"inputs.{tensor.name}", f"shape {show(tensor.shape)}", forms)
+        form = TensorSpec(f"inputs.{tensor.name}", tensor.datatype, tensor.shape, fields if whole else ())
+        data, binary = _read_data(tensor, form, binary)
         if whole:
             columns = {name: data[place::width] for place, name in enumerate(fields)}
         else:
             columns[tensor.name] = data
     if len(binary):
-        raise _refused("body", f"{len(binary)} bytes after the last binary tensor", "as many as binary_data_size says")
-    return body.by_column(columns)
+        raise _reject("body", f"{len(binary)} bytes after the last binary tensor", "as many as binary_data_size says")
+    return body.read_columns(columns)
 
 
-def _data(tensor: Tensor, form: Form, binary: memoryview) -> tuple[list[Any], memoryview]:
+def _read_data(tensor: Tensor, form: TensorSpec, binary: memoryview) -> tuple[list[Any], memoryview]:
     """The elements of a tensor, and what is left of the bytes after the JSON."""
     parameters = tensor.parameters or {}
-    _check_offered(form.field, parameters)
+    _check_supported(form.field, parameters)
     size = parameters.get("binary_data_size")
     if (size is None) == (tensor.data is None):
         what = "has neither data nor binary_data_size" if size is None else "has both data and binary_data_size"
@@ -125,50 +125,50 @@ def _data(tensor: Tensor, form: Form, binary: memoryview) -> tuple[list[Any], me
         return read_json(form, tensor.data), binary
     if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(binary):
         allowed = f"a whole number of at most {len(binary)}, the bytes left after the JSON (header {JSON_LENGTH})"
-        raise _refused(form.field, f"binary_data_size {shown(size)}", allowed)
+        raise _reject(form.field, f"binary_data_size {show(size)}", allowed)
     return read_binary(form, binary[:size]), binary[size:]
 
 
-def _check_offered(field: str, parameters: dict[str, Any]) -> None:
-    if unknown := next((name for name in NOT_OFFERED if name in parameters), None):
-        raise _refused(field, f"parameter {unknown}", "data in the body, and outputs as the metadata say")
+def _check_supported(field: str, parameters: dict[str, Any]) -> None:
+    if unknown := next((name for name in UNSUPPORTED_PARAMETERS if name in parameters), None):
+        raise _reject(field, f"parameter {unknown}", "data in the body, and outputs as the metadata say")
 
 
-def _refused(field: str, what: str, allowed: str) -> BadInput:
+def _reject(field: str, what: str, allowed: str) -> BadInput:
     return BadInput(f"{field}: {what} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
 
 
-def output_types(served: Served) -> dict[str, str]:
+def output_types(served: LoadedClusters) -> dict[str, str]:
     """Datatype by output, in the protocol's words."""
     return {"cluster": "INT64", "distance": "FP64"} | dict.fromkeys(served.manifest.names, "BYTES")
 
 
-def _wanted(request: InferenceRequest, kinds: dict[str, str]) -> dict[str, bool]:
+def _select_outputs(request: InferenceRequest, kinds: dict[str, str]) -> dict[str, bool]:
     """The outputs that are wanted, in order, and whether each is to be binary. Raises BadInput for an unknown one."""
-    binary = _switch("parameters", request.parameters or {}, "binary_data_output", False)
+    binary = _read_switch("parameters", request.parameters or {}, "binary_data_output", False)
     if not request.outputs:
         return dict.fromkeys(kinds, binary)
     wanted: dict[str, bool] = {}
     for output in request.outputs:
         if output.name not in kinds:
-            raise _refused("outputs", shown(output.name), ", ".join(kinds))
+            raise _reject("outputs", show(output.name), ", ".join(kinds))
         parameters, field = output.parameters or {}, f"outputs.{output.name}"
-        _check_offered(field, parameters)
-        wanted[output.name] = _switch(field, parameters, "binary_data", binary)
+        _check_supported(field, parameters)
+        wanted[output.name] = _read_switch(field, parameters, "binary_data", binary)
     return wanted
 
 
-def _switch(field: str, parameters: dict[str, Any], name: str, default: bool) -> bool:
+def _read_switch(field: str, parameters: dict[str, Any], name: str, default: bool) -> bool:
     value = parameters.get(name, default)
     if not isinstance(value, bool):
-        raise _refused(field, f"{name} {shown(value)}", "true, false")
+        raise _reject(field, f"{name} {show(value)}", "true, false")
     return value
 
 
-def answer(request: InferenceRequest, served: Served, columns: Columns) -> tuple[bytes, int | None]:
+def make_response(request: InferenceRequest, served: LoadedClusters, columns: Columns) -> tuple[bytes, int | None]:
     """The protocol's response, and how many bytes of it are JSON where tensors follow. Raises BadInput."""
     kinds = output_types(served)
-    wanted = _wanted(request, kinds)
+    wanted = _select_outputs(request, kinds)
     clusters, distances = served.assign(columns)
     values: dict[str, Any] = {"cluster": clusters, "distance": np.ascontiguousarray(distances)}
     outputs: list[dict[str, Any]] = []

@@ -7,14 +7,14 @@ from typing import Annotated
 import orjson
 import typer
 
-from millrace.cli.output import err, guarded
+from millrace.cli.output import err, handle_errors
 from millrace.runtime.text import make_printable, printable_json
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 
 Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="One with a page model, such as urls.")]
 
 
-class Place(StrEnum):
+class StartPosition(StrEnum):
     """Where a group that is new begins to read."""
 
     beginning = "beginning"
@@ -30,41 +30,41 @@ def register(app: typer.Typer) -> None:
     )(consume)
 
 
-@guarded
+@handle_errors
 def stream(name: Name) -> None:
     """Cluster pages as they arrive, with Spark, in the foreground, until Ctrl-C or SIGTERM."""
     from millrace.cli.models import run_spark
-    from millrace.stream.app import page_model
+    from millrace.stream.app import find_page_model
 
-    page_model(workload(name))
+    find_page_model(find_workload(name))
     for _ in run_spark("stream.py", [name]):
         pass
 
 
-@guarded
+@handle_errors
 def consume(
     name: Name,
     cluster: Annotated[list[int] | None, typer.Option(help="Only this cluster; may be repeated.")] = None,
     group: Annotated[str, typer.Option(help="Readers of one group share the pages.")] = "millrace-consume",
     limit: Annotated[int | None, typer.Option(min=1, help="End after so many pages.")] = None,
-    start: Annotated[Place, typer.Option("--from", help="Where a new group begins.")] = Place.beginning,
+    start: Annotated[StartPosition, typer.Option("--from", help="Where a new group begins.")] = StartPosition.beginning,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON document a line.")] = False,
 ) -> None:
     """Print the pages of clusters as they are scored; where a group has ended, its next reader goes on."""
-    from millrace.stream.consume import consume as run
+    from millrace.stream.consume import consume_pages as run
 
     def write(lines: list[bytes]) -> None:
-        shown = printable_line if as_json else spoken
+        shown = printable_line if as_json else format_line
         sys.stdout.writelines(shown(line) + "\n" for line in lines)
         sys.stdout.flush()
 
     run(
-        workload(name),
+        find_workload(name),
         cluster or [],
         group,
         write,
         limit=limit,
-        beginning=start is Place.beginning,
+        beginning=start is StartPosition.beginning,
         say=lambda sentence: err.print(sentence),
     )
 
@@ -74,7 +74,7 @@ def printable_line(line: bytes) -> str:
     return printable_json(line.decode("utf-8", "backslashreplace"), sys.stdout.encoding)
 
 
-def spoken(line: bytes) -> str:
+def format_line(line: bytes) -> str:
     """A page as people read it."""
     page = orjson.loads(line)
     return make_printable(

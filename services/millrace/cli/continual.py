@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from millrace.cli.output import Json, emit, err, grid, guarded
-from millrace.neural.continual.plan import NETWORKS, Plan
-from millrace.workloads import workload
+from millrace.cli.output import Json, emit, err, handle_errors, make_table
+from millrace.neural.continual.plan import NETWORKS, ContinualPlan
+from millrace.workloads import find_workload
 
-DEFAULT: dict[str, Any] = {one.name: one.default for one in fields(Plan)}
+DEFAULT: dict[str, Any] = {one.name: one.default for one in fields(ContinualPlan)}
 Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="One with a recommender, such as mooc.")]
 
 
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
     )
 
 
-@guarded
+@handle_errors
 def continual(
     name: Name,
     model: Annotated[str | None, typer.Option(help="Its recommender, where it has several.")] = None,
@@ -48,11 +48,13 @@ def continual(
     Runs until it is stopped, and goes on from its last checkpoint, which is kept in S3. Needs the extra `neural`.
     """
     arguments = locals()
-    plan = Plan(**{name: arguments[name] for name in DEFAULT if name in arguments})
-    from millrace.neural.continual.supervise import Supervisor, check
+    plan = ContinualPlan(**{name: arguments[name] for name in DEFAULT if name in arguments})
+    from millrace.neural.continual.supervise import GroupSupervisor, check_plan
 
-    followed = workload(name)
-    result = Supervisor(followed, check(followed, model, plan), plan, lambda sentence: err.print(sentence)).run()
+    followed = find_workload(name)
+    result = GroupSupervisor(
+        followed, check_plan(followed, model, plan), plan, lambda sentence: err.print(sentence)
+    ).run()
     rows = [
         [version["version"], f"{version['metrics']['ndcg@10']:.4f}", version["gate"]] for version in result["published"]
     ]
@@ -60,6 +62,6 @@ def continual(
         f"{followed.name}/{result['model']}: {result.get('batch', 0)} micro-batches, {result.get('read', 0)} events, "
         f"prequential HR@10 {result.get('hr@10', 0):.4f}"
     )
-    emit(result, as_json, lambda: grid(title, "version", "NDCG@10", "gate", rows=rows))
+    emit(result, as_json, lambda: make_table(title, "version", "NDCG@10", "gate", rows=rows))
     if result["signal"]:
         raise typer.Exit(128 + result["signal"])

@@ -10,10 +10,10 @@ import typer
 from rich.table import Table
 
 from millrace.cli.names import Names, select_workloads
-from millrace.cli.output import Json, bar, emit, err, grid, guarded
-from millrace.records.lines import escaped
+from millrace.cli.output import Json, emit, err, handle_errors, make_table, progress_bar
+from millrace.records.lines import escape
 from millrace.records.writer import write_csv
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 
 Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="courses, products, ...")]
 File = Annotated[
@@ -29,13 +29,13 @@ REMARKS = {
 rejected_app = typer.Typer(no_args_is_help=True, help="Count, list or replay rejected rows.")
 
 
-def counts_table(counts: dict[str, Any]) -> Table:
+def make_counts_table(counts: dict[str, Any]) -> Table:
     """What became of the rows of a source."""
     rows = [["read", counts["read"]], ["accepted", counts["accepted"]]]
     rows += [[f"rejected: {code}", number] for code, number in counts["rejected"].items()]
     rows += [["duplicates", counts["duplicates"]], ["conflicts", counts["conflicts"]]]
     rows += [["of these repaired", counts["repaired"]]] if counts.get("repaired") else []
-    return grid(f"{counts['workload']}", "rows", "count", rows=rows)
+    return make_table(f"{counts['workload']}", "rows", "count", rows=rows)
 
 
 def print_remarks(counts: dict[str, Any]) -> None:
@@ -60,7 +60,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(rejected_app, name="rejected")
 
 
-@guarded
+@handle_errors
 def generate(
     name: Name,
     rows: Annotated[int, typer.Option(min=1, help="How many rows.")] = 4000,
@@ -69,31 +69,33 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Make records of a workload's shape and dirt, as CSV."""
-    workload_ = workload(name)
-    with bar(f"generating {name}") as progress:
-        made = workload_.generate(random.Random(seed), rows)
-        write_csv(out, workload_.fields, made, lambda number: progress(number, rows))
+    workload = find_workload(name)
+    with progress_bar(f"generating {name}") as progress:
+        made = workload.generate(random.Random(seed), rows)
+        write_csv(out, workload.fields, made, lambda number: progress(number, rows))
     if out != Path("/dev/stdout"):
-        result = {"workload": name, "rows": rows, "seed": seed, "out": escaped(str(out))}
-        emit(result, as_json, lambda: f"{rows} rows of {name} in {escaped(str(out))}")
+        result = {"workload": name, "rows": rows, "seed": seed, "out": escape(str(out))}
+        emit(result, as_json, lambda: f"{rows} rows of {name} in {escape(str(out))}")
 
 
-@guarded
+@handle_errors
 def validate(name: Name, file: File, limit: Limit = None, as_json: Json = False) -> None:
     """Count what ingest would accept, reject and drop as duplicates, without publishing."""
     from millrace.ingest import publish
-    from millrace.ingest.remote import fetched
+    from millrace.ingest.remote import fetch_source
 
     publish.check_limit(limit)
-    with fetched(file) as local, bar(f"validating {name}", "bytes") as progress:
-        counts = publish.validate(workload(name), local, limit, lambda c, s: progress(s.position or c.read, s.size))
+    with fetch_source(file) as local, progress_bar(f"validating {name}", "bytes") as progress:
+        counts = publish.validate_source(
+            find_workload(name), local, limit, lambda c, s: progress(s.position or c.read, s.size)
+        )
     result = counts.as_dict()
-    emit(result, as_json, lambda: counts_table(result))
+    emit(result, as_json, lambda: make_counts_table(result))
     if not as_json:
         print_remarks(result)
 
 
-@guarded
+@handle_errors
 def ingest(
     name: Name,
     file: File,
@@ -105,17 +107,17 @@ def ingest(
 ) -> None:
     """Check every row of a source and publish it to Kafka, acknowledged by all replicas."""
     from millrace.ingest import publish
-    from millrace.ingest.pace import rate as parsed
-    from millrace.ingest.remote import fetched
+    from millrace.ingest.pace import parse_rate as parsed
+    from millrace.ingest.remote import fetch_source
 
     publish.check_limit(limit)
-    workload_, per_second = workload(name), parsed(rate) if rate else None
+    workload, per_second = find_workload(name), parsed(rate) if rate else None
     # What waits for its acknowledgement holds no cycles: looking through it again and again costs a fifth of the time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    with fetched(file) as local, bar(f"ingesting {name}", "bytes") as progress:
-        result = publish.ingest(
-            workload_,
+    with fetch_source(file) as local, progress_bar(f"ingesting {name}", "bytes") as progress:
+        result = publish.ingest_source(
+            workload,
             local,
             limit=limit,
             per_second=per_second,
@@ -125,7 +127,7 @@ def ingest(
         )
     if result["already"] and not as_json:
         err.print("This very file was ingested before; nothing was published (--again does it anyway).")
-    emit(result, as_json, lambda: counts_table(result))
+    emit(result, as_json, lambda: make_counts_table(result))
     if not as_json:
         print_remarks(result)
     if result.get("interrupted"):
@@ -134,19 +136,19 @@ def ingest(
 
 
 @rejected_app.command("count", epilog="Examples: `millrace rejected count`; `millrace rejected count courses`")
-@guarded
+@handle_errors
 def rejected_count(names: Names = None, as_json: Json = False) -> None:
     """Rejected rows by reason code; as JSON by workload too, unless exactly one is named."""
     from millrace.ingest import rejected
 
-    counts = {workload.name: rejected.count(workload) for workload in select_workloads(names)}
+    counts = {workload.name: rejected.count_rejected(workload) for workload in select_workloads(names)}
     rows = [[name, code, number] for name, codes in counts.items() for code, number in codes.items()]
     result = counts[names[0]] if names and len(names) == 1 else counts
-    emit(result, as_json, lambda: grid(None, "workload", "reason", "rows", rows=rows))
+    emit(result, as_json, lambda: make_table(None, "workload", "reason", "rows", rows=rows))
 
 
 @rejected_app.command("list", epilog="Example: `millrace rejected list courses --json | jq .[0].raw`")
-@guarded
+@handle_errors
 def rejected_list(
     names: Names = None,
     limit: Annotated[int, typer.Option(min=1, help="The most rows of a workload.")] = 20,
@@ -159,19 +161,21 @@ def rejected_list(
 
     wanted = select_workloads(names)
     rows = [
-        row | {"workload": workload.name} for workload in wanted for row in islice(rejected.rejected(workload), limit)
+        row | {"workload": workload.name}
+        for workload in wanted
+        for row in islice(rejected.list_rejected(workload), limit)
     ]
     cells = [[row["workload"], row["row"], row["code"], row["message"], row["raw"].strip()[:120]] for row in rows]
-    emit(rows, as_json, lambda: grid(None, "workload", "row", "reason", "what", "raw", rows=cells))
+    emit(rows, as_json, lambda: make_table(None, "workload", "row", "reason", "what", "raw", rows=cells))
 
 
 @rejected_app.command("replay", epilog="Example: `millrace rejected replay courses` after a rule was mended")
-@guarded
+@handle_errors
 def rejected_replay(name: Name, as_json: Json = False) -> None:
     """Check rejected rows again, with the workload's repair, and publish those that pass now."""
     from millrace.ingest import rejected
 
-    result = rejected.replay(workload(name))
+    result = rejected.replay_rejected(find_workload(name))
     sentence = f"{result['replayed']} rows replayed as {result['recovered']} records; still rejected: "
     emit(
         result,

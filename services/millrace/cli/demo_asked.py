@@ -13,71 +13,71 @@ from millrace.workloads.base import ClusterModel, Row, Workload
 EVENT_TIMEOUT_S = 30
 
 
-def first_row(workload: Workload, file: Path) -> Row | None:
+def find_first_row(workload: Workload, file: Path) -> Row | None:
     """The fields of the first row that is accepted and whose user is known, as the source has them.
 
     The first accepted one where no user is known; None where none is accepted.
     """
-    from millrace.records.check import Accepted, Checker
-    from millrace.records.readers import RawRow, opened, rows
+    from millrace.records.check import AcceptedRecord, RecordChecker
+    from millrace.records.readers import RawRow, open_source, read_rows
 
     users = [model.user for model in workload.recommenders]
     accepted: Row | None = None
-    with opened(str(file)) as source:
-        checker = Checker(workload)
-        for row in rows(source, ()):
+    with open_source(str(file)) as source:
+        checker = RecordChecker(workload)
+        for row in read_rows(source, ()):
             inner = workload.expand(row.values) if row.values and not workload.fault(row.values) else None
             candidate = RawRow(row.number, row.raw, next(iter(inner))) if inner else row
-            if candidate.values and isinstance(checker.outcome(candidate), Accepted):
+            if candidate.values and isinstance(checker.check_row(candidate), AcceptedRecord):
                 accepted = accepted or candidate.values
                 if all(str(candidate.values.get(user) or "").strip() for user in users):
                     return candidate.values
     return accepted
 
 
-def ask(workload: Workload, file: Path, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def ask_questions(workload: Workload, file: Path, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One question for each kept path, recommender and sales, made of the first accepted row of the source.
 
     `events` were posted before: a recommendation for the user of one is from after it.
     """
-    from millrace.api.bodies import request_model
+    from millrace.api.bodies import make_request_model
 
-    first = first_row(workload, file)
+    first = find_first_row(workload, file)
     if first is None:
         return []
     answers = []
     taken = {event["user"]: event["item"] for event in events if event["workload"] == workload.name}
     for user in [first[model.user] or "nobody" for model in workload.recommenders]:
         path = f"/v1/{workload.name}/recommendations/{user}"
-        answer = get_without(path, taken[user], workload) if user in taken else get(path)
+        answer = wait_for_change(path, taken[user], workload) if user in taken else get_json(path)
         answers.append({"path": path, "question": None, "answer": answer})
     for path in [f"/v1/{workload.name}/sales" for _ in workload.sales]:
-        answers.append({"path": path, "question": None, "answer": get(path)})
+        answers.append({"path": path, "question": None, "answer": get_json(path)})
     for endpoint in workload.endpoints:
         model = workload.model(endpoint.model)
         clusters = model if isinstance(model, ClusterModel) else None
-        fields = request_model(workload, clusters, endpoint.optional).model_fields if clusters else {}
+        fields = make_request_model(workload, clusters, endpoint.optional).model_fields if clusters else {}
         question = {name: first[name] for name in fields if name in first}
         body: Any = [question] if endpoint.many else question
-        response = http.post(f"{api()}{endpoint.path}", json=body, headers=key(), timeout=10)
+        response = http.post(f"{api_url()}{endpoint.path}", json=body, headers=key_header(), timeout=10)
         response.raise_for_status()
         answers.append({"path": endpoint.path, "question": body, "answer": response.json()})
     return answers
 
 
-def get(path: str) -> Any:
+def get_json(path: str) -> Any:
     """The API's answer to a GET. Raises httpx.HTTPStatusError."""
-    return http.get(f"{api()}{path}", headers=key(), timeout=10).raise_for_status().json()
+    return http.get(f"{api_url()}{path}", headers=key_header(), timeout=10).raise_for_status().json()
 
 
-def get_without(path: str, item: str, workload: Workload) -> Any:
+def wait_for_change(path: str, item: str, workload: Workload) -> Any:
     """Recommendations, as soon as they hold no item that the user has taken. Raises Unavailable after a while.
 
     The API has several workers, and each takes up an event in its own time.
     """
     deadline = time.monotonic() + EVENT_TIMEOUT_S
     while True:
-        answer = get(path)
+        answer = get_json(path)
         if item not in [entry["id"] for entry in answer["items"]]:
             return answer
         if time.monotonic() > deadline:
@@ -89,12 +89,12 @@ def get_without(path: str, item: str, workload: Workload) -> Any:
         time.sleep(0.02)
 
 
-def api() -> str:
+def api_url() -> str:
     """The API's address on this machine."""
     return f"http://{reachable_host(settings().api_host)}:{settings().api_port}"
 
 
-def key() -> dict[str, str]:
+def key_header() -> dict[str, str]:
     """The header that the API wants where keys are switched on."""
     keys = settings().api_keys
     return {"X-API-Key": keys.get_secret_value().split(",")[0].strip()} if keys else {}

@@ -4,21 +4,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from millrace.cli.demo_asked import api, first_row, get, get_without, key
-from millrace.cli.output import bar, grid, out
+from millrace.cli.demo_asked import api_url, find_first_row, get_json, key_header, wait_for_change
+from millrace.cli.output import make_table, out, progress_bar
 from millrace.errors import Unavailable
 from millrace.runtime import http
 from millrace.workloads.base import Workload
 
-PAGES = 240  # seconds for the stream to reach the end of its topic
+PAGES_TIMEOUT_S = 240  # for the stream to reach the end of its topic
 
 
-def pages_scored(workload: Workload, rows: int) -> dict[str, Any]:
+def wait_for_pages(workload: Workload, rows: int) -> dict[str, Any]:
     """Wait until the stream has scored so many pages; {"workload", "pages", "clusters", "live"}."""
-    deadline = time.monotonic() + PAGES
-    with bar(f"scoring {workload.name}", "pages") as progress:
+    deadline = time.monotonic() + PAGES_TIMEOUT_S
+    with progress_bar(f"scoring {workload.name}", "pages") as progress:
         while True:
-            clusters = get(f"/v1/{workload.name}/clusters")["clusters"]
+            clusters = get_json(f"/v1/{workload.name}/clusters")["clusters"]
             pages = sum(one["size"] for one in clusters)
             progress(pages, rows)
             if pages >= rows:
@@ -26,34 +26,34 @@ def pages_scored(workload: Workload, rows: int) -> dict[str, Any]:
                     "workload": workload.name,
                     "pages": pages,
                     "clusters": clusters,
-                    "live": f"{api()}/v1/{workload.name}/live",
+                    "live": f"{api_url()}/v1/{workload.name}/live",
                 }
             if time.monotonic() > deadline:
                 raise Unavailable(
-                    f"The stream scored {pages} of {rows} pages of {workload.name} within {PAGES} s; `millrace status` "
-                    "shows it, .millrace/logs/stream.log says why.",
+                    f"The stream scored {pages} of {rows} pages of {workload.name} within {PAGES_TIMEOUT_S} s; "
+                    "`millrace status` shows it, .millrace/logs/stream.log says why.",
                     code="stream_behind",
                 )
             time.sleep(0.5)
 
 
-def event_posted(workload: Workload, file: Path) -> list[dict[str, Any]]:
+def post_events(workload: Workload, file: Path) -> list[dict[str, Any]]:
     """Post, for the user of the first row, the item that is recommended first, and wait until the answer has changed.
 
     {"workload", "user", "item", "took", "position", "before", "after", "seconds"} for each recommender.
     """
-    first, results = first_row(workload, file), []
+    first, results = find_first_row(workload, file), []
     for model in workload.recommenders:
         user = first[model.user] if first else None
         if not first or not user:
             continue
         path = f"/v1/{workload.name}/recommendations/{user}?n=3"
-        before = get(path)["items"]
+        before = get_json(path)["items"]
         event = first | {model.user: user, model.item: before[0]["id"]}
         started = time.monotonic()
-        answer = http.post(f"{api()}/v1/{workload.name}/events", json=event, headers=key(), timeout=30)
+        answer = http.post(f"{api_url()}/v1/{workload.name}/events", json=event, headers=key_header(), timeout=30)
         position = answer.raise_for_status().json()["positions"][0]
-        after = get_without(path, before[0]["id"], workload)["items"]
+        after = wait_for_change(path, before[0]["id"], workload)["items"]
         seconds = round(time.monotonic() - started, 2)
         took, names = before[0]["name"], [[item["name"] for item in items] for items in (before, after)]
         results.append(
@@ -71,14 +71,14 @@ def event_posted(workload: Workload, file: Path) -> list[dict[str, Any]]:
     return results
 
 
-def show(pages: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
+def print_live(pages: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
     """Print the clusters as pages came, and the recommendations before and after the events."""
     for state in pages:
         rows = [
             [cluster["cluster"], cluster["label"], cluster["size"], ", ".join(host for host, _ in cluster["hosts"][:3])]
             for cluster in state["clusters"]
         ]
-        out.print(grid(f"{state['workload']}, as they came", "cluster", "label", "pages", "hosts", rows=rows))
+        out.print(make_table(f"{state['workload']}, as they came", "cluster", "label", "pages", "hosts", rows=rows))
         out.print(f"live: {state['live']}\n")
     rows = [
         [state["workload"], state["user"], state["took"], ", ".join(state["after"]), state["seconds"]]
@@ -86,4 +86,4 @@ def show(pages: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
     ]
     if rows:
         title = "events, from the POST to the changed answer"
-        out.print(grid(title, "workload", "user", "took", "is recommended now", "seconds", rows=rows), "")
+        out.print(make_table(title, "workload", "user", "took", "is recommended now", "seconds", rows=rows), "")

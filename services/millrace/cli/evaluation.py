@@ -6,9 +6,9 @@ import orjson
 import typer
 from rich.table import Table
 
-from millrace.cli.output import Json, bar, emit, err, grid, guarded
+from millrace.cli.output import Json, emit, err, handle_errors, make_table, progress_bar
 from millrace.errors import BadInput
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from millrace.workloads.base import Workload
 
 PROTOCOLS = "full: leave one out, rank all items. negatives: among 100 uniform ones. time: one split in time for all."
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     )(evaluate)
 
 
-@guarded
+@handle_errors
 def evaluate(
     name: Annotated[
         str | None, typer.Argument(metavar="[WORKLOAD]", help="A workload with a recommender, from the lake.")
@@ -42,7 +42,7 @@ def evaluate(
 ) -> None:
     """Compare all recommenders on held-out items: HR@10, NDCG@10, MRR, coverage, 95% intervals over users."""
     from millrace.evaluation import table
-    from millrace.ingest.remote import fetched
+    from millrace.ingest.remote import fetch_source
     from millrace.recommend import files
 
     if (sequences is None) == (name is None):
@@ -54,62 +54,61 @@ def evaluate(
     if name is not None:
         from millrace.evaluation import snapshot
 
-        snapshot_id, interactions = snapshot.read(workload(name))
+        snapshot_id, interactions = snapshot.read_snapshot(find_workload(name))
     else:
         assert sequences is not None
-        with fetched(sequences) as local, bar("reading", "bytes") as progress:
-            interactions = files.read(local, progress)
+        with fetch_source(sequences) as local, progress_bar("reading", "bytes") as progress:
+            interactions = files.read_sequences(local, progress)
     err.print(f"{len(interactions)} users, {interactions.item_count} items, {len(interactions.items)} interactions")
-    with bar("ranking", "users") as progress:
-        result = table.evaluate(
+    with progress_bar("ranking", "users") as progress:
+        result = table.evaluate_all(
             interactions,
             protocol,
             models=model or (),
-            seed=table.SEED if seed is None else seed,
+            seed=table.DEFAULT_SEED if seed is None else seed,
             say=lambda sentence: err.print(sentence),
             progress=progress,
         )
     if name is not None:
-        result |= {"workload": name, "snapshot_id": snapshot_id, "saved": saved(workload(name), result)}
-    emit(result, as_json, lambda: result_table(result))
+        result |= {"workload": name, "snapshot_id": snapshot_id, "saved": save_result(find_workload(name), result)}
+    emit(result, as_json, lambda: make_result_table(result))
 
 
-def saved(workload_: Workload, result: dict[str, Any]) -> list[str]:
+def save_result(workload: Workload, result: dict[str, Any]) -> list[str]:
     """Keep the table beside every version that was trained on this snapshot, and beside the one that is served.
 
     Returns the keys in the bucket of the registry.
     """
-    from millrace.registry.registry import Registry, folder
+    from millrace.registry.registry import Registry, version_prefix
 
     registry, keys = Registry(), []
-    for model in workload_.recommenders:
-        champion = registry.champion(workload_.name, model.name)
-        for manifest in registry.manifests(workload_.name, model.name):
+    for model in workload.recommenders:
+        champion = registry.champion(workload.name, model.name)
+        for manifest in registry.manifests(workload.name, model.name):
             served = champion is not None and champion.version == manifest.version
             if served or manifest.data.snapshot_id == result["snapshot_id"]:
-                keys.append(
-                    f"{folder(workload_.name, model.name, manifest.version)}/evaluation_{result['protocol']}.json"
-                )
+                prefix = version_prefix(workload.name, model.name, manifest.version)
+                keys.append(f"{prefix}/evaluation_{result['protocol']}.json")
                 registry.store.put(keys[-1], orjson.dumps(result, option=orjson.OPT_INDENT_2))
     return keys
 
 
-def result_table(result: dict[str, Any]) -> Table:
+def make_result_table(result: dict[str, Any]) -> Table:
     """A row for each recommender."""
     rows = [
         [
             entry["model"],
-            *(interval(entry, name) for name in ("hr@10", "ndcg@10", "mrr")),
+            *(format_interval(entry, name) for name in ("hr@10", "ndcg@10", "mrr")),
             f"{entry['coverage']:.1%}",
             f"{entry['fit_seconds']:.1f}",
         ]
         for entry in result["models"]
     ]
     title = f"protocol {result['protocol']}, {result['users']} users, {result['items']} items, 95% intervals"
-    return grid(title, "model", "HR@10", "NDCG@10", "MRR", "coverage", "fit CPU s", rows=rows)
+    return make_table(title, "model", "HR@10", "NDCG@10", "MRR", "coverage", "fit CPU s", rows=rows)
 
 
-def interval(entry: dict[str, Any], name: str) -> str:
+def format_interval(entry: dict[str, Any], name: str) -> str:
     """A metric with its 95% interval."""
     low, high = entry["ci95"][name]
     return f"{entry[name]:.4f} ({low:.4f} to {high:.4f})"

@@ -15,7 +15,7 @@ from millrace.cli import (
     report,
     topics,
 )
-from millrace.cli.output import print_what_fits
+from millrace.cli.output import escape_unencodable
 from millrace.runtime.ending import end_on_sigterm
 from millrace.runtime.text import print_logs_safely
 
@@ -33,7 +33,7 @@ for module in (platform, topics, data, models, evaluation, online, continual, co
     module.register(app)
 
 
-def version(value: bool) -> None:
+def print_version(value: bool) -> None:
     """Print the version and end, where the option is given."""
     if value:
         typer.echo(f"millrace {__version__}")
@@ -41,13 +41,13 @@ def version(value: bool) -> None:
 
 
 @app.callback()
-def options(version: bool = typer.Option(False, "--version", callback=version, is_eager=True)) -> None:
+def options(version: bool = typer.Option(False, "--version", callback=print_version, is_eager=True)) -> None:
     """From Kafka to a served model."""
 
 
 def main() -> None:
     """The command `millrace`."""
     end_on_sigterm()
-    print_what_fits()
+    escape_unencodable()
     print_logs_safely()
     app()

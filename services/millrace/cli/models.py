@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from millrace.cli.names import Names, select_workloads
-from millrace.cli.output import Json, emit, emit_line, err, grid, guarded
+from millrace.cli.output import Json, emit, emit_line, err, handle_errors, make_table
 from millrace.errors import MillraceError, NotFound
 from millrace.runtime.ending import end_child
 from millrace.runtime.text import make_printable
@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(models_app, name="models")
 
 
-class TrainingFailed(MillraceError):
+class TrainingError(MillraceError):
     """The error that a training printed, with its own exit code."""
 
     def __init__(self, body: dict[str, Any], exit_code: int):
@@ -53,11 +53,11 @@ def run_training(request: "TrainingRequest") -> Iterator[dict[str, Any]]:
 
 def run_spark(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
     """Run a script of spark-apps and yield its JSON lines as they come. Raises its error."""
-    from millrace.training.session import environment
+    from millrace.training.session import spark_environment
 
     command = [sys.executable, str(REPOSITORY / "spark-apps" / script), *arguments]
     # The JVM's own start-up notices are of no use to anybody here; sentences come through on standard error.
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(os.environ)) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=spark_environment(os.environ)) as child:
         try:
             for line in child.stdout or ():
                 if not line.startswith(b"{"):  # the JVM writes its own warnings to standard output
@@ -65,7 +65,7 @@ def run_spark(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
                     continue
                 result = orjson.loads(line)
                 if "error" in result:
-                    raise TrainingFailed(result["error"], child.wait())
+                    raise TrainingError(result["error"], child.wait())
                 yield result
             if child.wait():
                 raise MillraceError(f"{script} ended with {child.returncode}; its last lines are above.")
@@ -74,38 +74,38 @@ def run_spark(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
             raise
 
 
-def results_table(results: list[dict[str, Any]]) -> Table:
+def make_results_table(results: list[dict[str, Any]]) -> Table:
     """A row for each version that a training has made."""
     rows = [
         [
             f"{r['workload']}/{r['model']}",
             r["window"],
             r["version"],
-            what(r),
-            quality(r),
+            describe_result(r),
+            format_quality(r),
             r["rows"],
             "champion" if r["promoted"] else f"kept back: {r['gate']}",
         ]
         for r in results
     ]
-    return grid(None, "model", "window", "version", "what", "quality", "rows", "gate", rows=rows)
+    return make_table(None, "model", "window", "version", "what", "quality", "rows", "gate", rows=rows)
 
 
-def what(result: dict[str, Any]) -> str:
+def describe_result(result: dict[str, Any]) -> str:
     """What a training came to, in a word or two."""
     if "orders" in result:
         return f"{result['orders']} orders"
     return f"k={result['k']}" if "k" in result else result["recipe"]
 
 
-def quality(metrics: dict[str, Any]) -> str:
+def format_quality(metrics: dict[str, Any]) -> str:
     """What the gate compares: the silhouette of clusters, NDCG@10 of recommendations. Sums have none."""
     if "ndcg@10" in metrics:
         return f"{metrics['ndcg@10']:.4f}"
     return f"{metrics['silhouette']:.3f}" if "silhouette" in metrics else "-"
 
 
-@guarded
+@handle_errors
 def train(
     names: Annotated[list[str], typer.Argument(metavar="WORKLOAD...", help="One or several workloads.")],
     model: Annotated[list[str] | None, typer.Option(help="Only this model; may be given several times.")] = None,
@@ -144,16 +144,16 @@ def train(
             emit_line(result)
         return
     results = list(run_training(request))
-    emit(results, as_json, lambda: results_table(results))
+    emit(results, as_json, lambda: make_results_table(results))
 
 
 def split_model(full_name: str) -> tuple[str, str]:
     """(workload, model) of `courses/popularity`. Raises NotFound with what is allowed."""
-    workload_, model = find_model(full_name)
-    return workload_.name, model.name
+    workload, model = find_model(full_name)
+    return workload.name, model.name
 
 
-def resolve(registry: "Registry", workload_name: str, model: str, version: str) -> str:
+def resolve_version(registry: "Registry", workload_name: str, model: str, version: str) -> str:
     """The version itself, or the champion's."""
     if version != "champion":
         return version
@@ -164,7 +164,7 @@ def resolve(registry: "Registry", workload_name: str, model: str, version: str) 
 
 
 @models_app.command("list", epilog="Examples: `millrace models list`; `millrace models list courses products`")
-@guarded
+@handle_errors
 def list_models(names: Names = None, as_json: Json = False) -> None:
     """All versions of the models of workloads, a model's oldest first, with the champion marked."""
     from millrace.registry.registry import Registry
@@ -186,25 +186,25 @@ def list_models(names: Names = None, as_json: Json = False) -> None:
             )
     mark = {True: "champion", False: ""}
     rows = [
-        [r["model"], r["version"], mark[r["champion"]], r["window"], r["rows"], r["k"], quality(r["metrics"])]
+        [r["model"], r["version"], mark[r["champion"]], r["window"], r["rows"], r["k"], format_quality(r["metrics"])]
         for r in result
     ]
-    emit(result, as_json, lambda: grid(None, "model", "version", "", "window", "rows", "k", "quality", rows=rows))
+    emit(result, as_json, lambda: make_table(None, "model", "version", "", "window", "rows", "k", "quality", rows=rows))
 
 
 @models_app.command("show", epilog="Example: `millrace models show courses/popularity champion --json`")
-@guarded
+@handle_errors
 def show(model: Model, version: Version = "champion", as_json: Json = False) -> None:
     """The whole manifest of a version."""
     from millrace.registry.registry import Registry
 
     (name, short), registry = split_model(model), Registry()
-    manifest = registry.manifest(name, short, resolve(registry, name, short, version))
+    manifest = registry.manifest(name, short, resolve_version(registry, name, short, version))
     emit(manifest.model_dump(mode="json"), True)
 
 
 @models_app.command("promote", epilog="Example: `millrace models promote courses/price 20261121T040000Z-1a2b3c4d`")
-@guarded
+@handle_errors
 def promote(model: Model, version: Version, as_json: Json = False) -> None:
     """Serve this version, whatever the gate said. Checked first; two at once can't both win."""
     from millrace.registry.registry import Registry
@@ -215,7 +215,7 @@ def promote(model: Model, version: Version, as_json: Json = False) -> None:
 
 
 @models_app.command("rollback", epilog="Example: `millrace models rollback courses/price`")
-@guarded
+@handle_errors
 def rollback(model: Model, as_json: Json = False) -> None:
     """Serve the previous champion again."""
     from millrace.registry.registry import Registry
@@ -225,7 +225,7 @@ def rollback(model: Model, as_json: Json = False) -> None:
     emit({"model": model, **champion.__dict__}, as_json, lambda: f"{model} serves {champion.version} again")
 
 
-@guarded
+@handle_errors
 def compact(
     names: Names = None,
     keep_days: Annotated[float, typer.Option(min=0, help="Age up to which every snapshot is kept.")] = 7.0,
@@ -235,17 +235,17 @@ def compact(
     wanted = [found.name for found in select_workloads(names)]
     results = list(run_spark("compact.py", [*wanted, f"--keep-days={keep_days}"]))
     rows = [[*result.values()] for result in results]
-    emit(results, as_json, lambda: grid(None, "table", "rewritten", "written", "deleted", rows=rows))
+    emit(results, as_json, lambda: make_table(None, "table", "rewritten", "written", "deleted", rows=rows))
 
 
-@guarded
+@handle_errors
 def trace(model: Model, version: Version = "champion", as_json: Json = False) -> None:
     """From a version back to its data: snapshot, offset ranges, code version, metrics."""
     from millrace.registry.registry import Registry
 
     (name, short), registry = split_model(model), Registry()
-    lineage = registry.trace(name, short, resolve(registry, name, short, version))
+    lineage = registry.trace(name, short, resolve_version(registry, name, short, version))
     flat = [[key, value] for key, value in lineage.items() if key != "data"] + [
         [*item] for item in lineage["data"].items()
     ]
-    emit(lineage, as_json, lambda: grid(None, "what", "value", rows=flat))
+    emit(lineage, as_json, lambda: make_table(None, "what", "value", rows=flat))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from millrace.workloads import workload, workloads
+from millrace.workloads import find_workload, load_workloads
 from millrace.workloads.base import Workload
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="All by default.")]
@@ -12,4 +12,4 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help
 
 def select_workloads(names: list[str] | None) -> list[Workload]:
     """The named workloads, or all of them. Raises NotFound with what is allowed."""
-    return [workload(name) for name in names] if names else list(workloads().values())
+    return [find_workload(name) for name in names] if names else list(load_workloads().values())

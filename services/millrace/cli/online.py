@@ -2,7 +2,7 @@
 
 import typer
 
-from millrace.cli.output import guarded
+from millrace.cli.output import handle_errors
 
 
 def register(app: typer.Typer) -> None:
@@ -10,7 +10,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: `MILLRACE_METRICS_PORT=9400 millrace online`")(online)
 
 
-@guarded
+@handle_errors
 def online() -> None:
     """Follow posted events and publish what they change in recommendations, until SIGTERM."""
     import logging
@@ -20,7 +20,7 @@ def online() -> None:
     from prometheus_client import start_http_server
 
     from millrace.online.metrics import metrics
-    from millrace.online.updater import run
+    from millrace.online.updater import run_updater
     from millrace.settings import settings
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -30,4 +30,4 @@ def online() -> None:
         signal.signal(number, lambda *_: stop.set())
     if port := settings().metrics_port:
         start_http_server(port, addr=settings().metrics_host, registry=metrics().registry)
-    run(stop)
+    run_updater(stop)

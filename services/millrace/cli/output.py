@@ -31,9 +31,9 @@ from millrace.runtime.permissions import explain_denied
 from millrace.runtime.text import dump_json, make_printable
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
-WIDTH = None if sys.stdout.isatty() else 160  # a file or a pipe has no width of its own
+CONSOLE_WIDTH = None if sys.stdout.isatty() else 160  # a file or a pipe has no width of its own
 
-SILENT = 5  # seconds between two progress lines where there is no terminal
+PROGRESS_INTERVAL_S = 5  # seconds between two progress lines where there is no terminal
 
 
 class PlainConsole(Console):
@@ -44,11 +44,11 @@ class PlainConsole(Console):
         super().print(*shown, **options)
 
 
-out = PlainConsole(width=WIDTH, highlight=False, markup=False, emoji=False)
+out = PlainConsole(width=CONSOLE_WIDTH, highlight=False, markup=False, emoji=False)
 err = PlainConsole(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
-def print_what_fits() -> None:
+def escape_unencodable() -> None:
     """Let standard output and error write escapes for what their encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -63,7 +63,7 @@ def emit(value: object, as_json: bool, table: Callable[[], Table | str] | None =
         out.print(table())
 
 
-def grid(title: str | None, *columns: str, rows: list[list[Any]]) -> Table:
+def make_table(title: str | None, *columns: str, rows: list[list[Any]]) -> Table:
     """A table for people; None is shown as -."""
     heading = None if title is None else Text(make_printable(title, newlines=True))
     made = Table(title=heading, title_justify="left", show_edge=False, pad_edge=False)
@@ -80,7 +80,7 @@ def emit_line(value: object) -> None:
     sys.stdout.flush()
 
 
-def name_denied_files(command: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def explain_denied_files(command: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """What the command returns. Raises Unavailable that names a file which belongs to another user, with the cure."""
     try:
         return command(*args, **kwargs)
@@ -90,13 +90,13 @@ def name_denied_files(command: Callable[..., Any], *args: Any, **kwargs: Any) ->
         raise Unavailable(explain_denied(Path(os.fsdecode(error.filename))), code="file_denied") from error
 
 
-def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     """Errors of our own become one sentence and their exit code; with `--json`, the API's error body."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
-            return name_denied_files(command, *args, **kwargs)
+            return explain_denied_files(command, *args, **kwargs)
         except MillraceError as error:
             if kwargs.get("as_json"):
                 emit({"error": error.as_dict()}, True)
@@ -113,7 +113,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def bar(text: str, unit: str = "rows") -> Iterator[Callable[[float, float | None], None]]:
+def progress_bar(text: str, unit: str = "rows") -> Iterator[Callable[[float, float | None], None]]:
     """A progress bar on a terminal, a line every few seconds elsewhere; called with (done, total)."""
     if err.is_terminal:
         amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
@@ -126,7 +126,7 @@ def bar(text: str, unit: str = "rows") -> Iterator[Callable[[float, float | None
 
     def line(done: float, total: float | None) -> None:
         nonlocal last
-        if time.monotonic() - last >= SILENT:
+        if time.monotonic() - last >= PROGRESS_INTERVAL_S:
             last = time.monotonic()
             share = f" of {total:,.0f} ({done / total:.0%})" if total else ""
             err.print(f"{text}: {done:,.0f}{share} {unit}")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from millrace.cli.output import Json, bar, emit, err, grid, guarded
+from millrace.cli.output import Json, emit, err, handle_errors, make_table, progress_bar
 from millrace.errors import BadInput
 
 
@@ -24,8 +24,8 @@ def start_stack() -> bool:
     from millrace.local import stack
     from millrace.provision import provision
 
-    with bar("downloading jars", "bytes") as progress:
-        started = stack.up(lambda sentence: err.print(sentence), progress)
+    with progress_bar("downloading jars", "bytes") as progress:
+        started = stack.start_stack(lambda sentence: err.print(sentence), progress)
     made = provision()
     for kind, names in made.items():
         if names:
@@ -33,19 +33,19 @@ def start_stack() -> bool:
     return started
 
 
-@guarded
+@handle_errors
 def up(as_json: Json = False) -> None:
     """Start Kafka, Connect, S3 and the API on this machine, and make topics, tables and sinks."""
     from millrace.local import stack
 
     started = start_stack()
-    stack_status = stack.status() | {"started": started}
-    emit(stack_status, as_json, lambda: status_table(stack_status))
+    stack_status = stack.stack_status() | {"started": started}
+    emit(stack_status, as_json, lambda: make_status_table(stack_status))
     if not started:
         err.print("It ran already; nothing was changed.")
 
 
-@guarded
+@handle_errors
 def provision(
     only: Annotated[list[str] | None, typer.Option(help="buckets, topics, tables or sinks; may be repeated.")] = None,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="Wait so long for each part that is away.")] = 0.0,
@@ -62,29 +62,29 @@ def provision(
     emit(made, as_json, lambda: "\n".join(f"{kind} made: {', '.join(names) or 'none'}" for kind, names in made.items()))
 
 
-@guarded
+@handle_errors
 def down(as_json: Json = False) -> None:
     """Stop everything that `up` started. Data and models stay."""
     from millrace.local import stack
 
-    stopped = stack.down()
+    stopped = stack.stop_stack()
     emit({"stopped": stopped}, as_json, lambda: "stopped" if stopped else "nothing was running")
 
 
-def address(child: dict[str, Any]) -> str:
+def format_address(child: dict[str, Any]) -> str:
     """Where a process listens, or - where it does not."""
     if not child["port"]:
         return "-"
     return f"127.0.0.1:{child['port']}" if child["name"] == "kafka" else f"http://127.0.0.1:{child['port']}"
 
 
-def status_table(stack_status: dict[str, Any]) -> Table:
+def make_status_table(stack_status: dict[str, Any]) -> Table:
     """A row for each process of the stack."""
     rows = [
         [
             child["name"],
             child["state"],
-            address(child),
+            format_address(child),
             child["pid"],
             child["restarts"],
             f"{child['memory'] / 1e6:.0f} MB",
@@ -93,26 +93,26 @@ def status_table(stack_status: dict[str, Any]) -> Table:
         for child in stack_status["children"]
     ]
     title = f"stack: {stack_status['phase']}" + "".join(f"\n{note}" for note in stack_status["notes"])
-    return grid(title, "part", "state", "address", "pid", "restarts", "memory", "last fault", rows=rows)
+    return make_table(title, "part", "state", "address", "pid", "restarts", "memory", "last fault", rows=rows)
 
 
-@guarded
+@handle_errors
 def status(as_json: Json = False) -> None:
     """What runs, where, and what went wrong last; with the state of each sink."""
     from millrace.errors import MillraceError
     from millrace.local import stack
 
-    stack_status = stack.status()
+    stack_status = stack.stack_status()
     stack_status["sinks"] = []
     if stack_status["phase"] == "running":
         from millrace.lake import sink
-        from millrace.workloads import workloads
+        from millrace.workloads import load_workloads
 
         try:
-            stack_status["sinks"] = [sink.status(name) for name in workloads()]
+            stack_status["sinks"] = [sink.sink_status(name) for name in load_workloads()]
         except MillraceError as error:
             stack_status["sinks_error"] = error.message
-    emit(stack_status, as_json, lambda: status_table(stack_status))
+    emit(stack_status, as_json, lambda: make_status_table(stack_status))
     if not as_json:
         if "sinks_error" in stack_status:
             err.print(f"The sinks can't be asked: {stack_status['sinks_error']}", markup=False)
@@ -125,7 +125,7 @@ def status(as_json: Json = False) -> None:
         raise typer.Exit(5)
 
 
-@guarded
+@handle_errors
 def doctor(
     cluster: Annotated[bool, typer.Option(help="Examine the release on the cluster that kubectl points at.")] = False,
     namespace: Annotated[str, typer.Option(help="With --cluster.")] = "millrace",
@@ -156,16 +156,16 @@ def doctor(
         ["ok" if finding["ok"] else "FAULT", finding["check"], finding["found"], finding["cure"]]
         for finding in findings
     ]
-    emit(findings, as_json, lambda: grid(None, "", "check", "found", "cure", rows=rows))
+    emit(findings, as_json, lambda: make_table(None, "", "check", "found", "cure", rows=rows))
     if not all(finding["ok"] for finding in findings):
         raise typer.Exit(5)
     if cluster and wait:
-        from millrace.doctor.arriving import address
+        from millrace.doctor.arriving import find_address
 
-        err.print(f"It is all there. Ask it:\n{address(namespace, release)}")
+        err.print(f"It is all there. Ask it:\n{find_address(namespace, release)}")
 
 
-@guarded
+@handle_errors
 def serve() -> None:
     """Serve the champions over HTTP in the foreground."""
     from millrace.api.serve import serve as run

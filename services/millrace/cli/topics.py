@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from millrace.cli.names import Names, select_workloads
-from millrace.cli.output import Json, emit, grid, guarded
+from millrace.cli.output import Json, emit, handle_errors, make_table
 
 topics_app = typer.Typer(no_args_is_help=True, help="Create or list the topics of workloads.")
 
@@ -16,29 +16,29 @@ def register(app: typer.Typer) -> None:
     app.add_typer(topics_app, name="topics")
 
 
-def table(topics: list[dict[str, Any]]) -> Table:
+def make_topics_table(topics: list[dict[str, Any]]) -> Table:
     """A row for each topic."""
     rows = [[topic["topic"], topic["partitions"] or "missing", topic["messages"], topic["keeps"]] for topic in topics]
-    return grid(None, "topic", "partitions", "messages", "keeps", rows=rows)
+    return make_table(None, "topic", "partitions", "messages", "keeps", rows=rows)
 
 
 @topics_app.command("create", epilog="Example: `millrace topics create urls`")
-@guarded
+@handle_errors
 def create(names: Names = None, as_json: Json = False) -> None:
     """Create the topics that are missing, with partitions and retention; of existing ones only the clock is set."""
-    from millrace.messaging.topics import described, ensure_topics
+    from millrace.messaging.topics import describe_topics, ensure_topics
 
     wanted = select_workloads(names)
     made = set(ensure_topics(wanted))
-    topics = [topic | {"created": topic["topic"] in made} for topic in described(wanted)]
-    emit(topics, as_json, lambda: table(topics))
+    topics = [topic | {"created": topic["topic"] in made} for topic in describe_topics(wanted)]
+    emit(topics, as_json, lambda: make_topics_table(topics))
 
 
 @topics_app.command("list", epilog="Example: `millrace topics list urls --json`")
-@guarded
+@handle_errors
 def list_topics(names: Names = None, as_json: Json = False) -> None:
     """The topics of workloads: partitions, messages that they hold, and what is kept of them."""
-    from millrace.messaging.topics import described
+    from millrace.messaging.topics import describe_topics
 
-    topics = described(select_workloads(names))
-    emit(topics, as_json, lambda: table(topics))
+    topics = describe_topics(select_workloads(names))
+    emit(topics, as_json, lambda: make_topics_table(topics))

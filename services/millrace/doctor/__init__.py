@@ -1,5 +1,5 @@
 """Looking at every part that a pipeline stands on: here, and on a Kubernetes cluster."""
 
-from millrace.doctor.checks import CHECKS, Fault, examine
+from millrace.doctor.checks import CHECKS, CheckFailed, examine
 
-__all__ = ["CHECKS", "Fault", "examine"]
+__all__ = ["CHECKS", "CheckFailed", "examine"]

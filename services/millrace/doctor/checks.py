@@ -15,8 +15,8 @@ from millrace.rights import DOCTOR
 from millrace.runtime import http
 from millrace.settings import require_address, settings
 
-SILENCE = 30  # seconds after which an updater that says nothing is at fault
-SKEW = 60  # seconds that clocks may differ before signatures and time windows go wrong
+MAX_SILENCE_S = 30  # seconds after which an updater that says nothing is at fault
+MAX_CLOCK_SKEW_S = 60  # seconds that clocks may differ before signatures and time windows go wrong
 
 
 def examine(only: Iterable[str] = ()) -> list[dict[str, Any]]:
@@ -25,11 +25,11 @@ def examine(only: Iterable[str] = ()) -> list[dict[str, Any]]:
     results = []
     for name, check, cure in CHECKS:
         if name in chosen:
-            results.append(outcome(name, check, cure))
+            results.append(run_check(name, check, cure))
     return results
 
 
-def outcome(name: str, check: Callable[[], str], cure: str) -> dict[str, Any]:
+def run_check(name: str, check: Callable[[], str], cure: str) -> dict[str, Any]:
     """What became of one check: `check` returns what it found, or raises."""
     try:
         return {"check": name, "ok": True, "found": check(), "cure": None}
@@ -37,70 +37,71 @@ def outcome(name: str, check: Callable[[], str], cure: str) -> dict[str, Any]:
         return {"check": name, "ok": False, "found": str(error), "cure": cure}
 
 
-class Fault(MillraceError):
+class CheckFailed(MillraceError):
     """A check that did not hold."""
 
 
-def _java() -> str:
+def _check_java() -> str:
     from millrace.local import java
 
-    program = java.find()
-    return f"{program}, version {java.version(program)}"
+    program = java.find_java()
+    return f"{program}, version {java.read_version(program)}"
 
 
-def _jars() -> str:
+def _check_jars() -> str:
     from millrace.local import jars
     from millrace.local.stack import BUNDLES
 
-    missing = [jar.path for bundle in BUNDLES for jar in jars.missing(bundle)]
+    missing = [jar.path for bundle in BUNDLES for jar in jars.find_missing(bundle)]
     if missing:
-        raise Fault(f"{len(missing)} jars are missing, the first is {missing[0]}")
+        raise CheckFailed(f"{len(missing)} jars are missing, the first is {missing[0]}")
     return f"all in {settings().cache}"
 
 
-def _disk() -> str:
+def _check_disk() -> str:
     home = make_home()
     free = shutil.disk_usage(home).free
     if free < settings().local_disk:
-        raise Fault(f"{free / 1e9:.1f} GB free in {home}, {settings().local_disk / 1e9:.1f} GB wanted")
+        raise CheckFailed(f"{free / 1e9:.1f} GB free in {home}, {settings().local_disk / 1e9:.1f} GB wanted")
     return f"{free / 1e9:.1f} GB free"
 
 
-def _kafka() -> str:
-    from millrace.messaging.topics import missing_topics
-    from millrace.workloads import workloads
+def _check_kafka() -> str:
+    from millrace.messaging.topics import find_missing_topics
+    from millrace.workloads import load_workloads
 
-    if missing := missing_topics(workloads().values()):
-        raise Fault(f"reached, but these topics are missing: {', '.join(missing)}")
+    if missing := find_missing_topics(load_workloads().values()):
+        raise CheckFailed(f"reached, but these topics are missing: {', '.join(missing)}")
     return f"{settings().kafka_bootstrap}, all topics present"
 
 
-def _transactions() -> str:
+def _check_transactions() -> str:
     from millrace.messaging import hanging
 
-    if transactions := hanging.find():
-        raise Fault("; ".join(str(transaction) for transaction in transactions))
+    if transactions := hanging.find_hanging():
+        raise CheckFailed("; ".join(str(transaction) for transaction in transactions))
     return "none hangs"
 
 
-def _connect() -> str:
+def _check_connect() -> str:
     from millrace.lake import sink
-    from millrace.workloads import workloads
+    from millrace.workloads import load_workloads
 
-    states = [sink.status(name) for name in workloads()]
+    states = [sink.sink_status(name) for name in load_workloads()]
     bad = [
-        f"{status['connector']} is {status['state']}, tasks {[(task['state'], task['cause']) for task in status['tasks']]}"
+        f"{status['connector']} is {status['state']}, "
+        f"tasks {[(task['state'], task['cause']) for task in status['tasks']]}"
         for status in states
         if status["state"] != "RUNNING"
         or not status["tasks"]
         or any(task["state"] != "RUNNING" for task in status["tasks"])
     ]
     if bad:
-        raise Fault("; ".join(bad))
+        raise CheckFailed("; ".join(bad))
     return ", ".join(status["connector"] for status in states) + " running"
 
 
-def _conditional() -> str:
+def _check_conditional_writes() -> str:
     """Four writes that prove it: create, create again (refused), replace, replace with the old tag (refused)."""
     from millrace.registry.store import ObjectStore
 
@@ -112,7 +113,7 @@ def _conditional() -> str:
         store.put_if_match(key, b"3", first)
         _must_refuse(lambda: store.put_if_match(key, b"4", first), "If-Match with an old ETag")
         if store.get(key)[0] != b"3":
-            raise Fault("a refused write changed the object")
+            raise CheckFailed("a refused write changed the object")
     finally:
         store.delete(key)
     return f"{settings().s3_endpoint or 'AWS'} honours If-None-Match and If-Match"
@@ -123,92 +124,100 @@ def _must_refuse(write: Callable[[], Any], what: str) -> None:
         write()
     except (Conflict, NotFound):
         return
-    raise Fault(f"the S3 server accepted {what}: two promotions could both win")
+    raise CheckFailed(f"the S3 server accepted {what}: two promotions could both win")
 
 
-def _catalog() -> str:
+def _check_catalog() -> str:
     from millrace.lake import NAMESPACE
-    from millrace.lake.catalog import catalog
+    from millrace.lake.catalog import load_catalog
 
     try:
-        names = [".".join(name) for name in catalog().list_tables(NAMESPACE)]
+        names = [".".join(name) for name in load_catalog().list_tables(NAMESPACE)]
     except Exception as error:
-        raise Fault(f"{settings().catalog_jdbc}: {error}") from error
+        raise CheckFailed(f"{settings().catalog_jdbc}: {error}") from error
     return f"{settings().catalog_jdbc}: {len(names)} tables"
 
 
-def _clock() -> str:
+def _check_clock() -> str:
     """The clock of this machine, against this century and the S3 server, whose Date header counts for signatures."""
     now = time.time()
     if not 1_700_000_000 < now < 4_102_444_800:
-        raise Fault(f"this machine says it is {time.ctime(now)}")
+        raise CheckFailed(f"this machine says it is {time.ctime(now)}")
     endpoint = require_address("s3_endpoint") or f"https://s3.{settings().s3_region}.amazonaws.com"
     try:
         date = http.request("HEAD", endpoint, timeout=5).headers.get("date")
     except httpx.HTTPError as error:
-        raise Fault(f"{endpoint} does not answer: {type(error).__name__}") from None
+        raise CheckFailed(f"{endpoint} does not answer: {type(error).__name__}") from None
     skew = abs(now - parsedate_to_datetime(date).timestamp()) if date else 0.0
-    if skew > SKEW:
-        raise Fault(f"this machine and {endpoint} differ by {skew:.0f} s; at most {SKEW} s is fine")
+    if skew > MAX_CLOCK_SKEW_S:
+        raise CheckFailed(f"this machine and {endpoint} differ by {skew:.0f} s; at most {MAX_CLOCK_SKEW_S} s is fine")
     return f"{skew:.0f} s from the S3 server's"
 
 
-def _lake() -> str:
+def _check_lake() -> str:
     """Kafka counts what was ever published, the lake what has landed: more would be doubles, fewer is on its way."""
-    from millrace.lake.progress import dead_letters, published
-    from millrace.lake.tables import total_rows
-    from millrace.workloads import workloads
+    from millrace.lake.progress import count_dead_letters, count_published
+    from millrace.lake.tables import count_rows
+    from millrace.workloads import load_workloads
 
     sentences, faults = [], []
-    for workload in workloads().values():
-        sent, landed = published(workload), total_rows(workload.name)
+    for workload in load_workloads().values():
+        sent, landed = count_published(workload), count_rows(workload.name)
         if landed > sent:
             faults.append(f"{workload.name}: the lake holds {landed} rows, Kafka ever gave {sent}")
         elif landed < sent:
-            sentences.append(f"{workload.name}: {landed} of {sent} landed, {dead_letters(workload)} dead letters")
+            sentences.append(f"{workload.name}: {landed} of {sent} landed, {count_dead_letters(workload)} dead letters")
         else:
             sentences.append(f"{workload.name}: all {sent} landed")
     if faults:
-        raise Fault("; ".join(faults))
+        raise CheckFailed("; ".join(faults))
     return ", ".join(sentences)
 
 
-def _online() -> str:
+def _check_online() -> str:
     """The updater says once a second how far it is, for every workload whose recommender has a champion."""
     from millrace.messaging.client import last_message
     from millrace.registry.registry import Registry
-    from millrace.workloads import workloads
+    from millrace.workloads import load_workloads
 
     registry, sentences, faults = Registry(), [], []
-    for workload in workloads().values():
+    for workload in load_workloads().values():
         if not any(registry.champion(workload.name, model.name) for model in workload.recommenders):
             continue
         message = last_message(workload.deltas_topic)
         age = time.time() - message.timestamp / 1000 if message else None
-        if age is None or age > SILENCE:
+        if age is None or age > MAX_SILENCE_S:
             faults.append(f"{workload.name}: the updater {f'spoke {age:.0f} s ago' if age else 'has said nothing'}")
         else:
             sentences.append(f"{workload.name} followed")
     if faults:
-        raise Fault("; ".join(faults))
+        raise CheckFailed("; ".join(faults))
     return ", ".join(sentences) or "no recommender has a champion yet"
 
 
 # Name, check, cure. In the order in which one part stands on another.
 CHECKS: list[tuple[str, Callable[[], str], str]] = [
-    ("java", _java, "Install a JRE of 17 or newer, for example openjdk-17-jre-headless."),
-    ("jars", _jars, "`millrace up` downloads what is missing."),
-    ("disk", _disk, "Free some space, or set MILLRACE_HOME to a larger disk."),
-    ("kafka", _kafka, "`millrace status` shows the broker; `millrace up` starts it."),
+    ("java", _check_java, "Install a JRE of 17 or newer, for example openjdk-17-jre-headless."),
+    ("jars", _check_jars, "`millrace up` downloads what is missing."),
+    ("disk", _check_disk, "Free some space, or set MILLRACE_HOME to a larger disk."),
+    ("kafka", _check_kafka, "`millrace status` shows the broker; `millrace up` starts it."),
     (
         "transactions",
-        _transactions,
+        _check_transactions,
         "The supervisor ends them; elsewhere see docs/operations.md, A transaction without an end.",
     ),
-    ("connect", _connect, "`millrace status` shows the tasks and their cause; failed ones are restarted."),
-    ("s3 conditional PUT", _conditional, "Use an S3 that honours If-None-Match and If-Match: promotions need it."),
-    ("catalog", _catalog, "Check MILLRACE_CATALOG_JDBC and the database behind it."),
-    ("lake", _lake, "Trainings read each record once all the same; `millrace compact` drops what stands twice."),
-    ("online", _online, "`millrace status` shows the updater, and its log why; where events are lost, train again."),
-    ("clock", _clock, "Set this machine's clock, for example with chrony or systemd-timesyncd."),
+    ("connect", _check_connect, "`millrace status` shows the tasks and their cause; failed ones are restarted."),
+    (
+        "s3 conditional PUT",
+        _check_conditional_writes,
+        "Use an S3 that honours If-None-Match and If-Match: promotions need it.",
+    ),
+    ("catalog", _check_catalog, "Check MILLRACE_CATALOG_JDBC and the database behind it."),
+    ("lake", _check_lake, "Trainings read each record once all the same; `millrace compact` drops what stands twice."),
+    (
+        "online",
+        _check_online,
+        "`millrace status` shows the updater, and its log why; where events are lost, train again.",
+    ),
+    ("clock", _check_clock, "Set this machine's clock, for example with chrony or systemd-timesyncd."),
 ]

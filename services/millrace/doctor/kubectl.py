@@ -8,10 +8,10 @@ import orjson
 
 from millrace.errors import NotFound, Unavailable
 
-PATIENCE = 60  # seconds for one answer
+KUBECTL_TIMEOUT_S = 60  # seconds for one answer
 
 
-def kubectl(*words: str, timeout: float = PATIENCE) -> str:
+def run_kubectl(*words: str, timeout: float = KUBECTL_TIMEOUT_S) -> str:
     """What it printed. Raises NotFound for an object that is not there, Unavailable with kubectl's own last line."""
     program = shutil.which("kubectl")
     if program is None:
@@ -32,25 +32,25 @@ def kubectl(*words: str, timeout: float = PATIENCE) -> str:
     raise Unavailable(f"kubectl {' '.join(words[:3])}: {message}", code="cluster_away")
 
 
-def objects(kind: str, namespace: str | None = None, selector: str = "") -> list[dict[str, Any]]:
+def list_objects(kind: str, namespace: str | None = None, selector: str = "") -> list[dict[str, Any]]:
     """All objects of a kind (`kafkas.kafka.strimzi.io`) with these labels, of one namespace or of all."""
     where = ["--namespace", namespace] if namespace else ["--all-namespaces"]
     where += ["--selector", selector] if selector else []
-    return orjson.loads(kubectl("get", kind, *where, "--output", "json"))["items"]
+    return orjson.loads(run_kubectl("get", kind, *where, "--output", "json"))["items"]
 
 
-def may(verb: str, resource: str, account: str, namespace: str) -> bool:
+def is_allowed(verb: str, resource: str, account: str, namespace: str) -> bool:
     """Whether a service account has a right; true also where you may not ask in its name."""
     try:
-        kubectl("auth", "can-i", verb, resource, "--as", account, "--namespace", namespace)
+        run_kubectl("auth", "can-i", verb, resource, "--as", account, "--namespace", namespace)
     except Unavailable as error:
         return "impersonate" in error.message
     return True
 
 
-def condition(object_: dict[str, Any], kind: str = "Ready") -> tuple[bool, str]:
+def read_condition(resource: dict[str, Any], kind: str = "Ready") -> tuple[bool, str]:
     """(whether it is True, its message) of a condition in an object's status."""
-    for entry in object_.get("status", {}).get("conditions", []):
+    for entry in resource.get("status", {}).get("conditions", []):
         if entry.get("type") == kind:
             return entry.get("status") == "True", entry.get("message") or entry.get("reason") or ""
         if entry.get("type") == "NotReady" and entry.get("status") == "True":

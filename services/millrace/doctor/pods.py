@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from millrace.doctor.kubectl import objects
+from millrace.doctor.kubectl import list_objects
 
-HOPELESS = {
+HOPELESS_REASONS = {
     "CreateContainerConfigError",
     "CreateContainerError",
     "ErrImageNeverPull",
@@ -17,12 +17,12 @@ HOPELESS = {
     "RunContainerError",
 }
 """Reasons that need somebody to change something."""
-USUAL = {"ContainerCreating", "PodInitializing"}
-LACKS = re.compile(r'(?:secret|configmap) "([^"]+)" not found')
+STARTING_REASONS = {"ContainerCreating", "PodInitializing"}
+MISSING_OBJECT = re.compile(r'(?:secret|configmap) "([^"]+)" not found')
 
 
 @dataclass(frozen=True)
-class Trouble:
+class PodTrouble:
     """Why a pod does not run, for how many seconds, and the name of the secret or ConfigMap that it lacks."""
 
     pod: str
@@ -35,20 +35,20 @@ class Trouble:
         return f"pod {self.pod}: {self.reason}, for {self.seconds / 60:.0f} minutes"
 
 
-def age(stamp: str) -> float:
+def age_s(stamp: str) -> float:
     """Seconds since a time as Kubernetes writes one."""
     return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
 
 
-def trouble(pod: dict[str, Any]) -> Trouble | None:
+def find_trouble(pod: dict[str, Any]) -> PodTrouble | None:
     """What keeps the pod from running; None for one that runs, has ended, or is on its way out."""
     metadata, status = pod["metadata"], pod.get("status", {})
     if "deletionTimestamp" in metadata or status.get("phase") in ("Succeeded", "Failed"):
         return None
-    name, seconds = metadata["name"], age(metadata["creationTimestamp"])
+    name, seconds = metadata["name"], age_s(metadata["creationTimestamp"])
     for condition in status.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] != "True":
-            return Trouble(name, f"no node for it ({condition.get('message') or 'no reason given'})", seconds, False)
+            return PodTrouble(name, f"no node for it ({condition.get('message') or 'no reason given'})", seconds, False)
     for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
         waiting = container.get("state", {}).get("waiting")
         if waiting is None:
@@ -57,16 +57,16 @@ def trouble(pod: dict[str, Any]) -> Trouble | None:
         if reason == "CrashLoopBackOff":
             ended = container.get("lastState", {}).get("terminated", {})
             message = f"{container['name']} ended with {ended.get('exitCode')} {container['restartCount']} times"
-            return Trouble(name, f"{message}; `kubectl logs {name} --previous` says why", seconds, False)
-        if reason in HOPELESS or (reason in USUAL and status.get("phase") == "Pending"):
+            return PodTrouble(name, f"{message}; `kubectl logs {name} --previous` says why", seconds, False)
+        if reason in HOPELESS_REASONS or (reason in STARTING_REASONS and status.get("phase") == "Pending"):
             message = f"{reason} {waiting.get('message') or ''}".strip()
-            lacks = LACKS.search(message)
-            return Trouble(name, message, seconds, reason in HOPELESS, lacks[1] if lacks else "")
+            lacks = MISSING_OBJECT.search(message)
+            return PodTrouble(name, message, seconds, reason in HOPELESS_REASONS, lacks[1] if lacks else "")
     if status.get("phase") == "Pending":
-        return Trouble(name, "it has not started", seconds, False)
+        return PodTrouble(name, "it has not started", seconds, False)
     return None
 
 
-def troubles(namespace: str, selector: str = "") -> list[Trouble]:
+def list_troubles(namespace: str, selector: str = "") -> list[PodTrouble]:
     """Those of all pods with these labels, those of the whole namespace where there are none."""
-    return [trouble_ for pod in objects("pods", namespace, selector) if (trouble_ := trouble(pod))]
+    return [trouble for pod in list_objects("pods", namespace, selector) if (trouble := find_trouble(pod))]

@@ -5,7 +5,7 @@ import numpy as np
 RESAMPLES = 1000
 
 
-def intervals(values: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+def bootstrap_intervals(values: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
     """(2, m) lower and upper bounds of the means of (users, m) values.
 
     Users with the same values are one category, drawn a binomial number of times: the same distribution as drawing

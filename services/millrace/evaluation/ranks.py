@@ -9,8 +9,8 @@ from millrace.errors import BadInput
 from millrace.evaluation.split import Fold
 from millrace.recommend.answer import Recommender
 
-CELLS = 4_000_000  # scores at a time: 16 MB, and three more such blocks while they are compared
-TOP = 10
+MAX_CELLS = 4_000_000  # scores at a time: 16 MB, and three more such blocks while they are compared
+TOP_K = 10
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Ranks:
     answered: int
 
 
-def blocks(fold: Fold, cells: int = CELLS) -> Iterator[tuple[slice, Fold]]:
+def split_fold(fold: Fold, cells: int = MAX_CELLS) -> Iterator[tuple[slice, Fold]]:
     """The fold a few users at a time."""
     users = max(1, cells // max(fold.fit.item_count, 1))
     for start in range(0, len(fold), users):
@@ -30,26 +30,26 @@ def blocks(fold: Fold, cells: int = CELLS) -> Iterator[tuple[slice, Fold]]:
         yield part, Fold(fold.fit, fold.histories.take(np.arange(part.start, part.stop)), fold.targets[part])
 
 
-def unknown_scores(model: Recommender, fold: Fold) -> np.ndarray:
+def score_unknown(model: Recommender, fold: Fold) -> np.ndarray:
     """(users, items) scores with NaN in place of the history, which compares as neither better nor equal."""
     scores = model.batch(fold.histories)
     scores[fold.histories.users, fold.histories.items] = np.nan
     return scores
 
 
-def ranks(
+def rank_targets(
     model: Recommender,
     fold: Fold,
     negatives: np.ndarray | None = None,
     progress: Callable[[float, float], None] = lambda done, total: None,
 ) -> Ranks:
     """Ranks of the targets among all items but the history's, or among (users, m) `negatives`."""
-    greater, tied = np.empty(len(fold), dtype=np.int64), np.empty(len(fold), dtype=np.int64)
+    greater, tied = np.make_empty(len(fold), dtype=np.int64), np.make_empty(len(fold), dtype=np.int64)
     answered = np.zeros(fold.fit.item_count, dtype=bool)
-    for part, block in blocks(fold):
-        scores = unknown_scores(model, block)
+    for part, block in split_fold(fold):
+        scores = score_unknown(model, block)
         target = scores[np.arange(len(block)), block.targets][:, None]
-        _mark(scores, answered)
+        _mark_answered(scores, answered)
         others = scores if negatives is None else np.take_along_axis(scores, negatives[part], axis=1)
         greater[part] = (others > target).sum(axis=1)
         tied[part] = (others == target).sum(axis=1) + (0 if negatives is None else 1)
@@ -57,14 +57,14 @@ def ranks(
     return Ranks(greater, tied, int(answered.sum()))
 
 
-def _mark(scores: np.ndarray, answered: np.ndarray) -> None:
+def _mark_answered(scores: np.ndarray, answered: np.ndarray) -> None:
     """Remember the items in each row's top 10; a score of 0 says nothing and is no answer."""
-    top = min(TOP, scores.shape[1])
+    top = min(TOP_K, scores.shape[1])
     best = np.argpartition(-scores, top - 1, axis=1)[:, :top]
     answered[best[np.take_along_axis(scores, best, axis=1) > 0]] = True
 
 
-def uniform_negatives(fold: Fold, seed: int, count: int = 100) -> np.ndarray:
+def draw_negatives(fold: Fold, seed: int, count: int = 100) -> np.ndarray:
     """(users, count) int64: distinct items of the catalogue, drawn uniformly, none of the history or the target."""
     size, users = fold.fit.item_count, len(fold)
     if users and size - 1 - int(fold.histories.lengths.max()) < count:

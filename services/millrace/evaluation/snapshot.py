@@ -15,7 +15,7 @@ COMPUTE: Any = pc  # its functions are made when it is imported
 ARRIVAL = ("kafka_timestamp", "kafka_partition", "kafka_offset")
 
 
-def read(workload: Workload, snapshot_id: str | None = None) -> tuple[str, Sequences]:
+def read_snapshot(workload: Workload, snapshot_id: str | None = None) -> tuple[str, Sequences]:
     """The snapshot's id, the newest by default, and each user's events, each item once, in the order of training.
 
     Raises BadInput for a workload without a recommender, or where the lake is empty.
@@ -24,16 +24,16 @@ def read(workload: Workload, snapshot_id: str | None = None) -> tuple[str, Seque
 
     if not workload.recommenders:
         raise BadInput(f"{workload.name} has no recommender to evaluate.", field="workload")
-    table = tables.load(workload.name)
+    table = tables.load_table(workload.name)
     snapshot = table.snapshot_by_id(int(snapshot_id)) if snapshot_id else table.current_snapshot()
     if snapshot is None:
         raise BadInput(f"The lake holds no such snapshot of {workload.name}. Ingest some records.", field="snapshot")
     fields = tuple(dict.fromkeys((*workload.identity, *ARRIVAL)))
     rows = table.scan(selected_fields=fields, snapshot_id=snapshot.snapshot_id).to_arrow()
-    return str(snapshot.snapshot_id), sequences(rows, workload, workload.recommenders[0])
+    return str(snapshot.snapshot_id), make_sequences(rows, workload, workload.recommenders[0])
 
 
-def sequences(rows: pa.Table, workload: Workload, model: RecommenderModel) -> Sequences:
+def make_sequences(rows: pa.Table, workload: Workload, model: RecommenderModel) -> Sequences:
     """What millrace.training.events makes of the same rows, in memory."""
     ordered = rows.sort_by([(name, "ascending") for name in ARRIVAL])
     ordered = ordered.append_column("row", pa.array(np.arange(len(ordered))))
@@ -43,11 +43,11 @@ def sequences(rows: pa.Table, workload: Workload, model: RecommenderModel) -> Se
     if model.session:
         session = once.column(model.session).cast(pa.string())
         user = COMPUTE.coalesce(user, COMPUTE.binary_join_element_wise(pa.scalar(ANONYMOUS), session, ""))
-    users = _codes(user)[0]
-    items, ids = _codes(once.column(model.item))
-    at, arrival = _micros(once.column(model.time)), _micros(once.column(ARRIVAL[0]))
+    users = _encode(user)[0]
+    items, ids = _encode(once.column(model.item))
+    at, arrival = _to_micros(once.column(model.time)), _to_micros(once.column(ARRIVAL[0]))
     at = np.where(is_plausible(at, arrival), at / 1e6, np.nan)
-    since = carried(users, at)
+    since = carry_forward(users, at)
     order = np.lexsort((np.arange(len(users)), np.where(np.isnan(since), -np.inf, since), users))
     starts = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=users.max(initial=-1) + 1))]).astype(np.int64)
     times = None
@@ -56,7 +56,7 @@ def sequences(rows: pa.Table, workload: Workload, model: RecommenderModel) -> Se
     return Sequences(items[order].astype(np.int32), starts, len(ids), times, ids).distinct()
 
 
-def carried(users: np.ndarray, at: np.ndarray) -> np.ndarray:
+def carry_forward(users: np.ndarray, at: np.ndarray) -> np.ndarray:
     """(n,) times in order of arrival, each that is NaN replaced by the last known one of the same user before it."""
     order = np.lexsort((np.arange(len(users)), users))
     positions = np.arange(len(order))
@@ -69,13 +69,13 @@ def carried(users: np.ndarray, at: np.ndarray) -> np.ndarray:
     return carried_times
 
 
-def _micros(column: pa.ChunkedArray) -> np.ndarray:
+def _to_micros(column: pa.ChunkedArray) -> np.ndarray:
     """(n,) float64 of a column of times: whole microseconds since 1970 UTC, NaN where it is null."""
     numbers = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False)
     return numbers.astype(np.float64)
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+def _encode(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     """Numbers from 0 in the order of the sorted values, and the values."""
     values, codes = np.unique(column.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
     return codes, values

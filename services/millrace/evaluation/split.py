@@ -7,7 +7,7 @@ import numpy as np
 from millrace.errors import BadInput
 from millrace.recommend.sequences import Sequences
 
-SHARE = 0.9  # of the interactions lie before the point in time
+TRAIN_SHARE = 0.9  # of the interactions lie before the point in time
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Split:
     test: Fold
 
 
-def leave_one_out(sequences: Sequences) -> Split:
+def split_leave_one_out(sequences: Sequences) -> Split:
     """Strict: the last item of each user is the test, the one before it the validation, and no fit sees either.
 
     The history of the test holds the validation item, as in the published protocol of SASRec: it is what the user did
@@ -56,7 +56,7 @@ def leave_one_out(sequences: Sequences) -> Split:
     )
 
 
-def by_time(sequences: Sequences, share: float = SHARE) -> Split:
+def split_by_time(sequences: Sequences, share: float = TRAIN_SHARE) -> Split:
     """One point in time for all: fitted on what came before it, asked for each user's first item from then on.
 
     The validation is the same again within the earlier part. Raises BadInput where the source has no times.
@@ -67,11 +67,11 @@ def by_time(sequences: Sequences, share: float = SHARE) -> Split:
             field="protocol",
             allowed="full, negatives",
         )
-    test = _before_and_next(sequences, share)
-    return Split(_before_and_next(test.fit, share), test)
+    test = _split_at(sequences, share)
+    return Split(_split_at(test.fit, share), test)
 
 
-def _before_and_next(sequences: Sequences, share: float) -> Fold:
+def _split_at(sequences: Sequences, share: float) -> Fold:
     assert sequences.times is not None
     point = np.quantile(sequences.times, share, method="higher") if len(sequences.times) else 0
     early = sequences.times < point

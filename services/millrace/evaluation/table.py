@@ -5,34 +5,42 @@ from dataclasses import replace
 from typing import Any
 
 from millrace.errors import BadInput
-from millrace.evaluation.measured import line, measured
-from millrace.evaluation.ranks import uniform_negatives
-from millrace.evaluation.split import Split, by_time, leave_one_out
+from millrace.evaluation.measured import format_entry, score_model
+from millrace.evaluation.ranks import draw_negatives
+from millrace.evaluation.split import Split, split_by_time, split_leave_one_out
 from millrace.recommend import blend
-from millrace.recommend.candidates import CANDIDATES, NEURAL, Candidate, Fitted, again, choose, seconds
+from millrace.recommend.candidates import (
+    CANDIDATES,
+    NEURAL,
+    FittedModel,
+    RecommenderCandidate,
+    choose_option,
+    cpu_seconds,
+    refit,
+)
 from millrace.recommend.sequences import Sequences
 
 PROTOCOLS = ("full", "negatives", "time")
-SEED = 20261121
-WHOLE = 16_000_000  # links, 128 MB a model: up to 4,000 items each may keep all of its links
+DEFAULT_SEED = 20261121
+MAX_UNCUT_CELLS = 16_000_000  # links, 128 MB a model: up to 4,000 items each may keep all of its links
 Say = Callable[[str], None]
 
 
-def split(sequences: Sequences, protocol: str) -> Split:
+def split_by_protocol(sequences: Sequences, protocol: str) -> Split:
     """Raises BadInput for a protocol that there is not, or that the sequences do not allow."""
     if protocol not in PROTOCOLS:
         allowed = ", ".join(PROTOCOLS)
         raise BadInput(f"--protocol {protocol!r} is unknown; allowed: {allowed}.", field="protocol", allowed=allowed)
-    return by_time(sequences) if protocol == "time" else leave_one_out(sequences)
+    return split_by_time(sequences) if protocol == "time" else split_leave_one_out(sequences)
 
 
-def evaluate(
+def evaluate_all(
     sequences: Sequences,
     protocol: str = "full",
     *,
     models: Sequence[str] = (),
-    candidates: Sequence[Candidate] = CANDIDATES,
-    seed: int = SEED,
+    candidates: Sequence[RecommenderCandidate] = CANDIDATES,
+    seed: int = DEFAULT_SEED,
     say: Say = lambda sentence: None,
     progress: Callable[[float, float], None] = lambda done, total: None,
 ) -> dict[str, Any]:
@@ -44,33 +52,37 @@ def evaluate(
 
     Raises BadInput for an unknown protocol or model, and for sequences that are too short, too few or without times.
     """
-    parts = split(sequences, protocol)
+    parts = split_by_protocol(sequences, protocol)
     named = [fitted.name for fitted in candidates]
     candidates = [*candidates, *(fitted for fitted in NEURAL if fitted.name in models and fitted.name not in named)]
     sampled = protocol == "negatives"
-    keep = sequences.item_count if sampled and sequences.item_count**2 <= WHOLE else None
+    keep = sequences.item_count if sampled and sequences.item_count**2 <= MAX_UNCUT_CELLS else None
     if keep:
-        candidates = [_uncut(candidate, keep) for candidate in candidates]
-    negatives = uniform_negatives(parts.test, seed) if sampled else None
+        candidates = [_without_cut(candidate, keep) for candidate in candidates]
+    negatives = draw_negatives(parts.test, seed) if sampled else None
     chosen, entries = [], []
-    for candidate in possible(candidates, sequences.item_count, models, say):
-        started = seconds()
-        fitted = choose(candidate, parts.validation, seed, sampled, say)
-        searched = seconds() - started
+    for candidate in select_candidates(candidates, sequences.item_count, models, say):
+        started = cpu_seconds()
+        fitted = choose_option(candidate, parts.validation, seed, sampled, say)
+        searched = cpu_seconds() - started
         if parts.test.fit is not parts.validation.fit:
-            fitted = again(fitted, candidates, parts.test.fit)
+            fitted = refit(fitted, candidates, parts.test.fit)
         chosen.append(fitted)
         if models and fitted.name not in models:
             continue  # only a layer of the blend
-        entries.append(measured(fitted, parts.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)})
-        say(line(entries[-1]))
+        entries.append(
+            score_model(fitted, parts.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)}
+        )
+        say(format_entry(entries[-1]))
     linked = [fitted for fitted in chosen if fitted.links is not None]
     if linked and (not models or "blend" in models):
-        started = seconds()
-        mixed = mix(linked, parts, candidates, seed, sampled, say, keep)
-        searched = seconds() - started
-        entries.append(measured(mixed, parts.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)})
-        say(line(entries[-1]))
+        started = cpu_seconds()
+        mixed = make_blend(linked, parts, candidates, seed, sampled, say, keep)
+        searched = cpu_seconds() - started
+        entries.append(
+            score_model(mixed, parts.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)}
+        )
+        say(format_entry(entries[-1]))
     entries.sort(key=lambda entry: -entry["ndcg@10"])
     return {"protocol": protocol, "users": len(parts.test), "items": sequences.item_count, "seed": seed} | {
         "interactions": len(sequences.items),
@@ -78,7 +90,9 @@ def evaluate(
     }
 
 
-def possible(candidates: Sequence[Candidate], items: int, models: Sequence[str], say: Say) -> list[Candidate]:
+def select_candidates(
+    candidates: Sequence[RecommenderCandidate], items: int, models: Sequence[str], say: Say
+) -> list[RecommenderCandidate]:
     """The candidates that are wanted and can be fitted for so many items; a blend wants all of them."""
     names = [*dict.fromkeys(candidate.name for candidate in (*candidates, *NEURAL)), "blend"]
     if unknown := [name for name in models if name not in names]:
@@ -100,32 +114,32 @@ def possible(candidates: Sequence[Candidate], items: int, models: Sequence[str],
     return [candidate for candidate in wanted if candidate not in large]
 
 
-def _uncut(candidate: Candidate, keep: int) -> Candidate:
+def _without_cut(candidate: RecommenderCandidate, keep: int) -> RecommenderCandidate:
     if not candidate.linked:
         return candidate
     return replace(candidate, options=tuple(option | {"keep": keep} for option in candidate.options))
 
 
-def mix(
-    linked: list[Fitted],
+def make_blend(
+    linked: list[FittedModel],
     parts: Split,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[RecommenderCandidate],
     seed: int,
     sampled: bool,
     say: Say,
     keep: int | None = None,
-) -> Fitted:
+) -> FittedModel:
     """The blend, chosen on the validation's fit and made of the test's; the same one under leave-one-out."""
     layers = linked
     if parts.test.fit is not parts.validation.fit:
-        layers = [again(layer, candidates, parts.validation.fit) for layer in linked]
-    shares, power = blend.choose(
+        layers = [refit(layer, candidates, parts.validation.fit) for layer in linked]
+    shares, power = blend.choose_blend(
         [layer.links for layer in layers if layer.links], linked[0].model.popular, parts.validation, seed, sampled, say
     )
-    started = seconds()
-    model = blend.blended(
+    started = cpu_seconds()
+    model = blend.make_blend(
         [layer.links for layer in linked if layer.links], shares.tolist(), power, linked[0].model.popular, keep
     )
-    used = sum(layer.seconds for layer in linked) + seconds() - started
+    used = sum(layer.seconds for layer in linked) + cpu_seconds() - started
     named = {layer.name: float(f"{share:.4g}") for layer, share in zip(linked, shares, strict=True)}
-    return Fitted("blend", model, {"shares": named, "power": power}, used, model.links)
+    return FittedModel("blend", model, {"shares": named, "power": power}, used, model.links)

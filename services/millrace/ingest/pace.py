@@ -9,10 +9,10 @@ from typing import TypeVar
 from millrace.errors import BadInput
 
 T = TypeVar("T")
-UNITS = {"s": 1, "m": 60, "h": 3600}
+UNIT_S = {"s": 1, "m": 60, "h": 3600}
 
 
-def rate(text: str) -> float:
+def parse_rate(text: str) -> float:
     """Rows per second from `100/s`, `30/m` or `100`. Raises BadInput."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/([smh]))?", text.strip())
     if not match or not 0 < float(match[1]) <= 10_000_000:
@@ -21,10 +21,10 @@ def rate(text: str) -> float:
             field="rate",
             allowed="100/s, 30/m, 5/h",
         )
-    return float(match[1]) / UNITS[match[2] or "s"]
+    return float(match[1]) / UNIT_S[match[2] or "s"]
 
 
-def paced(
+def throttle(
     items: Iterable[T], per_second: float, random_pauses: bool = False, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[T]:
     """Items at a steady rate, or with exponential pauses of that mean, as independent arrivals have."""

@@ -9,53 +9,55 @@ from typing import Any
 
 from millrace.errors import BadInput
 from millrace.ingest import receipts
-from millrace.ingest.pace import paced
-from millrace.messaging.producer import Producer, producer
-from millrace.records.check import Accepted, Checker, Counts
+from millrace.ingest.pace import throttle
+from millrace.messaging.producer import Producer, make_producer
+from millrace.records.check import AcceptedRecord, IngestCounts, RecordChecker
 from millrace.records.contract import Rejection
-from millrace.records.names import FieldNames, names_of
-from millrace.records.readers import RawRow, Source, opened, rows
+from millrace.records.names import FieldNames, make_field_names
+from millrace.records.readers import RawRow, Source, open_source, read_rows
 from millrace.workloads.base import Workload
 
-Progress = Callable[[Counts, Source], None]
-EVERY = 1000  # rows between two calls of the progress
+Progress = Callable[[IngestCounts, Source], None]
+PROGRESS_ROWS = 1000  # rows between two calls of the progress
 
 
-class Stop:
+class StopSignal:
     """Set by SIGTERM and SIGINT: reading ends, what was read is still acknowledged and counted."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listen(self) -> Iterator[None]:
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         for number in before:
-            signal.signal(number, self._heard)
+            signal.signal(number, self._receive)
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _heard(self, number: int, frame: object) -> None:
+    def _receive(self, number: int, frame: object) -> None:
         if self.signal is not None:
             raise KeyboardInterrupt  # the second time, now
         self.signal = number
 
 
-def validate(workload: Workload, path: str, limit: int | None = None, progress: Progress = lambda c, s: None) -> Counts:
+def validate_source(
+    workload: Workload, path: str, limit: int | None = None, progress: Progress = lambda c, s: None
+) -> IngestCounts:
     """Count what `ingest` would do, without Kafka. Raises NotFound or BadInput for the file as a whole."""
-    with opened(path) as source:
-        checker, names = Checker(workload, source.name), names_of(workload.record, workload.reads)
-        raw = itertools.islice(rows(source, needed(workload), names), limit)
-        for _ in checker.check(_watched(raw, checker, source, progress)):
+    with open_source(path) as source:
+        checker, names = RecordChecker(workload, source.name), make_field_names(workload.record, workload.reads)
+        raw = itertools.islice(read_rows(source, required_fields(workload), names), limit)
+        for _ in checker.check(_with_progress(raw, checker, source, progress)):
             pass
         _note_source(checker.counts, source, names)
     return checker.counts
 
 
-def ingest(
+def ingest_source(
     workload: Workload,
     path: str,
     *,
@@ -72,35 +74,35 @@ def ingest(
     `interrupted` is true after a signal: what was counted is acknowledged, the rest was not read.
     Raises Unavailable when Kafka stays away; run again, nothing is lost or read twice by a training.
     """
-    with opened(path) as source:
-        key = receipts.fingerprint(workload, source.digest(), limit) if source.is_rereadable else None
-        receipt = receipts.find(key) if key and not again else None
+    with open_source(path) as source:
+        key = receipts.make_fingerprint(workload, source.digest(), limit) if source.is_rereadable else None
+        receipt = receipts.find_receipt(key) if key and not again else None
         if receipt:
             return receipt | {"already": True}
-        stop, started = Stop(), time.monotonic()
-        checker, names = Checker(workload, source.name), names_of(workload.record, workload.reads)
-        client = producer()
+        stop, started = StopSignal(), time.monotonic()
+        checker, names = RecordChecker(workload, source.name), make_field_names(workload.record, workload.reads)
+        client = make_producer()
         try:
-            with stop.listening():
-                raw: Iterator[RawRow] = itertools.islice(rows(source, needed(workload), names), limit)
+            with stop.listen():
+                raw: Iterator[RawRow] = itertools.islice(read_rows(source, required_fields(workload), names), limit)
                 if per_second:
-                    raw = paced(raw, per_second, random_pauses)
+                    raw = throttle(raw, per_second, random_pauses)
                 raw = itertools.takewhile(lambda _: stop.signal is None, raw)
-                for outcome in checker.check(_watched(raw, checker, source, progress)):
-                    send(client, workload, outcome)
+                for outcome in checker.check(_with_progress(raw, checker, source, progress)):
+                    publish_outcome(client, workload, outcome)
                 client.flush()
                 _note_source(checker.counts, source, names)
                 seconds = round(time.monotonic() - started, 3)
-                result = checker.counts.as_dict() | {"seconds": seconds, "offsets": spelled(client, workload)}
+                result = checker.counts.as_dict() | {"seconds": seconds, "offsets": offset_ranges(client, workload)}
                 # Of a file that changed, the digest does not stand for what was published.
                 if stop.signal is None and key and not checker.counts.source["changed"]:
-                    receipts.write(client, key, result)
+                    receipts.write_receipt(client, key, result)
         finally:
             client.close()
     return result | {"already": False, "interrupted": stop.signal is not None}
 
 
-def _note_source(counts: Counts, source: Source, names: FieldNames) -> None:
+def _note_source(counts: IngestCounts, source: Source, names: FieldNames) -> None:
     """Add what is known of the source as a whole to its counts. Raises BadInput for one that holds nothing at all."""
     if counts.read == 0 and source.is_empty:
         raise BadInput(
@@ -112,29 +114,31 @@ def _note_source(counts: Counts, source: Source, names: FieldNames) -> None:
     counts.source |= {"changed": source.has_changed()}
 
 
-def send(client: Producer, workload: Workload, outcome: Accepted | Rejection | None) -> None:
+def publish_outcome(client: Producer, workload: Workload, outcome: AcceptedRecord | Rejection | None) -> None:
     """Publish one outcome: a record to its topic, a rejection to its own, a duplicate nowhere."""
-    if isinstance(outcome, Accepted):
+    if isinstance(outcome, AcceptedRecord):
         client.send(workload.records_topic, outcome.key, outcome.value)
     elif outcome is not None:
         client.send(workload.rejected_topic, outcome.record_id.encode(), outcome.as_json(workload.name))
 
 
-def spelled(client: Producer, workload: Workload) -> dict[str, list[int]]:
+def offset_ranges(client: Producer, workload: Workload) -> dict[str, list[int]]:
     """The offset range per partition that this run got for its records."""
     ranges = client.offsets.get(workload.records_topic, {})
     return {str(partition): list(ranges[partition]) for partition in sorted(ranges)}
 
 
-def needed(workload: Workload) -> tuple[str, ...]:
+def required_fields(workload: Workload) -> tuple[str, ...]:
     """The fields that a row must have."""
     fields = workload.record.model_fields
     return tuple(name for name, info in fields.items() if info.is_required())
 
 
-def _watched(raw: Iterator[RawRow], checker: Checker, source: Source, progress: Progress) -> Iterator[RawRow]:
+def _with_progress(
+    raw: Iterator[RawRow], checker: RecordChecker, source: Source, progress: Progress
+) -> Iterator[RawRow]:
     for number, row in enumerate(raw):
-        if number % EVERY == 0:
+        if number % PROGRESS_ROWS == 0:
             progress(checker.counts, source)
         yield row
 

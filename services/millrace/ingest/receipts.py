@@ -12,16 +12,16 @@ import orjson
 from millrace.messaging.client import read_all
 from millrace.messaging.producer import Producer
 from millrace.messaging.topics import RECEIPTS
-from millrace.records.contract import schema_hash
+from millrace.records.contract import compute_schema_hash
 from millrace.workloads.base import Workload
 
 
-def fingerprint(workload: Workload, digest: str, limit: int | None) -> bytes:
+def make_fingerprint(workload: Workload, digest: str, limit: int | None) -> bytes:
     """What makes two ingests the same: workload, contract, limit and the digest of the file's bytes."""
-    return f"{workload.name}:{schema_hash(workload.record)}:{limit or 'all'}:{digest}".encode()
+    return f"{workload.name}:{compute_schema_hash(workload.record)}:{limit or 'all'}:{digest}".encode()
 
 
-def find(key: bytes) -> dict[str, Any] | None:
+def find_receipt(key: bytes) -> dict[str, Any] | None:
     """The receipt of that source, if it was ingested to its end."""
     receipt = None
     for message in read_all(RECEIPTS):
@@ -30,7 +30,7 @@ def find(key: bytes) -> dict[str, Any] | None:
     return receipt
 
 
-def write(producer: Producer, key: bytes, receipt: dict[str, Any]) -> None:
+def write_receipt(producer: Producer, key: bytes, receipt: dict[str, Any]) -> None:
     """Write the receipt of a source; it is acknowledged on return."""
     producer.send(RECEIPTS, key, orjson.dumps(receipt))
     producer.flush()

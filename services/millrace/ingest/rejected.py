@@ -11,16 +11,16 @@ from typing import Any
 import orjson
 
 from millrace.messaging.client import Message, read_all
-from millrace.messaging.producer import producer
+from millrace.messaging.producer import make_producer
 from millrace.messaging.topics import DEAD_LETTERS
-from millrace.records.check import Accepted, Checker
+from millrace.records.check import AcceptedRecord, RecordChecker
 from millrace.records.readers import RawRow
 from millrace.workloads.base import Workload
 
-CONNECT = "__connect.errors."
+HEADER_PREFIX = "__connect.errors."
 
 
-def rejected(workload: Workload) -> Iterator[dict[str, Any]]:
+def list_rejected(workload: Workload) -> Iterator[dict[str, Any]]:
     """Every row that is rejected now, oldest first, each with code, message, raw text and position."""
     places: dict[bytes, int] = {}
     for message in read_all(workload.rejected_topic):
@@ -30,13 +30,15 @@ def rejected(workload: Workload) -> Iterator[dict[str, Any]]:
         if message.key and message.value is not None and places.get(message.key) == message.offset:
             yield orjson.loads(message.value) | {"topic": workload.rejected_topic, "offset": message.offset}
     for message in read_all(DEAD_LETTERS):
-        if message.headers.get(f"{CONNECT}topic") == workload.records_topic.encode():
-            yield dead_letter(workload, message)
+        if message.headers.get(f"{HEADER_PREFIX}topic") == workload.records_topic.encode():
+            yield from_dead_letter(workload, message)
 
 
-def dead_letter(workload: Workload, message: Message) -> dict[str, Any]:
+def from_dead_letter(workload: Workload, message: Message) -> dict[str, Any]:
     """A message of Connect's dead-letter topic in the form of a rejected row."""
-    headers = {name.removeprefix(CONNECT): value.decode(errors="replace") for name, value in message.headers.items()}
+    headers = {
+        name.removeprefix(HEADER_PREFIX): value.decode(errors="replace") for name, value in message.headers.items()
+    }
     return {
         "workload": workload.name,
         "code": "connect_rejected",
@@ -52,24 +54,24 @@ def dead_letter(workload: Workload, message: Message) -> dict[str, Any]:
     }
 
 
-def count(workload: Workload) -> dict[str, int]:
+def count_rejected(workload: Workload) -> dict[str, int]:
     """Rejected rows by reason code."""
-    return dict(sorted(Counter(row["code"] for row in rejected(workload)).items()))
+    return dict(sorted(Counter(row["code"] for row in list_rejected(workload)).items()))
 
 
-def replay(workload: Workload) -> dict[str, Any]:
+def replay_rejected(workload: Workload) -> dict[str, Any]:
     """Check every rejected row again, after the workload's own repair, and publish what passes now.
 
     A row is published and then forgotten, in that order: a kill between the two makes a record that training reads
     once, because the id stays the same. Returns {"replayed", "recovered", "still_rejected": {code: n}}.
     """
-    client = producer()
+    client = make_producer()
     still: Counter[str] = Counter()
     replayed = recovered = 0
     try:
-        for row in rejected(workload):
-            outcomes = list(_outcomes(workload, row))
-            if not outcomes or not all(isinstance(outcome, Accepted) for outcome in outcomes):
+        for row in list_rejected(workload):
+            outcomes = list(_check_again(workload, row))
+            if not outcomes or not all(isinstance(outcome, AcceptedRecord) for outcome in outcomes):
                 still[row["code"]] += 1
                 continue
             for outcome in outcomes:
@@ -85,10 +87,10 @@ def replay(workload: Workload) -> dict[str, Any]:
     return result | {"still_rejected": dict(sorted(still.items()))}
 
 
-def _outcomes(workload: Workload, row: dict[str, Any]) -> Iterator[Any]:
+def _check_again(workload: Workload, row: dict[str, Any]) -> Iterator[Any]:
     """What the row becomes now. Ids are derived from the first one, so that a second replay gives the same."""
     if row["values"] is None:
         return
     for number, values in enumerate(workload.repair(row["values"])):
-        checker = Checker(workload, row["source"])
-        yield checker.outcome(RawRow(number, f"{row['record_id']}:{number}", values))
+        checker = RecordChecker(workload, row["source"])
+        yield checker.check_row(RawRow(number, f"{row['record_id']}:{number}", values))

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from millrace.errors import BadInput, NotFound, Unavailable
-from millrace.records.credentials import without_password
+from millrace.records.credentials import remove_password
 
 SCHEMES = ("s3", "https", "http")
 
 
 @contextmanager
-def fetched(path: str) -> Iterator[str]:
+def fetch_source(path: str) -> Iterator[str]:
     """The path of a local copy, gone after the block; a path that is local already is given back.
 
     Raises NotFound, BadInput or Unavailable that names the address.
@@ -36,23 +36,23 @@ def fetched(path: str) -> Iterator[str]:
         )
     with tempfile.TemporaryDirectory(prefix="millrace-source-") as folder:
         target = Path(folder) / (PurePosixPath(urlsplit(path).path).name or "source")
-        (_from_s3 if scheme == "s3" else _from_web)(path, target)
+        (_fetch_s3 if scheme == "s3" else _fetch_web)(path, target)
         yield str(target)
 
 
-def _from_s3(path: str, target: Path) -> None:
+def _fetch_s3(path: str, target: Path) -> None:
     from millrace.registry.store import ObjectStore
 
     bucket, _, key = path.removeprefix("s3://").partition("/")
     if not bucket or not key:
         raise BadInput(f"{path} names no object; allowed: s3://BUCKET/KEY.", code="bad_source", field="file")
     with target.open("wb") as file:
-        for chunk in ObjectStore(bucket).chunks(key):
+        for chunk in ObjectStore(bucket).read_chunks(key):
             file.write(chunk)
 
 
-def _from_web(path: str, target: Path) -> None:
-    shown = without_password(path)
+def _fetch_web(path: str, target: Path) -> None:
+    shown = remove_password(path)
     try:
         with httpx.stream("GET", path, follow_redirects=True, timeout=60) as answer:
             if answer.status_code >= 400:
@@ -61,5 +61,5 @@ def _from_web(path: str, target: Path) -> None:
                 for chunk in answer.iter_bytes():
                     file.write(chunk)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        sentence = without_password(f"{shown} can't be fetched: {type(error).__name__} {error}")
+        sentence = remove_password(f"{shown} can't be fetched: {type(error).__name__} {error}")
         raise Unavailable(sentence, code="source_away") from error

@@ -10,11 +10,11 @@ def table_name(workload: str) -> str:
     return f"{NAMESPACE}.{workload}"
 
 
-def assignments_name(workload: str) -> str:
+def assignments_table_name(workload: str) -> str:
     """The table of the clusters that trainings gave: model, version, record_id, cluster."""
     return f"{NAMESPACE}.{workload}_assignments"
 
 
-def pages_name(workload: str) -> str:
+def pages_table_name(workload: str) -> str:
     """The table of the pages that the stream scored: where each stood in Kafka, its cluster, the version."""
     return f"{NAMESPACE}.{workload}_pages"

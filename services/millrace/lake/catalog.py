@@ -13,7 +13,7 @@ from millrace.runtime.sqlite import to_file
 from millrace.settings import require_address, settings
 
 
-def warehouse() -> str:
+def warehouse_uri() -> str:
     """The folder of all tables."""
     return f"s3://{settings().lake_bucket}/{WAREHOUSE}".rstrip("/")
 
@@ -25,7 +25,7 @@ def java_properties() -> dict[str, str]:
         "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
         "uri": jdbc,
         "jdbc.schema-version": "V1",
-        "warehouse": warehouse(),
+        "warehouse": warehouse_uri(),
         "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
         "client.region": current.s3_region,
     }
@@ -39,7 +39,7 @@ def java_properties() -> dict[str, str]:
     return properties
 
 
-def java_secrets() -> dict[str, str]:
+def java_secret_environment() -> dict[str, str]:
     """The environment in which a JVM finds its S3 credentials, so that no configuration holds them."""
     current = settings()
     if not (current.s3_access_key and current.s3_secret_key):
@@ -70,12 +70,12 @@ def sql_uri() -> str:
 
 
 @lru_cache(maxsize=1)
-def catalog() -> SqlCatalog:
+def load_catalog() -> SqlCatalog:
     """Pyiceberg's view of the catalog. Raises Unavailable with its address."""
     uri, current = sql_uri(), settings()
     properties = {
         "uri": uri,
-        "warehouse": warehouse(),
+        "warehouse": warehouse_uri(),
         "s3.region": current.s3_region,
         "s3.force-virtual-addressing": "false",
         # Java's JdbcCatalog creates the same tables; whoever comes first does.

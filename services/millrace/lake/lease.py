@@ -15,33 +15,35 @@ from millrace.lake.catalog import sql_uri
 from millrace.runtime.sqlite import to_file
 from millrace.settings import require_address
 
-PATIENCE = 45.0  # seconds for a holder to end; Postgres sees within 30 that the machine of one is gone
-AGAIN = 0.5  # seconds between two tries
-SEEN_GONE = {"idle": 15, "interval": 5, "count": 3}
+ACQUIRE_TIMEOUT_S = 45.0  # seconds for a holder to end; Postgres sees within 30 that the machine of one is gone
+RETRY_DELAY_S = 0.5  # seconds between two tries
+KEEPALIVE = {"idle": 15, "interval": 5, "count": 3}
 """Postgres' tcp_keepalives_*: the session of a machine that is gone ends after 30 seconds, not after two hours."""
 Check = Callable[[], None]
 
 
 @contextmanager
-def hold(name: str, what: str, going: Callable[[], bool] = lambda: True, patience: float = PATIENCE) -> Iterator[Check]:
+def hold_lease(
+    name: str, what: str, going: Callable[[], bool] = lambda: True, patience: float = ACQUIRE_TIMEOUT_S
+) -> Iterator[Check]:
     """Hold the lock `name` for a while; gives a function that raises Unavailable where it was lost.
 
     Raises Conflict that says `what` when another process keeps it for `patience` seconds, or until `going` says no;
     Unavailable where the catalog's database is away.
     """
     database = to_file(require_address("catalog_jdbc"))
-    holding = _file(database, name) if database else _session(name)
+    holding = _file_lease(database, name) if database else _session_lease(name)
     with holding as (take, check):
         until = time.monotonic() + patience
         while not take():
             if time.monotonic() >= until or not going():
                 raise Conflict(what, code="held")
-            time.sleep(AGAIN)
+            time.sleep(RETRY_DELAY_S)
         yield check
 
 
 @contextmanager
-def _file(database: Path, name: str) -> Iterator[tuple[Callable[[], bool], Check]]:
+def _file_lease(database: Path, name: str) -> Iterator[tuple[Callable[[], bool], Check]]:
     """A catalog in a file is one machine's: a lock on a file beside it, which the kernel keeps."""
     with database.with_name(f"{database.name}.{name}.lock").open("w") as file:
 
@@ -56,18 +58,18 @@ def _file(database: Path, name: str) -> Iterator[tuple[Callable[[], bool], Check
 
 
 @contextmanager
-def _session(name: str) -> Iterator[tuple[Callable[[], bool], Check]]:
+def _session_lease(name: str) -> Iterator[tuple[Callable[[], bool], Check]]:
     """An advisory lock of Postgres, which ends with its session."""
     key = int.from_bytes(hashlib.sha256(f"millrace {name}".encode()).digest()[:8], "big", signed=True)
     engine = create_engine(sql_uri(), poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    with _said(), engine.connect() as connection:
-        for setting, value in SEEN_GONE.items():
+    with _unavailable(), engine.connect() as connection:
+        for setting, value in KEEPALIVE.items():
             connection.execute(text(f"SET tcp_keepalives_{setting} = {value}"))
         yield lambda: _ask(connection, f"SELECT pg_try_advisory_lock({key})"), lambda: _check(connection)
 
 
 def _check(connection: Connection) -> None:
-    with _said():
+    with _unavailable():
         _ask(connection, "SELECT true")
 
 
@@ -76,7 +78,7 @@ def _ask(connection: Connection, question: str) -> bool:
 
 
 @contextmanager
-def _said() -> Iterator[None]:
+def _unavailable() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:

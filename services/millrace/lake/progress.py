@@ -10,7 +10,7 @@ from millrace.messaging.topics import DEAD_LETTERS
 from millrace.workloads.base import Workload
 
 
-def dead_letter_places(workload: Workload) -> set[tuple[int, int]]:
+def dead_letter_positions(workload: Workload) -> set[tuple[int, int]]:
     """(partition, offset) of the workload's messages that Connect could not read at all."""
     topic = workload.records_topic.encode()
     headers = [message.headers for message in read_all(DEAD_LETTERS)]
@@ -21,12 +21,12 @@ def dead_letter_places(workload: Workload) -> set[tuple[int, int]]:
     }
 
 
-def dead_letters(workload: Workload) -> int:
+def count_dead_letters(workload: Workload) -> int:
     """How many messages of the workload Connect could not read."""
-    return len(dead_letter_places(workload))
+    return len(dead_letter_positions(workload))
 
 
-def published(workload: Workload) -> int:
+def count_published(workload: Workload) -> int:
     """Messages ever published to the records topic: offsets start at 0 and have no gaps."""
     return sum(end_offsets(workload.records_topic).values())
 
@@ -38,19 +38,19 @@ def wait_until_landed(
 
     Raises Unavailable with the sink's state and cause when `timeout` seconds pass without one more row.
     """
-    target = published(workload)
+    target = count_published(workload)
     best, since = -1, time.monotonic()
     while True:
-        landed = tables.total_rows(workload.name)
+        landed = tables.count_rows(workload.name)
         progress(landed, target)
         if landed >= target:
             return landed
         if landed > best:
             best, since = landed, time.monotonic()
-        elif landed + dead_letters(workload) >= target:
+        elif landed + count_dead_letters(workload) >= target:
             return landed
         if time.monotonic() - since > timeout:
-            status = sink.status(workload.name)
+            status = sink.sink_status(workload.name)
             raise Unavailable(
                 f"The lake holds {landed} of {target} records of {workload.name} and got none for {timeout:g} s. "
                 f"{status['connector']} is {status['state']}, its tasks: {status['tasks'] or 'none'}.",

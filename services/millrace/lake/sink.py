@@ -10,14 +10,14 @@ from millrace.errors import Unavailable
 from millrace.lake import CATALOG, table_name
 from millrace.lake.catalog import java_properties
 from millrace.messaging.topics import CONTROL, DEAD_LETTERS
-from millrace.records.contract import KAFKA_COLUMNS, columns
+from millrace.records.contract import KAFKA_COLUMNS, list_columns
 from millrace.runtime import http
 from millrace.settings import require_address, settings
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload
 
-SETTLED = 60.0  # seconds
-CASTS = {"long": "int64", "double": "float64", "boolean": "boolean"}
+REBALANCE_TIMEOUT_S = 60.0  # seconds
+CONNECT_TYPES = {"long": "int64", "double": "float64", "boolean": "boolean"}
 
 
 def connector_name(workload: str) -> str:
@@ -55,7 +55,7 @@ def connector_template(workload: Workload) -> dict[str, str]:
         # A number that is none goes to the dead letters here; later it would fail the task, for ever.
         "transforms": "cast,position",
         "transforms.cast.type": "org.apache.kafka.connect.transforms.Cast$Value",
-        "transforms.cast.spec": ",".join(f"{name}:{kind}" for name, kind in casts(workload)),
+        "transforms.cast.spec": ",".join(f"{name}:{kind}" for name, kind in list_casts(workload)),
         "transforms.position.type": kafka_columns,
         "transforms.position.topic.field": "kafka_topic",
         "transforms.position.partition.field": "kafka_partition",
@@ -71,9 +71,13 @@ def connector_template(workload: Workload) -> dict[str, str]:
     }
 
 
-def casts(workload: Workload) -> list[tuple[str, str]]:
+def list_casts(workload: Workload) -> list[tuple[str, str]]:
     """(field, Connect's type) of the fields that must be numbers or flags."""
-    pairs = [(column.name, CASTS[column.type]) for column in columns(workload.record) if column.type in CASTS]
+    pairs = [
+        (column.name, CONNECT_TYPES[column.type])
+        for column in list_columns(workload.record)
+        if column.type in CONNECT_TYPES
+    ]
     pairs = [item for item in pairs if item[0] not in dict(KAFKA_COLUMNS)]  # these are added afterwards
     return pairs or [("record_id", "string")]
 
@@ -91,7 +95,7 @@ def _call(method: str, path: str, **options: Any) -> httpx.Response:
 
     Connect says 409 during a rebalance, and 500 with a sentence when one is about to begin.
     """
-    url, until = require_address("connect_url"), time.monotonic() + SETTLED
+    url, until = require_address("connect_url"), time.monotonic() + REBALANCE_TIMEOUT_S
     while True:
         try:
             response = http.request(method, f"{url}{path}", timeout=30, auth=_login(), **options)
@@ -121,7 +125,7 @@ def ensure_sinks(wanted: Iterable[Workload]) -> list[str]:
     return changed
 
 
-def status(workload: str) -> dict[str, Any]:
+def sink_status(workload: str) -> dict[str, Any]:
     """{"connector", "state", "tasks": [{"id", "state", "cause"}]} of a workload's sink."""
     name = connector_name(workload)
     response = _call("GET", f"/connectors/{name}/status")
@@ -129,22 +133,22 @@ def status(workload: str) -> dict[str, Any]:
         return {"connector": name, "state": "ABSENT", "tasks": []}
     body = response.json()
     tasks = [
-        {"id": task["id"], "state": task["state"], "cause": cause_of(task.get("trace", ""))} for task in body["tasks"]
+        {"id": task["id"], "state": task["state"], "cause": find_cause(task.get("trace", ""))} for task in body["tasks"]
     ]
     return {"connector": name, "state": body["connector"]["state"], "tasks": tasks}
 
 
-def cause_of(trace: str) -> str | None:
+def find_cause(trace: str) -> str | None:
     """The innermost cause of a Java stack trace, which is the line that says what went wrong."""
     lines = [line for line in trace.splitlines() if line and not line.startswith(("\t", " "))]
     return lines[-1].removeprefix("Caused by: ") if lines else None
 
 
-def watch_once(names: Iterable[str] | None = None) -> list[str]:
+def restart_failed(names: Iterable[str] | None = None) -> list[str]:
     """Restart every failed connector or task, of all workloads by default; one sentence each, with its cause."""
     sentences = []
-    for name in workloads() if names is None else names:
-        state = status(name)
+    for name in load_workloads() if names is None else names:
+        state = sink_status(name)
         failed = [task for task in state["tasks"] if task["state"] == "FAILED"]
         if not failed and state["state"] != "FAILED":
             continue

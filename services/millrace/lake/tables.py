@@ -17,9 +17,9 @@ from pyiceberg.types import (
 )
 
 from millrace.errors import BadInput, NotFound
-from millrace.lake import NAMESPACE, assignments_name, pages_name, table_name
-from millrace.lake.catalog import catalog
-from millrace.records.contract import Column, columns
+from millrace.lake import NAMESPACE, assignments_table_name, pages_table_name, table_name
+from millrace.lake.catalog import load_catalog
+from millrace.records.contract import LakeColumn, list_columns
 from millrace.workloads.base import Workload
 
 TYPES = {
@@ -39,28 +39,28 @@ PROPERTIES = {
     "commit.retry.num-retries": "10",
 }
 ASSIGNMENTS = [
-    Column("model", "string", True),
-    Column("version", "string", True),
-    Column("record_id", "string", True),
-    Column("cluster", "int", True),
-    Column("held_out", "boolean", True),
+    LakeColumn("model", "string", True),
+    LakeColumn("version", "string", True),
+    LakeColumn("record_id", "string", True),
+    LakeColumn("cluster", "int", True),
+    LakeColumn("held_out", "boolean", True),
 ]
 PAGES = [
-    Column("kafka_partition", "int", True),
-    Column("kafka_offset", "long", True),
-    Column("kafka_timestamp", "timestamptz", True),
-    Column("record_id", "string", True),
-    Column("url", "string", True),
-    Column("title", "string", False),
-    Column("host", "string", True),
-    Column("cluster", "int", True),
-    Column("distance", "double", True),
-    Column("version", "string", True),
+    LakeColumn("kafka_partition", "int", True),
+    LakeColumn("kafka_offset", "long", True),
+    LakeColumn("kafka_timestamp", "timestamptz", True),
+    LakeColumn("record_id", "string", True),
+    LakeColumn("url", "string", True),
+    LakeColumn("title", "string", False),
+    LakeColumn("host", "string", True),
+    LakeColumn("cluster", "int", True),
+    LakeColumn("distance", "double", True),
+    LakeColumn("version", "string", True),
 ]
 """The registered domain is `host`; the place in Kafka is the key, each once."""
 
 
-def schema_of(wanted: Iterable[Column]) -> Schema:
+def make_schema(wanted: Iterable[LakeColumn]) -> Schema:
     """Columns as Iceberg's schema, numbered from 1."""
     return Schema(
         *(
@@ -76,26 +76,26 @@ def ensure_tables(workloads: Iterable[Workload]) -> list[str]:
     Raises BadInput where a table holds a column under another type: data is never reinterpreted.
     """
     with contextlib.suppress(NamespaceAlreadyExistsError):
-        catalog().create_namespace(NAMESPACE)
+        load_catalog().create_namespace(NAMESPACE)
     changed = []
     for workload in workloads:
         wanted = {
-            table_name(workload.name): columns(workload.record),
-            assignments_name(workload.name): ASSIGNMENTS,
+            table_name(workload.name): list_columns(workload.record),
+            assignments_table_name(workload.name): ASSIGNMENTS,
         }
         if workload.pages:
-            wanted[pages_name(workload.name)] = PAGES
+            wanted[pages_table_name(workload.name)] = PAGES
         for name, wanted_columns in wanted.items():
-            changed += _ensure(name, wanted_columns)
+            changed += _ensure_table(name, wanted_columns)
     return changed
 
 
-def _ensure(name: str, wanted: list[Column]) -> list[str]:
+def _ensure_table(name: str, wanted: list[LakeColumn]) -> list[str]:
     try:
-        table = catalog().load_table(name)
+        table = load_catalog().load_table(name)
     except NoSuchTableError:
         try:
-            catalog().create_table(name, schema_of(wanted), properties=PROPERTIES)
+            load_catalog().create_table(name, make_schema(wanted), properties=PROPERTIES)
         except TableAlreadyExistsError:
             return []
         return [name]
@@ -118,19 +118,19 @@ def _ensure(name: str, wanted: list[Column]) -> list[str]:
     return [f"{name}.{column.name}" for column in missing]
 
 
-def load(workload: str) -> Table:
+def load_table(workload: str) -> Table:
     """The workload's table. Raises NotFound when nothing has created it yet."""
     try:
-        return catalog().load_table(table_name(workload))
+        return load_catalog().load_table(table_name(workload))
     except NoSuchTableError:
         raise NotFound(
             f"The lake has no table {table_name(workload)}; `millrace up` creates it.", field="workload"
         ) from None
 
 
-def total_rows(workload: str) -> int:
+def count_rows(workload: str) -> int:
     """Rows of the current snapshot, from its summary: one small read."""
-    snapshot = load(workload).current_snapshot()
+    snapshot = load_table(workload).current_snapshot()
     if not snapshot or not snapshot.summary:
         return 0
     return int(snapshot.summary["total-records"])  # pyright: ignore[reportArgumentType] - every writer names it

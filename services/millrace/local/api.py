@@ -2,14 +2,14 @@
 
 import sys
 
-from millrace.local.child import Child, answers
+from millrace.local.child import Child, http_probe
 from millrace.settings import settings
 
 
-def prepare(port: int) -> Child:
+def make_api(port: int) -> Child:
     """The API as a process of the stack."""
     command = [sys.executable, "-m", "millrace.cli", "serve"]
-    return Child("api", command, port, answers(f"http://{reachable_host(settings().api_host)}:{port}/health/live"))
+    return Child("api", command, port, http_probe(f"http://{reachable_host(settings().api_host)}:{port}/health/live"))
 
 
 def reachable_host(host: str) -> str:

@@ -15,7 +15,7 @@ from millrace.local import jvm
 from millrace.runtime import http
 
 PR_SET_PDEATHSIG = 1
-LARGEST_LOG = 20_000_000  # bytes; a larger one is set aside at the next start
+MAX_LOG_BYTES = 20_000_000  # bytes; a larger one is set aside at the next start
 # Loaded here: between fork and exec nothing may be imported.
 LIBC: ctypes.CDLL | None = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -34,7 +34,7 @@ class Child:
     """Where it runs, in the environment of a JVM of the stack; None for a child that takes both from its parent."""
 
 
-def answers(url: str, *statuses: int, login: tuple[str, str] | None = None) -> Callable[[], bool]:
+def http_probe(url: str, *statuses: int, login: tuple[str, str] | None = None) -> Callable[[], bool]:
     """A readiness probe: `url` answers with one of `statuses` (200 if none is given), to `login` where one is given."""
 
     def probe() -> bool:
@@ -52,9 +52,9 @@ def _die_with_parent() -> None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def start(child: Child, log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def start_child(child: Child, log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start it with its output appended to `log`, in a process group of its own."""
-    inherited = jvm.clean(environment) if child.folder else environment
+    inherited = jvm.clean_environment(environment) if child.folder else environment
     with log.open("ab") as output:
         return subprocess.Popen(
             child.command,
@@ -68,10 +68,10 @@ def start(child: Child, log: Path, environment: Mapping[str, str]) -> subprocess
         )
 
 
-def roll(log: Path) -> int:
+def roll_log(log: Path) -> int:
     """Set a large log aside as `<name>.log.1`; the byte at which the next start's lines begin."""
     size = log.stat().st_size if log.exists() else 0
-    if size <= LARGEST_LOG:
+    if size <= MAX_LOG_BYTES:
         return size
     os.replace(log, log.with_name(f"{log.name}.1"))
     return 0

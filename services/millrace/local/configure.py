@@ -8,7 +8,7 @@ from millrace.local import api, connect, credentials, java, kafka, online, ports
 from millrace.local.child import Child
 from millrace.runtime.sqlite import to_jdbc
 from millrace.settings import read_explicit, settings
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 
 NO_PROFILE = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 """Whoever runs the stack may have profiles for AWS itself; here they name nothing."""
@@ -16,14 +16,14 @@ NO_PROFILE = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.d
 
 def choose_ports(home: Path, say: Callable[[str], None]) -> dict[str, int]:
     """A port for each child, last time's where it is free; those the user insists on are given away first."""
-    before = state.read(home / "ports.json")
+    before = state.read_json(home / "ports.json")
     chosen: dict[str, int] = {}
-    for name in sorted(ports.DEFAULTS, key=lambda name: ports.insisted(name) is None):
+    for name in sorted(ports.DEFAULTS, key=lambda name: ports.requested_port(name) is None):
         host = settings().api_host if name == "api" else ports.LOOPBACK
-        chosen[name], note = ports.choose(name, before.get(name), chosen.values(), host)
+        chosen[name], note = ports.choose_port(name, before.get(name), chosen.values(), host)
         if note:
             say(note)
-    state.write_private(home / "ports.json", chosen)
+    state.write_private_json(home / "ports.json", chosen)
     return chosen
 
 
@@ -32,17 +32,17 @@ def configure(home: Path, say: Callable[[str], None]) -> list[Child]:
 
     `say` gets a sentence for every port that is not the usual one. Raises MillraceError with the one cause.
     """
-    program = java.find()
+    program = java.find_java()
     chosen = choose_ports(home, say)
-    logins = credentials.load(home)
+    logins = credentials.load_credentials(home)
     endpoints = {
         "kafka_bootstrap": read_explicit("kafka_bootstrap") or f"127.0.0.1:{chosen['kafka']}",
         "kafka_security_protocol": kafka.PROTOCOL,
         "kafka_sasl_mechanism": kafka.MECHANISM,
-        "kafka_username": credentials.USER,
+        "kafka_username": credentials.STACK_USER,
         "kafka_password": logins.kafka_password,
         "connect_url": read_explicit("connect_url") or f"http://127.0.0.1:{chosen['connect']}",
-        "connect_user": credentials.USER,
+        "connect_user": credentials.STACK_USER,
         "connect_password": logins.connect_password,
         "s3_endpoint": read_explicit("s3_endpoint") or f"http://127.0.0.1:{chosen['s3']}",
         "s3_access_key": logins.s3_access_key,
@@ -50,7 +50,7 @@ def configure(home: Path, say: Callable[[str], None]) -> list[Child]:
         "catalog_jdbc": to_jdbc(home / "catalog.db"),
         "api_port": chosen["api"],
     }
-    state.write_private(state.endpoints_file(), endpoints)
+    state.write_private_json(state.endpoints_file(), endpoints)
     settings.cache_clear()  # it now reads the addresses and credentials written above
     # As `lake.catalog.java_secrets` gives them, without its two seconds of imports.
     secrets = {
@@ -60,12 +60,14 @@ def configure(home: Path, say: Callable[[str], None]) -> list[Child]:
         **NO_PROFILE,
     }
     children = [
-        kafka.prepare(home, program, chosen["kafka"], chosen["kafka_controller"], logins.kafka_password),
-        s3.prepare(home, program, chosen["s3"], logins.s3_access_key, logins.s3_secret_key),
-        connect.prepare(home, program, chosen["connect"], chosen["kafka"], logins, secrets),
-        api.prepare(chosen["api"]),
-        online.prepare(),
+        kafka.make_kafka(home, program, chosen["kafka"], chosen["kafka_controller"], logins.kafka_password),
+        s3.make_s3(home, program, chosen["s3"], logins.s3_access_key, logins.s3_secret_key),
+        connect.make_connect(home, program, chosen["connect"], chosen["kafka"], logins, secrets),
+        api.make_api(chosen["api"]),
+        online.make_updater(),
     ]
     if settings().local_live:
-        children += [stream.prepare(one.name, chosen["stream"]) for one in workloads().values() if one.pages][:1]
+        children += [stream.make_stream(one.name, chosen["stream"]) for one in load_workloads().values() if one.pages][
+            :1
+        ]
     return children

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 from millrace.local import jars, jvm
-from millrace.local.child import Child, answers
-from millrace.local.credentials import USER, Credentials
+from millrace.local.child import Child, http_probe
+from millrace.local.credentials import STACK_USER, Credentials
 from millrace.local.kafka import client_properties, logging_option
 from millrace.local.state import write_private_text
 from millrace.runtime.properties import format_properties
@@ -50,11 +50,11 @@ def link_plugin(home: Path) -> None:
     plugin = home / "plugins/iceberg"
     shutil.rmtree(plugin, ignore_errors=True)
     plugin.mkdir(parents=True)
-    for jar in jars.files("connect-iceberg"):
+    for jar in jars.jar_files("connect-iceberg"):
         (plugin / jar.name).symlink_to(jar)
 
 
-def prepare(home: Path, java: Path, port: int, kafka: int, logins: Credentials, secrets: dict[str, str]) -> Child:
+def make_connect(home: Path, java: Path, port: int, kafka: int, logins: Credentials, secrets: dict[str, str]) -> Child:
     """`secrets` is the environment in which the sink finds its S3 credentials."""
     link_plugin(home)
     properties = PROPERTIES | {
@@ -64,16 +64,22 @@ def prepare(home: Path, java: Path, port: int, kafka: int, logins: Credentials, 
     for name, value in client_properties(logins.kafka_password).items():
         properties |= {f"{client}{name}": value for client in CLIENTS}
     write_private_text(home / CONFIG, format_properties(properties))
-    write_private_text(home / USERS, format_properties({USER: logins.connect_password}))
+    write_private_text(home / USERS, format_properties({STACK_USER: logins.connect_password}))
     # For curl.
     hosts = ("127.0.0.1", "localhost")
-    netrc = "".join(f"machine {host} login {USER} password {logins.connect_password}\n" for host in hosts)
+    netrc = "".join(f"machine {host} login {STACK_USER} password {logins.connect_password}\n" for host in hosts)
     write_private_text(home / NETRC, netrc)
     module = f"{AUTHENTICATION}.PropertyFileLoginModule"
     (home / LOGIN).write_text(f'KafkaConnect {{ {module} required file="{USERS}"; }};\n')
-    options = ["-Xms128m", "-Xmx1g", *jvm.SHARED, logging_option(home), f"-Djava.security.auth.login.config={LOGIN}"]
+    options = [
+        "-Xms128m",
+        "-Xmx1g",
+        *jvm.SHARED_OPTIONS,
+        logging_option(home),
+        f"-Djava.security.auth.login.config={LOGIN}",
+    ]
     main = "org.apache.kafka.connect.cli.ConnectDistributed"
     # The sink reads the worker's configuration too: it looks for its file in this very command line.
-    command = [str(java), *options, "-cp", jvm.classpath("kafka"), main, CONFIG]
-    ready = answers(f"http://127.0.0.1:{port}/connectors", login=(USER, logins.connect_password))
+    command = [str(java), *options, "-cp", jvm.relative_classpath("kafka"), main, CONFIG]
+    ready = http_probe(f"http://127.0.0.1:{port}/connectors", login=(STACK_USER, logins.connect_password))
     return Child("connect", command, port, ready, secrets, seconds=120, folder=home)

@@ -4,11 +4,11 @@ import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from millrace.local.state import read, write_private
+from millrace.local.state import read_json, write_private_json
 from millrace.settings import settings
 
-FILE = "credentials.json"
-USER = "millrace"
+CREDENTIALS_FILE = "credentials.json"
+STACK_USER = "millrace"
 """The user of Kafka and of Connect's REST address."""
 
 
@@ -22,11 +22,11 @@ class Credentials:
     connect_password: str
 
 
-def load(home: Path) -> Credentials:
+def load_credentials(home: Path) -> Credentials:
     """Those of the home, drawn at the first start; for S3 the user's own where the settings name them."""
     drawn = Credentials(secrets.token_hex(10), *(secrets.token_hex(20) for _ in range(3)))
-    known = asdict(drawn) | read(home / FILE)
-    write_private(home / FILE, known)
+    known = asdict(drawn) | read_json(home / CREDENTIALS_FILE)
+    write_private_json(home / CREDENTIALS_FILE, known)
     current = settings()
     if current.s3_access_key and current.s3_secret_key:
         known |= {

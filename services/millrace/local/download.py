@@ -13,7 +13,7 @@ from millrace.errors import Corrupt, Unavailable
 from millrace.settings import settings
 
 ATTEMPTS = 3
-PART = ".download-"
+PARTIAL_PREFIX = ".download-"
 
 
 def fetch(client: httpx.Client, url: str, sha256: str, target: Path, advance: Callable[[int], None]) -> None:
@@ -39,13 +39,13 @@ def fetch(client: httpx.Client, url: str, sha256: str, target: Path, advance: Ca
                 ) from error
             time.sleep(attempt + 0.5)
         except OSError as error:
-            raise unwritable(error) from error
+            raise explain_unwritable(error) from error
 
 
 def _chunks(client: httpx.Client, url: str, sha256: str, target: Path) -> Iterator[int]:
     """The sizes of the chunks as they are written; the file is in its place when they have ended."""
     digest = hashlib.sha256()
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=PART, delete=False) as part:
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=PARTIAL_PREFIX, delete=False) as part:
         try:
             with client.stream("GET", url) as response:
                 response.raise_for_status()
@@ -64,7 +64,7 @@ def _chunks(client: httpx.Client, url: str, sha256: str, target: Path) -> Iterat
             Path(part.name).unlink(missing_ok=True)
 
 
-def unwritable(error: OSError) -> Unavailable:
+def explain_unwritable(error: OSError) -> Unavailable:
     """The error of a cache that can't be written to."""
     return Unavailable(
         f"The jars can't be kept in {settings().cache} ({error.strerror or error}). Make room or give this user the "

@@ -10,16 +10,25 @@ from pathlib import Path
 
 from millrace.local import jars
 
-FOREIGN = ("AWS_", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "KAFKA_", "LOG4J_", "LC_")
+FOREIGN_VARIABLES = (
+    "AWS_",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "_JAVA_OPTIONS",
+    "CLASSPATH",
+    "KAFKA_",
+    "LOG4J_",
+    "LC_",
+)
 """How variables begin that are meant for other programs and would change ours."""
-SPARKS = ("SPARK_", "PYSPARK_", "HADOOP_")
+SPARK_PREFIXES = ("SPARK_", "PYSPARK_", "HADOOP_")
 LOCALE = "C.UTF-8"
 """In the locale C a JVM can't name files outside ASCII."""
 # The stack shares a small machine with Spark: the first compiler's code is enough for it, and one thread of collection.
-SHARED = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+SHARED_OPTIONS = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 
-def clean(environment: Mapping[str, str], foreign: tuple[str, ...] = FOREIGN) -> dict[str, str]:
+def clean_environment(environment: Mapping[str, str], foreign: tuple[str, ...] = FOREIGN_VARIABLES) -> dict[str, str]:
     """An environment without the variables of other programs, in a locale that knows all letters."""
     kept = {name: value for name, value in environment.items() if not name.startswith(foreign)}
     return kept | {"LC_ALL": LOCALE}
@@ -27,12 +36,12 @@ def clean(environment: Mapping[str, str], foreign: tuple[str, ...] = FOREIGN) ->
 
 def link_jars(home: Path) -> None:
     """Make the cache of jars reachable as `jars` in the home."""
-    link, target = home / "jars", jars.folder("kafka").parent
+    link, target = home / "jars", jars.bundle_folder("kafka").parent
     if not link.is_symlink() or link.readlink() != target:
         link.unlink(missing_ok=True)
         link.symlink_to(target)
 
 
-def classpath(bundle: str) -> str:
+def relative_classpath(bundle: str) -> str:
     """The jars of a bundle as seen from the home."""
-    return os.pathsep.join(f"jars/{bundle}/{file.name}" for file in jars.files(bundle))
+    return os.pathsep.join(f"jars/{bundle}/{file.name}" for file in jars.jar_files(bundle))

@@ -11,16 +11,16 @@ from pathlib import Path
 from millrace.errors import Unavailable
 from millrace.local import jvm
 from millrace.local.child import Child, last_words
-from millrace.local.credentials import USER
+from millrace.local.credentials import STACK_USER
 from millrace.local.state import write_private_text
-from millrace.messaging.client import lets_in
+from millrace.messaging.client import accepts_login
 from millrace.runtime.properties import format_properties
 
 PROTOCOL, MECHANISM = "SASL_PLAINTEXT", "PLAIN"
 LOGIN_TIMEOUT_S = 3.0
-DATA = "kafka"
-CONFIG = "kafka.properties"
-CLIENT = "client.properties"
+DATA_FOLDER = "kafka"
+CONFIG_FILE = "kafka.properties"
+CLIENT_FILE = "client.properties"
 LOGIN_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
 PROPERTIES: dict[str, object] = {
@@ -32,7 +32,7 @@ PROPERTIES: dict[str, object] = {
     "sasl.enabled.mechanisms": MECHANISM,
     "sasl.mechanism.inter.broker.protocol": MECHANISM,
     "sasl.mechanism.controller.protocol": MECHANISM,
-    "log.dirs": DATA,
+    "log.dirs": DATA_FOLDER,
     "auto.create.topics.enable": "false",
     "offsets.topic.replication.factor": 1,
     "offsets.topic.num.partitions": 8,
@@ -70,14 +70,14 @@ def client_properties(password: str) -> dict[str, object]:
     return {
         "security.protocol": PROTOCOL,
         "sasl.mechanism": MECHANISM,
-        "sasl.jaas.config": f'{LOGIN_MODULE} required username="{USER}" password="{password}";',
+        "sasl.jaas.config": f'{LOGIN_MODULE} required username="{STACK_USER}" password="{password}";',
     }
 
 
 def broker_properties(port: int, controller: int, password: str) -> dict[str, object]:
     """The broker's configuration: both listeners on loopback, and open to the home's own user only."""
     listeners = f"CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"
-    login = f'{LOGIN_MODULE} required username="{USER}" password="{password}" user_{USER}="{password}";'
+    login = f'{LOGIN_MODULE} required username="{STACK_USER}" password="{password}" user_{STACK_USER}="{password}";'
     return PROPERTIES | {
         "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
         "listeners": listeners,
@@ -87,46 +87,51 @@ def broker_properties(port: int, controller: int, password: str) -> dict[str, ob
     }
 
 
-def listening(port: int) -> bool:
+def is_listening(port: int) -> bool:
     """Whether something accepts connections at a port of this machine."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def serves(port: int, password: str) -> bool:
+def is_own_broker(port: int, password: str) -> bool:
     """Whether the broker there is this home's own: it lets in who has the home's password."""
-    if not listening(port):
+    if not is_listening(port):
         return False
-    return lets_in(f"127.0.0.1:{port}", PROTOCOL, MECHANISM, (USER, password), LOGIN_TIMEOUT_S)
+    return accepts_login(f"127.0.0.1:{port}", PROTOCOL, MECHANISM, (STACK_USER, password), LOGIN_TIMEOUT_S)
 
 
-def cluster_id(draw: Callable[[], uuid.UUID]) -> str:
+def make_cluster_id(draw: Callable[[], uuid.UUID]) -> str:
     """A new cluster ID, 22 characters of URL-safe base64. One that begins with "-" would be an option: redrawn."""
     while (name := base64.urlsafe_b64encode(draw().bytes).decode().rstrip("=")).startswith("-"):
         pass
     return name
 
 
-def prepare(home: Path, java: Path, port: int, controller: int, password: str) -> Child:
+def make_kafka(home: Path, java: Path, port: int, controller: int, password: str) -> Child:
     """Write the configuration, format the log directory once. Raises Unavailable when that fails."""
     jvm.link_jars(home)
-    write_private_text(home / CONFIG, format_properties(broker_properties(port, controller, password)))
+    write_private_text(home / CONFIG_FILE, format_properties(broker_properties(port, controller, password)))
     # For Kafka's own tools, as --command-config, and for other Java clients.
     address = {"bootstrap.servers": f"127.0.0.1:{port}"}
-    write_private_text(home / CLIENT, format_properties(address | client_properties(password)))
-    classpath = jvm.classpath("kafka")
-    if not (home / DATA / "meta.properties").exists():
+    write_private_text(home / CLIENT_FILE, format_properties(address | client_properties(password)))
+    classpath = jvm.relative_classpath("kafka")
+    if not (home / DATA_FOLDER / "meta.properties").exists():
         command = [str(java), "-cp", classpath, "kafka.tools.StorageTool", "format", "--standalone"]
-        command += ["-t", cluster_id(uuid.uuid4), "-c", CONFIG]
+        command += ["-t", make_cluster_id(uuid.uuid4), "-c", CONFIG_FILE]
         log = home / "logs/kafka-format.log"
         with log.open("wb") as output:
             done = subprocess.run(
-                command, stdout=output, stderr=subprocess.STDOUT, check=False, cwd=home, env=jvm.clean(os.environ)
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+                cwd=home,
+                env=jvm.clean_environment(os.environ),
             )
         if done.returncode:
-            raise Unavailable(f"Kafka's storage in {home / DATA} can't be formatted: {last_words(log)} ({log})")
+            raise Unavailable(f"Kafka's storage in {home / DATA_FOLDER} can't be formatted: {last_words(log)} ({log})")
     # After a kill -9 the broker reads its log segments again before it listens: hence the long wait below.
-    options = ["-Xms128m", "-Xmx512m", *jvm.SHARED, logging_option(home)]
-    command = [str(java), *options, "-cp", classpath, "kafka.Kafka", CONFIG]
-    return Child("kafka", command, port, lambda: serves(port, password), seconds=180, folder=home)
+    options = ["-Xms128m", "-Xmx512m", *jvm.SHARED_OPTIONS, logging_option(home)]
+    command = [str(java), *options, "-cp", classpath, "kafka.Kafka", CONFIG_FILE]
+    return Child("kafka", command, port, lambda: is_own_broker(port, password), seconds=180, folder=home)

@@ -5,6 +5,6 @@ import sys
 from millrace.local.child import Child
 
 
-def prepare() -> Child:
+def make_updater() -> Child:
     """The updater as a process of the stack."""
     return Child("online", [sys.executable, "-m", "millrace.cli", "online"], None, lambda: True)

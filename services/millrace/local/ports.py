@@ -14,7 +14,7 @@ DEFAULTS = {"kafka": 9092, "kafka_controller": 9093, "connect": 8083, "s3": 9000
 SETTINGS = {"kafka": "kafka_bootstrap", "connect": "connect_url", "s3": "s3_endpoint", "api": "api_port"}
 VARIABLES = {name: f"MILLRACE_{setting.upper()}" for name, setting in SETTINGS.items()}
 # Below the range from which the system takes ports for outgoing connections, so that a restarted child finds its own.
-FREE = range(20_000, 32_000)
+FREE_PORTS = range(20_000, 32_000)
 LOOPBACK = "127.0.0.1"
 _claims: dict[int, socket.socket] = {}
 
@@ -31,11 +31,11 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
         except (OSError, UnicodeError) as error:
             if getattr(error, "errno", None) == errno.EADDRINUSE:
                 return False
-            raise _unusable(host, port, error) from None
+            raise _reject(host, port, error) from None
     return True
 
 
-def _unusable(host: str, port: int, error: Exception) -> BadInput:
+def _reject(host: str, port: int, error: Exception) -> BadInput:
     return BadInput(
         f"MILLRACE_API_HOST={host!r} can't be listened on (port {port}: {error}); allowed: an address of this machine, "
         "127.0.0.1 or ::1 for itself only, 0.0.0.0 or :: for all, with a port from 1024 on for who is not root.",
@@ -44,7 +44,7 @@ def _unusable(host: str, port: int, error: Exception) -> BadInput:
     )
 
 
-def claim(port: int) -> bool:
+def claim_port(port: int) -> bool:
     """Whether no other stack on this machine has chosen the port; it is this process's until it ends.
 
     Two stacks that start at once both find a port free. An abstract Unix socket has one owner in a network namespace,
@@ -62,15 +62,15 @@ def claim(port: int) -> bool:
     return True
 
 
-def any_free(taken: Collection[int] = ()) -> int:
+def find_free_port(taken: Collection[int] = ()) -> int:
     """A free port that is not in `taken`. Raises Unavailable when there is none."""
-    for port in random.sample(FREE, len(FREE)):
-        if port not in taken and is_free(port) and claim(port):
+    for port in random.sample(FREE_PORTS, len(FREE_PORTS)):
+        if port not in taken and is_free(port) and claim_port(port):
             return port
-    raise Unavailable(f"No port from {FREE.start} to {FREE.stop - 1} is free.", code="port_in_use")
+    raise Unavailable(f"No port from {FREE_PORTS.start} to {FREE_PORTS.stop - 1} is free.", code="port_in_use")
 
 
-def insisted(name: str) -> int | None:
+def requested_port(name: str) -> int | None:
     """The port that the user's own settings name for this child, if any.
 
     Raises BadInput when they name another machine: the stack would run here, and its clients look elsewhere.
@@ -96,16 +96,16 @@ def insisted(name: str) -> int | None:
     return port
 
 
-def choose(
+def choose_port(
     name: str, before: int | None = None, taken: Collection[int] = (), host: str = LOOPBACK
 ) -> tuple[int, str | None]:
     """(port, sentence when it is not the usual one).
 
     `before` is the port of the last run, kept if it is free; `taken` are those given to others in this start.
     """
-    wanted = insisted(name)
+    wanted = requested_port(name)
     if wanted is not None:
-        if wanted in taken or not (is_free(wanted, host) and claim(wanted)):
+        if wanted in taken or not (is_free(wanted, host) and claim_port(wanted)):
             raise Unavailable(
                 f"Port {wanted} ({VARIABLES[name]}) is in use by another program. Stop that program, or leave "
                 f"{VARIABLES[name]} unset and a free port is taken.",
@@ -114,7 +114,7 @@ def choose(
             )
         return wanted, None
     usual = before or DEFAULTS[name]
-    if usual not in taken and is_free(usual, host) and claim(usual):
+    if usual not in taken and is_free(usual, host) and claim_port(usual):
         return usual, None
-    port = any_free(taken)
+    port = find_free_port(taken)
     return port, f"Port {usual} is in use, so {name} listens on {port}."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from millrace.errors import Unavailable
 from millrace.local import jvm
-from millrace.local.child import Child, answers
+from millrace.local.child import Child, http_probe
 from millrace.local.state import write_private_text
 from millrace.runtime.properties import format_properties
 from millrace.settings import settings
@@ -29,7 +29,7 @@ LOGBACK = """\
 """
 
 
-def minio_binary() -> Path:
+def find_minio() -> Path:
     """The MinIO binary of the settings, the cache or PATH. Raises Unavailable that says how to get one."""
     cached = settings().cache / "bin/minio"
     places = [settings().minio] if settings().minio else [cached, shutil.which("minio")]
@@ -44,17 +44,17 @@ def minio_binary() -> Path:
     )
 
 
-def wants_minio() -> bool:
+def is_minio_wanted() -> bool:
     """Whether the settings ask for MinIO."""
     return settings().local_s3 == "minio" or settings().minio is not None
 
 
-def prepare(home: Path, java: Path, port: int, key: str, secret: str) -> Child:
+def make_s3(home: Path, java: Path, port: int, key: str, secret: str) -> Child:
     """Credentials reach the server by a file or the environment, never by the command line."""
-    if wants_minio():
-        command = [str(minio_binary()), "server", "--quiet", "--address", f"127.0.0.1:{port}", "minio"]
+    if is_minio_wanted():
+        command = [str(find_minio()), "server", "--quiet", "--address", f"127.0.0.1:{port}", "minio"]
         environment = {"MINIO_ROOT_USER": key, "MINIO_ROOT_PASSWORD": secret, "MINIO_BROWSER": "off"}
-        ready = answers(f"http://127.0.0.1:{port}/minio/health/ready")
+        ready = http_probe(f"http://127.0.0.1:{port}/minio/health/ready")
         return Child("s3", command, port, ready, environment, folder=home)
     jvm.link_jars(home)
     (home / DATA).mkdir(exist_ok=True)
@@ -67,7 +67,7 @@ def prepare(home: Path, java: Path, port: int, key: str, secret: str) -> Child:
     }
     write_private_text(home / CONFIG, format_properties(S3PROXY | own))
     (home / "logback.xml").write_text(LOGBACK)
-    options = ["-Xms64m", "-Xmx384m", *jvm.SHARED, "-Dlogback.configurationFile=logback.xml"]
-    command = [str(java), *options, "-cp", jvm.classpath("s3proxy"), "org.gaul.s3proxy.Main"]
+    options = ["-Xms64m", "-Xmx384m", *jvm.SHARED_OPTIONS, "-Dlogback.configurationFile=logback.xml"]
+    command = [str(java), *options, "-cp", jvm.relative_classpath("s3proxy"), "org.gaul.s3proxy.Main"]
     command += ["--properties", CONFIG]
-    return Child("s3", command, port, answers(f"http://127.0.0.1:{port}/", 200, 403), folder=home)
+    return Child("s3", command, port, http_probe(f"http://127.0.0.1:{port}/", 200, 403), folder=home)

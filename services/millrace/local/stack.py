@@ -26,7 +26,7 @@ _started: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 @contextmanager
-def locked() -> Iterator[None]:
+def lock_home() -> Iterator[None]:
     """One `up` or `down` at a time for a home."""
     home = make_home()
     with (home / "up.lock").open("w") as file:
@@ -37,7 +37,7 @@ def locked() -> Iterator[None]:
         yield
 
 
-def check_disk() -> None:
+def check_free_space() -> None:
     """Raises Unavailable where less is free than `local_disk`."""
     current = settings()
     free = shutil.disk_usage(current.home).free
@@ -49,22 +49,22 @@ def check_disk() -> None:
         )
 
 
-def up(say: Say = lambda sentence: None, progress: jars.Progress = lambda done, all_: None) -> bool:
+def start_stack(say: Say = lambda sentence: None, progress: jars.Progress = lambda done, all_: None) -> bool:
     """Start the stack and wait until every part serves. False when it ran already and nothing was changed.
 
     Raises Unavailable with the one cause when a part can't start; all that was started is stopped again.
     """
-    with locked():
-        if state.supervisor() and state.read(state.state_file())["phase"] == "running":
+    with lock_home():
+        if state.find_supervisor() and state.read_json(state.state_file())["phase"] == "running":
             return False
         _end_all()
-        check_disk()
-        java.ensure()
-        if s3.wants_minio():
-            s3.minio_binary()
-        if any(jars.missing(bundle) for bundle in BUNDLES):
+        check_free_space()
+        java.ensure_java()
+        if s3.is_minio_wanted():
+            s3.find_minio()
+        if any(jars.find_missing(bundle) for bundle in BUNDLES):
             say("downloading the jars of Kafka, Connect, S3 and Spark, once for this machine")
-        jars.ensure(BUNDLES, progress)
+        jars.ensure_jars(BUNDLES, progress)
         say("starting Kafka, S3, Connect and the API")
         _start()
         settings.cache_clear()
@@ -86,7 +86,7 @@ def _start() -> None:
         )
     try:
         while True:
-            saved_state = state.read(state.state_file())
+            saved_state = state.read_json(state.state_file())
             if saved_state.get("phase") == "running":
                 _started[home] = daemon
                 return
@@ -102,27 +102,27 @@ def _start() -> None:
         raise
 
 
-def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+def _wait_for_end(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
     """Those that still run after so long.
 
     One that has ended counts as gone before its parent has seen it: in a container the first process may never look.
     """
     deadline = time.monotonic() + seconds
     while True:
-        processes = [process for process in processes if _runs(process)]
+        processes = [process for process in processes if _is_running(process)]
         if not processes or time.monotonic() > deadline:
             return processes
         time.sleep(0.05)
 
 
-def _runs(process: psutil.Process) -> bool:
+def _is_running(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
 
-def _end(*processes: psutil.Process | None) -> bool:
+def _end_processes(*processes: psutil.Process | None) -> bool:
     """SIGTERM, then SIGKILL for them and for what they had started. True when there was something to end."""
     living = [process for process in processes if process]
     below = []
@@ -131,40 +131,40 @@ def _end(*processes: psutil.Process | None) -> bool:
             below += process.children(recursive=True)
             process.send_signal(signal.SIGTERM)
     # The supervisor gives each of its children 25 s.
-    _wait(living, 110)
-    for process in _wait(living + below, 5):
+    _wait_for_end(living, 110)
+    for process in _wait_for_end(living + below, 5):
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    _wait(living + below, 10)
+    _wait_for_end(living + below, 10)
     return bool(living)
 
 
 def _end_all() -> bool:
     """End this home's supervisor and what a killed one left. True when there was something to end."""
-    ended = _end(state.supervisor()) | _end(*state.orphans())
+    ended = _end_processes(state.find_supervisor()) | _end_processes(*state.find_orphans())
     # Another home's supervisor may have been started by this process too; it goes on.
     if daemon := _started.pop(settings().home, None):
         daemon.wait()
     return ended
 
 
-def down() -> bool:
+def stop_stack() -> bool:
     """Stop everything; False when nothing ran. Data, models and ports are kept for the next `up`."""
-    with locked():
+    with lock_home():
         return _end_all()
 
 
-def status() -> dict[str, Any]:
+def stack_status() -> dict[str, Any]:
     """{"phase", "notes", "children": [{"name", "port", "pid", "state", "restarts", "last_error", "memory"}]}."""
-    saved_state = state.read(state.state_file())
-    if not saved_state or not state.supervisor():
+    saved_state = state.read_json(state.state_file())
+    if not saved_state or not state.find_supervisor():
         error = saved_state.get("error")
         if saved_state.get("phase") in ("starting", "running"):
             error = "The supervisor was killed, and its children ended with it. `millrace up` starts them again."
         return {"phase": "stopped", "notes": [], "children": [], "error": error}
     children = []
     for child in saved_state["children"].values():
-        running = state.process(child["pid"], child["started_at"])
+        running = state.find_process(child["pid"], child["started_at"])
         children.append(child | {"memory": running.memory_info().rss if running else 0})
     return {
         "phase": saved_state["phase"],

@@ -42,7 +42,7 @@ class State:
     children: dict[str, ChildState] = field(default_factory=dict)
 
     def save(self) -> None:
-        write_private(state_file(), asdict(self))
+        write_private_json(state_file(), asdict(self))
 
 
 def state_file() -> Path:
@@ -55,7 +55,7 @@ def endpoints_file() -> Path:
     return settings().home / ENDPOINTS
 
 
-def write_private(path: Path, content: dict[str, Any]) -> None:
+def write_private_json(path: Path, content: dict[str, Any]) -> None:
     """Replace a JSON file in one step; only its owner may read it."""
     write_private_text(path, json.dumps(content, indent=1))
 
@@ -69,7 +69,7 @@ def write_private_text(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     """The content of a JSON file, empty where there is none."""
     try:
         return json.loads(path.read_text())
@@ -77,7 +77,7 @@ def read(path: Path) -> dict[str, Any]:
         return {}
 
 
-def process(pid: int | None, created: float | None) -> psutil.Process | None:
+def find_process(pid: int | None, created: float | None) -> psutil.Process | None:
     """The living process of that pid and start time, or None."""
     try:
         candidate = psutil.Process(pid) if pid else None
@@ -88,13 +88,13 @@ def process(pid: int | None, created: float | None) -> psutil.Process | None:
         return None
 
 
-def supervisor() -> psutil.Process | None:
+def find_supervisor() -> psutil.Process | None:
     """The running supervisor of this home, or None."""
-    state = read(state_file())
-    return process(state.get("pid"), state.get("created"))
+    state = read_json(state_file())
+    return find_process(state.get("pid"), state.get("created"))
 
 
-def orphans() -> list[psutil.Process]:
+def find_orphans() -> list[psutil.Process]:
     """Children that a killed supervisor left and that have not ended yet."""
-    children = read(state_file()).get("children", {}).values()
-    return [running for child in children if (running := process(child["pid"], child["started_at"]))]
+    children = read_json(state_file()).get("children", {}).values()
+    return [running for child in children if (running := find_process(child["pid"], child["started_at"]))]

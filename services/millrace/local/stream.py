@@ -2,15 +2,15 @@
 
 import sys
 
-from millrace.local.child import Child, answers
+from millrace.local.child import Child, http_probe
 from millrace.settings import REPOSITORY
 
 # Two tasks at a time, and a heap for batches of 20,000 pages.
-ENVIRONMENT = {"MILLRACE_SPARK_MASTER": "local[2]", "MILLRACE_SPARK_MEMORY": "640m"}
+SPARK_ENVIRONMENT = {"MILLRACE_SPARK_MASTER": "local[2]", "MILLRACE_SPARK_MEMORY": "640m"}
 
 
-def prepare(workload: str, port: int) -> Child:
+def make_stream(workload: str, port: int) -> Child:
     """`port` is where it answers Prometheus, from before Spark is started on."""
     command = [sys.executable, str(REPOSITORY / "spark-apps/stream.py"), workload]
-    environment = ENVIRONMENT | {"MILLRACE_METRICS_PORT": str(port)}
-    return Child("stream", command, port, answers(f"http://127.0.0.1:{port}/metrics"), environment)
+    environment = SPARK_ENVIRONMENT | {"MILLRACE_METRICS_PORT": str(port)}
+    return Child("stream", command, port, http_probe(f"http://127.0.0.1:{port}/metrics"), environment)

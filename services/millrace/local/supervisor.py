@@ -22,14 +22,14 @@ from millrace.runtime.sources import LOCK
 from millrace.runtime.text import make_printable
 from millrace.settings import settings
 
-GRACE = 25  # seconds that a child has for stopping before it is killed
-STEADY = 60  # seconds after which an earlier death no longer makes the pause longer
+STOP_TIMEOUT_S = 25  # seconds that a child has for stopping before it is killed
+STEADY_AFTER_S = 60  # seconds after which an earlier death no longer makes the pause longer
 LOCK_TIMEOUT_S = 10
-WATCH = 5  # seconds between two looks at Connect's tasks
-EVERY = 2  # as many of these looks between two at Kafka's transactions
+SINK_CHECK_INTERVAL_S = 5  # seconds between two looks at Connect's tasks
+CHECKS_PER_TRANSACTION_CHECK = 2  # as many of these looks between two at Kafka's transactions
 
 
-class Supervisor:
+class StackSupervisor:
     """Starts the processes of the stack in order, watches them, and starts again those that end."""
 
     def __init__(self) -> None:
@@ -68,9 +68,9 @@ class Supervisor:
         return self.logs / f"{name}.log"
 
     def launch(self, spec: child.Child) -> None:
-        self.starts[spec.name] = child.roll(self.log(spec.name))
+        self.starts[spec.name] = child.roll_log(self.log(spec.name))
         environment = {**os.environ, "MILLRACE_HOME": str(self.home)}
-        process = child.start(spec, self.log(spec.name), environment)
+        process = child.start_child(spec, self.log(spec.name), environment)
         self.processes[spec.name] = process
         known = self.state.children[spec.name]
         known.pid, known.state, known.started_at = process.pid, "starting", psutil.Process(process.pid).create_time()
@@ -113,7 +113,7 @@ class Supervisor:
             # What a dead child has started itself would keep its port, and its files, from the next one.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            steady = time.time() - (known.started_at or 0) > STEADY
+            steady = time.time() - (known.started_at or 0) > STEADY_AFTER_S
             self.deaths[spec.name] = 1 if steady else self.deaths.get(spec.name, 0) + 1
             pause = min(30.0, 0.5 * 2 ** (self.deaths[spec.name] - 1))
             words = child.last_words(self.log(spec.name), self.starts[spec.name])
@@ -142,10 +142,10 @@ class Supervisor:
     def watch_sinks(self) -> None:
         """Connect's failed tasks are restarted, its hanging transactions ended; each is said."""
         for look in itertools.count():
-            if self.stopping.wait(WATCH):
+            if self.stopping.wait(SINK_CHECK_INTERVAL_S):
                 return
             # A task that is started again forgets how its transaction was ended: these first.
-            if look % EVERY == 0:
+            if look % CHECKS_PER_TRANSACTION_CHECK == 0:
                 self.watch("hanging transactions", end_transactions)
             self.watch("the sinks", restart_sinks)
 
@@ -173,9 +173,9 @@ class Supervisor:
             if process.poll() is None:
                 process.terminate()
                 try:
-                    process.wait(GRACE)
+                    process.wait(STOP_TIMEOUT_S)
                 except subprocess.TimeoutExpired:
-                    self.say(f"{spec.name} did not stop within {GRACE} s and was killed.")
+                    self.say(f"{spec.name} did not stop within {STOP_TIMEOUT_S} s and was killed.")
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -213,15 +213,15 @@ def end_transactions() -> list[str]:
     """End the transactions that Kafka has left open; a sentence for each."""
     from millrace.messaging import hanging
 
-    return hanging.end_all()
+    return hanging.end_hanging()
 
 
 def restart_sinks() -> list[str]:
     """Restart the sinks that have failed; a sentence for each."""
     from millrace.lake import sink
 
-    return sink.watch_once()
+    return sink.restart_failed()
 
 
 if __name__ == "__main__":
-    sys.exit(Supervisor().run())
+    sys.exit(StackSupervisor().run())

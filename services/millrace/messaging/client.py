@@ -16,14 +16,14 @@ from millrace.errors import Unavailable
 from millrace.messaging import security
 from millrace.settings import require_address, settings
 
-REFUSED = re.compile("SaslAuthenticationFailed|IllegalSaslState|UnsupportedSaslMechanism|socket disconnected")
+LOGIN_REFUSED = re.compile("SaslAuthenticationFailed|IllegalSaslState|UnsupportedSaslMechanism|socket disconnected")
 """How a connection ends where somebody listens and knows no such login: with a word, or without one."""
 
-ABSENT = re.compile("ECONNREFUSED|[Cc]onnection refused|Errno 111")
+CONNECTION_REFUSED = re.compile("ECONNREFUSED|[Cc]onnection refused|Errno 111")
 """How one ends where nobody listens."""
 
 
-class Refusals(logging.Handler):
+class RefusedLogins(logging.Handler):
     """When a login was refused, if somebody has listened ever since.
 
     Why a connection failed stands in kafka-python's log only; what it raises is a timeout.
@@ -33,35 +33,35 @@ class Refusals(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        if REFUSED.search(message):
+        if LOGIN_REFUSED.search(message):
             self.newest = time.monotonic()
-        elif ABSENT.search(message):
+        elif CONNECTION_REFUSED.search(message):
             self.newest = -math.inf
 
 
-_refusals = Refusals(logging.WARNING)
-logging.getLogger("kafka.net.manager").addHandler(_refusals)
+_refused_logins = RefusedLogins(logging.WARNING)
+logging.getLogger("kafka.net.manager").addHandler(_refused_logins)
 
 
-def common() -> dict[str, Any]:
+def common_options() -> dict[str, Any]:
     """What every client needs to find the broker."""
     bootstrap = require_address("kafka_bootstrap")
     return {
         "bootstrap_servers": bootstrap.split(","),
         "client_id": "millrace",
         "bootstrap_timeout_ms": int(settings().kafka_timeout * 1000),
-        **security.kafka_python(),
+        **security.kafka_python_options(),
     }
 
 
 @contextmanager
-def unavailable() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn Kafka's errors into Unavailable with the address and what to do."""
     try:
         yield
     except (KafkaError, OSError) as error:
         current = settings()
-        if time.monotonic() - _refusals.newest < current.kafka_timeout:
+        if time.monotonic() - _refused_logins.newest < current.kafka_timeout:
             raise Unavailable(
                 f"Kafka at {current.kafka_bootstrap} does not know this login: it is another Kafka, or its users have "
                 "changed. `millrace status` shows the stack of this home; elsewhere look at MILLRACE_KAFKA_USERNAME.",
@@ -75,18 +75,18 @@ def unavailable() -> Iterator[None]:
 
 
 @contextmanager
-def admin() -> Iterator[KafkaAdminClient]:
+def open_admin() -> Iterator[KafkaAdminClient]:
     """A client for topics and transactions; closed at the end."""
-    client = KafkaAdminClient(**common())
+    client = KafkaAdminClient(**common_options())
     try:
         yield client
     finally:
         client.close()
 
 
-def lets_in(address: str, protocol: str, mechanism: str, login: tuple[str, str], seconds: float) -> bool:
+def accepts_login(address: str, protocol: str, mechanism: str, login: tuple[str, str], seconds: float) -> bool:
     """Whether the broker at `address` of this machine knows (user, password)."""
-    security.quiet_warnings()
+    security.silence_warnings()
     try:
         KafkaAdminClient(
             bootstrap_servers=address,
@@ -101,7 +101,7 @@ def lets_in(address: str, protocol: str, mechanism: str, login: tuple[str, str],
     return True
 
 
-def end(client: KafkaProducer, seconds: float) -> None:
+def close_producer(client: KafkaProducer, seconds: float) -> None:
     """Send what is under way, for so many seconds at the most, and end the client whatever is left.
 
     kafka-python 3.0.12 raises when something is left, and its thread goes on: it would write old messages after newer.
@@ -126,9 +126,11 @@ class Message:
 
 
 @contextmanager
-def consumer(**options: Any) -> Iterator[KafkaConsumer]:
+def open_consumer(**options: Any) -> Iterator[KafkaConsumer]:
     """Closed at the end; commits nothing by itself and reads from the beginning, unless the options say otherwise."""
-    client = KafkaConsumer(**(common() | {"enable_auto_commit": False, "auto_offset_reset": "earliest"} | options))
+    client = KafkaConsumer(
+        **(common_options() | {"enable_auto_commit": False, "auto_offset_reset": "earliest"} | options)
+    )
     try:
         yield client
     finally:
@@ -137,7 +139,7 @@ def consumer(**options: Any) -> Iterator[KafkaConsumer]:
 
 def end_offsets(topic: str) -> dict[int, int]:
     """The next offset of each partition; empty where the topic does not exist."""
-    with unavailable(), consumer() as client:
+    with translate_errors(), open_consumer() as client:
         numbers = client.partitions_for_topic(topic) or set()
         ends = client.end_offsets([TopicPartition(topic, number) for number in numbers])
         return {partition.partition: offset for partition, offset in ends.items()}
@@ -145,7 +147,7 @@ def end_offsets(topic: str) -> dict[int, int]:
 
 def last_message(topic: str) -> Message | None:
     """What was last written to a topic of one partition; None where nothing was."""
-    with unavailable(), consumer() as client:
+    with translate_errors(), open_consumer() as client:
         part = TopicPartition(topic, 0)
         if not client.partitions_for_topic(topic) or not (end := client.end_offsets([part])[part]):
             return None
@@ -159,7 +161,7 @@ def last_message(topic: str) -> Message | None:
 
 def read_all(topic: str) -> Iterator[Message]:
     """Every message of a topic from its beginning to the end it has now. Raises Unavailable when none come."""
-    with unavailable(), consumer() as client:
+    with translate_errors(), open_consumer() as client:
         partitions = [TopicPartition(topic, number) for number in client.partitions_for_topic(topic) or ()]
         client.assign(partitions)
         ends = client.end_offsets(partitions)

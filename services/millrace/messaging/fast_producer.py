@@ -4,12 +4,12 @@ from confluent_kafka import KafkaException, Message
 from confluent_kafka import Producer as Client
 
 from millrace.messaging import security
-from millrace.messaging.producer import WINDOW, not_delivered, widen
-from millrace.messaging.topics import LARGEST_MESSAGE
+from millrace.messaging.producer import MAX_UNACKNOWLEDGED, delivery_error, widen_range
+from millrace.messaging.topics import MAX_MESSAGE_BYTES
 from millrace.settings import require_address, settings
 
 
-class FastProducer:
+class ConfluentProducer:
     """Delivery reports are served in batches; librdkafka's own queue bounds what waits."""
 
     def __init__(self) -> None:
@@ -21,13 +21,13 @@ class FastProducer:
                 "enable.idempotence": True,
                 "allow.auto.create.topics": False,
                 "partitioner": "murmur2_random",  # the Java and kafka-python clients' rule: a key keeps its partition
-                "message.max.bytes": LARGEST_MESSAGE,
+                "message.max.bytes": MAX_MESSAGE_BYTES,
                 "delivery.timeout.ms": int(4000 * settings().kafka_timeout),
                 "linger.ms": 20,
                 "batch.size": 524_288,
-                "queue.buffering.max.messages": 5 * WINDOW,
+                "queue.buffering.max.messages": 5 * MAX_UNACKNOWLEDGED,
                 "log_level": 2,
-                **security.librdkafka(),
+                **security.librdkafka_options(),
             }
         )
         self.acknowledged = 0
@@ -35,7 +35,7 @@ class FastProducer:
         self._failure: object = None
         self._sent = 0
 
-    def _delivered(self, error: object, message: Message) -> None:
+    def _on_delivery(self, error: object, message: Message) -> None:
         if error is not None:
             self._failure = self._failure or error
             return
@@ -44,27 +44,27 @@ class FastProducer:
         assert topic is not None
         assert partition is not None
         assert offset is not None
-        widen(self.offsets.setdefault(topic, {}), partition, offset)
+        widen_range(self.offsets.setdefault(topic, {}), partition, offset)
 
     def send(self, topic: str, key: bytes, value: bytes | None) -> None:
         while True:
             try:
-                self._client.produce(topic, value, key, on_delivery=self._delivered)
+                self._client.produce(topic, value, key, on_delivery=self._on_delivery)
                 break
             except BufferError:
                 self._client.poll(0.1)
             except KafkaException as error:
-                raise not_delivered(error) from error
+                raise delivery_error(error) from error
         self._sent += 1
         if self._sent % 1000 == 0:
             self._client.poll(0)
         if self._failure:
-            raise not_delivered(self._failure)
+            raise delivery_error(self._failure)
 
     def flush(self) -> None:
         left = self._client.flush(5 * settings().kafka_timeout)
         if self._failure or left:
-            raise not_delivered(self._failure or f"{left} records were left")
+            raise delivery_error(self._failure or f"{left} records were left")
 
     def close(self) -> None:
         if self._client.flush(5):

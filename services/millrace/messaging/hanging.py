@@ -14,17 +14,17 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import AbortTransactionSpec
 from kafka.protocol.producer.transaction import WriteTxnMarkersRequest
 
-from millrace.messaging.client import admin, unavailable
+from millrace.messaging.client import open_admin, translate_errors
 from millrace.messaging.topics import CONTROL
 
 READ_COMMITTED = (CONTROL, "__consumer_offsets")  # what Connect's sinks write in transactions
-AGE = 10.0  # seconds; a marker is on its way for milliseconds
-FORGOTTEN = "Empty"  # the state of a producer that has begun anew and written nothing
-ENDED = {"CompleteCommit": True, "CompleteAbort": False, FORGOTTEN: None}
+MIN_AGE_S = 10.0  # seconds; a marker is on its way for milliseconds
+FORGOTTEN_STATE = "Empty"  # the state of a producer that has begun anew and written nothing
+ENDED_STATES = {"CompleteCommit": True, "CompleteAbort": False, FORGOTTEN_STATE: None}
 
 
 @dataclass(frozen=True)
-class Hanging:
+class HangingTransaction:
     """A transaction that `partition` holds open from `offset` on, though its coordinator has ended it."""
 
     partition: TopicPartition
@@ -41,16 +41,16 @@ class Hanging:
         return f"{where} holds a transaction open from offset {self.offset} on that {end} (producer {self.producer})"
 
 
-def find(age: float = AGE) -> list[Hanging]:
+def find_hanging(age: float = MIN_AGE_S) -> list[HangingTransaction]:
     """The hanging transactions older than `age` seconds. Raises Unavailable."""
     before = (time.time() - age) * 1000
-    with unavailable(), admin() as client:
+    with translate_errors(), open_admin() as client:
         parts = [
             TopicPartition(topic["name"], entry["partition_index"])
             for topic in client.describe_topics(list(READ_COMMITTED))
             for entry in topic["partitions"]
         ]
-        held = _open(client, parts, before)
+        held = _list_open(client, parts, before)
         if not held:
             return []
         listed = client.list_transactions(producer_id_filters=[producer.producer_id for _, producer in held])
@@ -58,24 +58,26 @@ def find(age: float = AGE) -> list[Hanging]:
         for entry in (entry for transactions in listed.values() for entry in transactions):
             states.setdefault(entry.producer_id, set()).add(entry.state)
         # What has ended meanwhile, or begun, was going on when it was first seen.
-        still = _open(client, parts, before)
+        still = _list_open(client, parts, before)
     return [
-        Hanging(
+        HangingTransaction(
             part,
             producer.current_transaction_start_offset,
             producer.producer_id,
             producer.producer_epoch,
             producer.coordinator_epoch,
-            ENDED[next(iter(state))],
+            ENDED_STATES[next(iter(state))],
         )
         for part, producer in held
         # One that goes on is ended by its coordinator, which counts its time; of two coordinators one is out of date.
-        for state in [states.get(producer.producer_id, {FORGOTTEN})]
-        if (part, producer) in still and state <= ENDED.keys() and len(state) == 1
+        for state in [states.get(producer.producer_id, {FORGOTTEN_STATE})]
+        if (part, producer) in still and state <= ENDED_STATES.keys() and len(state) == 1
     ]
 
 
-def _open(client: KafkaAdminClient, parts: list[TopicPartition], before: float) -> list[tuple[TopicPartition, Any]]:
+def _list_open(
+    client: KafkaAdminClient, parts: list[TopicPartition], before: float
+) -> list[tuple[TopicPartition, Any]]:
     """The producers with a transaction open in which nothing was written since, in milliseconds since 1970."""
     return [
         (part, producer)
@@ -85,19 +87,19 @@ def _open(client: KafkaAdminClient, parts: list[TopicPartition], before: float) 
     ]
 
 
-def end(transaction: Hanging) -> None:
+def end_transaction(transaction: HangingTransaction) -> None:
     """Write the marker that was lost. Raises Unavailable; a broker with rights wants ClusterAction for it."""
-    with unavailable(), admin() as client:
+    with translate_errors(), open_admin() as client:
         spec = AbortTransactionSpec(
             transaction.partition, transaction.producer, transaction.epoch, transaction.coordinator_epoch
         )
         if transaction.committed:
-            _commit(client, spec)
+            _write_commit(client, spec)
         else:
             client.abort_transaction(spec)
 
 
-def _commit(client: KafkaAdminClient, spec: AbortTransactionSpec) -> None:
+def _write_commit(client: KafkaAdminClient, spec: AbortTransactionSpec) -> None:
     """As kafka-python's `abort_transaction`, which is all that it offers, but for the result in the marker."""
 
     async def write() -> None:
@@ -110,16 +112,16 @@ def _commit(client: KafkaAdminClient, spec: AbortTransactionSpec) -> None:
     client._manager.run(write)
 
 
-def end_all(age: float = AGE) -> list[str]:
+def end_hanging(age: float = MIN_AGE_S) -> list[str]:
     """End every hanging transaction older than `age` seconds of which it is known how; one sentence each.
 
     Raises Unavailable.
     """
     sentences = []
-    for transaction in find(age):
+    for transaction in find_hanging(age):
         if transaction.committed is None:
             sentences.append(f"{transaction}; whether to abort it is for you to say, see docs/operations.md.")
         else:
-            end(transaction)
+            end_transaction(transaction)
             sentences.append(f"{transaction}; Kafka had lost its marker, which was written again.")
     return sentences

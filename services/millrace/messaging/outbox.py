@@ -17,21 +17,21 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from millrace.errors import MillraceError, Unavailable
-from millrace.messaging.client import common, end
-from millrace.messaging.topics import LARGEST_MESSAGE
-from millrace.records.check import Accepted
+from millrace.messaging.client import close_producer, common_options
+from millrace.messaging.topics import MAX_MESSAGE_BYTES
+from millrace.records.check import AcceptedRecord
 from millrace.settings import settings
 
 log = logging.getLogger("millrace.messaging")
-LINGER = 5  # milliseconds in which messages gather into a batch
-WAITING = 20_000  # messages under way at the most; more are refused at once, so that memory stays bounded
-YIELD = 100  # messages that are sent in one go
-AGAIN = 1.0  # seconds between two tries to make a client
-Places = list[tuple[int, int]]
+LINGER_MS = 5  # milliseconds in which messages gather into a batch
+MAX_WAITING_MESSAGES = 20_000  # messages under way at the most; more are refused at once, so that memory stays bounded
+YIELD_EVERY_MESSAGES = 100  # messages that are sent in one go
+RETRY_DELAY_S = 1.0  # seconds between two tries to make a client
+Positions = list[tuple[int, int]]
 """(partition, offset) of each message, in their order."""
 
 
-class Sent(NamedTuple):
+class PendingRequest(NamedTuple):
     """Messages of one request under way."""
 
     loop: asyncio.AbstractEventLoop
@@ -39,7 +39,7 @@ class Sent(NamedTuple):
     places: list[Any]
     lock: threading.Lock
 
-    def placed(self, number: int, position: Any) -> None:
+    def record_position(self, number: int, position: Any) -> None:
         """One was acknowledged, or failed with an exception; called by the client's thread."""
         with self.lock:
             self.places[number] = position
@@ -66,29 +66,29 @@ class Outbox:
         self._under_way = 0
         self._fault = "it was not reached yet"
 
-    async def send(self, topic: str, messages: Sequence[Accepted]) -> Places:
+    async def send(self, topic: str, messages: Sequence[AcceptedRecord]) -> Positions:
         """Send and wait for all acknowledgements. Raises Unavailable within `api_event_timeout`, and a second."""
         ends = time.monotonic() + settings().api_event_timeout
-        if self._under_way + len(messages) > WAITING:
+        if self._under_way + len(messages) > MAX_WAITING_MESSAGES:
             raise self._unavailable(f"{self._under_way} events wait for it already")
         self._under_way += len(messages)
         try:
             while (client := self._client) is None or topic not in self._known:
-                self._want(topic)
+                self._request_topic(topic)
                 if time.monotonic() > ends:
                     raise self._unavailable(self._fault)
                 await asyncio.sleep(0.02)
             loop = asyncio.get_running_loop()
-            sent = Sent(loop, loop.create_future(), [None] * len(messages), threading.Lock())
+            sent = PendingRequest(loop, loop.create_future(), [None] * len(messages), threading.Lock())
             try:
                 for number, (key, value) in enumerate(messages):
-                    if number % YIELD == YIELD - 1:
+                    if number % YIELD_EVERY_MESSAGES == YIELD_EVERY_MESSAGES - 1:
                         await asyncio.sleep(0)  # a long list must not keep others from being answered
                     future = client.send(topic, key=key, value=value)
                     future.add_callback(
-                        lambda metadata, n=number: sent.placed(n, (metadata.partition, metadata.offset))
+                        lambda metadata, n=number: sent.record_position(n, (metadata.partition, metadata.offset))
                     )
-                    future.add_errback(lambda error, n=number: sent.placed(n, error))
+                    future.add_errback(lambda error, n=number: sent.record_position(n, error))
                 places: list[Any] = await asyncio.wait_for(sent.done, max(1.0, ends + 1 - time.monotonic()))
             except (KafkaError, TimeoutError, ValueError) as error:
                 places = [error]
@@ -104,7 +104,7 @@ class Outbox:
         self._stopped.set()
         self._wake.set()
         if client := self._client:
-            end(client, 1)
+            close_producer(client, 1)
 
     def _unavailable(self, why: str) -> Unavailable:
         seconds = settings().api_event_timeout
@@ -114,7 +114,7 @@ class Outbox:
             code="kafka_unavailable",
         )
 
-    def _want(self, topic: str) -> None:
+    def _request_topic(self, topic: str) -> None:
         self._wanted.add(topic)
         if self._thread is None:
             self._thread = threading.Thread(target=self._connect, name="outbox", daemon=True)
@@ -127,7 +127,7 @@ class Outbox:
             self._client, self._known = None, set()
             # By then all that it had is acknowledged or given up, and whoever waits for it knows.
             last = settings().api_event_timeout + 1
-            threading.Thread(target=end, args=(client, last), name="outbox close", daemon=True).start()
+            threading.Thread(target=close_producer, args=(client, last), name="outbox close", daemon=True).start()
 
     def _connect(self) -> None:
         while not self._stopped.is_set():
@@ -136,18 +136,18 @@ class Outbox:
             if self._client is not None and self._wanted <= self._known:
                 continue
             try:
-                client = self._client or self._made()
+                client = self._client or self._make_producer()
                 for topic in self._wanted - self._known:
                     client.partitions_for(topic)
                     self._known |= {topic}
                 self._client = client
             except (KafkaError, MillraceError, OSError) as error:
                 self._fault = f"{type(error).__name__}: {error}"
-                self._stopped.wait(AGAIN)
+                self._stopped.wait(RETRY_DELAY_S)
 
-    def _made(self) -> KafkaProducer:
+    def _make_producer(self) -> KafkaProducer:
         milliseconds = int(1000 * settings().api_event_timeout)
-        options = common() | {"bootstrap_timeout_ms": min(3000, milliseconds)}
+        options = common_options() | {"bootstrap_timeout_ms": min(3000, milliseconds)}
         return KafkaProducer(
             **options,
             acks="all",
@@ -159,7 +159,7 @@ class Outbox:
             request_timeout_ms=milliseconds // 2,
             max_block_ms=1000,
             reconnect_backoff_max_ms=500,
-            max_request_size=LARGEST_MESSAGE,
-            linger_ms=LINGER,
+            max_request_size=MAX_MESSAGE_BYTES,
+            linger_ms=LINGER_MS,
             metrics_enabled=False,
         )

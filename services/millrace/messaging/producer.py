@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from kafka import KafkaProducer
 
 from millrace.errors import BadInput, MillraceError, Unavailable
-from millrace.messaging.client import common, end, unavailable
-from millrace.messaging.topics import LARGEST_MESSAGE
+from millrace.messaging.client import close_producer, common_options, translate_errors
+from millrace.messaging.topics import MAX_MESSAGE_BYTES
 from millrace.settings import settings
 
-WINDOW = 10_000  # messages that may wait for their acknowledgement; bounds the memory of a fast reader
+MAX_UNACKNOWLEDGED = 10_000  # messages that may wait for their acknowledgement; bounds the memory of a fast reader
 
 
 class Producer(Protocol):
@@ -30,22 +30,22 @@ class Producer(Protocol):
     def close(self) -> None: ...
 
 
-def producer() -> Producer:
+def make_producer() -> Producer:
     """The producer that the setting `kafka_client` names."""
     if settings().kafka_client == "kafka-python":
-        return PythonProducer()
+        return KafkaPythonProducer()
     try:
-        from millrace.messaging.fast_producer import FastProducer
+        from millrace.messaging.fast_producer import ConfluentProducer
     except ImportError:
         raise BadInput(
             "MILLRACE_KAFKA_CLIENT=confluent-kafka needs the extra `fast`: pip install 'millrace[fast]'.",
             code="bad_setting",
             field="kafka_client",
         ) from None
-    return FastProducer()
+    return ConfluentProducer()
 
 
-def not_delivered(error: object) -> MillraceError:
+def delivery_error(error: object) -> MillraceError:
     """The error for a record that was not acknowledged in time."""
     seconds = 4 * settings().kafka_timeout
     return Unavailable(
@@ -55,19 +55,19 @@ def not_delivered(error: object) -> MillraceError:
     )
 
 
-def widen(ranges: dict[int, tuple[int, int]], partition: int, offset: int) -> None:
+def widen_range(ranges: dict[int, tuple[int, int]], partition: int, offset: int) -> None:
     """Take an offset into the (first, last) of its partition."""
     first, last = ranges.get(partition, (offset, offset))
     ranges[partition] = min(first, offset), max(last, offset)
 
 
-class PythonProducer:
+class KafkaPythonProducer:
     """kafka-python. Its futures are kept in two generations: while one fills, the other is being acknowledged."""
 
     def __init__(self) -> None:
-        with unavailable():
+        with translate_errors():
             self._client = KafkaProducer(
-                **common(),
+                **common_options(),
                 acks="all",
                 enable_idempotence=True,
                 allow_auto_create_topics=False,
@@ -75,7 +75,7 @@ class PythonProducer:
                 request_timeout_ms=int(1000 * settings().kafka_timeout),
                 max_block_ms=int(4000 * settings().kafka_timeout),
                 reconnect_backoff_max_ms=1000,
-                max_request_size=LARGEST_MESSAGE,
+                max_request_size=MAX_MESSAGE_BYTES,
                 batch_size=131_072,
                 linger_ms=20,
                 metrics_enabled=False,
@@ -86,9 +86,9 @@ class PythonProducer:
         self._waiting: list[tuple[str, Any]] = []
 
     def send(self, topic: str, key: bytes, value: bytes | None) -> None:
-        with unavailable():
+        with translate_errors():
             self._filling.append((topic, self._client.send(topic, key=key, value=value)))
-        if len(self._filling) >= WINDOW // 2:
+        if len(self._filling) >= MAX_UNACKNOWLEDGED // 2:
             self._settle()
             self._filling, self._waiting = [], self._filling
 
@@ -97,9 +97,9 @@ class PythonProducer:
             try:
                 metadata = future.get(timeout=5 * settings().kafka_timeout)
             except Exception as error:
-                raise not_delivered(error) from error
+                raise delivery_error(error) from error
             self.acknowledged += 1
-            widen(self.offsets.setdefault(topic, {}), metadata.partition, metadata.offset)
+            widen_range(self.offsets.setdefault(topic, {}), metadata.partition, metadata.offset)
         self._waiting = []
 
     def flush(self) -> None:
@@ -108,4 +108,4 @@ class PythonProducer:
         self._settle()
 
     def close(self) -> None:
-        end(self._client, 5)
+        close_producer(self._client, 5)

@@ -9,7 +9,7 @@ from millrace.settings import settings
 LOOPBACK = ("127.0.0.1:", "localhost:", "[::1]:")
 
 
-def login() -> tuple[str, str] | None:
+def find_login() -> tuple[str, str] | None:
     """(user, password) where the mechanism has them. Raises BadInput when one is missing."""
     current = settings()
     if not current.kafka_security_protocol.startswith("SASL") or current.kafka_sasl_mechanism == "AWS_MSK_IAM":
@@ -24,17 +24,17 @@ def login() -> tuple[str, str] | None:
     return current.kafka_username, current.kafka_password.get_secret_value()
 
 
-def quiet_warnings() -> None:
+def silence_warnings() -> None:
     """Do without kafka-python's warning that a password is sent in clear text: on loopback nobody listens."""
     logging.getLogger("kafka.net.sasl").setLevel(logging.ERROR)
 
 
-def kafka_python() -> dict[str, Any]:
+def kafka_python_options() -> dict[str, Any]:
     """Options of kafka-python's clients; none for PLAINTEXT."""
-    current, credentials = settings(), login()
+    current, credentials = settings(), find_login()
     options: dict[str, Any] = {"security_protocol": current.kafka_security_protocol}
     if all(address.startswith(LOOPBACK) for address in current.kafka_bootstrap.split(",")):
-        quiet_warnings()
+        silence_warnings()
     if current.kafka_security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = current.kafka_sasl_mechanism
     if credentials:
@@ -44,9 +44,9 @@ def kafka_python() -> dict[str, Any]:
     return options if current.kafka_security_protocol != "PLAINTEXT" else {}
 
 
-def librdkafka() -> dict[str, Any]:
+def librdkafka_options() -> dict[str, Any]:
     """Options of confluent-kafka's clients. Raises BadInput for AWS_MSK_IAM, which librdkafka does not know."""
-    current, credentials = settings(), login()
+    current, credentials = settings(), find_login()
     if current.kafka_sasl_mechanism == "AWS_MSK_IAM" and current.kafka_security_protocol.startswith("SASL"):
         raise BadInput(
             "MILLRACE_KAFKA_SASL_MECHANISM=AWS_MSK_IAM works with MILLRACE_KAFKA_CLIENT=kafka-python only.",
@@ -63,12 +63,12 @@ def librdkafka() -> dict[str, Any]:
     return options
 
 
-def java() -> dict[str, str]:
+def java_options() -> dict[str, str]:
     """Options of the Java clients, as Spark's source and sink have them; none for PLAINTEXT.
 
     AWS_MSK_IAM needs aws-msk-iam-auth on the class path.
     """
-    current, credentials = settings(), login()
+    current, credentials = settings(), find_login()
     if current.kafka_security_protocol == "PLAINTEXT":
         return {}
     options = {"security.protocol": current.kafka_security_protocol}

@@ -9,19 +9,19 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import InvalidConfigurationError, PolicyViolationError
 
-from millrace.messaging.client import admin, consumer, unavailable
+from millrace.messaging.client import open_admin, open_consumer, translate_errors
 from millrace.settings import settings
 from millrace.workloads.base import Workload
 
 log = logging.getLogger(__name__)
-DAY = 86_400_000
-LARGEST_MESSAGE = 4_000_000
+DAY_MS = 86_400_000
+MAX_MESSAGE_BYTES = 4_000_000
 CONTROL = "lake.control"
 RECEIPTS = "ingest.receipts"
 DEAD_LETTERS = "connect.rejected"
 
 
-CHOSEN = ("cleanup.policy", "compression.type", "max.message.bytes", "message.timestamp.", "retention.")
+CONFIGURED_PREFIXES = ("cleanup.policy", "compression.type", "max.message.bytes", "message.timestamp.", "retention.")
 """Settings by which a topic keeps what it must, by how they begin; all others tune it. Of a topic, a broker that is run
 for you, such as MSK Serverless, lets nobody set anything else."""
 
@@ -41,30 +41,30 @@ class Topic:
     configs: dict[str, str] = field(default_factory=dict)
 
 
-def shared_topics() -> list[Topic]:
+def list_shared_topics() -> list[Topic]:
     """Topics that belong to no workload."""
     return [
         # Connect's sinks agree on their commits here; it must exist before the first of them starts.
-        Topic(CONTROL, 1, {"retention.ms": str(7 * DAY)}),
+        Topic(CONTROL, 1, {"retention.ms": str(7 * DAY_MS)}),
         Topic(RECEIPTS, 1, {"cleanup.policy": "compact"}),
-        Topic(DEAD_LETTERS, 1, {"retention.ms": str(30 * DAY)}),
+        Topic(DEAD_LETTERS, 1, {"retention.ms": str(30 * DAY_MS)}),
     ]
 
 
-def workload_topics(workload: Workload) -> list[Topic]:
+def list_workload_topics(workload: Workload) -> list[Topic]:
     """The topics of one workload."""
     topics = [
         # The lake is the archive; Kafka keeps what a replay of a week needs.
         Topic(
             workload.records_topic,
             0,
-            {"retention.ms": str(7 * DAY), "max.message.bytes": str(LARGEST_MESSAGE)} | BROKER_CLOCK,
+            {"retention.ms": str(7 * DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)} | BROKER_CLOCK,
         ),
         # Compacted by record id: a replayed or repeated row leaves one entry, a resolved one leaves none.
         Topic(
             workload.rejected_topic,
             1,
-            {"cleanup.policy": "compact", "max.message.bytes": str(LARGEST_MESSAGE)},
+            {"cleanup.policy": "compact", "max.message.bytes": str(MAX_MESSAGE_BYTES)},
         ),
     ]
     if workload.live:
@@ -75,9 +75,9 @@ def workload_topics(workload: Workload) -> list[Topic]:
                 1,
                 {
                     "cleanup.policy": "compact",
-                    "max.message.bytes": str(LARGEST_MESSAGE),
+                    "max.message.bytes": str(MAX_MESSAGE_BYTES),
                     # A reader starts with the whole topic: what later messages of a key have replaced shall go soon.
-                    "segment.ms": str(DAY // 24),
+                    "segment.ms": str(DAY_MS // 24),
                     "segment.bytes": str(64 << 20),
                     "min.cleanable.dirty.ratio": "0.2",
                 }
@@ -85,19 +85,19 @@ def workload_topics(workload: Workload) -> list[Topic]:
             )
         )
     # Each holds the pages of one cluster; the lake keeps them too.
-    return topics + [Topic(name, 0, {"retention.ms": str(DAY)} | BROKER_CLOCK) for name in workload.cluster_topics]
+    return topics + [Topic(name, 0, {"retention.ms": str(DAY_MS)} | BROKER_CLOCK) for name in workload.cluster_topics]
 
 
-def wanted_topics(workloads: Iterable[Workload]) -> list[Topic]:
+def list_wanted_topics(workloads: Iterable[Workload]) -> list[Topic]:
     """The shared topics and those of the workloads."""
-    return shared_topics() + [topic for workload in workloads for topic in workload_topics(workload)]
+    return list_shared_topics() + [topic for workload in workloads for topic in list_workload_topics(workload)]
 
 
-def missing_topics(workloads: Iterable[Workload]) -> list[str]:
+def find_missing_topics(workloads: Iterable[Workload]) -> list[str]:
     """Names of topics that the platform needs and the broker does not have."""
-    with unavailable(), admin() as client:
+    with translate_errors(), open_admin() as client:
         present = set(client.list_topics())
-    return sorted(topic.name for topic in wanted_topics(workloads) if topic.name not in present)
+    return sorted(topic.name for topic in list_wanted_topics(workloads) if topic.name not in present)
 
 
 def ensure_topics(workloads: Iterable[Workload], say: Callable[[str], None] = log.warning) -> list[str]:
@@ -106,19 +106,21 @@ def ensure_topics(workloads: Iterable[Workload], say: Callable[[str], None] = lo
     `say` hears of settings that the broker does not let us set.
     """
     current = settings()
-    missing = set(missing_topics(workloads := list(workloads)))
-    _set_clock([t.name for t in wanted_topics(workloads) if TIMESTAMP_TYPE in t.configs and t.name not in missing], say)
+    missing = set(find_missing_topics(workloads := list(workloads)))
+    _set_clock(
+        [t.name for t in list_wanted_topics(workloads) if TIMESTAMP_TYPE in t.configs and t.name not in missing], say
+    )
     wanted = {
         topic.name: {
             "num_partitions": topic.partitions or current.kafka_partitions,
             "replication_factor": current.kafka_replication,
             "configs": topic.configs | {"min.insync.replicas": str(max(1, current.kafka_replication - 1))},
         }
-        for topic in wanted_topics(workloads)
+        for topic in list_wanted_topics(workloads)
         if topic.name in missing
     }
     if wanted:
-        with unavailable(), admin() as client:
+        with translate_errors(), open_admin() as client:
             _create(client, wanted, say)
     return sorted(wanted)
 
@@ -127,7 +129,7 @@ def _set_clock(names: list[str], say: Callable[[str], None]) -> None:
     """Let topics that an earlier release has made take the broker's clock from here on."""
     if not names:
         return
-    with unavailable(), admin() as client:
+    with translate_errors(), open_admin() as client:
         asked = [ConfigResource(ConfigResourceType.TOPIC, name, [TIMESTAMP_TYPE]) for name in names]
         present = client.describe_configs(asked, config_filter="all").get("topic", {})
         others = [name for name, configs in present.items() if TIMESTAMP_TYPE in configs]
@@ -149,25 +151,26 @@ def _create(client: KafkaAdminClient, wanted: dict[str, dict[str, Any]], say: Ca
     # Topics are made one by one: those before the one that was refused are there.
     left = {name: of for name, of in wanted.items() if name not in set(client.list_topics())}
     needed = {
-        name: of | {"configs": {key: value for key, value in of["configs"].items() if key.startswith(CHOSEN)}}
+        name: of
+        | {"configs": {key: value for key, value in of["configs"].items() if key.startswith(CONFIGURED_PREFIXES)}}
         for name, of in left.items()
     }
     client.create_topics(needed, wait_for_metadata=True)
-    dropped = {key for of in left.values() for key in of["configs"] if not key.startswith(CHOSEN)}
+    dropped = {key for of in left.values() for key in of["configs"] if not key.startswith(CONFIGURED_PREFIXES)}
     say(f"The broker lets nobody set {', '.join(sorted(dropped))}; topics were made without: {refused}")
 
 
-def described(workloads: Iterable[Workload]) -> list[dict[str, Any]]:
+def describe_topics(workloads: Iterable[Workload]) -> list[dict[str, Any]]:
     """[{"topic", "partitions" (0: it is missing), "messages", "keeps"}] of the topics of workloads.
 
     `messages` is what the offsets span; a compacted topic holds fewer.
     """
     descriptions = []
-    with unavailable(), consumer() as client:
-        for topic in (topic for workload in workloads for topic in workload_topics(workload)):
+    with translate_errors(), open_consumer() as client:
+        for topic in (topic for workload in workloads for topic in list_workload_topics(workload)):
             parts = [TopicPartition(topic.name, number) for number in client.partitions_for_topic(topic.name) or ()]
             begins, ends = client.beginning_offsets(parts), client.end_offsets(parts)
-            days = int(topic.configs.get("retention.ms", 0)) // DAY
+            days = int(topic.configs.get("retention.ms", 0)) // DAY_MS
             descriptions.append(
                 {
                     "topic": topic.name,

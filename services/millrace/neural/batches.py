@@ -7,7 +7,7 @@ import numpy as np
 from millrace.recommend.sequences import Sequences
 
 
-def batches(
+def make_batches(
     sequences: Sequences, *, depth: int, size: int, seed: int, rank: int = 0, processes: int = 1
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(size, l) int64 inputs and the items that follow them, -1 where a sequence has ended; l is at most `depth`.
@@ -22,10 +22,10 @@ def batches(
     cuts = [users[start : start + size] for start in range(0, len(users), size)]
     whole = len(cuts) // processes * processes
     for index in random.permutation(len(cuts))[:whole][rank::processes]:
-        yield padded([sequences[user][-depth - 1 :] for user in cuts[index]])
+        yield pad([sequences[user][-depth - 1 :] for user in cuts[index]])
 
 
-def padded(walks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def pad(walks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Ends are padded, not beginnings: a causal model then never looks at the padding, whatever it holds."""
     longest = max(len(walk) for walk in walks) - 1
     inputs = np.zeros((len(walks), longest), dtype=np.int64)

@@ -19,9 +19,9 @@ from torch import nn
 from torch.nn import functional
 
 from millrace.recommend.answer import Recommender
-from millrace.recommend.attention import LAYER, Attention
-from millrace.recommend.links import by_age
-from millrace.recommend.machine import Machine
+from millrace.recommend.attention import LAYER, AttentionModel
+from millrace.recommend.links import age_weights
+from millrace.recommend.machine import MachineModel
 
 
 def cross_entropy(
@@ -107,7 +107,7 @@ class SasRec(nn.Module):
             kind = {"scale": "weight", "shift": "bias"}.get(kind, kind)
             tensors[name] = torch.stack([getattr(getattr(block, part), kind) for block in self.blocks])
         weights = {name: tensor.detach().numpy().astype(np.float32) for name, tensor in tensors.items()}
-        return Attention(weights | {"heads": np.array([self.heads])}, popular)
+        return AttentionModel(weights | {"heads": np.array([self.heads])}, popular)
 
 
 class Bert4Rec(SasRec):
@@ -141,7 +141,7 @@ class FactorizationMachine(nn.Module):
         self.bias, self.dropout = nn.Parameter(torch.zeros(items)), nn.Dropout(dropout)
         for weights in (self.items.weight, self.before.weight):
             nn.init.normal_(weights, std=0.1)
-        self.register_buffer("by_age", torch.from_numpy(by_age(power, depth)))
+        self.register_buffer("by_age", torch.from_numpy(age_weights(power, depth)))
 
     def states(self, inputs: torch.Tensor) -> torch.Tensor:
         length = inputs.shape[1]
@@ -158,7 +158,9 @@ class FactorizationMachine(nn.Module):
 
     def model(self, popular: np.ndarray) -> Recommender:
         tensors = {"factors": self.items.weight, "before": self.before.weight, "bias": self.bias, "by_age": self.by_age}
-        return Machine({name: tensor.detach().numpy().astype(np.float32) for name, tensor in tensors.items()}, popular)
+        return MachineModel(
+            {name: tensor.detach().numpy().astype(np.float32) for name, tensor in tensors.items()}, popular
+        )
 
 
 NETWORKS = {"sasrec": SasRec, "bert4rec": Bert4Rec, "fm": FactorizationMachine}

@@ -13,20 +13,20 @@ import torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from millrace.evaluation.metrics import per_user
-from millrace.evaluation.ranks import ranks
+from millrace.evaluation.metrics import user_metrics
+from millrace.evaluation.ranks import rank_targets
 from millrace.evaluation.split import Fold
-from millrace.neural.batches import batches
+from millrace.neural.batches import make_batches
 from millrace.neural.network import NETWORKS
 from millrace.recommend import stored
 from millrace.recommend.answer import Recommender
-from millrace.recommend.popularity import fill_order
+from millrace.recommend.popularity import rank_popular
 from millrace.recommend.sequences import Sequences
 from millrace.runtime.text import make_printable
 
 
 @dataclass(frozen=True)
-class Plan:
+class NetworkPlan:
     """`size` is that of a batch over all processes; `seconds` a limit of processor time over all of them.
 
     `negatives` are drawn uniformly for each batch; 0 takes all items, at a cost in proportion. `network` is one of
@@ -50,33 +50,36 @@ class Plan:
     seed: int = 20261121
 
 
-def said(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Print a sentence on standard error."""
     print(make_printable(sentence, newlines=True), file=sys.stderr, flush=True)
 
 
-def fit(
-    sequences: Sequences, validation: Fold | None = None, plan: Plan | None = None, say: Callable[[str], None] = said
+def fit_network(
+    sequences: Sequences,
+    validation: Fold | None = None,
+    plan: NetworkPlan | None = None,
+    say: Callable[[str], None] = print_error,
 ) -> tuple[Recommender, int]:
     """The model of the epoch with the best NDCG@10 on the validation items, and which epoch that was.
 
     Without a validation it is that of the last epoch. The same seed and number of processes give the same model.
     """
-    plan = plan or Plan()
+    plan = plan or NetworkPlan()
     with tempfile.TemporaryDirectory(prefix="millrace-neural-") as folder:
         arguments = (plan, sequences, validation, folder, say)
         if plan.processes == 1:
-            _process(0, *arguments)
+            _run_process(0, *arguments)
         else:
-            torch.multiprocessing.start_processes(_process, arguments, plan.processes, start_method="spawn")
+            torch.multiprocessing.start_processes(_run_process, arguments, plan.processes, start_method="spawn")
         with np.load(Path(folder) / "best.npz") as archive:
             kept = {name: archive[name] for name in archive.files}
     epoch, algorithm = int(kept.pop("epoch")), str(kept.pop("algorithm"))
-    return stored.load(algorithm, kept), epoch
+    return stored.load_model(algorithm, kept), epoch
 
 
-def _process(
-    rank: int, plan: Plan, sequences: Sequences, validation: Fold | None, folder: str, say: Callable[[str], None]
+def _run_process(
+    rank: int, plan: NetworkPlan, sequences: Sequences, validation: Fold | None, folder: str, say: Callable[[str], None]
 ) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(plan.seed)
@@ -89,10 +92,15 @@ def _process(
 
 
 def _train(
-    rank: int, plan: Plan, sequences: Sequences, validation: Fold | None, folder: Path, say: Callable[[str], None]
+    rank: int,
+    plan: NetworkPlan,
+    sequences: Sequences,
+    validation: Fold | None,
+    folder: Path,
+    say: Callable[[str], None],
 ) -> None:
     sizes = {name: getattr(plan, name) for name in ("width", "heads", "layers", "depth", "dropout")}
-    network, popular = NETWORKS[plan.network](sequences.item_count, **sizes), fill_order(sequences)
+    network, popular = NETWORKS[plan.network](sequences.item_count, **sizes), rank_popular(sequences)
     torch.manual_seed(plan.seed + rank)  # dropout differs between processes, the first weights do not
     shared = DistributedDataParallel(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=0.01)
@@ -101,7 +109,9 @@ def _train(
     for epoch in range(1, plan.epochs + 1):
         network.train()
         losses = []
-        for inputs, targets in batches(sequences, **share, seed=plan.seed + epoch, rank=rank, processes=plan.processes):
+        for inputs, targets in make_batches(
+            sequences, **share, seed=plan.seed + epoch, rank=rank, processes=plan.processes
+        ):
             drawn = torch.randint(sequences.item_count, (plan.negatives,)) if plan.negatives else None
             loss = shared(torch.from_numpy(inputs), torch.from_numpy(targets), drawn)
             optimiser.zero_grad()
@@ -111,7 +121,7 @@ def _train(
         if epoch % plan.every and epoch < plan.epochs:
             continue
         model = None if rank else network.model(popular)
-        reached, used = _judged(model, validation), time.process_time() - began
+        reached, used = _validation_ndcg(model, validation), time.process_time() - began
         # One decision for all: a process that stopped alone would leave the others waiting.
         shown = torch.tensor([reached if rank == 0 else 0.0, used], dtype=torch.float64)
         distributed.all_reduce(shown)
@@ -120,21 +130,21 @@ def _train(
         if float(shown[0]) > best or validation is None:
             best, found_at = float(shown[0]), epoch
             if model:
-                _save(folder, model, epoch)
+                _save_epoch(folder, model, epoch)
         if float(shown[1]) > plan.seconds or epoch - found_at >= plan.patience:
             break
     distributed.barrier()
 
 
-def _judged(model: Recommender | None, validation: Fold | None) -> float:
+def _validation_ndcg(model: Recommender | None, validation: Fold | None) -> float:
     """NDCG@10; 0 in the processes that only train, which have no model."""
     if model is None or validation is None:
         return 0.0
-    ranked = ranks(model, validation)
-    return float(per_user(ranked.greater, ranked.tied)[:, 1].mean())
+    ranked = rank_targets(model, validation)
+    return float(user_metrics(ranked.greater, ranked.tied)[:, 1].mean())
 
 
-def _save(folder: Path, model: Recommender, epoch: int) -> None:
+def _save_epoch(folder: Path, model: Recommender, epoch: int) -> None:
     """As one file under another name first: a reader never sees half of it."""
     part = folder / "part.npz"
     np.savez(part, allow_pickle=False, **model.arrays(), algorithm=np.array(model.algorithm), epoch=np.array(epoch))

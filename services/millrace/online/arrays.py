@@ -17,16 +17,16 @@ import numpy as np
 
 from millrace.errors import Corrupt
 
-COUNTS = ("live_starts", "live_neighbours", "live_counts")
-STATIC = ("static_starts", "static_neighbours", "static_weights")
-POPULAR = "popular_counts"
-SEEN = "seen"
-EXACT = 2520  # the least number that 1 ... AHEAD all divide: every share 1 / d is a whole number of units
-FINE = EXACT << 20  # units of weighted counts, whose rounding is then far below that of float32
+COUNT_ARRAYS = ("live_starts", "live_neighbours", "live_counts")
+STATIC_ARRAYS = ("static_starts", "static_neighbours", "static_weights")
+POPULAR_ARRAY = "popular_counts"
+SEEN_ARRAY = "seen"
+EXACT_UNITS = 2520  # the least number that 1 ... AHEAD all divide: every share 1 / d is a whole number of units
+FINE_UNITS = EXACT_UNITS << 20  # units of weighted counts, whose rounding is then far below that of float32
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveParameters:
     """How events are counted: `share` of the Markov layer (None: there is none), a row's sum to the power `norm`.
 
     `since` is where popularity's window begins; `now` the newest time of the snapshot; `half_life` is given where
@@ -35,13 +35,13 @@ class Live:
 
     share: float | None = None
     norm: float = 0.5
-    scale: int = EXACT
+    scale: int = EXACT_UNITS
     since: float | None = None
     now: float | None = None
     half_life: float | None = None
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Any]) -> "Live":
+    def from_manifest(cls, parameters: Mapping[str, Any]) -> "LiveParameters":
         """From a manifest's parameters; a version of an earlier release has none, and no layer that could grow."""
         return cls(**parameters.get("live", {}))
 
@@ -55,16 +55,16 @@ class Live:
         return self.scale * self.gain(since)
 
 
-def row(arrays: Mapping[str, np.ndarray], names: tuple[str, str, str], item: int) -> tuple[np.ndarray, np.ndarray]:
+def csr_row(arrays: Mapping[str, np.ndarray], names: tuple[str, str, str], item: int) -> tuple[np.ndarray, np.ndarray]:
     """Columns and values of a row of a CSR."""
     starts, columns, values = (arrays[name] for name in names)
     span = slice(int(starts[item]), int(starts[item + 1]))
     return columns[span], values[span]
 
 
-def check(arrays: Mapping[str, np.ndarray], live: Live, items: int) -> None:
+def check_arrays(arrays: Mapping[str, np.ndarray], live: LiveParameters, items: int) -> None:
     """Raises Corrupt that says what does not fit."""
-    for names in (COUNTS, STATIC):
+    for names in (COUNT_ARRAYS, STATIC_ARRAYS):
         if live.share is None and not set(names) & set(arrays):
             continue
         if lacking := sorted(set(names) - set(arrays)):
@@ -74,5 +74,7 @@ def check(arrays: Mapping[str, np.ndarray], live: Live, items: int) -> None:
             raise Corrupt(f"{names[0]}.npy must rise from 0 to the number of {names[1]}.", field=names[0])
         if len(columns) != len(values) or (len(columns) and not 0 <= columns.min() <= columns.max() < items):
             raise Corrupt(f"{names[1]}.npy does not fit {items} items and {len(values)} values.", field=names[1])
-    if POPULAR in arrays and arrays[POPULAR].shape != (2, items):
-        raise Corrupt(f"{POPULAR}.npy has the shape {list(arrays[POPULAR].shape)}; {items} items need [2, {items}].")
+    if POPULAR_ARRAY in arrays and arrays[POPULAR_ARRAY].shape != (2, items):
+        raise Corrupt(
+            f"{POPULAR_ARRAY}.npy has the shape {list(arrays[POPULAR_ARRAY].shape)}; {items} items need [2, {items}]."
+        )

@@ -16,36 +16,36 @@ from typing import Any
 
 import orjson
 
-FORMAT = 1  # of the messages; a process publishes anew what one of another format has published
-BLOCK = 1024  # rows of a message
-TAIL = 1000  # newest items of a user that are published
+DELTA_FORMAT = 1  # of the messages; a process publishes anew what one of another format has published
+BLOCK_ITEMS = 1024  # rows of a message
+MAX_TAIL_ITEMS = 1000  # newest items of a user that are published
 
 
-def user(version: str, user: str, items: Sequence[int | str]) -> tuple[str, bytes]:
+def user_message(version: str, user: str, items: Sequence[int | str]) -> tuple[str, bytes]:
     """The newest items of a user."""
     return f"{version}/user/{user}", orjson.dumps({"items": items})
 
 
-def column(version: str, item: int, block: int, cells: Mapping[int, int]) -> tuple[str, bytes]:
+def column_message(version: str, item: int, block: int, cells: Mapping[int, int]) -> tuple[str, bytes]:
     """The cells of a block of an item's column."""
     rows = sorted(cells)
     value = {"rows": rows, "added": [cells[row] for row in rows]}
     return f"{version}/column/{item}.{block}", orjson.dumps(value)
 
 
-def popular(version: str, counts: Mapping[int, Sequence[int]]) -> tuple[str, bytes]:
+def popularity_message(version: str, counts: Mapping[int, Sequence[int]]) -> tuple[str, bytes]:
     """What was added to the popularity of items: `counts` are (in the window, of all time)."""
     items = sorted(counts)
     lately, whole = ([counts[item][place] for item in items] for place in (0, 1))
     return f"{version}/popular", orjson.dumps({"items": items, "lately": lately, "whole": whole})
 
 
-def watermark(version: str, **values: Any) -> tuple[str, bytes]:
+def watermark_message(version: str, **values: Any) -> tuple[str, bytes]:
     """How far the version has read."""
     return f"{version}/watermark", orjson.dumps(values)
 
 
-def parts(key: str) -> tuple[str, str, str]:
+def split_key(key: str) -> tuple[str, str, str]:
     """Version, kind and the rest of a key."""
     version, _, rest = key.partition("/")
     kind, _, name = rest.partition("/")

@@ -12,19 +12,19 @@ from kafka.errors import KafkaError, OffsetOutOfRangeError
 from pydantic import ValidationError
 
 from millrace.errors import MillraceError
-from millrace.messaging.client import consumer
-from millrace.messaging.producer import Producer, producer
+from millrace.messaging.client import open_consumer
+from millrace.messaging.producer import Producer, make_producer
 from millrace.online import deltas
-from millrace.online.fold import Base, Fold
+from millrace.online.fold import EventCounts, VersionBase
 from millrace.online.metrics import metrics
-from millrace.records.times import read_moment
+from millrace.records.times import parse_moment
 
 log = logging.getLogger("millrace.online")
-FLUSH = 0.25  # seconds in which changes gather
-HEARTBEAT = 1.0  # seconds between two watermarks where nothing changes
-POPULAR = 3.0  # seconds between two orders of popularity
-AGAIN = 1.0  # seconds before a broker that failed is tried again
-CLIENT = {
+FLUSH_INTERVAL_S = 0.25  # seconds in which changes gather
+HEARTBEAT_S = 1.0  # seconds between two watermarks where nothing changes
+POPULARITY_INTERVAL_S = 3.0  # seconds between two orders of popularity
+RETRY_DELAY_S = 1.0  # seconds before a broker that failed is tried again
+CLIENT_OPTIONS = {
     "auto_offset_reset": "none",
     "bootstrap_timeout_ms": 5000,
     "reconnect_backoff_max_ms": 500,
@@ -34,16 +34,18 @@ Offsets = dict[int, int]
 """Partition -> next offset."""
 
 
-class Lost(Exception):
+class RecordsLost(Exception):
     """Records after the snapshot are no longer in Kafka."""
 
 
-class Followed(threading.Thread):
+class VersionFollower(threading.Thread):
     """`after` is where the snapshot ends; `published` how far an earlier process had published this version."""
 
-    def __init__(self, base: Base, after: Offsets, published: Offsets, making: Callable[[], Producer] = producer):
+    def __init__(
+        self, base: VersionBase, after: Offsets, published: Offsets, making: Callable[[], Producer] = make_producer
+    ):
         super().__init__(name=f"{base.workload.name} {base.version}", daemon=True)
-        self.fold = Fold(base)
+        self.fold = EventCounts(base)
         self.next: Offsets = dict(after)
         self.ended = threading.Event()
         self._published, self._making = published, making
@@ -55,37 +57,37 @@ class Followed(threading.Thread):
         self._at: float | None = None
         self._error: str | None = None
         self._due = {"flush": 0.0, "heartbeat": 0.0, "popular": 0.0, "ends": 0.0}
-        self._metrics = metrics().of(base.workload.name)
+        self._metrics = metrics().for_workload(base.workload.name)
 
     @property
-    def name_of_version(self) -> str:
+    def full_version(self) -> str:
         return f"{self.fold.base.workload.name} {self.fold.base.version}"
 
-    def covers(self, other: "Followed") -> bool:
+    def covers(self, other: "VersionFollower") -> bool:
         """Whether it has published all that the other has."""
-        return self._caught_up() and all(self.next.get(part, 0) >= offset for part, offset in other.next.items())
+        return self._is_caught_up() and all(self.next.get(part, 0) >= offset for part, offset in other.next.items())
 
     def run(self) -> None:
         logged = None
         while not self.ended.is_set():
             try:
-                with consumer(**CLIENT) as client:
+                with open_consumer(**CLIENT_OPTIONS) as client:
                     self._follow(client)
-            except Lost as error:
+            except RecordsLost as error:
                 self._error = str(error)
-                log.error("%s: %s", self.name_of_version, error)
+                log.error("%s: %s", self.full_version, error)
                 self._metrics.lost.set(1)
                 self._give_up()
             except (KafkaError, MillraceError, OSError) as error:
                 if str(error) != logged:
-                    log.error("%s: Kafka is away, state is kept until it is back: %s", self.name_of_version, error)
+                    log.error("%s: Kafka is away, state is kept until it is back: %s", self.full_version, error)
                 logged = str(error)
                 self._forget_producer()
-                self.ended.wait(AGAIN)
+                self.ended.wait(RETRY_DELAY_S)
             except Exception:
-                log.exception("%s: a fault; it goes on from where it was", self.name_of_version)
+                log.exception("%s: a fault; it goes on from where it was", self.full_version)
                 self._forget_producer()
-                self.ended.wait(AGAIN)
+                self.ended.wait(RETRY_DELAY_S)
         self._forget_producer()
 
     def _follow(self, client: KafkaConsumer) -> None:
@@ -95,7 +97,7 @@ class Followed(threading.Thread):
                 self._assign(client)
                 look = time.monotonic() + 5
             if not client.assignment():
-                self.ended.wait(AGAIN)
+                self.ended.wait(RETRY_DELAY_S)
                 look = 0.0
                 continue
             began = time.time()
@@ -105,10 +107,10 @@ class Followed(threading.Thread):
             try:
                 batches = client.poll(timeout_ms=int(1000 * wait), max_records=2000)
             except OffsetOutOfRangeError as error:
-                raise Lost(f"Kafka no longer has what follows the snapshot ({error}); train again.") from None
+                raise RecordsLost(f"Kafka no longer has what follows the snapshot ({error}); train again.") from None
             for part, batch in batches.items():
                 for item in batch:
-                    self._take(item)
+                    self._add_record(item)
                 self._newest[part.partition] = batch[-1].timestamp
             self._watermark(client, began)
             self._publish()
@@ -122,7 +124,7 @@ class Followed(threading.Thread):
         for part in sorted(parts):
             wanted = self.next.setdefault(part.partition, 0)
             if not begins[part] <= wanted <= ends[part]:
-                raise Lost(
+                raise RecordsLost(
                     f"{self._topic} holds offsets {begins[part]} to {ends[part]} of partition {part.partition}, and "
                     f"the snapshot ends before {wanted}: the events in between are not in Kafka. Train again: "
                     f"`millrace train {self.fold.base.workload.name}`."
@@ -131,24 +133,24 @@ class Followed(threading.Thread):
         for part in parts:
             client.seek(part, self.next[part.partition])
 
-    def _take(self, item: Any) -> None:
+    def _add_record(self, item: Any) -> None:
         self.next[item.partition] = item.offset + 1
         try:
             record = self._read(orjson.loads(item.value or b""))
         except (orjson.JSONDecodeError, ValidationError):
             # Not from an ingest or the API; the sink leaves it out too, so training never sees it.
-            self._metrics.events("unreadable").inc()
+            self._metrics.event_counter("unreadable").inc()
             return
         silent = item.offset < self._published.get(item.partition, 0)
         added = self.fold.add(record, (item.timestamp, item.partition, item.offset), silent)
-        self._metrics.events("accepted" if added else "repeated").inc()
+        self._metrics.event_counter("accepted" if added else "repeated").inc()
 
     def _read(self, values: Any) -> dict[str, Any]:
         """A record as the lake has it, with a time too that no contract allows: a training counts such an event."""
         try:
             return self._validate(values).__dict__
         except ValidationError:
-            moment = read_moment(values.get(self._time)) if isinstance(values, dict) else None
+            moment = parse_moment(values.get(self._time)) if isinstance(values, dict) else None
             if moment is None:
                 raise
             return self._validate(values | {self._time: None}).__dict__ | {self._time: moment}
@@ -165,36 +167,36 @@ class Followed(threading.Thread):
             if time.monotonic() >= self._due["ends"]:
                 ends = client.end_offsets(list(client.assignment()))
                 if all(client.position(part) >= end for part, end in ends.items()):
-                    self._at, self._due["ends"] = began, time.monotonic() + HEARTBEAT
+                    self._at, self._due["ends"] = began, time.monotonic() + HEARTBEAT_S
         elif None not in late:
             self._at = min(at for at in late if at is not None) / 1000
 
-    def _caught_up(self) -> bool:
+    def _is_caught_up(self) -> bool:
         return all(self.next.get(part, 0) >= offset for part, offset in self._published.items())
 
     def _publish(self) -> None:
         now = time.monotonic()
         # Until all is read that was published before, a message could take back what an earlier process has said.
-        if now < self._due["flush"] or not self._caught_up():
+        if now < self._due["flush"] or not self._is_caught_up():
             return
         popular = now >= self._due["popular"]
         messages = list(self.fold.messages(popular))
         if not messages and now < self._due["heartbeat"]:
             return
-        self._send([*messages, self._said()])
-        self.fold.settled(popular)
+        self._send([*messages, self._watermark_message()])
+        self.fold.mark_published(popular)
         if popular:
-            self._due["popular"] = now + POPULAR
-        self._due["flush"], self._due["heartbeat"] = now + FLUSH, now + HEARTBEAT
-        self._metrics.published(len(messages), time.monotonic() - now, self._at)
+            self._due["popular"] = now + POPULARITY_INTERVAL_S
+        self._due["flush"], self._due["heartbeat"] = now + FLUSH_INTERVAL_S, now + HEARTBEAT_S
+        self._metrics.record_publish(len(messages), time.monotonic() - now, self._at)
 
-    def _said(self) -> tuple[str, bytes]:
+    def _watermark_message(self) -> tuple[str, bytes]:
         fold = self.fold
         counts = {"accepted": fold.accepted, "repeated": fold.repeated, "unlinked": fold.unlinked}
         newest = max(self._newest.values(), default=None)
-        return deltas.watermark(
+        return deltas.watermark_message(
             fold.base.version,
-            format=deltas.FORMAT,
+            format=deltas.DELTA_FORMAT,
             offsets={str(part): offset for part, offset in sorted(self.next.items())},
             at=self._at,
             newest=None if newest is None else newest / 1000,
@@ -213,11 +215,11 @@ class Followed(threading.Thread):
         """Say so, once Kafka takes it, and wait for a new version."""
         while not self.ended.is_set():
             try:
-                self._send([self._said()])
+                self._send([self._watermark_message()])
                 break
             except MillraceError:
                 self._forget_producer()
-                self.ended.wait(AGAIN)
+                self.ended.wait(RETRY_DELAY_S)
         self.ended.wait()
 
     def _forget_producer(self) -> None:

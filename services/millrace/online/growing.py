@@ -5,29 +5,29 @@ from typing import Any
 
 import numpy as np
 
-from millrace.online.arrays import POPULAR, Live
-from millrace.online.grown import Grown, Rows
+from millrace.online.arrays import POPULAR_ARRAY, LiveParameters
+from millrace.online.grown import LiveLinks, LiveRows
 from millrace.online.overlays import Overlay
 from millrace.recommend.answer import Recommender
-from millrace.recommend.linked import Linked
-from millrace.recommend.popularity import Popularity
+from millrace.recommend.linked import LinkModel
+from millrace.recommend.popularity import PopularityModel
 
 
-class Growing:
+class LiveModel:
     """`now` is the model with all that the overlay has by now. Histories are the caller's (see api.recommended)."""
 
     def __init__(
         self, model: Recommender, arrays: Mapping[str, np.ndarray], parameters: Mapping[str, Any], overlay: Overlay
     ):
-        live = Live.of(parameters)
-        if isinstance(model, Linked) and live.share is not None:
-            model = Grown.over(model, Rows(arrays, live, model.items, overlay))
+        live = LiveParameters.from_manifest(parameters)
+        if isinstance(model, LinkModel) and live.share is not None:
+            model = LiveLinks.from_links(model, LiveRows(arrays, live, model.items, overlay))
         self._model, self._overlay = model, overlay
-        self._counts = arrays.get(POPULAR)
-        self._own = model.counts if isinstance(model, Popularity) else None
+        self._counts = arrays.get(POPULAR_ARRAY)
+        self._own = model.counts if isinstance(model, PopularityModel) else None
         self._popular: Any = None  # what of the overlay's is in the model
 
-    def now(self) -> Recommender:
+    def current(self) -> Recommender:
         added = self._overlay.popular
         if added is not self._popular and added is not None and self._counts is not None:
             lately, whole = self._sums(*added)

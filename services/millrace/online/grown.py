@@ -10,18 +10,18 @@ from threading import Lock
 
 import numpy as np
 
-from millrace.online.arrays import COUNTS, STATIC, Live, row
+from millrace.online.arrays import COUNT_ARRAYS, STATIC_ARRAYS, LiveParameters, csr_row
 from millrace.online.overlays import Overlay
-from millrace.recommend.linked import Linked
-from millrace.recommend.links import among, kept
+from millrace.recommend.linked import LinkModel
+from millrace.recommend.links import links_per_item, strongest_mask
 
 
 @dataclass(frozen=True)
-class Rows:
+class LiveRows:
     """The rows of the links, as they are with what was added."""
 
     arrays: Mapping[str, np.ndarray]
-    live: Live
+    live: LiveParameters
     items: int
     overlay: Overlay
     lock: Lock = field(default_factory=Lock)
@@ -30,13 +30,13 @@ class Rows:
     made: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     """Row -> targets and weights, where the model has no dense matrix to keep them in."""
 
-    def stale(self, item: int) -> bool:
+    def is_stale(self, item: int) -> bool:
         return self.overlay.changes.get(item, 0) != self.done.get(item, 0)
 
-    def computed(self, item: int) -> np.ndarray:
+    def compute(self, item: int) -> np.ndarray:
         """(items,) float32 links of a row."""
         change, added = self.overlay.row(item)
-        columns, units = row(self.arrays, COUNTS, item)
+        columns, units = csr_row(self.arrays, COUNT_ARRAYS, item)
         total = np.zeros(self.items, dtype=np.int64)
         total[columns] = units
         total[list(added)] += np.fromiter(added.values(), np.int64, len(added))
@@ -44,7 +44,7 @@ class Rows:
         worth = (counts / max(float(counts.sum()), 1e-30) ** self.live.norm).astype(np.float32)
         worth[item] = 0
         weights_of_row = self._strongest(worth) * np.float32(self.live.share or 0)
-        columns, weights = row(self.arrays, STATIC, item)
+        columns, weights = csr_row(self.arrays, STATIC_ARRAYS, item)
         if len(columns):
             weights_of_row[columns] += weights
             weights_of_row = self._strongest(weights_of_row)
@@ -54,20 +54,20 @@ class Rows:
     def _strongest(self, values: np.ndarray) -> np.ndarray:
         """The values without all but the strongest, as many as an item may have."""
         filled = np.flatnonzero(values > 0)
-        keep = kept(self.items)
+        keep = links_per_item(self.items)
         if len(filled) > keep:
-            values[filled[~among(values[filled], filled, keep)]] = 0
+            values[filled[~strongest_mask(values[filled], filled, keep)]] = 0
         return values
 
 
 @dataclass(frozen=True)
-class Grown(Linked):
+class LiveLinks(LinkModel):
     """As Linked, with rows that grow."""
 
-    rows: Rows = field(kw_only=True)
+    rows: LiveRows = field(kw_only=True)
 
     @classmethod
-    def over(cls, model: Linked, rows: Rows) -> "Grown":
+    def from_links(cls, model: LinkModel, rows: LiveRows) -> "LiveLinks":
         model_over = cls(model.links, model.popular, model.algorithm, rows=rows)
         # The matrix is this process's own; it is handed over, and changed rows are written into it.
         model_over.__dict__["_dense"] = model._dense
@@ -76,19 +76,19 @@ class Grown(Linked):
     def _rows(self, recent: np.ndarray) -> np.ndarray:
         assert self._dense is not None
         rows = self.rows
-        stale = [item for item in recent.tolist() if rows.stale(item)]
+        stale = [item for item in recent.tolist() if rows.is_stale(item)]
         if not stale:
             return self._dense[recent]
         with rows.lock:
             for item in stale:
-                self._dense[item] = rows.computed(item)
+                self._dense[item] = rows.compute(item)
             return self._dense[recent]
 
     def _row(self, item: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self.rows
-        if rows.stale(item):
+        if rows.is_stale(item):
             with rows.lock:
-                values = rows.computed(item)
+                values = rows.compute(item)
                 targets = np.flatnonzero(values).astype(np.int32)
                 rows.made[item] = targets, values[targets]
         return rows.made[item] if item in rows.made else super()._row(item)

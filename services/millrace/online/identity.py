@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import orjson
 
-from millrace.records.times import micros
+from millrace.records.times import to_micros
 
 
-def plain(value: object) -> object:
+def to_plain(value: object) -> object:
     """A time as microseconds since 1970 UTC, which is what the lake keeps of it; else the value."""
-    return micros(value) if isinstance(value, datetime) else value
+    return to_micros(value) if isinstance(value, datetime) else value
 
 
 def identity_hash(values: Iterable[Any]) -> int:
@@ -21,9 +21,9 @@ def identity_hash(values: Iterable[Any]) -> int:
     return int.from_bytes(blake2b(orjson.dumps(list(values)), digest_size=8).digest(), "big")
 
 
-def hash_of(record: Mapping[str, Any], identity: tuple[str, ...]) -> int:
+def record_hash(record: Mapping[str, Any], identity: tuple[str, ...]) -> int:
     """The hash of a checked record."""
-    return identity_hash(plain(record[name]) for name in identity)
+    return identity_hash(to_plain(record[name]) for name in identity)
 
 
 def contains(hashes: np.ndarray, value: int) -> bool:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
-class Metrics:
+class OnlineMetrics:
     """The counters and gauges of this process, by workload."""
 
     def __init__(self) -> None:
@@ -19,30 +19,30 @@ class Metrics:
         )
         self.lost = Gauge("lost", "1 where Kafka lacks events after the snapshot: train again.", ["workload"], **common)
 
-    def of(self, workload: str) -> "OfWorkload":
-        return OfWorkload(self, workload)
+    def for_workload(self, workload: str) -> "WorkloadMetrics":
+        return WorkloadMetrics(self, workload)
 
 
-class OfWorkload:
+class WorkloadMetrics:
     """The metrics of one workload."""
 
-    def __init__(self, metrics: Metrics, workload: str):
+    def __init__(self, metrics: OnlineMetrics, workload: str):
         self._metrics, self._workload = metrics, workload
         self.lost = metrics.lost.labels(workload)
         self._events = {
             outcome: metrics.events.labels(workload, outcome) for outcome in ("accepted", "repeated", "unreadable")
         }
 
-    def events(self, outcome: str) -> Counter:
+    def event_counter(self, outcome: str) -> Counter:
         return self._events[outcome]
 
-    def published(self, messages: int, seconds: float, watermark: float | None) -> None:
+    def record_publish(self, messages: int, seconds: float, watermark: float | None) -> None:
         self._metrics.messages.labels(self._workload).inc(messages)
         self._metrics.seconds.labels(self._workload).observe(seconds)
         self._metrics.watermark.labels(self._workload).set(watermark or 0)
 
 
 @lru_cache(maxsize=1)
-def metrics() -> Metrics:
+def metrics() -> OnlineMetrics:
     """The metrics of this process."""
-    return Metrics()
+    return OnlineMetrics()

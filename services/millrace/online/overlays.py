@@ -77,7 +77,7 @@ class Overlays:
         self.served: str | None = None
         """The version that is served: staleness and readiness speak of it."""
 
-    def of(self, version: str) -> Overlay:
+    def get(self, version: str) -> Overlay:
         """The state of a version; empty, and filled later, where nothing was said of it yet."""
         with self._lock:
             if version not in self._versions:
@@ -86,22 +86,22 @@ class Overlays:
 
     def leads(self, version: str) -> bool:
         """Whether no other version that is followed has taken up a record that this one has not."""
-        own = self.of(version)
+        own = self.get(version)
         with self._lock:
             others = list(self._versions.values())
         return all(own.covers(other) or other.watermark.get("error") for other in others)
 
     def apply(self, key: str, value: bytes | None, timestamp_ms: int) -> None:
-        version, kind, name = deltas.parts(key)
-        self.of(version).apply(kind, name, None if value is None else orjson.loads(value))
+        version, kind, name = deltas.split_key(key)
+        self.get(version).apply(kind, name, None if value is None else orjson.loads(value))
         if value is None and kind == "watermark":  # published last when a version is given up
             with self._lock:
                 self._given_up[version] = self._versions.pop(version)
 
     @property
     def watermark(self) -> float | None:
-        return self.of(self.served).watermark.get("at") if self.served else None
+        return self.get(self.served).watermark.get("at") if self.served else None
 
-    def said(self) -> dict[str, Any]:
-        watermark = self.of(self.served).watermark if self.served else {}
+    def describe(self) -> dict[str, Any]:
+        watermark = self.get(self.served).watermark if self.served else {}
         return {"version": self.served} | {name: watermark.get(name) for name in ("offsets", "accepted", "error")}

@@ -9,13 +9,13 @@ from bisect import insort
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from millrace.recommend.markov import AHEAD
+from millrace.recommend.markov import MAX_STEPS_AHEAD
 
 Arrival = tuple[int, int, int]
 """Kafka's timestamp in milliseconds, partition, offset."""
 
 
-class Event(NamedTuple):
+class TailEvent(NamedTuple):
     """`item` is a number, or the id of an item that the version does not know; `at` in seconds, None if unknown."""
 
     arrival: Arrival
@@ -23,7 +23,7 @@ class Event(NamedTuple):
     at: float | None
 
 
-class Placed(NamedTuple):
+class PlacedEvent(NamedTuple):
     """An event at its place; they sort into the sequence."""
 
     timed: bool
@@ -37,20 +37,20 @@ class Placed(NamedTuple):
 
 
 @dataclass
-class Tail:
+class RecentEvents:
     """`before` are the newest items of the snapshot's history, AHEAD at most: what new ones can follow."""
 
     before: list[int]
-    events: list[Event] = field(default_factory=list)
+    events: list[TailEvent] = field(default_factory=list)
     """In order of arrival."""
-    sequence: list[Placed] = field(default_factory=list)
+    sequence: list[PlacedEvent] = field(default_factory=list)
     _last: float | None = None
 
-    def add(self, event: Event, instead_of: Event | None = None) -> tuple[int, list[Placed]]:
+    def add(self, event: TailEvent, instead_of: TailEvent | None = None) -> tuple[int, list[PlacedEvent]]:
         """Take an event up; where the sequence changes from, and what it was from there on."""
         if instead_of is None and (not self.events or event.arrival > self.events[-1].arrival):
             since = self._last if event.at is None else event.at
-            placed = _placed(event, since)
+            placed = _place(event, since)
             if not self.sequence or placed > self.sequence[-1]:
                 self.events.append(event)
                 self.sequence.append(placed)
@@ -59,26 +59,26 @@ class Tail:
         if instead_of is not None:
             self.events.remove(instead_of)
         insort(self.events, event, key=lambda known: known.arrival)
-        old, self.sequence = self.sequence, self._ordered()
+        old, self.sequence = self.sequence, self._sort()
         first = next(
             (index for index, (a, b) in enumerate(zip(old, self.sequence, strict=False)) if a != b),
             min(len(old), len(self.sequence)),
         )
         return first, old[first:]
 
-    def _ordered(self) -> list[Placed]:
+    def _sort(self) -> list[PlacedEvent]:
         placed, last = [], None
         for event in self.events:
             last = last if event.at is None else event.at
-            placed.append(_placed(event, last))
+            placed.append(_place(event, last))
         self._last = last
         return sorted(placed)
 
-    def ahead_of(self, index: int) -> list[int | str]:
+    def items_before(self, index: int) -> list[int | str]:
         """The AHEAD items, at most, before a place of the sequence, the nearest first."""
-        own = [event.item for event in self.sequence[max(0, index - AHEAD) : index]]
-        return ([*self.before, *own][-AHEAD:] if len(own) < AHEAD else own)[::-1]
+        own = [event.item for event in self.sequence[max(0, index - MAX_STEPS_AHEAD) : index]]
+        return ([*self.before, *own][-MAX_STEPS_AHEAD:] if len(own) < MAX_STEPS_AHEAD else own)[::-1]
 
 
-def _placed(event: Event, since: float | None) -> Placed:
-    return Placed(since is not None, since or 0.0, event.arrival, event.item)
+def _place(event: TailEvent, since: float | None) -> PlacedEvent:
+    return PlacedEvent(since is not None, since or 0.0, event.arrival, event.item)

@@ -9,36 +9,36 @@ import orjson
 
 from millrace.errors import MillraceError, NotFound
 from millrace.messaging.client import read_all
-from millrace.messaging.producer import producer
+from millrace.messaging.producer import make_producer
 from millrace.online import deltas
-from millrace.online.arrays import SEEN
-from millrace.online.fold import NEEDED, Base
-from millrace.online.followed import Followed, Offsets
+from millrace.online.arrays import SEEN_ARRAY
+from millrace.online.fold import NEEDED_ARRAYS, VersionBase
+from millrace.online.followed import Offsets, VersionFollower
 from millrace.registry.champion import Champion
 from millrace.registry.registry import Registry
 from millrace.settings import settings
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from millrace.workloads.base import RecommenderModel, Workload
 
 log = logging.getLogger("millrace.online")
-STAYS = 30.0  # seconds that the old version is followed after the new one has caught up: replicas move one by one
+HANDOVER_S = 30.0  # seconds that the old version is followed after the new one has caught up: replicas move one by one
 
 
-class Role:
+class ModelFollower:
     """One recommender: its champion, the version that is followed for it, and the one before for a while."""
 
     def __init__(self, registry: Registry, workload: Workload, model: RecommenderModel):
         self._registry, self.workload, self.model = registry, workload, model
         self.champion: Champion | None = None
-        self.now: Followed | None = None
-        self.before: Followed | None = None
+        self.now: VersionFollower | None = None
+        self.before: VersionFollower | None = None
         self._caught_up: float | None = None
         self._said: str | None = None
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Take up a new champion; let the old one go in time. A fault is logged once and tried again."""
         try:
-            self._look()
+            self._check()
             self._said = None
         except NotFound:
             pass  # nothing was trained yet
@@ -47,7 +47,7 @@ class Role:
                 log.error("%s stays as it is: %s", self.workload.name, error.message)
             self._said = error.message
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         name, model = self.workload.name, self.model.name
         etag = self.champion.etag if self.champion else None
         champion = self._registry.champion_if_changed(name, model, etag)
@@ -66,10 +66,10 @@ class Role:
             self.now, self.before, self._caught_up = self.before, self.now, None
             return
         name, model = self.workload.name, self.model.name
-        manifest, arrays = self._registry.some(name, model, version, (*NEEDED, SEEN))
-        base = Base.of(self.workload, self.model, manifest, arrays)
+        manifest, arrays = self._registry.load_some(name, model, version, (*NEEDED_ARRAYS, SEEN_ARRAY))
+        base = VersionBase.from_version(self.workload, self.model, manifest, arrays)
         after = {int(part): last + 1 for part, (_, last) in manifest.data.offsets.items()}
-        followed = Followed(base, after, published(self.workload, version))
+        followed = VersionFollower(base, after, read_watermark(self.workload, version))
         if self.before is not None:
             self.before.ended.set()
         self.now, self.before, self._caught_up = followed, self.now, None
@@ -83,11 +83,11 @@ class Role:
         if self._caught_up is None:
             if self.before is None or self.now.covers(self.before):
                 self._caught_up = time.monotonic()
-        elif self._caught_up and time.monotonic() - self._caught_up > STAYS:
+        elif self._caught_up and time.monotonic() - self._caught_up > HANDOVER_S:
             if self.before is not None:
                 self.before.ended.set()
                 self.before = None
-            forget(self.workload, {self.champion.version, self.champion.previous or ""})
+            delete_versions(self.workload, {self.champion.version, self.champion.previous or ""})
             self._caught_up = 0.0
 
     def end(self) -> None:
@@ -98,40 +98,44 @@ class Role:
             follower.join(10)
 
 
-def published(workload: Workload, version: str) -> Offsets:
+def read_watermark(workload: Workload, version: str) -> Offsets:
     """How far a version was published by an earlier process; empty where it was not, or in another format."""
     key, watermark = f"{version}/watermark".encode(), None
     for message in read_all(workload.deltas_topic):
         if message.key == key:
             watermark = orjson.loads(message.value) if message.value else None
-    if watermark is None or watermark.get("format") != deltas.FORMAT:
+    if watermark is None or watermark.get("format") != deltas.DELTA_FORMAT:
         return {}
     return {int(part): offset for part, offset in watermark["offsets"].items()}
 
 
-def forget(workload: Workload, kept: set[str]) -> None:
+def delete_versions(workload: Workload, kept: set[str]) -> None:
     """Tombstones for every key of other versions, a version's watermark last."""
     living: dict[bytes, bool] = {}
     for message in read_all(workload.deltas_topic):
         if message.key is not None:
             living[message.key] = message.value is not None
-    gone = [key for key, there in living.items() if there and deltas.parts(key.decode())[0] not in kept]
+    gone = [key for key, there in living.items() if there and deltas.split_key(key.decode())[0] not in kept]
     if not gone:
         return
-    with closing(producer()) as client:
+    with closing(make_producer()) as client:
         for key in sorted(gone, key=lambda key: key.endswith(b"/watermark")):
             client.send(workload.deltas_topic, key, None)
         client.flush()
     log.info("%s: %d keys of versions that are no longer served were taken back", workload.name, len(gone))
 
 
-def run(stop: threading.Event) -> None:
+def run_updater(stop: threading.Event) -> None:
     """Follow until `stop` is set. State is in Kafka and the registry alone: a killed process just starts again."""
     registry = Registry()
-    roles = [Role(registry, workload, model) for workload in workloads().values() for model in workload.recommenders]
+    roles = [
+        ModelFollower(registry, workload, model)
+        for workload in load_workloads().values()
+        for model in workload.recommenders
+    ]
     while not stop.is_set():
         for role in roles:
-            role.look()
+            role.check()
         stop.wait(settings().api_poll_interval)
     for role in roles:
         role.end()

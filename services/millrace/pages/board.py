@@ -7,13 +7,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from millrace.errors import BadInput
-from millrace.pages.messages import ClusterState, StreamState, Window
-from millrace.records.numbers import shown
+from millrace.pages.messages import ClusterState, StreamState, WindowMessage
+from millrace.records.numbers import show
 
-KEPT = 7200  # seconds before the newest window that are kept
-MOST_MINUTES = KEPT // 60
-POINTS = 180  # steps of a timeline at most: more can't be told apart on a screen
-AHEAD = 300  # seconds that a window may begin after the message that tells of it, for clocks that differ
+KEPT_S = 7200  # seconds before the newest window that are kept
+MAX_MINUTES = KEPT_S // 60
+MAX_POINTS = 180  # steps of a timeline at most: more can't be told apart on a screen
+MAX_AHEAD_S = 300  # seconds that a window may begin after the message that tells of it, for clocks that differ
 WINDOW, CLUSTER, STREAM = "window/", "cluster/", "stream"
 
 
@@ -22,7 +22,7 @@ class Board:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._windows: dict[int, Window] = {}
+        self._windows: dict[int, WindowMessage] = {}
         """By start, seconds since 1970 UTC."""
         self._clusters: dict[int, ClusterState] = {}
         self._stream = StreamState()
@@ -45,20 +45,20 @@ class Board:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"]))
-            raise BadInput(f"{shown(key)}: {where or 'the value'}: {first['msg']}.", field="value") from None
+            raise BadInput(f"{show(key)}: {where or 'the value'}: {first['msg']}.", field="value") from None
         except (ValueError, OverflowError) as error:
             allowed = "window/<start>, cluster/<number>, stream"
-            raise BadInput(f"{shown(key)}: {error}; allowed: {allowed}.", field="key", allowed=allowed) from None
+            raise BadInput(f"{show(key)}: {error}; allowed: {allowed}.", field="key", allowed=allowed) from None
 
     def _apply(self, key: str, value: bytes | None, timestamp_ms: int) -> None:
         if key.startswith(WINDOW):
             start = int(datetime.fromisoformat(key.removeprefix(WINDOW)).timestamp())
             if value is None:
                 self._windows.pop(start, None)
-            elif start * 1000 > timestamp_ms + AHEAD * 1000:
+            elif start * 1000 > timestamp_ms + MAX_AHEAD_S * 1000:
                 raise ValueError("the window begins after the message")  # it would push all the others out
             else:
-                self._windows[start] = Window.model_validate_json(value)
+                self._windows[start] = WindowMessage.model_validate_json(value)
                 self._forget()
         elif key.startswith(CLUSTER):
             number = int(key.removeprefix(CLUSTER))
@@ -73,7 +73,7 @@ class Board:
             raise ValueError("the key is not known")
 
     def _forget(self) -> None:
-        oldest = max(self._windows) - KEPT
+        oldest = max(self._windows) - KEPT_S
         for start in [start for start in self._windows if start <= oldest]:
             del self._windows[start]
 
@@ -83,7 +83,7 @@ class Board:
         watermark = self._stream.watermark
         return None if watermark is None else watermark.timestamp()
 
-    def said(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """For readiness: the version that scored, and up to which offsets."""
         return {"version": self._stream.version, "offsets": self._stream.offsets}
 
@@ -100,8 +100,8 @@ class Board:
         now = datetime.now(UTC)
         return {
             **stream.model_dump(mode="json"),
-            "age": age(now, stream.at),
-            "watermark_age": age(now, stream.watermark),
+            "age": age_s(now, stream.at),
+            "watermark_age": age_s(now, stream.watermark),
             "pages": pages,
         }
 
@@ -120,7 +120,7 @@ class Board:
         wanted = max(end - 60 * minutes, min(windows))
         width = max(state.seconds for start, state in windows.items() if start >= wanted or start == newest)
         # One step is left over for the edges: the last one may hold less than a whole one.
-        step = width * -(-(end - wanted) // (width * (POINTS - 1)))
+        step = width * -(-(end - wanted) // (width * (MAX_POINTS - 1)))
         # A step that begins too early would show a part of its pages; nothing is before the very first window.
         first = wanted // step * step if wanted == min(windows) else min(-(-wanted // step), newest // step) * step
         steps = (newest - first) // step + 1
@@ -132,8 +132,8 @@ class Board:
             for number, count in state.counts.items():
                 by_cluster.setdefault(number, [0] * steps)[index] += count
         return {
-            "from": iso(first),
-            "to": iso(first + steps * step),
+            "from": to_iso(first),
+            "to": to_iso(first + steps * step),
             "step": step,
             "open": watermark is not None and watermark.timestamp() < first + steps * step,
             "messages": messages,
@@ -144,11 +144,11 @@ class Board:
         }
 
 
-def age(now: datetime, then: datetime | None) -> float | None:
+def age_s(now: datetime, then: datetime | None) -> float | None:
     """Seconds from then to now, never below 0; None where nothing was then."""
     return None if then is None else round(max(0.0, (now - then).total_seconds()), 1)
 
 
-def iso(seconds: int) -> str:
+def to_iso(seconds: int) -> str:
     """Seconds since 1970 as ISO 8601 in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

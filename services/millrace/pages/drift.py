@@ -2,24 +2,24 @@
 
 import numpy as np
 
-LEAST = 1e-4
+MIN_SHARE = 1e-4
 """The share that an empty cluster is given, so that its logarithm exists."""
 
 
-def psi(before: np.ndarray, now: np.ndarray) -> float:
+def population_stability_index(before: np.ndarray, now: np.ndarray) -> float:
     """Population stability index of two (k,) distributions over the same clusters, given as counts or shares.
 
     It is the sum of (now - before) * ln(now / before) (Siddiqi, "Credit Risk Scorecards", 2006, chapter 9): 0 for
     the same shares; by the customary rule of thumb a shift from 0.1, a large one from 0.25.
     """
-    first, second = (_shares(one) for one in (before, now))
+    first, second = (_to_shares(one) for one in (before, now))
     return float(((second - first) * np.log(second / first)).sum())
 
 
-def _shares(counts: np.ndarray) -> np.ndarray:
+def _to_shares(counts: np.ndarray) -> np.ndarray:
     counts = np.asarray(counts, dtype=np.float64)
     total = counts.sum()
-    shares = np.maximum(counts / total if total > 0 else np.full(len(counts), 1 / len(counts)), LEAST)
+    shares = np.maximum(counts / total if total > 0 else np.full(len(counts), 1 / len(counts)), MIN_SHARE)
     return shares / shares.sum()
 
 
@@ -34,7 +34,7 @@ def inertia_ratio(distances: np.ndarray, reference: float) -> float:
     return float((np.asarray(distances, dtype=np.float64) ** 2).mean() / reference)
 
 
-def moved(before: np.ndarray, after: np.ndarray) -> float:
+def centre_shift(before: np.ndarray, after: np.ndarray) -> float:
     """Mean way of matched (k, d) centres, over the mean distance between two centres of before.
 
     0 where none moved; 1 would be centres that went as far as to each other's places.

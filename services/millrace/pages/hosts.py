@@ -9,15 +9,15 @@ import idna
 from publicsuffixlist import PublicSuffixList
 
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}://", re.IGNORECASE)
-END = re.compile(r"[/?#\\]")
-PORT = re.compile(r":[0-9]{0,5}$")
+HOST_END = re.compile(r"[/?#\\]")
+PORT_SUFFIX = re.compile(r":[0-9]{0,5}$")
 HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*")
-LONGEST = 253  # characters of a host name (RFC 1035, section 2.3.4, less the root's dot and length)
+MAX_HOST_LENGTH = 253  # characters of a host name (RFC 1035, section 2.3.4, less the root's dot and length)
 JOINERS = "\u200c\u200d"  # zero-width; a name may hold them only where a script needs them (RFC 5892, appendix A)
-KNOWN = 1 << 16  # hosts whose domains are remembered
+CACHED_HOSTS = 1 << 16  # hosts whose domains are remembered
 
 
-class Parts(NamedTuple):
+class UrlParts(NamedTuple):
     """A URL cut up as the stream needs it; anything can be cut, and what is lacking is empty."""
 
     scheme: str
@@ -27,7 +27,7 @@ class Parts(NamedTuple):
     query: str
 
 
-def parts(url: str) -> Parts:
+def split_url(url: str) -> UrlParts:
     """Scheme, host, path and query of a URL, with or without `scheme://`. It never raises."""
     if url[:8] == "https://":
         scheme, rest = "https", url[8:]
@@ -37,24 +37,24 @@ def parts(url: str) -> Parts:
         scheme, rest = match[0][:-3].lower(), url[match.end() :]
     else:
         scheme, rest = "", url.removeprefix("//")
-    cut = END.search(rest)
+    cut = HOST_END.search(rest)
     if cut is None:
-        return Parts(scheme, host_of(rest), "", "")
+        return UrlParts(scheme, parse_host(rest), "", "")
     start = cut.start()
     path, _, query = rest[start:].partition("#")[0].partition("?")
-    return Parts(scheme, host_of(rest[:start]), path, query)
+    return UrlParts(scheme, parse_host(rest[:start]), path, query)
 
 
-@lru_cache(KNOWN)
-def host_of(authority: str) -> str:
+@lru_cache(CACHED_HOSTS)
+def parse_host(authority: str) -> str:
     """The host in `user@host:port`, lower-case, IDN in the ASCII form that browsers ask for; "" where there is none."""
     name = authority.rpartition("@")[2].strip().lower()
     if name.startswith("["):
         return _ip(name[1:].partition("]")[0])
-    name = PORT.sub("", name).removesuffix(".")
+    name = PORT_SUFFIX.sub("", name).removesuffix(".")
     if not name.isascii():
         name = _ascii(name)
-    if len(name) > LONGEST or not HOST.fullmatch(name):
+    if len(name) > MAX_HOST_LENGTH or not HOST.fullmatch(name):
         return ""
     # What ends in a number is an address or nothing (URL standard, "ends in a number").
     return _ip(name) if name.rpartition(".")[2].isdecimal() else name
@@ -65,7 +65,7 @@ def _ascii(name: str) -> str:
 
     Symbols that IDNA 2008 lacks and UTS 46 has, emoji above all, are encoded as browsers do. "" where there is none.
     """
-    if len(name) > LONGEST:
+    if len(name) > MAX_HOST_LENGTH:
         return ""
     try:
         mapped = idna.uts46_remap(name, std3_rules=False)
@@ -91,22 +91,22 @@ def _ip(text: str) -> str:
 
 
 @lru_cache(2)
-def suffixes(only_icann: bool = False) -> PublicSuffixList:
+def load_suffixes(only_icann: bool = False) -> PublicSuffixList:
     """The list that the package brings; reading it takes 0.2 s, so it is read at the first host."""
     return PublicSuffixList(only_icann=only_icann)
 
 
-@lru_cache(KNOWN)
-def domain_of(host: str) -> str:
+@lru_cache(CACHED_HOSTS)
+def find_domain(host: str) -> str:
     """The registered domain of a host as `host_of` gives it: an address is its own, `localhost` has none.
 
     Whoever lets others have names of their own (`github.io`) is a suffix for them and a domain of its own.
     """
     if not host or ":" in host or host.rpartition(".")[2].isdecimal():
         return host
-    return suffixes().privatesuffix(host) or suffixes(only_icann=True).privatesuffix(host) or ""
+    return load_suffixes().privatesuffix(host) or load_suffixes(only_icann=True).privatesuffix(host) or ""
 
 
-def registered_domain(url: str | None) -> str:
+def find_url_domain(url: str | None) -> str:
     """`bbc.co.uk` of `https://www.bbc.co.uk:443/news`; "" where there is none."""
-    return domain_of(parts(url or "").host)
+    return find_domain(split_url(url or "").host)

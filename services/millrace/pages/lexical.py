@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from millrace.pages.hosts import Parts
+from millrace.pages.hosts import UrlParts
 
-NAMES = (
+FEATURE_NAMES = (
     "path_depth",
     "url_length",
     "host_length",
@@ -24,24 +24,24 @@ NAMES = (
     "file_name",
     "title_length",
 )
-COUNTED = 10
+MAX_COUNTED = 10
 """The first so many are counts: their logarithm is taken, as they span three decades."""
 DIGITS = b"0123456789"
 
 
-def lexical(urls: Sequence[str], cut: Sequence[Parts], titles: Sequence[str | None]) -> np.ndarray:
+def lexical_features(urls: Sequence[str], cut: Sequence[UrlParts], titles: Sequence[str | None]) -> np.ndarray:
     """(n, 13) float64 of the pages, in the order of NAMES.
 
     Counts as log1p, of characters but for depth, parameters and labels; two flags; log1p of the title's characters.
     """
-    rows = [_numbers(url, *part, title) for url, part, title in zip(urls, cut, titles, strict=True)]
-    values = np.array(rows, dtype=np.float64).reshape(len(rows), len(NAMES))
-    values[:, :COUNTED] = np.log1p(values[:, :COUNTED])
+    rows = [_page_features(url, *part, title) for url, part, title in zip(urls, cut, titles, strict=True)]
+    values = np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURE_NAMES))
+    values[:, :MAX_COUNTED] = np.log1p(values[:, :MAX_COUNTED])
     values[:, -1] = np.log1p(values[:, -1])
     return values
 
 
-def _numbers(url: str, scheme: str, host: str, path: str, query: str, title: str | None) -> tuple[int, ...]:
+def _page_features(url: str, scheme: str, host: str, path: str, query: str, title: str | None) -> tuple[int, ...]:
     inner = path.rstrip("/")
     shown = (path + query).encode("utf-8", "surrogatepass")
     return (

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def match(before: np.ndarray, after: np.ndarray, k: int, k_before: int) -> tuple[np.ndarray, np.ndarray]:
+def match_clusters(before: np.ndarray, after: np.ndarray, k: int, k_before: int) -> tuple[np.ndarray, np.ndarray]:
     """(numbers, same) of the k new clusters.
 
     `numbers` is the number of each, (k,) int64; `same` says whether it is that old cluster's continuation, (k,) bool.

@@ -9,28 +9,28 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-TEXT = 300  # characters of a title, a word or a label
-URL = 2000
+MAX_TEXT = 300  # characters of a title, a word or a label
+MAX_URL = 2000
 
 
-def cut(limit: int) -> BeforeValidator:
+def truncate(limit: int) -> BeforeValidator:
     """Cuts text and lists to a length before they are checked."""
     return BeforeValidator(lambda value: value[:limit] if isinstance(value, str | list) else value)
 
 
-Short = Annotated[str, cut(TEXT)]
+Short = Annotated[str, truncate(MAX_TEXT)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Counted = Annotated[list[tuple[Short, Count]], cut(10)]
+CountedNames = Annotated[list[tuple[Short, Count]], truncate(10)]
 
 
-class Read(BaseModel):
+class StreamMessage(BaseModel):
     """A message; fields of a later format are passed over."""
 
     model_config = ConfigDict(extra="ignore")
 
 
-class Window(Read):
+class WindowMessage(StreamMessage):
     """`window/<start>`: pages by cluster that arrived in `seconds` from `start` on."""
 
     start: AwareDatetime
@@ -39,25 +39,25 @@ class Window(Read):
     total: Count
 
 
-class Example(Read):
-    url: Annotated[str, cut(URL)]
+class Example(StreamMessage):
+    url: Annotated[str, truncate(MAX_URL)]
     title: Short | None = None
     at: datetime | None = None
 
 
-class ClusterState(Read):
+class ClusterState(StreamMessage):
     """`cluster/<n>`: all pages of a cluster in the table, and its share of the last hour's."""
 
     cluster: int = Field(ge=0, le=1000)
     label: Short
     size: Count
     share: float = Field(ge=0, le=1)
-    words: Counted = []
-    hosts: Counted = []
-    examples: Annotated[list[Example], cut(5)] = []
+    words: CountedNames = []
+    hosts: CountedNames = []
+    examples: Annotated[list[Example], truncate(5)] = []
 
 
-class StreamState(Read):
+class StreamState(StreamMessage):
     """`stream`: the last micro-batch, and the drift of the champion that scored it."""
 
     version: Short | None = None

@@ -5,22 +5,22 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from millrace.errors import Corrupt
-from millrace.pages.space import BUCKETS, TEXT, WIDTH, Columns, Space
+from millrace.pages.space import BUCKETS, TEXT_WIDTH, WIDTH, Columns, PageSpace
 from millrace.scoring.kmeans import KMeans
 
 ALGORITHM = "pages"
-SHAPES = {"idf": (BUCKETS,), "projection": (BUCKETS, TEXT), "mean": (WIDTH,), "scale": (WIDTH,)}
+ARRAY_SHAPES = {"idf": (BUCKETS,), "projection": (BUCKETS, TEXT_WIDTH), "mean": (WIDTH,), "scale": (WIDTH,)}
 
 
 @dataclass(frozen=True)
-class Pages:
+class PageClusters:
     """The centres of k clusters in a space. Immutable; processes may share it.
 
     `centres`: (k, WIDTH) float64 in the space's coordinates. `weights`: (k,) float64, how many pages each centre stands
     for, older ones counting less (see millrace.pages.update).
     """
 
-    space: Space
+    space: PageSpace
     centres: np.ndarray
     weights: np.ndarray
     _nearest: KMeans = field(init=False, repr=False, compare=False)
@@ -30,12 +30,12 @@ class Pages:
         object.__setattr__(self, "_nearest", KMeans(np.zeros(width), np.ones(width), self.centres))
 
     @classmethod
-    def load(cls, arrays: dict[str, np.ndarray]) -> "Pages":
+    def load(cls, arrays: dict[str, np.ndarray]) -> "PageClusters":
         """The model of a version's arrays. Raises Corrupt that names the array which does not fit."""
-        if lacking := sorted({*SHAPES, "centres", "weights"} - set(arrays)):
+        if lacking := sorted({*ARRAY_SHAPES, "centres", "weights"} - set(arrays)):
             raise Corrupt(f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays)) or 'none'}.")
         k = len(arrays["centres"]) if arrays["centres"].ndim else 0
-        for name, shape in {**SHAPES, "centres": (max(k, 1), WIDTH), "weights": (k,)}.items():
+        for name, shape in {**ARRAY_SHAPES, "centres": (max(k, 1), WIDTH), "weights": (k,)}.items():
             array = arrays[name]
             if array.shape != shape:
                 sentence = f"{name}.npy has the shape {list(array.shape)}; [{', '.join(map(str, shape))}] is needed."
@@ -44,10 +44,13 @@ class Pages:
                 raise Corrupt(f"{name}.npy holds a value that is not a finite float.", field=name)
         if (arrays["scale"] <= 0).any() or (arrays["weights"] < 0).any():
             raise Corrupt("every value of scale.npy must be above 0, of weights.npy 0 or above.", field="scale")
-        return cls(Space(**{name: arrays[name] for name in SHAPES}), arrays["centres"], arrays["weights"])
+        return cls(PageSpace(**{name: arrays[name] for name in ARRAY_SHAPES}), arrays["centres"], arrays["weights"])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {name: getattr(self.space, name) for name in SHAPES} | {"centres": self.centres, "weights": self.weights}
+        return {name: getattr(self.space, name) for name in ARRAY_SHAPES} | {
+            "centres": self.centres,
+            "weights": self.weights,
+        }
 
     @property
     def k(self) -> int:

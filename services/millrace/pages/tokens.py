@@ -10,14 +10,14 @@ from zlib import crc32
 
 import numpy as np
 
-from millrace.pages.hosts import Parts, domain_of
-from millrace.pages.words import words_of
+from millrace.pages.hosts import UrlParts, find_domain
+from millrace.pages.words import path_words
 
 BUCKETS = 2**14
 
 
 @lru_cache(1 << 17)
-def code(token: str) -> int:
+def hash_token(token: str) -> int:
     """The bucket of a token, 0 ... BUCKETS - 1, or its complement (~bucket) where the token's sign is negative."""
     hashed = crc32(token.encode("utf-8", "surrogatepass"))
     bucket = hashed & (BUCKETS - 1)
@@ -25,27 +25,27 @@ def code(token: str) -> int:
 
 
 @lru_cache(1 << 16)
-def host_codes(host: str) -> tuple[int, ...]:
+def hash_host(host: str) -> tuple[int, ...]:
     """Registered domain, public suffix and, where it is another than `www`, the whole host: one token each."""
-    domain = domain_of(host)
+    domain = find_domain(host)
     suffix = domain.partition(".")[2] if not domain[-1:].isdecimal() else "ip"
-    codes = [code(f"domain:{domain or host}"), code(f"suffix:{suffix}")]
+    codes = [hash_token(f"domain:{domain or host}"), hash_token(f"suffix:{suffix}")]
     if domain and host.removeprefix("www.") != domain:
-        codes.append(code(f"host:{host}"))
+        codes.append(hash_token(f"host:{host}"))
     return tuple(codes)
 
 
-def tokens(
-    cut: Sequence[Parts], titles: Sequence[str | None], keywords: Sequence[str | None]
+def hash_pages(
+    cut: Sequence[UrlParts], titles: Sequence[str | None], keywords: Sequence[str | None]
 ) -> tuple[np.ndarray, np.ndarray]:
     """(codes, starts): int64 codes of all pages in a row, each page's distinct, and where each page begins, (n,).
 
     Every page has tokens: at the least those of its host, or of having none.
     """
     codes: list[int] = []
-    starts = np.empty(len(cut), dtype=np.int64)
+    starts = np.make_empty(len(cut), dtype=np.int64)
     for page, (part, title, keyword) in enumerate(zip(cut, titles, keywords, strict=True)):
         starts[page] = len(codes)
-        codes += host_codes(part.host)
-        codes += map(code, words_of(title, keyword, part.path))
+        codes += hash_host(part.host)
+        codes += map(hash_token, path_words(title, keyword, part.path))
     return np.array(codes, dtype=np.int64), starts

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-HALF_LIFE = 100_000.0
+HALF_LIFE_PAGES = 100_000.0
 """New pages after which what a centre stood for before counts half."""
 
 
 @dataclass(frozen=True)
-class Sums:
+class ClusterSums:
     """What an update needs of any number of pages. Sums of parts are added up.
 
     Per cluster how many, (k,), and the sum of their features, (k, d); and the sum of all squared distances to the
@@ -21,18 +21,18 @@ class Sums:
     inertia: float
 
     @classmethod
-    def of(cls, features: np.ndarray, clusters: np.ndarray, distances: np.ndarray, k: int) -> "Sums":
+    def from_pages(cls, features: np.ndarray, clusters: np.ndarray, distances: np.ndarray, k: int) -> "ClusterSums":
         """The sums of (n, d) features with their clusters and distances, both (n,)."""
         totals = np.zeros((k, features.shape[1]))
         np.add.at(totals, clusters, features.astype(np.float64))
         return cls(np.bincount(clusters, minlength=k).astype(np.float64), totals, float((distances**2).sum()))
 
-    def __add__(self, other: "Sums") -> "Sums":
-        return Sums(self.counts + other.counts, self.totals + other.totals, self.inertia + other.inertia)
+    def __add__(self, other: "ClusterSums") -> "ClusterSums":
+        return ClusterSums(self.counts + other.counts, self.totals + other.totals, self.inertia + other.inertia)
 
 
-def updated(
-    centres: np.ndarray, weights: np.ndarray, new: Sums, half_life: float = HALF_LIFE
+def update_centres(
+    centres: np.ndarray, weights: np.ndarray, new: ClusterSums, half_life: float = HALF_LIFE_PAGES
 ) -> tuple[np.ndarray, np.ndarray]:
     """(centres, weights) after a batch, of the same shapes: (k, d) and (k,).
 

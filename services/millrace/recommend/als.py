@@ -11,15 +11,15 @@ from functools import cached_property
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.recommend.answer import Answer, cleaned, heaviest, ranked, unseen
-from millrace.recommend.counts import seen
-from millrace.recommend.links import by_age
-from millrace.recommend.popularity import fill_order
+from millrace.recommend.answer import TopItems, clean_history, find_reasons, find_unseen, rank_items
+from millrace.recommend.counts import seen_matrix
+from millrace.recommend.links import age_weights
+from millrace.recommend.popularity import rank_popular
 from millrace.recommend.sequences import Sequences
 
 
 @dataclass(frozen=True)
-class Als:
+class AlsModel:
     """`factors`: (items, f) float32; `gram`: (f, f) float64, the factors' products and the penalty on the diagonal.
 
     `by_age`: (depth,) float32, confidence of a history's items above that of the rest, newest first. A dense product
@@ -39,15 +39,15 @@ class Als:
     def arrays(self) -> dict[str, np.ndarray]:
         return {name: getattr(self, name) for name in ("factors", "gram", "by_age", "popular")}
 
-    def with_power(self, power: float) -> "Als":
+    def with_power(self, power: float) -> "AlsModel":
         """The same factors, with a history's items weighed by another power of their age."""
-        return replace(self, by_age=by_age(power) * self.by_age[0])
+        return replace(self, by_age=age_weights(power) * self.by_age[0])
 
     @cached_property
     def _unknown(self) -> np.ndarray:
-        return unseen(self.popular, self.items)
+        return find_unseen(self.popular, self.items)
 
-    def _solved(self, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _solve(self, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(recent, f): what each of the newest items adds to the user's factors; and those items."""
         recent = history[: -len(self.by_age) - 1 : -1]
         own = self.factors[recent].astype(np.float64)
@@ -55,30 +55,30 @@ class Als:
         system = self.gram + own.T @ (above * own)
         return np.linalg.solve(system, ((1 + above) * own).T).T, recent
 
-    def _scored(self, user: np.ndarray) -> np.ndarray:
+    def _score(self, user: np.ndarray) -> np.ndarray:
         scores = self.factors @ user.astype(np.float32)
         scores[self._unknown] = -np.inf
         return scores
 
     def scores(self, history: np.ndarray) -> np.ndarray:
-        return self._scored(self._solved(cleaned(history, self.items))[0].sum(axis=0))
+        return self._score(self._solve(clean_history(history, self.items))[0].sum(axis=0))
 
     def batch(self, histories: Sequences) -> np.ndarray:
-        users = [self._solved(histories[user].astype(np.int64))[0].sum(axis=0) for user in range(len(histories))]
+        users = [self._solve(histories[user].astype(np.int64))[0].sum(axis=0) for user in range(len(histories))]
         scores = np.array(users, dtype=np.float32).reshape(-1, self.factors.shape[1]) @ self.factors.T
         scores[:, self._unknown] = -np.inf
         return scores
 
-    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:
-        known = cleaned(history, self.items)
-        parts, recent = self._solved(known)
-        scores = self._scored(parts.sum(axis=0))
-        chosen = ranked(scores, known[:0] if keep_known else known, n)
-        reasons = heaviest(self.factors[chosen] @ parts.T, recent) if because else []
-        return Answer(chosen, scores[chosen].astype(np.float64), reasons)
+    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> TopItems:
+        known = clean_history(history, self.items)
+        parts, recent = self._solve(known)
+        scores = self._score(parts.sum(axis=0))
+        chosen = rank_items(scores, known[:0] if keep_known else known, n)
+        reasons = find_reasons(self.factors[chosen] @ parts.T, recent) if because else []
+        return TopItems(chosen, scores[chosen].astype(np.float64), reasons)
 
 
-def fit(
+def fit_als(
     sequences: Sequences,
     *,
     factors: int = 64,
@@ -87,7 +87,7 @@ def fit(
     power: float = 0.5,
     iterations: int = 15,
     seed: int = 20261121,
-) -> Als:
+) -> AlsModel:
     """Fitted by the library `implicit`. Raises BadInput where it is not installed. The same seed, the same factors."""
     try:
         from implicit.cpu.als import AlternatingLeastSquares
@@ -106,8 +106,8 @@ def fit(
             random_state=seed,
             use_cg=True,
         )
-        model.fit(seen(sequences), show_progress=False)
+        model.fit(seen_matrix(sequences), show_progress=False)
     item_factors = np.ascontiguousarray(model.item_factors, dtype=np.float32)
     exact = item_factors.astype(np.float64)
     gram = exact.T @ exact + penalty * np.eye(factors)
-    return Als(item_factors, gram, by_age(power) * np.float32(alpha), fill_order(sequences))
+    return AlsModel(item_factors, gram, age_weights(power) * np.float32(alpha), rank_popular(sequences))

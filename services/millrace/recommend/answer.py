@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from millrace.recommend.sequences import Sequences
 
-REASONS = 3  # items of the history named for each answered one
+MAX_REASONS = 3  # items of the history named for each answered one
 
 
 @dataclass(frozen=True)
-class Answer:
+class TopItems:
     """`items`: (n,) int64, best first, equal scores by the lower number; `scores`: (n,) float64.
 
     `because[k]` are the items of the history that weighed most for item k, at most REASONS, the heaviest first. The
@@ -50,12 +50,12 @@ class Recommender(Protocol):
         """(users, items) float32 scores: row by row what `scores` gives."""
         ...
 
-    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:
+    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> TopItems:
         """The n best items; those of the history are left out, unless `keep_known`."""
         ...
 
 
-def cleaned(history: npt.ArrayLike, items: int) -> np.ndarray:
+def clean_history(history: npt.ArrayLike, items: int) -> np.ndarray:
     """A history as int64 numbers: without unknown ones and padding, and each item once, where it came last."""
     items_of_history = np.asarray(history, dtype=np.int64)
     items_of_history = items_of_history[(items_of_history >= 0) & (items_of_history < items)]
@@ -65,7 +65,7 @@ def cleaned(history: npt.ArrayLike, items: int) -> np.ndarray:
     return items_of_history
 
 
-def best(scores: np.ndarray, candidates: np.ndarray, n: int) -> np.ndarray:
+def select_best(scores: np.ndarray, candidates: np.ndarray, n: int) -> np.ndarray:
     """The n candidates with the highest scores, best first, equal ones by the lower number.
 
     `scores` belong to all items, `candidates` are distinct item numbers in rising order.
@@ -80,25 +80,25 @@ def best(scores: np.ndarray, candidates: np.ndarray, n: int) -> np.ndarray:
     return candidates[np.argsort(-values, kind="stable")[:n]]
 
 
-def unseen(popular: np.ndarray, items: int) -> np.ndarray:
+def find_unseen(popular: np.ndarray, items: int) -> np.ndarray:
     """The items that no fit has seen: whatever a model computes for them is noise of its start."""
     return np.setdiff1d(np.arange(items), popular)
 
 
-def ranked(scores: np.ndarray, left_out: np.ndarray, n: int) -> np.ndarray:
+def rank_items(scores: np.ndarray, left_out: np.ndarray, n: int) -> np.ndarray:
     """The at most n best by (items,) scores, which are changed; what is -inf or among `left_out` is no answer."""
     scores[left_out] = -np.inf
-    return best(scores, np.arange(len(scores)), min(n, int(np.count_nonzero(scores > -np.inf))))
+    return select_best(scores, np.arange(len(scores)), min(n, int(np.count_nonzero(scores > -np.inf))))
 
 
-def heaviest(shares: np.ndarray, history: np.ndarray) -> list[list[int]]:
+def find_reasons(shares: np.ndarray, history: np.ndarray) -> list[list[int]]:
     """For each row of (n, h) shares, the at most REASONS items of the (h,) history that gave most above 0."""
-    order = np.argsort(-shares, axis=1, kind="stable")[:, :REASONS]
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :MAX_REASONS]
     above = (shares > 0).sum(axis=1).tolist()
     return [line[:count] for line, count in zip(history[order].tolist(), above, strict=True)]
 
 
-def filled(chosen: np.ndarray, popular: np.ndarray, left_out: np.ndarray, n: int) -> np.ndarray:
+def fill_popular(chosen: np.ndarray, popular: np.ndarray, left_out: np.ndarray, n: int) -> np.ndarray:
     """The most popular items that bring `chosen` up to n, without those and without `left_out`."""
     missing = n - len(chosen)
     if missing <= 0:

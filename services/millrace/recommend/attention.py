@@ -12,25 +12,25 @@ from functools import cached_property
 
 import numpy as np
 
-from millrace.recommend.answer import Answer, cleaned, ranked, unseen
+from millrace.recommend.answer import TopItems, clean_history, find_unseen, rank_items
 from millrace.recommend.sequences import Sequences
 
 LAYER = (
     *("norm1_scale", "norm1_shift", "qkv_weight", "qkv_bias", "out_weight", "out_bias"),
     *("norm2_scale", "norm2_shift", "up_weight", "up_bias", "down_weight", "down_bias"),
 )
-NAMES = ("factors", "places", "norm_scale", "norm_shift", "heads", *LAYER)
+ARRAY_NAMES = ("factors", "places", "norm_scale", "norm_shift", "heads", *LAYER)
 EPSILON = 1e-5
 
 
-def normed(state: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def layer_norm(state: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Ba, Kiros and Hinton, "Layer Normalization" (2016)."""
     centred = state - state.mean(axis=-1, keepdims=True)
     return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON) * scale + shift
 
 
 @dataclass(frozen=True)
-class Attention:
+class AttentionModel:
     """`weights`: `factors` (items, d), `places` (depth, d), the last norm (d,), `heads` (1,), and LAYER, all float32.
 
     A layer's arrays are stacked: (layers, ...), linear ones (layers, out, in). The newest `depth` items take part. With
@@ -57,7 +57,7 @@ class Attention:
 
     @cached_property
     def _unknown(self) -> np.ndarray:
-        return unseen(self.popular, self.items)
+        return find_unseen(self.popular, self.items)
 
     @cached_property
     def _prior(self) -> np.ndarray:
@@ -78,19 +78,19 @@ class Attention:
         later = 0.0 if "mask" in weights else np.triu(np.full((length, length), -np.inf, dtype=np.float32), 1)
         for layer in range(len(weights["qkv_weight"])):
             part = {name: weights[name][layer] for name in LAYER}
-            qkv = normed(state, part["norm1_scale"], part["norm1_shift"]) @ part["qkv_weight"].T + part["qkv_bias"]
+            qkv = layer_norm(state, part["norm1_scale"], part["norm1_shift"]) @ part["qkv_weight"].T + part["qkv_bias"]
             query, key, value = qkv.reshape(users, length, 3, heads, -1).transpose(2, 0, 3, 1, 4)
             shares = query @ key.swapaxes(2, 3) / np.float32((width // heads) ** 0.5) + later
             shares = np.exp(shares - shares.max(axis=-1, keepdims=True))
             shares /= shares.sum(axis=-1, keepdims=True)
             mixed = (shares @ value).transpose(0, 2, 1, 3).reshape(users, length, width)
             state = state + mixed @ part["out_weight"].T + part["out_bias"]
-            inner = normed(state, part["norm2_scale"], part["norm2_shift"]) @ part["up_weight"].T + part["up_bias"]
+            inner = layer_norm(state, part["norm2_scale"], part["norm2_shift"]) @ part["up_weight"].T + part["up_bias"]
             state = state + np.maximum(inner, 0) @ part["down_weight"].T + part["down_bias"]
-        return normed(state[:, -1], weights["norm_scale"], weights["norm_shift"])
+        return layer_norm(state[:, -1], weights["norm_scale"], weights["norm_shift"])
 
     def scores(self, history: np.ndarray) -> np.ndarray:
-        recent = cleaned(history, self.items)[-self.depth :]
+        recent = clean_history(history, self.items)[-self.depth :]
         if not len(recent):
             return self._prior.copy()
         scores = self.weights["factors"] @ self.states(recent[None])[0]
@@ -107,7 +107,7 @@ class Attention:
         scores[:, self._unknown] = -np.inf
         return scores
 
-    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:
-        known, scores = cleaned(history, self.items), self.scores(history)
-        chosen = ranked(scores, known[:0] if keep_known else known, n)
-        return Answer(chosen, scores[chosen].astype(np.float64), [[] for _ in chosen] if because else [])
+    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> TopItems:
+        known, scores = clean_history(history, self.items), self.scores(history)
+        chosen = rank_items(scores, known[:0] if keep_known else known, n)
+        return TopItems(chosen, scores[chosen].astype(np.float64), [[] for _ in chosen] if because else [])

@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.evaluation.metrics import per_user
-from millrace.evaluation.ranks import ranks, uniform_negatives
+from millrace.evaluation.metrics import user_metrics
+from millrace.evaluation.ranks import draw_negatives, rank_targets
 from millrace.evaluation.split import Fold
 from millrace.recommend import als, knn, linear, markov
 from millrace.recommend.answer import Recommender
 from millrace.recommend.blend import POWERS
-from millrace.recommend.linked import Linked
-from millrace.recommend.links import Links, by_age
-from millrace.recommend.popularity import Popularity, fill_order
+from millrace.recommend.linked import LinkModel
+from millrace.recommend.links import Links, age_weights
+from millrace.recommend.popularity import PopularityModel, rank_popular
 from millrace.recommend.sequences import Sequences
 
-DAY = 86_400.0
-USERS = 5_000  # validation users that decide on options
+DAY_S = 86_400.0
+MAX_USERS = 5_000  # validation users that decide on options
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RecommenderCandidate:
     """`fit(sequences, **option)` gives links or a model; the options are tried in order."""
 
     name: str
@@ -40,7 +40,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedModel:
     """A model with the option it was fitted with, the process seconds of that one fit, and its links, if it has any."""
 
     name: str
@@ -51,78 +51,84 @@ class Fitted:
 
 
 CANDIDATES = (
-    Candidate("popularity", Popularity.fit, tuple({"window": days and days * DAY} for days in (None, 7, 30, 90))),
-    Candidate(
-        "knn", knn.fit, tuple({"alpha": alpha, "k1": k1} for alpha in (0.5, 1.0) for k1 in (0.5, 1.2)), linked=True
+    RecommenderCandidate(
+        "popularity", PopularityModel.fit, tuple({"window": days and days * DAY_S} for days in (None, 7, 30, 90))
     ),
-    Candidate("markov", markov.fit, tuple({"norm": norm} for norm in (0.0, 0.5, 1.0)), linked=True),
-    Candidate("ease", linear.ease, tuple({"penalty": each} for each in (30.0, 100.0, 300.0)), linear.LIMIT, True),
-    Candidate("ridge", linear.ridge, tuple({"penalty": each} for each in (20.0, 60.0)), linear.LIMIT, True),
-    Candidate("als", als.fit, ({"power": 0.5}, {"power": 1.0})),
+    RecommenderCandidate(
+        "knn", knn.fit_knn, tuple({"alpha": alpha, "k1": k1} for alpha in (0.5, 1.0) for k1 in (0.5, 1.2)), linked=True
+    ),
+    RecommenderCandidate("markov", markov.fit_markov, tuple({"norm": norm} for norm in (0.0, 0.5, 1.0)), linked=True),
+    RecommenderCandidate(
+        "ease", linear.fit_ease, tuple({"penalty": each} for each in (30.0, 100.0, 300.0)), linear.MAX_ITEMS, True
+    ),
+    RecommenderCandidate(
+        "ridge", linear.fit_ridge, tuple({"penalty": each} for each in (20.0, 60.0)), linear.MAX_ITEMS, True
+    ),
+    RecommenderCandidate("als", als.fit_als, ({"power": 0.5}, {"power": 1.0})),
 )
 
 
 NETWORKS = ("sasrec", "bert4rec", "fm")
 
 
-def neural(
+def fit_neural(
     network: str, sequences: Sequences, validation: Fold | None = None, **options: Any
 ) -> tuple[Recommender, int]:
     """A network and the epoch it was taken from. Raises BadInput where PyTorch is not installed."""
     try:
-        from millrace.neural.train import Plan, fit
+        from millrace.neural.train import NetworkPlan, fit_network
     except ImportError:
         raise BadInput(f"{network} needs PyTorch: pip install 'millrace[neural]'.", field="model") from None
-    return fit(sequences, validation, Plan(network=network, **options))
+    return fit_network(sequences, validation, NetworkPlan(network=network, **options))
 
 
 # Only where it is asked for by name: it takes minutes.
-NEURAL = tuple(Candidate(name, partial(neural, name), validated=True) for name in NETWORKS)
+NEURAL = tuple(RecommenderCandidate(name, partial(fit_neural, name), validated=True) for name in NETWORKS)
 
 
-def seconds() -> float:
+def cpu_seconds() -> float:
     """Processor time of this process and of those it waited for."""
     return sum(os.times()[:4])
 
 
-def fitted(candidate: Candidate, sequences: Sequences, option: dict[str, Any]) -> Fitted:
+def fit_candidate(candidate: RecommenderCandidate, sequences: Sequences, option: dict[str, Any]) -> FittedModel:
     """One fit. `power` is the option of all models: how fast a history's older items lose their say."""
-    started = seconds()
+    started = cpu_seconds()
     made = candidate.fit(sequences, **option)
-    used = seconds() - started
+    used = cpu_seconds() - started
     if isinstance(made, Links):
-        return Fitted(candidate.name, Linked(made, fill_order(sequences)), option, used, made)
-    return Fitted(candidate.name, made[0] if candidate.validated else made, option, used)
+        return FittedModel(candidate.name, LinkModel(made, rank_popular(sequences)), option, used, made)
+    return FittedModel(candidate.name, made[0] if candidate.validated else made, option, used)
 
 
-def ndcg(model: Recommender, fold: Fold, negatives: np.ndarray | None = None) -> float:
+def score_ndcg(model: Recommender, fold: Fold, negatives: np.ndarray | None = None) -> float:
     """NDCG@10 of a model on a fold, over all items or over `negatives`."""
-    ranked = ranks(model, fold, negatives)
-    return float(per_user(ranked.greater, ranked.tied)[:, 1].mean())
+    ranked = rank_targets(model, fold, negatives)
+    return float(user_metrics(ranked.greater, ranked.tied)[:, 1].mean())
 
 
-def choose(
-    candidate: Candidate,
+def choose_option(
+    candidate: RecommenderCandidate,
     validation: Fold,
     seed: int,
     negatives: bool = False,
     say: Callable[[str], None] = lambda sentence: None,
-) -> Fitted:
+) -> FittedModel:
     """The option with the best NDCG@10 on the validation items, and for links also how the history decays."""
-    sample = validation.sample(USERS, seed)
-    sampled = uniform_negatives(sample, seed) if negatives else None
+    sample = validation.sample(MAX_USERS, seed)
+    sampled = draw_negatives(sample, seed) if negatives else None
     best, reached = None, -1.0
     for option in candidate.options:
         if option.get("window") and validation.fit.times is None:
             continue  # a window needs times
         if candidate.validated:
-            started = seconds()
+            started = cpu_seconds()
             model, epochs = candidate.fit(validation.fit, validation=sample, **option)
-            return Fitted(candidate.name, model, option | {"epochs": epochs}, seconds() - started)
-        fit = fitted(candidate, validation.fit, option)
+            return FittedModel(candidate.name, model, option | {"epochs": epochs}, cpu_seconds() - started)
+        fit = fit_candidate(candidate, validation.fit, option)
         for power in POWERS if fit.links is not None else (None,):
-            tried = fit if power is None else _decayed(fit, power, validation.fit)
-            value = ndcg(tried.model, sample, sampled)
+            tried = fit if power is None else _with_decay(fit, power, validation.fit)
+            value = score_ndcg(tried.model, sample, sampled)
             say(f"{candidate.name} {tried.option}: {value:.4f} on the validation")
             if value > reached:
                 best, reached = tried, value
@@ -130,13 +136,13 @@ def choose(
     return best
 
 
-def _decayed(fit: Fitted, power: float, sequences: Sequences) -> Fitted:
+def _with_decay(fit: FittedModel, power: float, sequences: Sequences) -> FittedModel:
     assert fit.links is not None
-    links = fit.links.with_ages(by_age(power))
-    return Fitted(fit.name, Linked(links, fit.model.popular), fit.option | {"power": power}, fit.seconds, links)
+    links = fit.links.with_ages(age_weights(power))
+    return FittedModel(fit.name, LinkModel(links, fit.model.popular), fit.option | {"power": power}, fit.seconds, links)
 
 
-def again(fit: Fitted, candidates: Sequence[Candidate], sequences: Sequences) -> Fitted:
+def refit(fit: FittedModel, candidates: Sequence[RecommenderCandidate], sequences: Sequences) -> FittedModel:
     """The same model with the same option on other sequences."""
     candidate = next(candidate for candidate in candidates if candidate.name == fit.name)
-    return fitted(candidate, sequences, fit.option)
+    return fit_candidate(candidate, sequences, fit.option)

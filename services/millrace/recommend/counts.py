@@ -11,10 +11,10 @@ from millrace.recommend.sequences import Sequences
 
 SparseMatrix = Any
 """A CSR matrix of SciPy, which has no types."""
-BLOCK = 512  # rows of an item-to-item product at a time
+BLOCK_ROWS = 512  # rows of an item-to-item product at a time
 
 
-def scipy_sparse() -> ModuleType:
+def import_sparse() -> ModuleType:
     """SciPy's sparse matrices. Raises BadInput that names the extra."""
     try:
         from scipy import sparse  # here, so that an API that only answers does not load it
@@ -25,10 +25,10 @@ def scipy_sparse() -> ModuleType:
     return sparse
 
 
-def weighted(sequences: Sequences, weights: np.ndarray) -> SparseMatrix:
+def weighted_matrix(sequences: Sequences, weights: np.ndarray) -> SparseMatrix:
     """(users, items) CSR with the (n,) float32 weight of each interaction; repeated ones add up."""
     # Copies: sum_duplicates sorts each row in place, and the order of the sequences would be gone.
-    made = scipy_sparse().csr_matrix(
+    made = import_sparse().csr_matrix(
         (weights.astype(np.float32), sequences.items.copy(), sequences.starts.copy()),
         shape=(len(sequences), sequences.item_count),
     )
@@ -36,14 +36,14 @@ def weighted(sequences: Sequences, weights: np.ndarray) -> SparseMatrix:
     return made
 
 
-def seen(sequences: Sequences) -> SparseMatrix:
+def seen_matrix(sequences: Sequences) -> SparseMatrix:
     """(users, items) CSR of ones."""
-    made = weighted(sequences, np.ones(len(sequences.items), dtype=np.float32))
+    made = weighted_matrix(sequences, np.ones(len(sequences.items), dtype=np.float32))
     made.data[:] = 1
     return made
 
 
-def products(left: SparseMatrix, right: SparseMatrix) -> Iterator[SparseMatrix]:
+def multiply_blocks(left: SparseMatrix, right: SparseMatrix) -> Iterator[SparseMatrix]:
     """Rows of left @ right, in blocks of rows."""
-    for start in range(0, left.shape[0], BLOCK):
-        yield left[start : start + BLOCK] @ right
+    for start in range(0, left.shape[0], BLOCK_ROWS):
+        yield left[start : start + BLOCK_ROWS] @ right

@@ -7,12 +7,12 @@ product over the columns' norms to the power `alpha` (Deshpande and Karypis 2004
 
 import numpy as np
 
-from millrace.recommend.counts import products, scipy_sparse, seen
-from millrace.recommend.links import Links, strongest
+from millrace.recommend.counts import import_sparse, multiply_blocks, seen_matrix
+from millrace.recommend.links import Links, keep_strongest
 from millrace.recommend.sequences import Sequences
 
 
-def fit(
+def fit_knn(
     sequences: Sequences,
     *,
     k1: float = 1.2,
@@ -22,11 +22,11 @@ def fit(
     keep: int | None = None,
 ) -> Links:
     """Cost: the sum over users of their squared length; memory: one block of rows and `keep` links an item."""
-    ones = seen(sequences)
+    ones = seen_matrix(sequences)
     lengths = np.diff(ones.indptr)
     relative = lengths / max(lengths.mean() if len(lengths) else 1.0, 1e-9)
     ones.data = ((k1 + 1) / (1 + k1 * (1 - b + b * np.repeat(relative, lengths)))).astype(np.float32)
     norms = np.sqrt(np.asarray(ones.multiply(ones).sum(axis=0)).ravel())
-    scaled = ones @ scipy_sparse().diags(np.maximum(norms, 1e-9) ** -alpha).astype(np.float32)
+    scaled = ones @ import_sparse().diags(np.maximum(norms, 1e-9) ** -alpha).astype(np.float32)
     scaled = scaled.tocsr()
-    return strongest(products(scaled.T.tocsr(), scaled), sequences.item_count, power, keep)
+    return keep_strongest(multiply_blocks(scaled.T.tocsr(), scaled), sequences.item_count, power, keep)

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.recommend.counts import BLOCK, SparseMatrix, scipy_sparse, seen
-from millrace.recommend.links import Links, by_age, strongest
+from millrace.recommend.counts import BLOCK_ROWS, SparseMatrix, import_sparse, seen_matrix
+from millrace.recommend.links import Links, age_weights, keep_strongest
 from millrace.recommend.sequences import Sequences
 
-LIMIT = 10_000
-BEFORE = 15  # items of the history before each position that ridge learns from
+MAX_ITEMS = 10_000
+MAX_PREDECESSORS = 15  # items of the history before each position that ridge learns from
 
 
-def _lapack() -> Any:
+def _import_lapack() -> Any:
     """SciPy's LAPACK; f2py builds its functions, and no type checker sees them."""
     from scipy.linalg import lapack
 
@@ -27,28 +27,30 @@ def _lapack() -> Any:
 
 
 def _check(sequences: Sequences, name: str) -> None:
-    if sequences.item_count > LIMIT:
+    if sequences.item_count > MAX_ITEMS:
         raise BadInput(
-            f"{name} with {sequences.item_count} items is not usable; allowed: at most {LIMIT}.", field="model"
+            f"{name} with {sequences.item_count} items is not usable; allowed: at most {MAX_ITEMS}.", field="model"
         )
 
 
-def _rows(dense: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(dense), BLOCK):
-        yield dense[start : start + BLOCK]
+def _split_rows(dense: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(dense), BLOCK_ROWS):
+        yield dense[start : start + BLOCK_ROWS]
 
 
-def ease(sequences: Sequences, *, penalty: float = 100.0, power: float = 1.0, keep: int | None = None) -> Links:
+def fit_ease(sequences: Sequences, *, penalty: float = 100.0, power: float = 1.0, keep: int | None = None) -> Links:
     """Memory: two dense matrices of float32, 88 MB at 3,321 items and 800 MB at the limit."""
     _check(sequences, "ease")
-    ones = seen(sequences)
+    ones = seen_matrix(sequences)
     gram = (ones.T @ ones).toarray().astype(np.float32, order="F", copy=False)
-    return ease_of(gram, penalty=penalty, power=power, keep=keep)
+    return fit_ease_from_gram(gram, penalty=penalty, power=power, keep=keep)
 
 
-def ease_of(gram: np.ndarray, *, penalty: float = 100.0, power: float = 1.0, keep: int | None = None) -> Links:
+def fit_ease_from_gram(
+    gram: np.ndarray, *, penalty: float = 100.0, power: float = 1.0, keep: int | None = None
+) -> Links:
     """The same from (items, items) float32 counts of users with both, in Fortran order, which are overwritten."""
-    lapack = _lapack()
+    lapack = _import_lapack()
     gram[np.diag_indices_from(gram)] += penalty
     factor, fault = lapack.spotrf(gram, overwrite_a=1)
     inverse, fault = lapack.spotri(factor, overwrite_c=1) if not fault else (factor, fault)
@@ -57,16 +59,16 @@ def ease_of(gram: np.ndarray, *, penalty: float = 100.0, power: float = 1.0, kee
     inverse = np.triu(inverse) + np.triu(inverse, 1).T
     weights = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0)
-    return strongest(_rows(weights), len(gram), power, keep)
+    return keep_strongest(_split_rows(weights), len(gram), power, keep)
 
 
-def ridge(sequences: Sequences, *, penalty: float = 20.0, power: float = 1.0, keep: int | None = None) -> Links:
+def fit_ridge(sequences: Sequences, *, penalty: float = 20.0, power: float = 1.0, keep: int | None = None) -> Links:
     """Memory as ease, and the histories before each position: 12 bytes times BEFORE an interaction at most."""
-    lapack = _lapack()
+    lapack = _import_lapack()
     _check(sequences, "ridge")
-    before = _before(sequences, by_age(power, BEFORE))
+    before = _predecessors(sequences, age_weights(power, MAX_PREDECESSORS))
     count = len(sequences.items)
-    after = scipy_sparse().csr_matrix(
+    after = import_sparse().csr_matrix(
         (np.ones(count, dtype=np.float32), sequences.items, np.arange(count + 1)),
         shape=(count, sequences.item_count),
     )
@@ -76,10 +78,10 @@ def ridge(sequences: Sequences, *, penalty: float = 20.0, power: float = 1.0, ke
     _, solved, fault = lapack.sposv(gram, target, overwrite_a=1, overwrite_b=1)
     if fault:
         raise BadInput(f"ridge: penalty {penalty:g} is too small for this data; allowed: more.", field="penalty")
-    return strongest(_rows(solved), sequences.item_count, power, keep)
+    return keep_strongest(_split_rows(solved), sequences.item_count, power, keep)
 
 
-def _before(sequences: Sequences, weights: np.ndarray) -> SparseMatrix:
+def _predecessors(sequences: Sequences, weights: np.ndarray) -> SparseMatrix:
     """(interactions, items) CSR: row p holds what the same user had before p, the latest with weights[0]."""
     users, items, count = sequences.users, sequences.items, len(sequences.items)
     rows, columns, values = [], [], []
@@ -89,4 +91,4 @@ def _before(sequences: Sequences, weights: np.ndarray) -> SparseMatrix:
         columns.append(items[later - distance])
         values.append(np.full(len(later), weight, dtype=np.float32))
     entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
-    return scipy_sparse().csr_matrix(entries, shape=(count, sequences.item_count))
+    return import_sparse().csr_matrix(entries, shape=(count, sequences.item_count))

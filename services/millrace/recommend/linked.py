@@ -6,17 +6,17 @@ from functools import cached_property
 
 import numpy as np
 
-from millrace.recommend.answer import Answer, best, cleaned, filled, heaviest
+from millrace.recommend.answer import TopItems, clean_history, fill_popular, find_reasons, select_best
 from millrace.recommend.counts import SparseMatrix
 from millrace.recommend.links import Links
 from millrace.recommend.sequences import Sequences
 
-NAMES = ("starts", "neighbours", "weights", "by_age")
-DENSE = 4_000  # items, 64 MB: up to here whole rows of a matrix are read, if one link in eight is there
+ARRAY_NAMES = ("starts", "neighbours", "weights", "by_age")
+MAX_DENSE_ITEMS = 4_000  # items, 64 MB: up to here whole rows of a matrix are read, if one link in eight is there
 
 
 @dataclass(frozen=True)
-class Linked:
+class LinkModel:
     """Scores add up over the items of a history, so the reasons are exact: nothing else went into the score."""
 
     links: Links
@@ -24,8 +24,8 @@ class Linked:
     algorithm: str = "linked"
 
     @classmethod
-    def load(cls, arrays: Mapping[str, np.ndarray]) -> "Linked":
-        model = cls(Links(*(arrays[name] for name in NAMES)), arrays["popular"])
+    def load(cls, arrays: Mapping[str, np.ndarray]) -> "LinkModel":
+        model = cls(Links(*(arrays[name] for name in ARRAY_NAMES)), arrays["popular"])
         model._dense  # noqa: B018 - made now, so that the first answer does not wait for it
         return model
 
@@ -34,7 +34,7 @@ class Linked:
         return self.links.items
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {name: getattr(self.links, name) for name in NAMES} | {"popular": self.popular}
+        return {name: getattr(self.links, name) for name in ARRAY_NAMES} | {"popular": self.popular}
 
     @cached_property
     def _prior(self) -> np.ndarray:
@@ -47,7 +47,7 @@ class Linked:
     def _dense(self) -> np.ndarray | None:
         """(items, items) float32 of the links, where reading whole rows costs less than putting links together."""
         links = self.links
-        if self.items > DENSE or len(links.neighbours) * 8 <= self.items**2:
+        if self.items > MAX_DENSE_ITEMS or len(links.neighbours) * 8 <= self.items**2:
             return None
         dense = np.zeros((self.items, self.items), dtype=np.float32)
         dense[np.repeat(np.arange(self.items), np.diff(links.starts)), links.neighbours] = links.weights
@@ -61,7 +61,7 @@ class Linked:
         matrix = self.links.matrix()
         return matrix.toarray() if matrix.nnz > self.items**2 / 8 else matrix
 
-    def _said(self, recent: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _links_of(self, recent: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Target and weight of every link of the newest items, newest first, and the number of links of each."""
         links = self.links
         # Rows one after the other: they are long and few, so this beats one indexed read of all of them.
@@ -87,10 +87,10 @@ class Linked:
         return history[: -len(self.links.by_age) - 1 : -1]
 
     def scores(self, history: np.ndarray) -> np.ndarray:
-        scores, _, _ = self._scored(self._recent(cleaned(history, self.items)))
+        scores, _, _ = self._score(self._recent(clean_history(history, self.items)))
         return np.where(scores > 0, scores, self._prior)
 
-    def _scored(
+    def _score(
         self, recent: np.ndarray
     ) -> tuple[np.ndarray, Callable[[int], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
         """(items,) float64 scores; rising numbers of items above 0 that hold the n best; shares of chosen items.
@@ -101,11 +101,11 @@ class Linked:
             rows, ages = self._rows(recent), self.links.by_age[: len(recent)]
             scores = (ages @ rows).astype(np.float64)
             return scores, lambda _: np.flatnonzero(scores > 0), lambda chosen: rows[:, chosen].T * ages
-        targets, values, lengths = self._said(recent)
+        targets, values, lengths = self._links_of(recent)
         scores = np.bincount(targets, values, minlength=self.items)
         return (
             scores,
-            lambda n: _candidates(scores, targets, n * len(recent)),
+            lambda n: _select_targets(scores, targets, n * len(recent)),
             lambda chosen: self._shares(chosen, targets, values, lengths),
         )
 
@@ -119,20 +119,20 @@ class Linked:
         scores = scores if isinstance(scores, np.ndarray) else scores.toarray()
         return np.where(scores > 0, scores, self._prior)
 
-    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:
-        known = cleaned(history, self.items)
+    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> TopItems:
+        known = clean_history(history, self.items)
         recent = self._recent(known)
-        scores, candidates, shares = self._scored(recent)
+        scores, candidates, shares = self._score(recent)
         left_out = known[:0] if keep_known else known
         scores[left_out] = 0
-        chosen = best(scores, candidates(n), n)
+        chosen = select_best(scores, candidates(n), n)
         answered = scores[chosen]
-        reasons = heaviest(shares(chosen), recent) if because and len(chosen) else []
-        more = filled(chosen, self.popular, left_out, n)
+        reasons = find_reasons(shares(chosen), recent) if because and len(chosen) else []
+        more = fill_popular(chosen, self.popular, left_out, n)
         if not len(more):
-            return Answer(chosen, answered, reasons)
+            return TopItems(chosen, answered, reasons)
         answered = np.concatenate([answered, np.zeros(len(more))])
-        return Answer(np.concatenate([chosen, more]), answered, reasons + [[] for _ in more if because], len(more))
+        return TopItems(np.concatenate([chosen, more]), answered, reasons + [[] for _ in more if because], len(more))
 
     def _shares(self, chosen: np.ndarray, targets: np.ndarray, values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         rank_of_item = np.zeros(self.items, dtype=np.int8 if len(chosen) < 127 else np.int64)
@@ -145,7 +145,7 @@ class Linked:
         return shares.reshape(len(chosen), -1)
 
 
-def _candidates(scores: np.ndarray, targets: np.ndarray, most: int) -> np.ndarray:
+def _select_targets(scores: np.ndarray, targets: np.ndarray, most: int) -> np.ndarray:
     """Rising numbers of the targets above 0 among which the best are, if `most` targets name each of them once."""
     if len(targets) * 8 > len(scores):
         return np.flatnonzero(scores > 0)

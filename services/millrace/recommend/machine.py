@@ -10,14 +10,14 @@ from functools import cached_property
 
 import numpy as np
 
-from millrace.recommend.answer import Answer, cleaned, heaviest, ranked, unseen
+from millrace.recommend.answer import TopItems, clean_history, find_reasons, find_unseen, rank_items
 from millrace.recommend.sequences import Sequences
 
-NAMES = ("factors", "before", "bias", "by_age")
+ARRAY_NAMES = ("factors", "before", "bias", "by_age")
 
 
 @dataclass(frozen=True)
-class Machine:
+class MachineModel:
     """`factors` (items, d) of what is asked for, `before` (items, d) of what was taken, `bias` (items,), all float32.
 
     `by_age`: (depth,) float32 weights of a history's items, newest first.
@@ -32,33 +32,35 @@ class Machine:
         return len(self.weights["factors"])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {name: self.weights[name] for name in NAMES} | {"popular": self.popular}
+        return {name: self.weights[name] for name in ARRAY_NAMES} | {"popular": self.popular}
 
     @cached_property
     def _unknown(self) -> np.ndarray:
-        return unseen(self.popular, self.items)
+        return find_unseen(self.popular, self.items)
 
-    def _parts(self, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _contributions(self, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(recent, d): what each of the newest items says; and those items, newest first."""
         recent = history[: -len(self.weights["by_age"]) - 1 : -1]
         return self.weights["before"][recent] * self.weights["by_age"][: len(recent), None], recent
 
-    def _scored(self, states: np.ndarray) -> np.ndarray:
+    def _score(self, states: np.ndarray) -> np.ndarray:
         scores = states @ self.weights["factors"].T + self.weights["bias"]
         scores[..., self._unknown] = -np.inf
         return scores
 
     def scores(self, history: np.ndarray) -> np.ndarray:
-        return self._scored(self._parts(cleaned(history, self.items))[0].sum(axis=0))
+        return self._score(self._contributions(clean_history(history, self.items))[0].sum(axis=0))
 
     def batch(self, histories: Sequences) -> np.ndarray:
-        states = [self._parts(histories[user].astype(np.int64))[0].sum(axis=0) for user in range(len(histories))]
-        return self._scored(np.array(states, dtype=np.float32).reshape(len(states), -1))
+        states = [
+            self._contributions(histories[user].astype(np.int64))[0].sum(axis=0) for user in range(len(histories))
+        ]
+        return self._score(np.array(states, dtype=np.float32).reshape(len(states), -1))
 
-    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:
-        known = cleaned(history, self.items)
-        parts, recent = self._parts(known)
-        scores = self._scored(parts.sum(axis=0))
-        chosen = ranked(scores, known[:0] if keep_known else known, n)
-        reasons = heaviest(self.weights["factors"][chosen] @ parts.T, recent) if because else []
-        return Answer(chosen, scores[chosen].astype(np.float64), reasons)
+    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> TopItems:
+        known = clean_history(history, self.items)
+        parts, recent = self._contributions(known)
+        scores = self._score(parts.sum(axis=0))
+        chosen = rank_items(scores, known[:0] if keep_known else known, n)
+        reasons = find_reasons(self.weights["factors"][chosen] @ parts.T, recent) if because else []
+        return TopItems(chosen, scores[chosen].astype(np.float64), reasons)

@@ -7,36 +7,43 @@ count(h, i) is the sum of 1 / d over the pairs in which i came d places after h;
 
 import numpy as np
 
-from millrace.recommend.counts import SparseMatrix, scipy_sparse
-from millrace.recommend.links import Links, strongest
+from millrace.recommend.counts import SparseMatrix, import_sparse
+from millrace.recommend.links import Links, keep_strongest
 from millrace.recommend.sequences import Sequences
 
-AHEAD = 10
+MAX_STEPS_AHEAD = 10
 
 
-def counted(sequences: Sequences, ahead: int = AHEAD, new: np.ndarray | None = None) -> SparseMatrix:
+def count_transitions(
+    sequences: Sequences, ahead: int = MAX_STEPS_AHEAD, new: np.ndarray | None = None
+) -> SparseMatrix:
     """(items, items) CSR of decayed transition counts.
 
     With the (n,) mask `new` only pairs whose later item is new: what these add to the counts of before, exactly. The
     last `ahead` items of each user before the new ones are enough for that.
     """
     users, items, size = sequences.users, sequences.items, sequences.item_count
-    total = scipy_sparse().csr_matrix((size, size), dtype=np.float32)
+    total = import_sparse().csr_matrix((size, size), dtype=np.float32)
     for distance in range(1, ahead + 1):
         same = users[:-distance] == users[distance:]
         if new is not None:
             same &= new[distance:]
         before, after = items[:-distance][same], items[distance:][same]
         share = np.full(len(before), 1 / distance, dtype=np.float32)
-        total = total + scipy_sparse().csr_matrix((share, (before, after)), shape=(size, size))
+        total = total + import_sparse().csr_matrix((share, (before, after)), shape=(size, size))
     return total
 
 
-def fit(
-    sequences: Sequences, *, norm: float = 0.5, power: float = 1.0, ahead: int = AHEAD, keep: int | None = None
+def fit_markov(
+    sequences: Sequences,
+    *,
+    norm: float = 0.5,
+    power: float = 1.0,
+    ahead: int = MAX_STEPS_AHEAD,
+    keep: int | None = None,
 ) -> Links:
     """Cost and memory: `ahead` times the interactions, at most as many links, of which the strongest are kept."""
-    transitions = counted(sequences, ahead)
+    transitions = count_transitions(sequences, ahead)
     sums = np.asarray(transitions.sum(axis=1)).ravel()
-    scaled = scipy_sparse().diags(np.maximum(sums, 1e-9) ** -norm).astype(np.float32) @ transitions
-    return strongest([scaled.tocsr()], sequences.item_count, power, keep)
+    scaled = import_sparse().diags(np.maximum(sums, 1e-9) ** -norm).astype(np.float32) @ transitions
+    return keep_strongest([scaled.tocsr()], sequences.item_count, power, keep)

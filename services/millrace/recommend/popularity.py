@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from millrace.recommend.answer import Answer, best, cleaned
+from millrace.recommend.answer import TopItems, clean_history, select_best
 from millrace.recommend.sequences import Sequences
 
 
-def counts(sequences: Sequences, window: float | None = None, now: float | None = None) -> np.ndarray:
+def count_items(sequences: Sequences, window: float | None = None, now: float | None = None) -> np.ndarray:
     """(items,) float32: interactions of the last `window` seconds before `now`, the newest one where left out.
 
     Without a window, or where the sequences have no times, all of them count.
@@ -20,21 +20,21 @@ def counts(sequences: Sequences, window: float | None = None, now: float | None 
     return np.bincount(items, minlength=sequences.item_count).astype(np.float32)
 
 
-def order(numbers: np.ndarray) -> np.ndarray:
+def rank_counts(numbers: np.ndarray) -> np.ndarray:
     """(known,) int32: items with a count above 0, the highest first, equal ones by the lower number."""
     ranking = np.argsort(-numbers, kind="stable")
     return ranking[: int(np.count_nonzero(numbers))].astype(np.int32)
 
 
-def fill_order(sequences: Sequences, window: float | None = None) -> np.ndarray:
+def rank_popular(sequences: Sequences, window: float | None = None) -> np.ndarray:
     """`order` by the window's counts, then by those of all time, so that every item that was seen has a place."""
-    whole, lately = counts(sequences), counts(sequences, window)
+    whole, lately = count_items(sequences), count_items(sequences, window)
     ranking = np.lexsort((-whole, -lately))
     return ranking[: int(np.count_nonzero(whole))].astype(np.int32)
 
 
 @dataclass(frozen=True)
-class Popularity:
+class PopularityModel:
     """`counts`: (items,) float32; `popular`: (known,) int32. The same for everybody, but for what one has already."""
 
     counts: np.ndarray
@@ -42,8 +42,8 @@ class Popularity:
     algorithm: str = "popularity"
 
     @classmethod
-    def fit(cls, sequences: Sequences, window: float | None = None) -> "Popularity":
-        return cls(counts(sequences, window), fill_order(sequences, window))
+    def fit(cls, sequences: Sequences, window: float | None = None) -> "PopularityModel":
+        return cls(count_items(sequences, window), rank_popular(sequences, window))
 
     @property
     def items(self) -> int:
@@ -58,10 +58,10 @@ class Popularity:
     def batch(self, histories: Sequences) -> np.ndarray:
         return np.tile(self.counts, (len(histories), 1))
 
-    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> Answer:
-        known = cleaned(history, self.items)
+    def top(self, history: np.ndarray, n: int, *, keep_known: bool = False, because: bool = True) -> TopItems:
+        known = clean_history(history, self.items)
         candidates = self.popular[: n + len(known)]
         if not keep_known:
             candidates = candidates[~np.isin(candidates, known)]
-        chosen = best(self.counts, np.sort(candidates[:n]).astype(np.int64), n)
-        return Answer(chosen, self.counts[chosen].astype(np.float64), [[] for _ in chosen] if because else [])
+        chosen = select_best(self.counts, np.sort(candidates[:n]).astype(np.int64), n)
+        return TopItems(chosen, self.counts[chosen].astype(np.float64), [[] for _ in chosen] if because else [])

@@ -11,18 +11,18 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import ValidationError
 
-from millrace.records.contract import RAW_LIMIT, Rejection, explain, time_fields
-from millrace.records.credentials import without_passwords
-from millrace.records.readers import RawRow, printable
-from millrace.records.seen import Seen
+from millrace.records.contract import RAW_LIMIT, Rejection, explain_error, list_time_fields
+from millrace.records.credentials import remove_passwords
+from millrace.records.readers import RawRow, to_printable
+from millrace.records.seen import DuplicateFilter
 from millrace.records.times import find_implausible
 from millrace.workloads.base import Workload
 
 NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes of a file that were no UTF-8
-ICONV = "`iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW` makes it so"
+ICONV_HINT = "`iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW` makes it so"
 
 
-class Accepted(NamedTuple):
+class AcceptedRecord(NamedTuple):
     """A record ready to publish: its Kafka key and its JSON with `record_id`."""
 
     key: bytes
@@ -30,7 +30,7 @@ class Accepted(NamedTuple):
 
 
 @dataclass
-class Counts:
+class IngestCounts:
     """What became of the rows read; `read` is the sum of the other three."""
 
     workload: str
@@ -52,7 +52,7 @@ class Counts:
         return {**rows, "rejected": dict(sorted(self.rejected.items())), **self.source}
 
 
-class Checker:
+class RecordChecker:
     """Checks the rows of one source.
 
     A record's id is a hash chained over all rows before it. So the same source read again gives the same ids, a
@@ -60,29 +60,29 @@ class Checker:
     Training reads each id once, which is what makes an interrupted ingest safe to repeat.
     """
 
-    def __init__(self, workload: Workload, source: str = "", seen: Seen | None = None):
+    def __init__(self, workload: Workload, source: str = "", seen: DuplicateFilter | None = None):
         self.workload = workload
         self.source = source
-        self.counts = Counts(workload.name)
-        self._seen = Seen() if seen is None else seen
+        self.counts = IngestCounts(workload.name)
+        self._seen = DuplicateFilter() if seen is None else seen
         self._chain = bytes(16)
-        self._identity, self._watched = _picker(workload.identity), _picker(workload.watched)
-        self._time_fields = time_fields(workload.record)
+        self._identity, self._watched = _make_picker(workload.identity), _make_picker(workload.watched)
+        self._time_fields = list_time_fields(workload.record)
         self._validate = workload.record.__pydantic_validator__.validate_python
 
-    def check(self, rows: Iterable[RawRow]) -> Iterator[Accepted | Rejection | None]:
+    def check(self, rows: Iterable[RawRow]) -> Iterator[AcceptedRecord | Rejection | None]:
         """One outcome a row; None is a duplicate. A row that stands for several has an outcome for each."""
         for row in rows:
             inner = None
             if row.values is not None and not row.fault and not self.workload.fault(row.values):
                 inner = self.workload.expand(row.values)
             if inner is None:
-                yield self.outcome(row)
+                yield self.check_row(row)
                 continue
             for values in inner:
-                yield self.outcome(RawRow(row.number, orjson.dumps(values, default=str).decode(), values))
+                yield self.check_row(RawRow(row.number, orjson.dumps(values, default=str).decode(), values))
 
-    def outcome(self, row: RawRow) -> Accepted | Rejection | None:
+    def check_row(self, row: RawRow) -> AcceptedRecord | Rejection | None:
         counts = self.counts
         counts.read += 1
         self._chain = hashlib.blake2b(
@@ -91,7 +91,7 @@ class Checker:
         record_id = self._chain.hex()
         had_password = False
         if "@" in row.raw or ("\\" in row.raw and "\\u0040" in row.raw):
-            row, had_password = without_passwords(row)
+            row, had_password = remove_passwords(row)
         if row.values is not None and (mended := self.workload.mend(row.values)) is not None:
             counts.repaired += 1
             row = row._replace(values=mended, fault=None)
@@ -105,7 +105,7 @@ class Checker:
         try:
             record = self._validate(row.values).__dict__
         except ValidationError as error:
-            return self._reject(row, record_id, *explain(error))
+            return self._reject(row, record_id, *explain_error(error))
         if self._time_fields and (implausible := find_implausible(record, self._time_fields)):
             return self._reject(row, record_id, implausible.code, implausible.field, implausible.message)
         content = orjson.dumps(record)
@@ -115,29 +115,31 @@ class Checker:
             return None
         counts.conflicts = self._seen.conflicts
         counts.accepted += 1
-        return accepted(self.workload, record, content, record_id)
+        return make_message(self.workload, record, content, record_id)
 
     def _reject(self, row: RawRow, record_id: str, code: str, field: str | None, message: str) -> Rejection:
         self.counts.rejected[code] += 1
         if not row.raw.isascii() and NOT_UTF8.search(row.raw):
-            message += ". The row is not UTF-8: if the file is of Windows, " + ICONV
-        raw = printable(row.raw)[:RAW_LIMIT]
-        return Rejection(code, field, message, raw, _printable(row.values), self.source, row.number, record_id)
+            message += ". The row is not UTF-8: if the file is of Windows, " + ICONV_HINT
+        raw = to_printable(row.raw)[:RAW_LIMIT]
+        return Rejection(code, field, message, raw, _to_printable(row.values), self.source, row.number, record_id)
 
 
-def accepted(workload: Workload, record: dict[str, Any], content: bytes, record_id: str) -> Accepted:
+def make_message(workload: Workload, record: dict[str, Any], content: bytes, record_id: str) -> AcceptedRecord:
     """The message of a checked record; `content` is its JSON."""
     key = str(record[workload.key]).encode()
-    return Accepted(key, b'%s,"record_id":"%s"}' % (content[:-1], record_id.encode()))
+    return AcceptedRecord(key, b'%s,"record_id":"%s"}' % (content[:-1], record_id.encode()))
 
 
-def _picker(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+def _make_picker(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
     """A function from a record to the tuple of these fields; itemgetter gives one only for two names and more."""
     return itemgetter(*names) if len(names) > 1 else lambda record: tuple([record[name] for name in names])
 
 
-def _printable(values: dict[str, Any] | None) -> dict[str, Any] | None:
+def _to_printable(values: dict[str, Any] | None) -> dict[str, Any] | None:
     """Values that JSON can carry: bytes that were not UTF-8 are shown as escapes."""
     if values is None:
         return None
-    return {printable(name): printable(value) if isinstance(value, str) else value for name, value in values.items()}
+    return {
+        to_printable(name): to_printable(value) if isinstance(value, str) else value for name, value in values.items()
+    }

@@ -27,7 +27,7 @@ class Record(BaseModel):
 
 
 @dataclass(frozen=True)
-class Column:
+class LakeColumn:
     """A column of the lake: an Iceberg primitive type and whether it may be null."""
 
     name: str
@@ -61,7 +61,7 @@ class Rejection:
         return message if 0 < len(message) <= JSON_LIMIT else orjson.dumps(body | {"values": None})
 
 
-def unwrapped(annotation: Any) -> tuple[Any, bool]:
+def unwrap_optional(annotation: Any) -> tuple[Any, bool]:
     """The type inside `T | None`, with its annotations, and whether None was allowed."""
     if get_origin(annotation) in (Union, types.UnionType):
         inner = [part for part in get_args(annotation) if part is not type(None)]
@@ -69,32 +69,34 @@ def unwrapped(annotation: Any) -> tuple[Any, bool]:
     return annotation, False
 
 
-def columns(record: type[Record]) -> list[Column]:
+def list_columns(record: type[Record]) -> list[LakeColumn]:
     """The lake's columns of a contract, in order: its fields, `record_id`, then the Kafka columns."""
     result = []
     for name, info in record.model_fields.items():
-        inner, optional = unwrapped(info.annotation)
+        inner, optional = unwrap_optional(info.annotation)
         plain = get_args(inner)[0] if hasattr(inner, "__metadata__") else inner
         if plain not in PRIMITIVES:
             raise TypeError(f"{record.__name__}.{name}: {plain} has no column type; allowed: {list(PRIMITIVES)}")
-        result.append(Column(name, PRIMITIVES[plain], not optional))
-    result.append(Column("record_id", "string", True))
+        result.append(LakeColumn(name, PRIMITIVES[plain], not optional))
+    result.append(LakeColumn("record_id", "string", True))
     # The sink's transforms add these after conversion; Kafka guarantees them, Iceberg need not insist.
-    return result + [Column(name, kind, False) for name, kind in KAFKA_COLUMNS]
+    return result + [LakeColumn(name, kind, False) for name, kind in KAFKA_COLUMNS]
 
 
-def time_fields(record: type[Record]) -> tuple[str, ...]:
+def list_time_fields(record: type[Record]) -> tuple[str, ...]:
     """The fields of a contract that state a time (see millrace.records.times)."""
-    return tuple(c.name for c in columns(record) if c.type == PRIMITIVES[datetime] and c.name in record.model_fields)
+    return tuple(
+        c.name for c in list_columns(record) if c.type == PRIMITIVES[datetime] and c.name in record.model_fields
+    )
 
 
-def schema_hash(record: type[Record]) -> str:
+def compute_schema_hash(record: type[Record]) -> str:
     """12 hex digits that change when a column's name, type or nullability changes."""
-    text = ",".join(f"{c.name}:{c.type}:{c.required}" for c in columns(record))
+    text = ",".join(f"{c.name}:{c.type}:{c.required}" for c in list_columns(record))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def explain(error: ValidationError) -> tuple[str, str, str]:
+def explain_error(error: ValidationError) -> tuple[str, str, str]:
     """(code, field, message) of the first thing wrong with a row. Codes of the contract's own types are kept."""
     first = error.errors(include_url=False, include_input=True)[0]
     field = ".".join(str(part) for part in first["loc"]) or "row"

@@ -13,22 +13,22 @@ CREDENTIALS = re.compile(r"(^\s*//|[A-Za-z0-9+.-]://)([^\s/?#\\:]*:[^\s/?#\\]*@)
 CREDENTIALS_IN_RAW = re.compile(r"(/\\?/)([^\s/?#\\:,;|\"']*:[^\s/?#\\,;|\"']*@)")
 
 
-def without_password(text: str) -> str:
+def remove_password(text: str) -> str:
     """Text whose URLs have no user and password before their host; a user without a password stays."""
     return CREDENTIALS.sub(r"\1", text) if "@" in text else text
 
 
-def without_passwords(row: RawRow) -> tuple[RawRow, bool]:
+def remove_passwords(row: RawRow) -> tuple[RawRow, bool]:
     """The row without passwords in URLs, in its values and in its raw text, and whether there were any."""
     raw = row.raw
     changed: dict[str, Any] = {}
     for name, value in (row.values or {}).items():
         if isinstance(value, str):
             for match in CREDENTIALS.finditer(value):
-                changed[name] = without_password(value)
+                changed[name] = remove_password(value)
                 raw = raw.replace(match[2], "").replace(f"{match[2][:-1]}\\u0040", "")
         elif isinstance(value, list | dict):
-            cleaned = _without_passwords_inside(value)
+            cleaned = _remove_passwords_inside(value)
             if cleaned is not None:
                 changed[name] = cleaned
     raw = CREDENTIALS_IN_RAW.sub(r"\1", raw)
@@ -37,7 +37,7 @@ def without_passwords(row: RawRow) -> tuple[RawRow, bool]:
     return row._replace(raw=raw, values=row.values and row.values | changed), True
 
 
-def _without_passwords_inside(value: list[Any] | dict[str, Any]) -> list[Any] | dict[str, Any] | None:
+def _remove_passwords_inside(value: list[Any] | dict[str, Any]) -> list[Any] | dict[str, Any] | None:
     """The value without passwords; None where it has none or is too deep to be kept at all."""
     try:
         text = orjson.dumps(value, default=str).decode()

@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Iterator
 
 from millrace.errors import BadInput
-from millrace.records.lines import LongLine, RawRow, escaped
-from millrace.records.names import FieldNames, fold
+from millrace.records.lines import LongLine, RawRow, escape
+from millrace.records.names import FieldNames, fold_name
 
 FIELD_LIMIT = 131_072  # characters; what a quote that is never closed can run over before it is given up
 csv.field_size_limit(FIELD_LIMIT)
@@ -15,11 +15,11 @@ DELIMITERS = {";": ("`;`", "chr(59)"), "\t": ("a tab", "chr(9)"), "|": ("`|`", "
 OPEN_QUOTE = "bad_csv", "the row is not CSV: a quote is opened and never closed; allowed: quotes in pairs"
 
 
-class LineTooLong(csv.Error):
+class LineTooLongError(csv.Error):
     """Raised through the CSV reader, which begins a new row after it."""
 
 
-class Taken:
+class RowLines:
     """The lines that the CSV reader took for the present row. A generator could not go on after raising."""
 
     def __init__(self, lines: Iterator[str]) -> None:
@@ -38,7 +38,7 @@ class Taken:
             raise
         self.lines.append(line)
         if isinstance(line, LongLine):
-            raise LineTooLong
+            raise LineTooLongError
         return line
 
     def give_back(self) -> None:
@@ -48,12 +48,12 @@ class Taken:
         self.ended = False
 
 
-def csv_rows(
+def read_csv(
     name: str, first: str, lines: Iterator[str], fields: tuple[str, ...], names: FieldNames
 ) -> Iterator[RawRow]:
     """The rows after the header `first`. Raises BadInput when the header lacks one of `fields` or has one twice."""
-    header = _header(name, first, fields, names)
-    taken = Taken(lines)
+    header = _read_header(name, first, fields, names)
+    taken = RowLines(lines)
     reader = csv.reader(taken, strict=True)
     number = 0
     while True:
@@ -63,18 +63,18 @@ def csv_rows(
             cells = next(reader)
         except StopIteration:
             return
-        except LineTooLong:
+        except LineTooLongError:
             fault = OPEN_QUOTE if len(taken.lines) > 1 else LongLine.fault
         except csv.Error as error:
             # The reader asks for another line only inside quotes.
-            fault = OPEN_QUOTE if taken.ended else _no_csv(error, taken.lines)
+            fault = OPEN_QUOTE if taken.ended else _describe_fault(error, taken.lines)
         if fault:
             taken.give_back()
         elif not cells:
             continue
         elif len(cells) != len(header):
             sentence = f"the row has {len(cells)} fields; allowed: {len(header)}, as the header has"
-            fault = "wrong_field_count", sentence + _backslashes(taken.lines)
+            fault = "wrong_field_count", sentence + _backslash_hint(taken.lines)
         number += 1
         raw = "".join(taken.lines)
         if fault:
@@ -84,29 +84,29 @@ def csv_rows(
             yield RawRow(number, raw, dict(zip(header, cells, strict=True)))
 
 
-def _no_csv(error: csv.Error, lines: list[str]) -> tuple[str, str]:
+def _describe_fault(error: csv.Error, lines: list[str]) -> tuple[str, str]:
     allowed = r'quotes in pairs, a quote inside quotes doubled (""), \n or \r\n after a row'
-    return "bad_csv", f"the row is not CSV: {error}; allowed: {allowed}{_backslashes(lines)}"
+    return "bad_csv", f"the row is not CSV: {error}; allowed: {allowed}{_backslash_hint(lines)}"
 
 
-def _backslashes(lines: list[str]) -> str:
+def _backslash_hint(lines: list[str]) -> str:
     """The hint for rows as Spark's own CSV writer makes them; read as CSV, their quotes end where they should not."""
     if not any('\\"' in line for line in lines):
         return ""
     return r""". The row has \", which only some programs write for a quote: Spark needs .option("escape", '"')"""
 
 
-def _header(name: str, line: str, fields: tuple[str, ...], names: FieldNames) -> list[str]:
+def _read_header(name: str, line: str, fields: tuple[str, ...], names: FieldNames) -> list[str]:
     """The columns as the contract calls them. Raises BadInput."""
     try:
         if isinstance(line, LongLine):
-            raise LineTooLong(LongLine.fault[1])
+            raise LineTooLongError(LongLine.fault[1])
         columns = [column.strip() for column in next(csv.reader([line], strict=True))]
     except csv.Error as error:
         cure = "its lines end with \\r alone: `tr '\\r' '\\n'` mends that." if "\r" in line.strip() else ""
-        cure = cure or _other_delimiter(name, line, fields)
+        cure = cure or _delimiter_hint(name, line, fields)
         raise BadInput(
-            f"{name} starts with '{escaped(line[:80])}', which is no CSV header: {cure or f'{error}.'}",
+            f"{name} starts with '{escape(line[:80])}', which is no CSV header: {cure or f'{error}.'}",
             code="bad_header",
             field="file",
         ) from None
@@ -114,21 +114,21 @@ def _header(name: str, line: str, fields: tuple[str, ...], names: FieldNames) ->
     lacking = [column for column in fields if column not in header]
     if not lacking:
         return header
-    if cure := _other_delimiter(name, line, fields):
+    if cure := _delimiter_hint(name, line, fields):
         what = f"{name} has no column {', '.join(lacking)}: {cure}"
     else:
         what = (
-            f"{name} has no column {', '.join(lacking)}; its header is {escaped(', '.join(columns)[:300])}. "
+            f"{name} has no column {', '.join(lacking)}; its header is {escape(', '.join(columns)[:300])}. "
             "Rename the columns or add a header line."
         )
     raise BadInput(what, code="bad_header", field=lacking[0], allowed=", ".join(fields))
 
 
-def _other_delimiter(name: str, line: str, fields: tuple[str, ...]) -> str:
+def _delimiter_hint(name: str, line: str, fields: tuple[str, ...]) -> str:
     """What to do about a header whose columns are parted by something else; empty where they are not."""
     for delimiter, (called, written) in DELIMITERS.items():
-        columns = {fold(column) for column in line.split(delimiter)}
-        if delimiter in line and columns.intersection(map(fold, fields)):
+        columns = {fold_name(column) for column in line.split(delimiter)}
+        if delimiter in line and columns.intersection(map(fold_name, fields)):
             file = "FILE" if name == "-" else shlex.quote(name)
             code = f"import csv, sys; csv.writer(sys.stdout).writerows(csv.reader(sys.stdin, delimiter={written}))"
             return (

@@ -8,16 +8,16 @@ from typing import Any
 import orjson
 
 from millrace.errors import BadInput
-from millrace.records.lines import LongLine, RawRow, Source, escaped
+from millrace.records.lines import LongLine, RawRow, Source, escape
 from millrace.records.names import FieldNames
-from millrace.records.sniff import bad_format
+from millrace.records.sniff import format_error
 
 
 class _RepeatedKeyError(ValueError):
     """Raised through the parser with the key that an object holds twice."""
 
 
-def json_rows(source: Source, first: str, lines: Iterator[str], names: FieldNames) -> Iterator[RawRow]:
+def read_json_lines(source: Source, first: str, lines: Iterator[str], names: FieldNames) -> Iterator[RawRow]:
     """The rows of JSON lines. Raises BadInput for a document of several lines."""
     lines = itertools.chain([first], _refuse_document(source, first, lines))
     shapes, number = names.shapes, 0
@@ -41,7 +41,7 @@ def json_rows(source: Source, first: str, lines: Iterator[str], names: FieldName
             yield RawRow(number, stripped, None, ("bad_json", sentence))
         # The first half of repeated_key, without a call: it holds for nearly all rows.
         elif stripped.count('"') != 2 * (len(values) + [*map(type, values.values())].count(str)) and (
-            fault := repeated_key(stripped, values)
+            fault := find_repeated_key(stripped, values)
         ):
             yield RawRow(number, stripped, None, fault)
         else:
@@ -50,25 +50,25 @@ def json_rows(source: Source, first: str, lines: Iterator[str], names: FieldName
             yield RawRow(number, stripped, values)
 
 
-def repeated_key(text: str, values: dict[str, Any]) -> tuple[str, str] | None:
+def find_repeated_key(text: str, values: dict[str, Any]) -> tuple[str, str] | None:
     """The fault (code, sentence) of a JSON object in which a key stands twice: a parser keeps the last one silently.
 
     `values` are what `text` was parsed to. Every key and every string has two quotes in the text: where it has no
     more than that, no key was lost. Only a text with more, a lost key's or escaped ones, is parsed again.
     """
-    if text.count('"') == 2 * _strings(values):
+    if text.count('"') == 2 * _count_strings(values):
         return None
     try:
         json.loads(text, object_pairs_hook=_unique)
     except _RepeatedKeyError as error:
-        key = escaped(str(error)[:80])
+        key = escape(str(error)[:80])
         return "bad_json", f"the key {key!r} stands twice in an object; allowed: once, since only one can be meant"
     except RecursionError:
         return "bad_json", "the line is nested too deep; allowed: some hundred levels"
     return None
 
 
-def _strings(value: dict[str, Any] | list[Any]) -> int:
+def _count_strings(value: dict[str, Any] | list[Any]) -> int:
     """Keys and strings of a JSON value, at every depth."""
     count, inner = 0, [value]
     while inner:
@@ -101,17 +101,17 @@ def _refuse_document(source: Source, first: str, lines: Iterator[str]) -> Iterat
     if second is None:
         return lines
     if not second.lstrip().startswith("{") and not isinstance(first, LongLine):
-        raise several_lines(source)
+        raise multiline_error(source)
     return itertools.chain([second], lines)
 
 
-def several_lines(source: Source) -> BadInput:
+def multiline_error(source: Source) -> BadInput:
     """The error for a JSON object that runs over several lines."""
     what = "holds JSON objects that run over several lines, as pretty-printed JSON does; JSON lines are one a line"
-    return bad_format(source.name, what, "`jq -c . {file} > NEW.jsonl` puts each on a line of its own")
+    return format_error(source.name, what, "`jq -c . {file} > NEW.jsonl` puts each on a line of its own")
 
 
-def array(source: Source) -> BadInput:
+def array_error(source: Source) -> BadInput:
     """The error for a JSON array."""
     what = "starts with `[`, a JSON array; JSON lines are an object a line"
-    return bad_format(source.name, what, "`jq -c '.[]' {file} > NEW.jsonl` turns an array into lines")
+    return format_error(source.name, what, "`jq -c '.[]' {file} > NEW.jsonl` turns an array into lines")

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from millrace.errors import BadInput, NotFound
 
-LINE_LIMIT = 1_000_000  # bytes of a line; a longer one is rejected, so that a file without line ends is no trap
+MAX_LINE_BYTES = 1_000_000  # bytes of a line; a longer one is rejected, so that a file without line ends is no trap
 HASH_CHUNK_BYTES = 1 << 20
 
 
@@ -28,7 +28,7 @@ class RawRow(NamedTuple):
 class LongLine(str):
     """The beginning of a line of more than LINE_LIMIT bytes."""
 
-    fault = "line_too_long", f"the line is too long; allowed: at most {LINE_LIMIT} bytes"
+    fault = "line_too_long", f"the line is too long; allowed: at most {MAX_LINE_BYTES} bytes"
 
 
 class Source:
@@ -73,7 +73,7 @@ class Source:
                 digest.update(chunk)
                 offset += len(chunk)
         except OSError as error:
-            raise unreadable(self.name, error) from None
+            raise unreadable_error(self.name, error) from None
         return digest.hexdigest()
 
     def has_changed(self) -> bool:
@@ -87,17 +87,17 @@ class Source:
         """
         first = True
         try:
-            while line := self._plain.readline(LINE_LIMIT + 1):
+            while line := self._plain.readline(MAX_LINE_BYTES + 1):
                 text = line.decode("utf-8-sig" if first else "utf-8", "surrogateescape")
                 first = False
-                if len(line) <= LINE_LIMIT:
+                if len(line) <= MAX_LINE_BYTES:
                     yield text
                     continue
                 yield LongLine(text)
                 while line and not line.endswith(b"\n"):
-                    line = self._plain.readline(LINE_LIMIT)
+                    line = self._plain.readline(MAX_LINE_BYTES)
         except (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError) as error:
-            raise unreadable(self.name, error, self._form) from None
+            raise unreadable_error(self.name, error, self._form) from None
 
     def _stamp(self) -> tuple[int, int] | None:
         if self._descriptor is None:
@@ -106,21 +106,21 @@ class Source:
         return status.st_size, status.st_mtime_ns
 
 
-def unreadable(name: str, error: Exception, form: str = "") -> BadInput:
+def unreadable_error(name: str, error: Exception, form: str = "") -> BadInput:
     """The error for a source that can't be read (on): the system's reason, or that its bytes are damaged."""
     if isinstance(error, OSError) and error.errno is not None:
         return NotFound(f"{name} can't be read: {error.strerror}.", code="no_such_file", field="file")
     return BadInput(f"{name} is a damaged {form or 'file'}: {error}.", code="damaged_file", field="file")
 
 
-def printable(text: str) -> str:
+def to_printable(text: str) -> str:
     """Text in which bytes that were not UTF-8 are shown as escapes, so that JSON and a terminal can carry it."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Text as a sentence may quote it: printable, and control characters are escapes too."""
-    text = printable(text)
+    text = to_printable(text)
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

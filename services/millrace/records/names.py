@@ -6,7 +6,7 @@ from pydantic import AliasChoices
 
 from millrace.errors import BadInput
 from millrace.records.contract import Record
-from millrace.records.lines import escaped
+from millrace.records.lines import escape
 
 MAX_SHAPES = 1000  # sets of keys that are remembered; what a source has beyond that is not reported
 MAX_NAMES = 100  # ignored names that are reported
@@ -23,7 +23,7 @@ class FieldNames:
         self._groups = [tuple(group) for group in groups]
         """For each field, the names that it is read from; of several in one row the first is."""
         self._needed, self._others = set(needed), tuple(others)
-        self._by_fold = {fold(name): name for name in reversed([*self._known(), *self._others])}
+        self._by_fold = {fold_name(name): name for name in reversed([*self._known(), *self._others])}
         self._ignored: dict[str, None] = {}
         self._present: set[str] = set()
         self.shapes: set[tuple[str, ...]] = set()
@@ -48,9 +48,9 @@ class FieldNames:
         known = {*self._known(), *self._others}
         matched: list[str] = []
         for column in header:
-            name = column if column in known or column == "" else self._by_fold.get(fold(column), column)
+            name = column if column in known or column == "" else self._by_fold.get(fold_name(column), column)
             if name in known and name in matched:
-                raise _twice(source, name, header[matched.index(name)], column)
+                raise _repeated_error(source, name, header[matched.index(name)], column)
             if name != column:
                 self.renamed[_shorten(column)] = name
             matched.append(name)
@@ -75,7 +75,7 @@ class FieldNames:
         return [name for group in self._groups for name in group]
 
 
-def fold(name: str) -> str:
+def fold_name(name: str) -> str:
     """Letters and digits of a name, in lower case: `Course ID`, `courseId` and `COURSE_ID` are `course_id`.
 
     A name that can't be printed is not read as another: it is of a file that is no text.
@@ -85,7 +85,7 @@ def fold(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def names_of(record: type[Record], others: Iterable[str] = ()) -> FieldNames:
+def make_field_names(record: type[Record], others: Iterable[str] = ()) -> FieldNames:
     """The names that a contract's fields are read from, aliases included; `others` are read before the fields are."""
     groups, needed = [], []
     for name, info in record.model_fields.items():
@@ -97,10 +97,10 @@ def names_of(record: type[Record], others: Iterable[str] = ()) -> FieldNames:
 
 
 def _shorten(name: str) -> str:
-    return escaped(name[:NAME_CHARACTERS]) + "..." * (len(name) > NAME_CHARACTERS) if name else "(no name)"
+    return escape(name[:NAME_CHARACTERS]) + "..." * (len(name) > NAME_CHARACTERS) if name else "(no name)"
 
 
-def _twice(source: str, name: str, first: str, second: str) -> BadInput:
+def _repeated_error(source: str, name: str, first: str, second: str) -> BadInput:
     columns = f"{_shorten(first)!r} and {_shorten(second)!r}, which are one field," if first != second else repr(name)
     return BadInput(
         f"{source} has the column {columns} twice, and which is meant can't be known; allowed: once. "

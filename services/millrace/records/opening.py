@@ -20,8 +20,15 @@ from typing import BinaryIO
 
 from millrace.errors import BadInput, NotFound
 from millrace.records import sniff
-from millrace.records.lines import Source, escaped, unreadable
-from millrace.records.streams import Begun, Recoded, Unpacked, begin_bz2, begin_xz, buffered
+from millrace.records.lines import Source, escape, unreadable_error
+from millrace.records.streams import (
+    PrefixedStream,
+    RecodedStream,
+    UnpackedStream,
+    buffer,
+    make_bz2_decompressor,
+    make_xz_decompressor,
+)
 
 WRITER_TIMEOUT_S = 10.0  # how long a named pipe may stand without anybody who writes into it
 WRITER_POLL_MS = 100
@@ -30,37 +37,37 @@ DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})").fullmatch
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Source]:
+def open_source(path: str) -> Iterator[Source]:
     """Open what `path` names; `-` and /dev/stdin are standard input.
 
     gz, bz2, xz, UTF-16 and UTF-32 are read as what they hold. Raises NotFound for what can't be opened, BadInput for
     a directory, a device, a named pipe that nobody writes into, and files of another kind.
     """
-    name = _name(path)
+    name = _display_name(path)
     with ExitStack() as stack:
-        stored, head = _standard_input() if path in STANDARD_INPUT else _open(path, escaped(path))
+        stored, head = _open_standard_input() if path in STANDARD_INPUT else _open(path, escape(path))
         if path not in STANDARD_INPUT:
             stack.enter_context(stored)
-        descriptor, status = _regular(stored)
+        descriptor, status = _stat_regular(stored)
         start = stored.tell() if descriptor is not None else 0
         form = ""
         try:
-            head = _first_bytes(stored, head)
-            form = sniff.packing(head) or ""
-            plain: BinaryIO = buffered(Begun(head, stored))
+            head = _read_head(stored, head)
+            form = sniff.detect_packing(head) or ""
+            plain: BinaryIO = buffer(PrefixedStream(head, stored))
             if form:
-                plain = _unpacked(form, plain)
-                head = _first_bytes(plain)
-                if sniff.packing(head):
-                    cure = f"`{_UNPACKING[form]} {{file}} > NEW.{sniff.packing(head)}` takes the outer one off"
-                    raise sniff.bad_format(name, f"is packed twice, {sniff.packing(head)} in {form}", cure)
-                plain = buffered(Begun(head, plain))
+                plain = _unpack(form, plain)
+                head = _read_head(plain)
+                if sniff.detect_packing(head):
+                    cure = f"`{_UNPACKING[form]} {{file}} > NEW.{sniff.detect_packing(head)}` takes the outer one off"
+                    raise sniff.format_error(name, f"is packed twice, {sniff.detect_packing(head)} in {form}", cure)
+                plain = buffer(PrefixedStream(head, plain))
             sniff.refuse_other_kinds(name, head)
-            if encoding := sniff.encoding(head):
+            if encoding := sniff.detect_encoding(head):
                 form = form or f"{encoding.upper()} text"
-                plain = buffered(Recoded(plain, encoding))
+                plain = buffer(RecodedStream(plain, encoding))
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-            raise unreadable(escaped(path), error, f"{form} file" if form else "") from None
+            raise unreadable_error(escape(path), error, f"{form} file" if form else "") from None
         size = status.st_size if status else None
         yield Source(name, stored, plain, size, f"{form} file".strip(), descriptor, start)
 
@@ -68,25 +75,25 @@ def opened(path: str) -> Iterator[Source]:
 _UNPACKING = {"gz": "gzip -dc", "bz2": "bzip2 -dc", "xz": "xz -dc"}
 
 
-def _unpacked(form: str, packed: BinaryIO) -> BinaryIO:
+def _unpack(form: str, packed: BinaryIO) -> BinaryIO:
     if form == "gz":
         return gzip.GzipFile(fileobj=packed)  # pyright: ignore[reportReturnType] - it is a BinaryIO in all but name
-    return buffered(Unpacked(packed, begin_bz2 if form == "bz2" else begin_xz))
+    return buffer(UnpackedStream(packed, make_bz2_decompressor if form == "bz2" else make_xz_decompressor))
 
 
-def _name(path: str) -> str:
+def _display_name(path: str) -> str:
     """How messages and rejected rows call the source: a file's name, and the whole of what is no file's."""
     if path in STANDARD_INPUT:
         return "-"
-    return escaped(path if DESCRIPTOR(path) else Path(path).name)
+    return escape(path if DESCRIPTOR(path) else Path(path).name)
 
 
-def _first_bytes(stream: BinaryIO, head: bytes = b"") -> bytes:
+def _read_head(stream: BinaryIO, head: bytes = b"") -> bytes:
     head += stream.read(max(0, sniff.HEAD_BYTES - len(head)))
     return head + stream.read(sniff.ZIP_HEAD_BYTES - len(head)) if sniff.is_zip(head) else head
 
 
-def _standard_input() -> tuple[BinaryIO, bytes]:
+def _open_standard_input() -> tuple[BinaryIO, bytes]:
     # Python leaves it None where it is closed.
     if sys.stdin is None:
         raise NotFound("- can't be read: standard input is closed.", code="no_such_file", field="file")
@@ -111,7 +118,7 @@ def _open(path: str, shown: str) -> tuple[BinaryIO, bytes]:
         if error.errno == errno.ENXIO:
             sentence = f"{shown} can't be read: it is a socket; allowed: a file, a pipe, or - for standard input."
             raise NotFound(sentence, code="no_such_file", field="file") from None
-        raise unreadable(shown, error) from None
+        raise unreadable_error(shown, error) from None
     try:
         mode = os.fstat(descriptor).st_mode
         _check_kind(mode, shown)
@@ -158,7 +165,7 @@ def _await_writer(descriptor: int, shown: str) -> bytes:
             )
 
 
-def _regular(stored: BinaryIO) -> tuple[int | None, os.stat_result | None]:
+def _stat_regular(stored: BinaryIO) -> tuple[int | None, os.stat_result | None]:
     """Descriptor and status of a regular file; None and None for all else."""
     try:
         status = os.fstat(stored.fileno())

@@ -3,17 +3,17 @@
 import re
 from collections.abc import Iterator
 
-from millrace.records.csv_rows import csv_rows
-from millrace.records.json_rows import array, json_rows
-from millrace.records.lines import LINE_LIMIT, RawRow, Source, printable
+from millrace.records.csv_rows import read_csv
+from millrace.records.json_rows import array_error, read_json_lines
+from millrace.records.lines import MAX_LINE_BYTES, RawRow, Source, to_printable
 from millrace.records.names import FieldNames
-from millrace.records.opening import opened
+from millrace.records.opening import open_source
 
-__all__ = ["LINE_LIMIT", "RawRow", "Source", "opened", "printable", "rows"]
+__all__ = ["MAX_LINE_BYTES", "RawRow", "Source", "open_source", "read_rows", "to_printable"]
 SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 
-def rows(source: Source, fields: tuple[str, ...], names: FieldNames | None = None) -> Iterator[RawRow]:
+def read_rows(source: Source, fields: tuple[str, ...], names: FieldNames | None = None) -> Iterator[RawRow]:
     """The rows of a source whose first character tells its format: `{` is JSON lines, else CSV with a header.
 
     `names` knows in what spellings a CSV header may have the fields, and remembers what the source had; without it
@@ -27,8 +27,8 @@ def rows(source: Source, fields: tuple[str, ...], names: FieldNames | None = Non
     if SEPARATOR.fullmatch(first.strip()):
         first = next((line for line in lines if line.strip()), "")
     if first.lstrip().startswith("["):
-        raise array(source)
+        raise array_error(source)
     if first.lstrip().startswith("{"):
-        yield from json_rows(source, first, lines, names)
+        yield from read_json_lines(source, first, lines, names)
     elif first:
-        yield from csv_rows(source.name, first, lines, fields, names)
+        yield from read_csv(source.name, first, lines, fields, names)

@@ -4,16 +4,16 @@ import sqlite3
 import tempfile
 from typing import Any
 
-IN_MEMORY = 500_000  # identities; beyond that they move to a temporary SQLite file
+MAX_IN_MEMORY = 500_000  # identities; beyond that they move to a temporary SQLite file
 
 
-class Seen:
+class DuplicateFilter:
     """The last content of each identity, as 64-bit hashes.
 
     A repeat needs identity and content to collide at once, 128 bits, before a row could be lost to it.
     """
 
-    def __init__(self, in_memory: int = IN_MEMORY) -> None:
+    def __init__(self, in_memory: int = MAX_IN_MEMORY) -> None:
         self.conflicts = 0
         """Identities of which a watched field changed."""
         self._entries: dict[int, tuple[int, int, bool]] = {}

@@ -44,19 +44,19 @@ KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"<html", "a web page", "download the file itself: what was saved is a page about it or a login"),
     (b"<?xml", "an XML document", "export the rows as CSV or JSON lines"),
 )
-LETTERS_ALONE = (b"PAR1", b"ORC", b"ARROW1")  # a CSV header may begin so too; these files go on with other bytes
+MAGIC_WORDS = (b"PAR1", b"ORC", b"ARROW1")  # a CSV header may begin so too; these files go on with other bytes
 WORKBOOK = (b"[Content_Types].xml", b"docProps/", b"_rels/", b"xl/")
 ALLOWED = "CSV or JSON lines, also packed as gz, bz2 or xz"
 
 
-def packing(head: bytes) -> str | None:
+def detect_packing(head: bytes) -> str | None:
     """`gz`, `bz2` or `xz`, which are unpacked while reading; None for all else."""
     name = next((name for magic, name in PACKED.items() if head.startswith(magic)), None)
     # A CSV header may begin with "BZh", but not with that and the digits of pi.
     return None if name == "bz2" and head[4:8] not in (b"1AY&", b"\x17rE8") else name
 
 
-def encoding(head: bytes) -> str | None:
+def detect_encoding(head: bytes) -> str | None:
     """The codec of UTF-16 or UTF-32 text, with or without a byte order mark; None for all else."""
     for mark, name in BYTE_ORDER_MARKS.items():
         if head.startswith(mark):
@@ -73,16 +73,16 @@ def is_zip(head: bytes) -> bool:
 def refuse_other_kinds(name: str, head: bytes) -> None:
     """Raises BadInput for a file of another kind: what it is, and the command that makes a readable one of it."""
     for magic, kind, cure in KINDS:
-        if not head.startswith(magic) or (magic in LETTERS_ALONE and _is_text(head[len(magic) :])):
+        if not head.startswith(magic) or (magic in MAGIC_WORDS and _is_text(head[len(magic) :])):
             continue
         if is_zip(head) and any(member in head for member in WORKBOOK):
             kind, cure = "an Excel workbook", SAVE_AS
         elif is_zip(head) and b"mimetype" in head:
             kind, cure = "an OpenDocument file", SAVE_AS
-        raise bad_format(name, f"is {kind}", cure)
+        raise format_error(name, f"is {kind}", cure)
 
 
-def bad_format(name: str, what: str, cure: str) -> BadInput:
+def format_error(name: str, what: str, cure: str) -> BadInput:
     """The error for a file of another form; in `cure`, {file} becomes its name for a shell."""
     cure = cure.replace("{file}", "FILE" if name == "-" else shlex.quote(name))
     return BadInput(f"{name} {what}; allowed: {ALLOWED}. {cure[0].upper()}{cure[1:]}.", code="bad_format", field="file")

@@ -33,7 +33,7 @@ class _Readable(io.RawIOBase):
         return True
 
 
-class Begun(_Readable):
+class PrefixedStream(_Readable):
     """A stream whose first bytes were read already: these once more, then the rest.
 
     It never waits for more than the source gives at once, so that a live source is read row by row.
@@ -50,7 +50,7 @@ class Begun(_Readable):
         return len(data)
 
 
-class Unpacked(_Readable):
+class UnpackedStream(_Readable):
     """What bz2 and xz streams hold, one after the other; zeros between and after them are padding.
 
     Raises EOFError for one that ends too early, OSError or LZMAError for a damaged one.
@@ -77,7 +77,7 @@ class Unpacked(_Readable):
                 return len(unpacked)
 
 
-class Recoded(_Readable):
+class RecodedStream(_Readable):
     """Text of another Unicode encoding as UTF-8. Raises UnicodeDecodeError where the bytes end inside a character.
 
     A surrogate without its pair stays one, which no field accepts: it costs its row, not the file.
@@ -98,16 +98,16 @@ class Recoded(_Readable):
         return count
 
 
-def begin_bz2() -> Decompressor:
+def make_bz2_decompressor() -> Decompressor:
     """A decompressor of one bz2 stream."""
     return bz2.BZ2Decompressor()
 
 
-def begin_xz() -> Decompressor:
+def make_xz_decompressor() -> Decompressor:
     """A decompressor of one xz stream, within XZ_MEMORY_BYTES."""
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES)
 
 
-def buffered(raw: io.RawIOBase) -> io.BufferedReader:
+def buffer(raw: io.RawIOBase) -> io.BufferedReader:
     """The stream with a buffer, as whole lines are read from it."""
     return io.BufferedReader(raw, CHUNK_BYTES)

@@ -20,21 +20,21 @@ EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 """The first time that can be believed: before it are clocks that were never set."""
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 """Before this was released: a clock that says less was never set, and nothing is refused for it."""
-CODE = "in_the_future"
+REASON_CODE = "in_the_future"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 RELEASED_S = int(RELEASED.timestamp())
 EARLIEST_US, MARGIN_US = (EARLIEST - EPOCH) // MICROSECOND, MARGIN_S * 1_000_000
 
 
-class Verdict(Protocol):
+class Truth(Protocol):
     """True or false, or a column of it."""
 
     def __and__(self, other: Self, /) -> Self: ...
 
 
-V = TypeVar("V", bound=Verdict)
-V_co = TypeVar("V_co", bound=Verdict, covariant=True)
+V = TypeVar("V", bound=Truth)
+V_co = TypeVar("V_co", bound=Truth, covariant=True)
 
 
 class Micros(Protocol[V_co]):
@@ -47,7 +47,7 @@ class Micros(Protocol[V_co]):
     def __le__(self, other: Self, /) -> V_co: ...
 
 
-class Implausible(NamedTuple):
+class ImplausibleTime(NamedTuple):
     """Why a row is refused: what a rejection and an answer of the API say."""
 
     code: str
@@ -64,19 +64,19 @@ def is_plausible(moment: Micros[V], arrival: Micros[V]) -> V:
     return (moment >= EARLIEST_US) & (moment <= arrival + MARGIN_US)
 
 
-def micros(moment: datetime) -> int:
+def to_micros(moment: datetime) -> int:
     """Microseconds since 1970 UTC, which is what the lake keeps of a time."""
     return (moment - EPOCH) // MICROSECOND
 
 
 def plausible_seconds(moment: datetime | None, arrival_ms: int) -> float | None:
     """Seconds since 1970 UTC, None where the moment is unknown or not plausible for a Kafka timestamp."""
-    if moment is None or not is_plausible(micros(moment), arrival_ms * 1000):
+    if moment is None or not is_plausible(to_micros(moment), arrival_ms * 1000):
         return None
     return (moment - EPOCH).total_seconds()
 
 
-def read_moment(value: object) -> datetime | None:
+def parse_moment(value: object) -> datetime | None:
     """A time as the records topic holds it, ISO 8601, whatever it says; UTC without a zone. None for anything else."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
@@ -85,22 +85,22 @@ def read_moment(value: object) -> datetime | None:
         return None
 
 
-def now_s() -> int:
+def arrival_s() -> int:
     """The arrival of what is checked now, in seconds since 1970 UTC, by this machine's clock if that was ever set."""
     return max(int(time.time()), RELEASED_S)
 
 
-def find_implausible(record: Mapping[str, Any], fields: Sequence[str]) -> Implausible | None:
+def find_implausible(record: Mapping[str, Any], fields: Sequence[str]) -> ImplausibleTime | None:
     """The first of a checked record's time fields that can't be believed now. EARLIEST is the contract's own."""
     for field in fields:
         moment = record[field]
         # The cheapest test first: this is done for every row of every file.
         if moment is None or moment <= RELEASED or moment.timestamp() <= time.time():
             continue
-        limit_s = now_s() + MARGIN_S
+        limit_s = arrival_s() + MARGIN_S
         if moment.timestamp() > limit_s:
             limit = datetime.fromtimestamp(limit_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             allowed = f"a time up to {limit}, {MARGIN_S // 3600} hours from now by this machine's clock"
             sentence = f"{field}: {moment.isoformat()} is not usable; allowed: {allowed}"
-            return Implausible(CODE, field, sentence, allowed)
+            return ImplausibleTime(REASON_CODE, field, sentence, allowed)
     return None

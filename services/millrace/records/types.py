@@ -7,68 +7,68 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 from millrace.records import numbers
-from millrace.records.numbers import refuse
+from millrace.records.numbers import reject
 from millrace.records.times import EARLIEST
 
-BLANK = {"", "|", "-", "n/a", "na", "nan", "null", "none"}
+BLANK_WORDS = {"", "|", "-", "n/a", "na", "nan", "null", "none"}
 TRUE, FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
-FORMATS = ("%Y-%m-%d %H:%M:%S UTC", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%d %b %Y")
-LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+TIME_FORMATS = ("%Y-%m-%d %H:%M:%S UTC", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%d %b %Y")
+LATEST_TIME = datetime(2100, 1, 1, tzinfo=UTC)
 TEXT_LIMIT, ID_LIMIT = 65_536, 200
-UNFIT = re.compile("[\0-\x1f\ud800-\udfff]")  # control characters and unpaired surrogates
+FORBIDDEN_CHARACTERS = re.compile("[\0-\x1f\ud800-\udfff]")  # control characters and unpaired surrogates
 # A long id that Excel, pandas or a database took for a number and rounded: 1.51592E+18, 1515915625441993984.0, 1e5.
 # Several digits before a bare `e`, as in 123e4567, are an id in hexadecimal digits.
-ROUNDED = re.compile(
+ROUNDED_ID = re.compile(
     r"[+-]?(?:[0-9]+\.0+|[0-9](?:\.[0-9]*)?[eE][+-]?[0-9]{1,3}|[0-9]+(?:\.[0-9]*[eE][+-]?|[eE][+-])[0-9]{1,3})"
 )
 # Where a date ends and a time begins; `fromisoformat` takes any letter there, and an offset for the time of day.
 DATE_AND_TIME = re.compile(r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[0-9])?)(?:[Tt ].+)?")
 
 
-def identifier(value: object) -> str:
+def parse_id(value: object) -> str:
     """An opaque id: text, or an integer as sources write it; never a float or its text, which have lost digits."""
     allowed = f"an id of 1 to {ID_LIMIT} characters, given as text or a whole number"
     if not isinstance(value, str):
         if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 10**50:
-            raise refuse("bad_id", value, allowed)
+            raise reject("bad_id", value, allowed)
         value = str(value)
     text = value.strip()
     if not 1 <= len(text) <= ID_LIMIT:
-        raise refuse("bad_id", value, allowed)
+        raise reject("bad_id", value, allowed)
     if text.isdecimal():  # most ids of most sources; what is checked below they can't be
         return text
-    if not (text.isprintable() or not UNFIT.search(text)):
-        raise refuse("bad_id", value, allowed)
-    if text[0] in "0123456789+-" and ROUNDED.fullmatch(text):
+    if not (text.isprintable() or not FORBIDDEN_CHARACTERS.search(text)):
+        raise reject("bad_id", value, allowed)
+    if text[0] in "0123456789+-" and ROUNDED_ID.fullmatch(text):
         hint = ". It was taken for a number, which loses digits: export the column as text"
-        raise refuse("bad_id", value, allowed + hint)
+        raise reject("bad_id", value, allowed + hint)
     return text
 
 
-def text(value: object) -> str:
+def parse_text(value: object) -> str:
     """Text with its padding taken off; null is what an empty cell of a CSV file is."""
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise refuse("not_text", value, "text")
+        raise reject("not_text", value, "text")
     if len(value) > TEXT_LIMIT:
-        raise refuse("text_too_long", f"text of {len(value)} characters", f"at most {TEXT_LIMIT} characters")
+        raise reject("text_too_long", f"text of {len(value)} characters", f"at most {TEXT_LIMIT} characters")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise refuse("not_text", value, "text without unpaired surrogates") from None
+        raise reject("not_text", value, "text without unpaired surrogates") from None
     return value.strip()
 
 
-def required_text(value: object) -> str:
+def parse_required_text(value: object) -> str:
     """Text that is not empty. Raises PydanticCustomError."""
-    result = text(value)
+    result = parse_text(value)
     if not result:
-        raise refuse("missing", value, "text that is not empty")
+        raise reject("missing", value, "text that is not empty")
     return result
 
 
-def flag(value: object) -> bool:
+def parse_flag(value: object) -> bool:
     """`True`, `true`, `yes`, `1` and their opposites."""
     if isinstance(value, bool):
         return value
@@ -77,33 +77,33 @@ def flag(value: object) -> bool:
         return True
     if word in FALSE:
         return False
-    raise refuse("not_a_flag", value, "true or false (also yes, no, 1, 0)")
+    raise reject("not_a_flag", value, "true or false (also yes, no, 1, 0)")
 
 
-def timestamp(value: object) -> datetime:
+def parse_timestamp(value: object) -> datetime:
     """A moment in UTC: ISO 8601, `2020-04-24 11:50:39 UTC`, or month/day/year. Without a zone it is UTC."""
     allowed = "a date from 1970-01-02 to 2099 such as 2017-01-18T20:58:58Z or 2020-04-24 11:50:39 UTC"
     moment = value if isinstance(value, datetime) else None
-    if isinstance(value, str) and len(value) <= numbers.LONGEST:
+    if isinstance(value, str) and len(value) <= numbers.MAX_NUMBER_LENGTH:
         stripped = value.strip()
         try:
-            moment = iso_moment(stripped)
+            moment = parse_iso(stripped)
         except ValueError:
-            moment = _parsed(stripped)
+            moment = _try_formats(stripped)
     if moment is None:
-        raise refuse("not_a_date", value, allowed)
+        raise reject("not_a_date", value, allowed)
     try:
         if moment.tzinfo is not UTC:
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
-        raise refuse("out_of_range", value, allowed) from None
-    if not EARLIEST <= moment < LATEST:
-        raise refuse("out_of_range", value, allowed)
+        raise reject("out_of_range", value, allowed) from None
+    if not EARLIEST <= moment < LATEST_TIME:
+        raise reject("out_of_range", value, allowed)
     return moment
 
 
-def _parsed(value: str) -> datetime | None:
-    for form in FORMATS:
+def _try_formats(value: str) -> datetime | None:
+    for form in TIME_FORMATS:
         try:
             return datetime.strptime(value, form)
         except ValueError:
@@ -111,7 +111,7 @@ def _parsed(value: str) -> datetime | None:
     return None
 
 
-def iso_moment(value: str) -> datetime:
+def parse_iso(value: str) -> datetime:
     """A moment of ISO 8601, or as BigQuery writes it, `2017-04-06 05:10:57.123 UTC`. Raises ValueError.
 
     Reads the commonest of FORMATS twenty times as fast as strptime.
@@ -123,32 +123,34 @@ def iso_moment(value: str) -> datetime:
 
 def blank_to_none(value: object) -> object:
     """The ways in which sources write "unknown"; a zero is not one of them."""
-    return None if isinstance(value, str) and value.strip().lower() in BLANK else value
+    return None if isinstance(value, str) and value.strip().lower() in BLANK_WORDS else value
 
 
 def _json(kind: str, *examples: Any, **limits: Any) -> WithJsonSchema:
-    anything = [{"type": kind, **limits}, {"type": "string", "maxLength": numbers.LONGEST}]
+    anything = [{"type": kind, **limits}, {"type": "string", "maxLength": numbers.MAX_NUMBER_LENGTH}]
     return WithJsonSchema({"anyOf": anything, "examples": list(examples)}, mode="validation")
 
 
-Id = Annotated[str, BeforeValidator(identifier)]
+Id = Annotated[str, BeforeValidator(parse_id)]
 Text = Annotated[
     str,
-    BeforeValidator(text),
+    BeforeValidator(parse_text),
     WithJsonSchema({"anyOf": [{"type": "string", "maxLength": TEXT_LIMIT}, {"type": "null"}]}, mode="validation"),
 ]
-RequiredText = Annotated[str, BeforeValidator(required_text)]
-Flag = Annotated[bool, BeforeValidator(flag), _json("boolean", True, "true")]
-Timestamp = Annotated[datetime, BeforeValidator(timestamp)]
+RequiredText = Annotated[str, BeforeValidator(parse_required_text)]
+Flag = Annotated[bool, BeforeValidator(parse_flag), _json("boolean", True, "true")]
+Timestamp = Annotated[datetime, BeforeValidator(parse_timestamp)]
 Money = Annotated[
-    float, BeforeValidator(numbers.money), _json("number", 20, "₹1,39,900", minimum=0, maximum=numbers.MOST)
+    float, BeforeValidator(numbers.parse_money), _json("number", 20, "₹1,39,900", minimum=0, maximum=numbers.MAX_NUMBER)
 ]
-Percent = Annotated[float, BeforeValidator(numbers.percent), _json("number", 64, "64%", minimum=0, maximum=100)]
+Percent = Annotated[float, BeforeValidator(numbers.parse_percent), _json("number", 64, "64%", minimum=0, maximum=100)]
 Count = Annotated[
-    int, BeforeValidator(numbers.count), _json("integer", 10000, "24,269", minimum=0, maximum=numbers.MOST_COUNT)
+    int, BeforeValidator(numbers.parse_count), _json("integer", 10000, "24,269", minimum=0, maximum=numbers.MAX_COUNT)
 ]
 Hours = Annotated[
-    float, BeforeValidator(numbers.hours), _json("number", 1.5, "4.5 hours", minimum=0, maximum=numbers.MOST)
+    float,
+    BeforeValidator(numbers.parse_hours),
+    _json("number", 1.5, "4.5 hours", minimum=0, maximum=numbers.MAX_NUMBER),
 ]
-Rating = Annotated[float, BeforeValidator(numbers.rating), _json("number", 4.2, "4.2", minimum=0, maximum=5)]
+Rating = Annotated[float, BeforeValidator(numbers.parse_rating), _json("number", 4.2, "4.2", minimum=0, maximum=5)]
 Blank = BeforeValidator(blank_to_none)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from millrace.errors import BadInput
-from millrace.records.lines import escaped
+from millrace.records.lines import escape
 
 
 def write_csv(
@@ -32,5 +32,5 @@ def write_csv(
                     progress(number)
     except OSError as error:
         raise BadInput(
-            f"{escaped(str(file))} can't be written: {error.strerror}.", code="not_writable", field="out"
+            f"{escape(str(file))} can't be written: {error.strerror}.", code="not_writable", field="out"
         ) from None

@@ -11,7 +11,7 @@ from millrace.errors import Corrupt
 from millrace.registry.manifest import ArraySpec
 
 
-def pack(name: str, array: np.ndarray) -> tuple[ArraySpec, bytes]:
+def pack_array(name: str, array: np.ndarray) -> tuple[ArraySpec, bytes]:
     """The `.npy` bytes of an array and what the manifest says about them."""
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
@@ -20,7 +20,7 @@ def pack(name: str, array: np.ndarray) -> tuple[ArraySpec, bytes]:
     return ArraySpec(file=f"{name}.npy", sha256=checksum, dtype=str(array.dtype), shape=array.shape), content
 
 
-def unpack(spec: ArraySpec, content: bytes, where: str) -> np.ndarray:
+def unpack_array(spec: ArraySpec, content: bytes, where: str) -> np.ndarray:
     """The array, checked against the manifest. Raises Corrupt with both values of what differs."""
     checksum = hashlib.sha256(content).hexdigest()
     if checksum != spec.sha256:
@@ -41,7 +41,7 @@ def unpack(spec: ArraySpec, content: bytes, where: str) -> np.ndarray:
     return array
 
 
-def mapped(file: Path, content: bytes) -> np.ndarray:
+def write_mapped(file: Path, content: bytes) -> np.ndarray:
     """Write checked bytes to a file, whole or not at all, and map them."""
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f"{file.name}.{os.getpid()}")

@@ -7,7 +7,7 @@ import orjson
 
 from millrace.errors import Corrupt
 
-HISTORY = 100  # earlier champions remembered for rollback
+MAX_HISTORY = 100  # earlier champions remembered for rollback
 
 
 @dataclass(frozen=True)
@@ -24,20 +24,20 @@ class Champion:
     def previous(self) -> str | None:
         return self.history[-1] if self.history else None
 
-    def with_itself(self) -> list[str]:
+    def next_history(self) -> list[str]:
         """The history of the champion that comes after this one."""
-        return [*self.history, self.version][-HISTORY:]
+        return [*self.history, self.version][-MAX_HISTORY:]
 
 
-def write(version: str, promoted_at: str, history: list[str]) -> bytes:
+def format_champion(version: str, promoted_at: str, history: list[str]) -> bytes:
     """champion.json: `history` are versions, the newest last."""
     previous = history[-1] if history else None
     return orjson.dumps(
-        {"version": version, "promoted_at": promoted_at, "previous": previous, "history": history[-HISTORY:]}
+        {"version": version, "promoted_at": promoted_at, "previous": previous, "history": history[-MAX_HISTORY:]}
     )
 
 
-def read(content: bytes, etag: str, where: str = "champion.json") -> Champion:
+def parse_champion(content: bytes, etag: str, where: str = "champion.json") -> Champion:
     """Raises Corrupt that names the file when it is not a champion."""
     try:
         body: Any = orjson.loads(content)

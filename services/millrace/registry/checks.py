@@ -8,24 +8,24 @@ from millrace.analytics import sales
 from millrace.errors import Corrupt
 from millrace.online import arrays as live_arrays
 from millrace.pages.model import ALGORITHM as PAGES
-from millrace.pages.model import Pages
+from millrace.pages.model import PageClusters
 from millrace.recommend import stored
-from millrace.records.contract import schema_hash
+from millrace.records.contract import compute_schema_hash
 from millrace.registry.manifest import Manifest
 from millrace.scoring.features import TRANSFORMS
 from millrace.scoring.kmeans import KMeans
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from millrace.workloads.base import ClusterModel
 
-Refuse = Callable[[str, str], Corrupt]
+MakeError = Callable[[str, str], Corrupt]
 """The error of a field, for a sentence."""
-RECOMMENDERS = tuple(stored.NEEDED)
-MAPPED = (*RECOMMENDERS, sales.ALGORITHM)
+RECOMMENDER_ALGORITHMS = tuple(stored.NEEDED_ARRAYS)
+MAPPED_ALGORITHMS = (*RECOMMENDER_ALGORITHMS, sales.ALGORITHM)
 """Algorithms whose arrays may be mapped from files: large, and read here and there."""
-ALGORITHMS = ("kmeans", PAGES, *MAPPED)
-SERVED = ("users", "history_starts", "history_items", "item_ids", "item_names")
+KNOWN_ALGORITHMS = ("kmeans", PAGES, *MAPPED_ALGORITHMS)
+SERVED_ARRAYS = ("users", "history_starts", "history_items", "item_ids", "item_names")
 """The arrays of a recommender besides the model's own."""
-UPDATERS = (live_arrays.SEEN,)
+UPDATER_ARRAYS = (live_arrays.SEEN_ARRAY,)
 """Arrays that only the online updater reads."""
 
 
@@ -35,15 +35,17 @@ def check_model(manifest: Manifest, arrays: dict[str, np.ndarray], where: str) -
     def refuse(field: str, sentence: str) -> Corrupt:
         return Corrupt(f"{where}: {sentence}", field=field)
 
-    if manifest.algorithm not in ALGORITHMS:
-        raise refuse("algorithm", f"algorithm {manifest.algorithm!r} is not known; allowed: {', '.join(ALGORITHMS)}.")
-    if manifest.algorithm in MAPPED:
-        (_check_recommender if manifest.algorithm in RECOMMENDERS else _check_sales)(manifest, arrays, refuse)
+    if manifest.algorithm not in KNOWN_ALGORITHMS:
+        raise refuse(
+            "algorithm", f"algorithm {manifest.algorithm!r} is not known; allowed: {', '.join(KNOWN_ALGORITHMS)}."
+        )
+    if manifest.algorithm in MAPPED_ALGORITHMS:
+        (_check_recommender if manifest.algorithm in RECOMMENDER_ALGORITHMS else _check_sales)(manifest, arrays, refuse)
         _check_contract(manifest, refuse)
         return
     if manifest.algorithm == PAGES:
         try:
-            Pages.load(arrays)
+            PageClusters.load(arrays)
         except Corrupt as error:
             raise refuse(error.field or "arrays", error.message) from None
         _check_names(manifest, arrays["centres"], refuse)
@@ -66,7 +68,7 @@ def check_model(manifest: Manifest, arrays: dict[str, np.ndarray], where: str) -
     _check_features(manifest, refuse)
 
 
-def _check_names(manifest: Manifest, centres: np.ndarray, refuse: Refuse) -> None:
+def _check_names(manifest: Manifest, centres: np.ndarray, refuse: MakeError) -> None:
     if "label" not in manifest.names:
         raise refuse("names", f"has names for {sorted(manifest.names)}; a column `label` is needed.")
     for column, names in manifest.names.items():
@@ -74,15 +76,15 @@ def _check_names(manifest: Manifest, centres: np.ndarray, refuse: Refuse) -> Non
             raise refuse("names", f"{len(centres)} centres, but {len(names)} names in {column}.")
 
 
-def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse: Refuse) -> None:
+def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse: MakeError) -> None:
     try:
-        items = stored.load(manifest.algorithm, arrays).items
+        items = stored.load_model(manifest.algorithm, arrays).items
     except Corrupt as error:
         raise refuse(error.field or "arrays", error.message) from None
-    if lacking := sorted(set(SERVED) - set(arrays)):
+    if lacking := sorted(set(SERVED_ARRAYS) - set(arrays)):
         raise refuse("arrays", f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays))}.")
     try:
-        live_arrays.check(arrays, live_arrays.Live.of(manifest.parameters), items)
+        live_arrays.check_arrays(arrays, live_arrays.LiveParameters.from_manifest(manifest.parameters), items)
     except (Corrupt, TypeError) as error:
         raise refuse("live", str(error)) from None
     starts, flat = arrays["history_starts"], arrays["history_items"]
@@ -105,28 +107,28 @@ def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse
             raise refuse(name, f"{name}.npy must be sorted, each id once.")
 
 
-def _check_sales(manifest: Manifest, arrays: dict[str, np.ndarray], refuse: Refuse) -> None:
+def _check_sales(manifest: Manifest, arrays: dict[str, np.ndarray], refuse: MakeError) -> None:
     by = manifest.parameters.get("by")
     if not isinstance(by, dict):
         raise refuse("parameters", f"parameters.by is {by!r}; allowed: an object of what statistics can be asked by.")
     try:
-        sales.check(arrays, tuple(by))
+        sales.check_arrays(arrays, tuple(by))
     except Corrupt as error:
         raise refuse(error.field or "arrays", error.message) from None
 
 
-def _check_features(manifest: Manifest, refuse: Refuse) -> None:
+def _check_features(manifest: Manifest, refuse: MakeError) -> None:
     for feature in manifest.features:
         if feature.transform not in TRANSFORMS:
             raise refuse("features", f"transform {feature.transform!r} is not known; allowed: {', '.join(TRANSFORMS)}.")
     _check_contract(manifest, refuse)
-    known = workloads().get(manifest.workload)
+    known = load_workloads().get(manifest.workload)
     declared = known and known.model(manifest.model)
     if declared is None:
         return
     features = declared.features if isinstance(declared, ClusterModel) else ()
     trained, wanted = (
-        ", ".join(f"{feature_.field} ({feature_.transform})" for feature_ in of) for of in (manifest.features, features)
+        ", ".join(f"{spec.field} ({spec.transform})" for spec in of) for of in (manifest.features, features)
     )
     if trained != wanted:
         raise refuse(
@@ -134,11 +136,11 @@ def _check_features(manifest: Manifest, refuse: Refuse) -> None:
         )
 
 
-def _check_contract(manifest: Manifest, refuse: Refuse) -> None:
-    known = workloads().get(manifest.workload)
+def _check_contract(manifest: Manifest, refuse: MakeError) -> None:
+    known = load_workloads().get(manifest.workload)
     if known is None:
         return
-    expected = schema_hash(known.record)
+    expected = compute_schema_hash(known.record)
     if manifest.schema_hash != expected:
         raise refuse(
             "schema_hash",
@@ -147,6 +149,6 @@ def _check_contract(manifest: Manifest, refuse: Refuse) -> None:
         )
 
 
-def scorer(arrays: dict[str, np.ndarray]) -> KMeans:
+def load_kmeans(arrays: dict[str, np.ndarray]) -> KMeans:
     """The k-means model of a version's arrays."""
     return KMeans(arrays["mean"], arrays["scale"], arrays["centres"])

@@ -6,7 +6,7 @@ from millrace import __version__
 from millrace.settings import REPOSITORY, settings
 
 
-def code_version() -> str:
+def find_code_version() -> str:
     """The package's version and the commit: of the image, or of the checkout."""
     if from_settings := settings().code_version:
         return f"{__version__}+{from_settings}"

@@ -8,17 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from millrace.errors import Corrupt
 
-FORMAT = "millrace.model/1"
+MANIFEST_FORMAT = "millrace.model/1"
 Name = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """A part of a manifest: frozen, and refused where it has an unknown field."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class FeatureSpec(Strict):
+class FeatureSpec(StrictModel):
     """One input column in the model's order; `default` is what the API assumes when it is left out."""
 
     field: str
@@ -26,7 +26,7 @@ class FeatureSpec(Strict):
     default: Any = None
 
 
-class ArraySpec(Strict):
+class ArraySpec(StrictModel):
     """One `.npy` file beside the manifest."""
 
     file: str = Field(pattern=r"^[a-z][a-z0-9_]*\.npy$")
@@ -35,7 +35,7 @@ class ArraySpec(Strict):
     shape: tuple[int, ...]
 
 
-class DataSpec(Strict):
+class DataSpec(StrictModel):
     """What a training read: a snapshot of a table and, per Kafka partition, the first and last offset."""
 
     table: str
@@ -55,7 +55,7 @@ class DataSpec(Strict):
     offsets: dict[str, tuple[int, int]]
 
 
-class Draft(Strict):
+class ManifestDraft(StrictModel):
     """A manifest before the registry has given it a version and written its arrays."""
 
     workload: str = Name
@@ -70,10 +70,10 @@ class Draft(Strict):
     code_version: str
 
 
-class Manifest(Draft):
+class Manifest(ManifestDraft):
     """A published version; the file is never changed."""
 
-    format: str = FORMAT
+    format: str = MANIFEST_FORMAT
     version: str
     created_at: datetime
     arrays: dict[str, ArraySpec]
@@ -83,28 +83,30 @@ class Manifest(Draft):
         return f"{self.workload}/{self.model}"
 
     @property
-    def said(self) -> dict[str, str]:
+    def version_fields(self) -> dict[str, str]:
         """What every answer says of where it came from."""
         return {"model": self.full_name, "version": self.version}
 
 
-def parse(content: bytes, where: str) -> Manifest:
+def parse_manifest(content: bytes, where: str) -> Manifest:
     """The manifest in a file. Raises Corrupt that names the file and what is wrong with it."""
     # The format first: the fields of another format would only give a misleading sentence.
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise Corrupt(f"{where} is not JSON: {error}. The file was truncated or changed.", field="file") from None
-    format_ = document.get("format") if isinstance(document, dict) else None
-    if format_ != FORMAT:
+    stated_format = document.get("format") if isinstance(document, dict) else None
+    if stated_format != MANIFEST_FORMAT:
         raise Corrupt(
-            f"{where} has the format {format_!r}; this version of Millrace reads {FORMAT!r}.",
+            f"{where} has the format {stated_format!r}; this version of Millrace reads {MANIFEST_FORMAT!r}.",
             field="format",
-            allowed=FORMAT,
+            allowed=MANIFEST_FORMAT,
         )
     try:
         return Manifest.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
-        raise Corrupt(f"{where} is not a manifest of {FORMAT}: {field}: {first['msg']}.", field=field) from None
+        raise Corrupt(
+            f"{where} is not a manifest of {MANIFEST_FORMAT}: {field}: {first['msg']}.", field=field
+        ) from None

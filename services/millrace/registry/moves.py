@@ -18,7 +18,7 @@ from millrace.registry.champion import Champion
 from millrace.registry.store import ObjectStore
 from millrace.rights import MODELS, MOVES
 
-ABANDONED = timedelta(seconds=60)
+CLAIM_TIMEOUT = timedelta(seconds=60)
 """After this a claim whose champion never came is finished by whoever meets it: its owner has died."""
 
 
@@ -32,13 +32,13 @@ def claim_key(workload: str, model: str, etag: str) -> str:
     return f"{MOVES}{workload}/{model}/{hashlib.sha256(etag.encode()).hexdigest()[:32]}.json"
 
 
-def move(
+def move_champion(
     store: ObjectStore, workload: str, model: str, version: str, history: list[str], before: Champion | None
 ) -> Champion:
     """Replace `before` (None: there was no champion). Raises Conflict when somebody else does; nothing is changed."""
     key = champion_key(workload, model)
     now = datetime.now(UTC).isoformat()
-    content = champions.write(version, now, history)
+    content = champions.format_champion(version, now, history)
     try:
         if before is None:
             etag = store.put_if_absent(key, content)
@@ -51,11 +51,11 @@ def move(
                 raise
             etag = store.put_if_match(key, content, before.etag)
     except (Conflict, NotFound):
-        raise lost(workload, model, version) from None
+        raise lost_race(workload, model, version) from None
     return Champion(version, now, history, etag)
 
 
-def lost(workload: str, model: str, version: str) -> Conflict:
+def lost_race(workload: str, model: str, version: str) -> Conflict:
     """The error for a promotion that came too late."""
     return Conflict(
         f"{workload}/{model} got another champion while {version} was being promoted; nothing was changed. "
@@ -68,8 +68,8 @@ def _finish(store: ObjectStore, key: str, claim: str, before: Champion) -> None:
     """Write the champion of a claim that was abandoned, so that it can't stand in the way for ever."""
     content, etag = store.get(claim)
     try:
-        claimed_at = datetime.fromisoformat(champions.read(content, etag, claim).promoted_at)
-        abandoned = datetime.now(UTC) - claimed_at > ABANDONED
+        claimed_at = datetime.fromisoformat(champions.parse_champion(content, etag, claim).promoted_at)
+        abandoned = datetime.now(UTC) - claimed_at > CLAIM_TIMEOUT
     except (Corrupt, ValueError, TypeError):
         return
     if abandoned:

@@ -16,21 +16,21 @@ import numpy as np
 from millrace.errors import Conflict, Corrupt, NotFound
 from millrace.registry import arrays as packing
 from millrace.registry.champion import Champion
-from millrace.registry.champion import read as read_champion
-from millrace.registry.checks import MAPPED, check_model, scorer
-from millrace.registry.manifest import Draft, Manifest, parse
-from millrace.registry.moves import champion_key, lost, move
+from millrace.registry.champion import parse_champion as read_champion
+from millrace.registry.checks import MAPPED_ALGORITHMS, check_model, load_kmeans
+from millrace.registry.manifest import Manifest, ManifestDraft, parse_manifest
+from millrace.registry.moves import champion_key, lost_race, move_champion
 from millrace.registry.store import ObjectStore
 from millrace.rights import MODELS
 from millrace.settings import settings
 
-__all__ = ["NONE_YET", "Champion", "Registry", "champion_key", "folder", "read_champion", "scorer"]
+__all__ = ["NO_CHAMPION", "Champion", "Registry", "champion_key", "load_kmeans", "read_champion", "version_prefix"]
 
-NONE_YET = "none"
+NO_CHAMPION = "none"
 """As `expected_etag`: promote only if the model has no champion yet."""
 
 
-def folder(workload: str, model: str, version: str) -> str:
+def version_prefix(workload: str, model: str, version: str) -> str:
     """The prefix of a version's files."""
     return f"{MODELS}{workload}/{model}/{version}"
 
@@ -41,18 +41,18 @@ class Registry:
     def __init__(self, store: ObjectStore | None = None):
         self.store = store or ObjectStore(settings().models_bucket)
 
-    def publish(self, draft: Draft, arrays: dict[str, np.ndarray]) -> Manifest:
+    def publish(self, draft: ManifestDraft, arrays: dict[str, np.ndarray]) -> Manifest:
         """Write a new version, manifest last, and return it. It is not served until it is promoted.
 
         Raises Corrupt, before anything is written, when arrays, names and features don't fit together.
         """
-        packed = {name: packing.pack(name, array) for name, array in arrays.items()}
+        packed = {name: packing.pack_array(name, array) for name, array in arrays.items()}
         specs = {name: spec for name, (spec, _) in packed.items()}
         content = draft.model_dump_json() + "".join(spec.sha256 for spec in specs.values())
         now = datetime.now(UTC)
         version = f"{now:%Y%m%dT%H%M%SZ}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
         manifest = Manifest(**draft.model_dump(), version=version, created_at=now, arrays=specs)
-        target = folder(draft.workload, draft.model, version)
+        target = version_prefix(draft.workload, draft.model, version)
         check_model(manifest, arrays, target)
         for spec, body in packed.values():
             self.store.put_if_absent(f"{target}/{spec.file}", body)
@@ -61,7 +61,7 @@ class Registry:
 
     def manifest(self, workload: str, model: str, version: str) -> Manifest:
         """Raises NotFound for an unknown version, Corrupt for one whose manifest can't be trusted."""
-        key = f"{folder(workload, model, version)}/manifest.json"
+        key = f"{version_prefix(workload, model, version)}/manifest.json"
         try:
             content, _ = self.store.get(key)
         except NotFound:
@@ -69,7 +69,7 @@ class Registry:
                 f"There is no version {version!r} of {workload}/{model}; see `millrace models list {workload}`.",
                 field="version",
             ) from None
-        manifest = parse(content, key)
+        manifest = parse_manifest(content, key)
         if (manifest.workload, manifest.model, manifest.version) != (workload, model, version):
             raise Corrupt(
                 f"{key} describes {manifest.full_name} {manifest.version}; it was moved here.", field="version"
@@ -90,20 +90,24 @@ class Registry:
         processes share one copy and only what is read takes memory.
         """
         manifest = self.manifest(workload, model, version)
-        path = folder(workload, model, version)
+        path = version_prefix(workload, model, version)
         arrays = {}
         for name in [name for name in manifest.arrays if name not in without]:
-            file = mapped / path / manifest.arrays[name].file if mapped and manifest.algorithm in MAPPED else None
+            file = (
+                mapped / path / manifest.arrays[name].file
+                if mapped and manifest.algorithm in MAPPED_ALGORITHMS
+                else None
+            )
             if file and file.is_file():
                 arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
                 continue
             arrays[name], content = self._array(manifest, name)
             if file:
-                arrays[name] = packing.mapped(file, content)
+                arrays[name] = packing.write_mapped(file, content)
         check_model(manifest, arrays, f"{path}/manifest.json")
         return manifest, arrays
 
-    def some(
+    def load_some(
         self, workload: str, model: str, version: str, names: Collection[str]
     ) -> tuple[Manifest, dict[str, np.ndarray]]:
         """The manifest and those of the named arrays that the version has, each by its checksum. Raises as `load`."""
@@ -112,12 +116,12 @@ class Registry:
 
     def _array(self, manifest: Manifest, name: str) -> tuple[np.ndarray, bytes]:
         spec = manifest.arrays[name]
-        key = f"{folder(manifest.workload, manifest.model, manifest.version)}/{spec.file}"
+        key = f"{version_prefix(manifest.workload, manifest.model, manifest.version)}/{spec.file}"
         try:
             content, _ = self.store.get(key)
         except NotFound:
             raise Corrupt(f"{key} is named by its manifest and does not exist.", field=spec.file) from None
-        return packing.unpack(spec, content, key), content
+        return packing.unpack_array(spec, content, key), content
 
     def models(self, workload: str) -> list[str]:
         """The models of a workload that have ever been published."""
@@ -168,12 +172,12 @@ class Registry:
         """
         self.load(workload, model, version)
         before = self.champion(workload, model)
-        actual = before.etag if before else NONE_YET
+        actual = before.etag if before else NO_CHAMPION
         if (expected.etag if expected else expected_etag) not in (None, actual):
-            raise lost(workload, model, version)
+            raise lost_race(workload, model, version)
         if before and before.version == version:
             return before
-        return move(self.store, workload, model, version, before.with_itself() if before else [], before)
+        return move_champion(self.store, workload, model, version, before.next_history() if before else [], before)
 
     def rollback(self, workload: str, model: str) -> Champion:
         """Serve the previous champion again. Raises Conflict when there is none."""
@@ -184,7 +188,7 @@ class Registry:
                 "`millrace models promote` takes any version."
             )
         self.load(workload, model, before.previous)
-        return move(self.store, workload, model, before.previous, before.history[:-1], before)
+        return move_champion(self.store, workload, model, before.previous, before.history[:-1], before)
 
     def trace(self, workload: str, model: str, version: str) -> dict[str, Any]:
         """From a version back to its data: snapshot, offset ranges, code version, parameters, metrics."""

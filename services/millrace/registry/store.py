@@ -14,17 +14,17 @@ from millrace.errors import Conflict, NotFound, Unavailable
 from millrace.runtime.proxies import leads_to_loopback
 from millrace.settings import require_address, settings
 
-LOST_RACE = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+CONFLICT_CODES = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 NO_PROFILE = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
 """Session variables for who has keys: the profile that the user chose for other work, and its files, do not count."""
-ABSENT = {"NoSuchKey", "NoSuchBucket", "404", "NotFound"}
+NOT_FOUND_CODES = {"NoSuchKey", "NoSuchBucket", "404", "NotFound"}
 
 
-def client() -> Any:
+def make_client() -> Any:
     """A client for the configured S3. Creating one takes a while: keep it. Threads may share it.
 
     It is boto3's own without its transfer manager, whose import would cost the API a tenth of its start.
@@ -68,18 +68,18 @@ class ObjectStore:
     @cached_property
     def _client(self) -> Any:
         """Made when it is first needed: who waits for a stack asks again."""
-        return client()
+        return make_client()
 
     @contextmanager
-    def _said(self, key: str) -> Iterator[None]:
+    def _translate_errors(self, key: str) -> Iterator[None]:
         where = f"s3://{self.bucket}/{key}"
         try:
             yield
         except ClientError as error:
             code, message = (error.response["Error"].get(name, "") for name in ("Code", "Message"))
-            if code in ABSENT:
+            if code in NOT_FOUND_CODES:
                 raise NotFound(f"{where} does not exist.", field="key") from None
-            if code in LOST_RACE:
+            if code in CONFLICT_CODES:
                 raise Conflict(f"{where} was changed by somebody else in the meantime.") from None
             raise Unavailable(f"S3 refused {where}: {code} {message}", code="s3_refused") from error
         except BotoCoreError as error:
@@ -92,30 +92,30 @@ class ObjectStore:
     def ensure_bucket(self) -> bool:
         """Create the bucket; False when it was there."""
         try:
-            with self._said(""):
+            with self._translate_errors(""):
                 # Not HeadBucket, which some servers allow only to who may read the whole bucket.
                 self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
             return False
         except NotFound:
-            with self._said(""):
+            with self._translate_errors(""):
                 self._client.create_bucket(Bucket=self.bucket)
             return True
 
     def get(self, key: str) -> tuple[bytes, str]:
         """(content, ETag). Raises NotFound."""
-        with self._said(key):
+        with self._translate_errors(key):
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
             return answer["Body"].read(), answer["ETag"]
 
-    def chunks(self, key: str, size: int = 1 << 20) -> Iterator[bytes]:
+    def read_chunks(self, key: str, size: int = 1 << 20) -> Iterator[bytes]:
         """The content of a large object, a piece at a time. Raises NotFound."""
-        with self._said(key):
+        with self._translate_errors(key):
             yield from self._client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(size)
 
     def get_if_changed(self, key: str, etag: str | None) -> tuple[bytes, str] | None:
         """(content, ETag), or None when the object still has that ETag. Raises NotFound."""
         condition = {"IfNoneMatch": etag} if etag else {}
-        with self._said(key):
+        with self._translate_errors(key):
             try:
                 answer = self._client.get_object(Bucket=self.bucket, Key=key, **condition)
             except ClientError as error:
@@ -126,7 +126,7 @@ class ObjectStore:
 
     def put(self, key: str, content: bytes) -> str:
         """Write an object whether it exists or not, and return its ETag."""
-        with self._said(key):
+        with self._translate_errors(key):
             return self._client.put_object(Bucket=self.bucket, Key=key, Body=content)["ETag"]
 
     def put_if_absent(self, key: str, content: bytes) -> str:
@@ -139,7 +139,7 @@ class ObjectStore:
 
     def _put_if(self, key: str, content: bytes, condition: dict[str, str]) -> str:
         try:
-            with self._said(key):
+            with self._translate_errors(key):
                 return self._client.put_object(Bucket=self.bucket, Key=key, Body=content, **condition)["ETag"]
         except Conflict:
             # A PUT whose answer was lost is sent again by the client, and then meets its own first attempt.
@@ -152,18 +152,18 @@ class ObjectStore:
             raise
 
     def delete(self, key: str) -> None:
-        with self._said(key):
+        with self._translate_errors(key):
             self._client.delete_object(Bucket=self.bucket, Key=key)
 
     def keys(self, prefix: str) -> list[str]:
         """All keys that start with a prefix, sorted."""
-        with self._said(prefix):
+        with self._translate_errors(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
             return sorted(entry["Key"] for page in pages for entry in page.get("Contents", ()))
 
     def names(self, prefix: str) -> list[str]:
         """The first path parts below a prefix that ends in `/`, sorted."""
-        with self._said(prefix):
+        with self._translate_errors(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=prefix, Delimiter="/"
             )

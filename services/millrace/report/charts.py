@@ -18,13 +18,13 @@ COLOURS = (
     *("#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#9498a0"),
 )
 QUIET, LINE = "#5b6675", "#dfe3e8"
-SIZE = (10.0, 3.8)  # inches
+FIGURE_INCHES = (10.0, 3.8)  # inches
 DPI = 130
-PALE = 0.45
-LONGEST = 40  # characters of a label
+PALE_ALPHA = 0.45
+MAX_LABEL = 40  # characters of a label
 
 
-def times(timeline: dict[str, Any]) -> tuple[list[float], float]:
+def step_times(timeline: dict[str, Any]) -> tuple[list[float], float]:
     """Where steps begin, and how wide they are, in Matplotlib's days."""
     if timeline["from"] is None:
         raise BadInput("The timeline is empty: there is nothing to draw.", field="timeline")
@@ -33,17 +33,17 @@ def times(timeline: dict[str, Any]) -> tuple[list[float], float]:
     return starts, step / timedelta(days=1)
 
 
-def shares(timeline: dict[str, Any]) -> bytes:
+def draw_shares(timeline: dict[str, Any]) -> bytes:
     """PNG of the share of each cluster by step, stacked."""
-    starts, width = times(timeline)
-    figure, axes = canvas()
+    starts, width = step_times(timeline)
+    figure, axes = make_canvas()
     below = [0.0] * len(starts)
     for cluster in timeline["clusters"]:
         heights = [
             count / whole if whole else 0.0 for count, whole in zip(cluster["pages"], timeline["messages"], strict=True)
         ]
         # A "$" would begin a formula, a "_" at the begin hide the label: these are words of foreign pages.
-        label = " " + make_printable(cluster["label"][:LONGEST]).replace("$", r"\$")
+        label = " " + make_printable(cluster["label"][:MAX_LABEL]).replace("$", r"\$")
         colour = COLOURS[cluster["cluster"] % len(COLOURS)]
         axes.bar(starts, heights, width, below, align="edge", color=colour, linewidth=0, label=label)
         below = [low + height for low, height in zip(below, heights, strict=True)]
@@ -51,19 +51,19 @@ def shares(timeline: dict[str, Any]) -> bytes:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside right upper", frameon=False, fontsize=9)
-    return finished(figure, axes, "Clusters over time", "share of pages")
+    return render_png(figure, axes, "Clusters over time", "share of pages")
 
 
-def messages(timeline: dict[str, Any]) -> bytes:
+def draw_messages(timeline: dict[str, Any]) -> bytes:
     """PNG of the pages a second by step."""
-    starts, width = times(timeline)
-    figure, axes = canvas()
+    starts, width = step_times(timeline)
+    figure, axes = make_canvas()
     rates = [count / timeline["step"] for count in timeline["messages"]]
     bars = axes.bar(starts, rates, width, align="edge", color=COLOURS[0], linewidth=0)
     if timeline["open"]:
-        bars[-1].set_alpha(PALE)
+        bars[-1].set_alpha(PALE_ALPHA)
     axes.set_ylim(0, max(max(rates) * 1.08, 0.1))
-    return finished(
+    return render_png(
         figure,
         axes,
         "Messages over time",
@@ -71,13 +71,13 @@ def messages(timeline: dict[str, Any]) -> bytes:
     )
 
 
-def canvas() -> tuple[Figure, Axes]:
+def make_canvas() -> tuple[Figure, Axes]:
     """A figure that no window system and no global state knows of."""
-    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
+    figure = Figure(figsize=FIGURE_INCHES, dpi=DPI, layout="constrained", facecolor="white")
     return figure, figure.add_subplot()
 
 
-def finished(figure: Figure, axes: Axes, title: str, unit: str) -> bytes:
+def render_png(figure: Figure, axes: Axes, title: str, unit: str) -> bytes:
     """The PNG of a chart after its last touches."""
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
     axes.set_ylabel(unit, color=QUIET)

@@ -5,16 +5,16 @@ import logging
 from millrace.errors import BadInput, NotFound
 from millrace.messaging.client import end_offsets, read_all
 from millrace.pages.board import Board
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload
 
 log = logging.getLogger("millrace.report")
 
 
-def with_pages(workload: Workload) -> Workload:
+def require_pages(workload: Workload) -> Workload:
     """The workload itself. Raises BadInput where there is nothing to report of."""
     if not workload.pages:
-        allowed = ", ".join(name for name, one in workloads().items() if one.pages) or "none of those in use"
+        allowed = ", ".join(name for name, one in load_workloads().items() if one.pages) or "none of those in use"
         raise BadInput(
             f"{workload.name} has no stream of pages to report of; allowed: {allowed}.",
             field="workload",
@@ -23,10 +23,10 @@ def with_pages(workload: Workload) -> Workload:
     return workload
 
 
-def board(workload: Workload) -> Board:
+def load_board(workload: Workload) -> Board:
     """All that the stream has published. Raises NotFound where that is nothing yet, Unavailable without Kafka."""
     state = Board()
-    if end_offsets(with_pages(workload).deltas_topic):
+    if end_offsets(require_pages(workload).deltas_topic):
         for message in read_all(workload.deltas_topic):
             try:
                 state.apply((message.key or b"").decode("utf-8", "replace"), message.value, message.timestamp)

@@ -5,12 +5,12 @@ from typing import Any
 
 from millrace.errors import BadInput
 from millrace.pages.board import Board
-from millrace.report.document import document
+from millrace.report.document import render_document
 
 PAGE, SHARES, MESSAGES = "report.html", "clusters.png", "messages.png"
 
 
-def drawing() -> Any:
+def import_charts() -> Any:
     """The module that draws. Raises BadInput where Matplotlib is not installed."""
     try:
         from millrace.report import charts
@@ -22,11 +22,11 @@ def drawing() -> Any:
     return charts
 
 
-def write(workload: str, board: Board, out: Path, minutes: int) -> dict[str, Any]:
+def write_report(workload: str, board: Board, out: Path, minutes: int) -> dict[str, Any]:
     """Write both charts and the page; what was written and of what. Raises BadInput where `out` can't be written."""
-    charts, timeline = drawing(), board.timeline(minutes)
+    charts, timeline = import_charts(), board.timeline(minutes)
     shares, messages = charts.shares(timeline), charts.messages(timeline)
-    page = document(workload, board.status(), board.clusters(), timeline, shares, messages)
+    page = render_document(workload, board.status(), board.clusters(), timeline, shares, messages)
     files = {PAGE: page.encode(), SHARES: shares, MESSAGES: messages}
     try:
         out.mkdir(parents=True, exist_ok=True)

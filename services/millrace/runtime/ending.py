@@ -7,9 +7,9 @@ from types import FrameType
 from typing import NoReturn
 
 SIGTERM_EXIT = 128 + signal.SIGTERM
-AGAIN_S = 0.05
+POLL_INTERVAL_S = 0.05
 """Seconds after which an ending that a finalizer swallowed is raised again."""
-PATIENCE_S = 30.0
+END_TIMEOUT_S = 30.0
 """Seconds that a child may take to end by itself; Spark takes up to ten."""
 
 
@@ -32,7 +32,7 @@ def end_on_sigterm(code: int = SIGTERM_EXIT) -> None:
     def notice(unraisable: "sys.UnraisableHookArgs") -> None:
         if isinstance(unraisable.exc_value, SystemExit | KeyboardInterrupt):
             dropped[:] = [unraisable.exc_value]
-            signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+            signal.setitimer(signal.ITIMER_REAL, POLL_INTERVAL_S)
         else:
             report(unraisable)
 
@@ -41,7 +41,7 @@ def end_on_sigterm(code: int = SIGTERM_EXIT) -> None:
     sys.unraisablehook = notice
 
 
-def end_child(child: "subprocess.Popen[bytes]", patience: float = PATIENCE_S) -> None:
+def end_child(child: "subprocess.Popen[bytes]", patience: float = END_TIMEOUT_S) -> None:
     """Ask a child to end, and end it after `patience` seconds. Does nothing where it has ended."""
     child.terminate()
     try:

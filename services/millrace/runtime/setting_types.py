@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
-from millrace.runtime.hosts import host_in, origin_parts
+from millrace.runtime.hosts import parse_host, parse_origin
 
 LOGINS = (
     ("kafka_password", "kafka_username"),
@@ -55,7 +55,7 @@ def _find_file(path: Path) -> Path:
 
 def _check_origins(text: str) -> str:
     parts = list_parts(text)
-    if (text and not parts) or not all(map(origin_parts, parts)):
+    if (text and not parts) or not all(map(parse_origin, parts)):
         raise ValueError(
             "allowed: comma-separated origins such as https://shop.example or http://localhost:3000, each named; "
             "empty is none"
@@ -65,7 +65,7 @@ def _check_origins(text: str) -> str:
 
 def _check_hosts(text: str) -> str:
     parts = list_parts(text)
-    if (text and not parts) or not all(host_in(part.removeprefix("*.")) and ":" not in part for part in parts):
+    if (text and not parts) or not all(parse_host(part.removeprefix("*.")) and ":" not in part for part in parts):
         raise ValueError(
             "allowed: comma-separated names such as api.example.com, without scheme or port, or *.example.com; empty"
         )

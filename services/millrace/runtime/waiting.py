@@ -7,15 +7,19 @@ from typing import TypeVar
 
 from millrace.errors import Unavailable
 
-Found = TypeVar("Found")
-PAUSE_S = 2.0
-SAY_S = 30.0
+Result = TypeVar("Found")
+RETRY_DELAY_S = 2.0
+REPORT_INTERVAL_S = 30.0
 """Seconds after which the same reason is said again, with how long it has been waited for."""
 
 
-def wait_out(
-    step: Callable[[], Found], seconds: float, say: Callable[[str], None], pause: float = PAUSE_S, again: float = SAY_S
-) -> Found:
+def retry_unavailable(
+    step: Callable[[], Result],
+    seconds: float,
+    say: Callable[[str], None],
+    pause: float = RETRY_DELAY_S,
+    again: float = REPORT_INTERVAL_S,
+) -> Result:
     """What `step` returns, tried again while it raises Unavailable, for `seconds` from the first time on.
 
     `say` hears each new reason, and one that stays every `again` seconds. Raises the last Unavailable.

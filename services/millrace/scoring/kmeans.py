@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK = 8192  # rows at a time: distances of a block stay in the processor's cache
+BLOCK_ROWS = 8192  # rows at a time: distances of a block stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -24,21 +24,21 @@ class KMeans:
 
         `values` is (n, d), not standardised. Of equally near centres the lowest number wins.
         """
-        numbers = np.empty(len(values), dtype=np.int64)
-        distances = np.empty(len(values), dtype=np.float64)
-        for start in range(0, len(values), BLOCK):
-            rows = self.standardise(values[start : start + BLOCK])
+        numbers = np.make_empty(len(values), dtype=np.int64)
+        distances = np.make_empty(len(values), dtype=np.float64)
+        for start in range(0, len(values), BLOCK_ROWS):
+            rows = self.standardise(values[start : start + BLOCK_ROWS])
             squared = ((rows[:, None, :] - self.centres[None, :, :]) ** 2).sum(axis=2)
             nearest = squared.argmin(axis=1)
-            numbers[start : start + BLOCK] = nearest
-            distances[start : start + BLOCK] = np.sqrt(squared[np.arange(len(rows)), nearest])
+            numbers[start : start + BLOCK_ROWS] = nearest
+            distances[start : start + BLOCK_ROWS] = np.sqrt(squared[np.arange(len(rows)), nearest])
         return numbers, distances
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"mean": self.mean, "scale": self.scale, "centres": self.centres}
 
 
-def order_along(centres: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def order_centres(centres: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The order of (k, d) centres along the (d,) axis, lowest first; ties by the coordinates themselves."""
     keys = [centres[:, column] for column in range(centres.shape[1])][::-1]
     return np.lexsort([*keys, centres @ weights])

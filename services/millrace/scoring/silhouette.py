@@ -8,7 +8,7 @@ computed from a cluster's size, sum and sum of squares, so the cost is n * k * d
 import numpy as np
 
 
-def silhouette(points: np.ndarray, labels: np.ndarray) -> float:
+def mean_silhouette(points: np.ndarray, labels: np.ndarray) -> float:
     """Mean silhouette, -1 to 1, of (n, d) points with (n,) labels; 0.0 when there are fewer than two clusters."""
     present, labels = np.unique(labels, return_inverse=True)
     k = len(present)

@@ -8,34 +8,34 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JNetworkError
 
 from millrace.errors import BadInput, Conflict, Corrupt, MillraceError, Unavailable
-from millrace.ingest.publish import Stop
+from millrace.ingest.publish import StopSignal
 from millrace.runtime.text import dump_json, make_printable, print_logs_safely
 from millrace.settings import settings
-from millrace.stream.champion import Follower
-from millrace.stream.metrics import Metrics
-from millrace.workloads import workload as find
+from millrace.stream.champion import ChampionFollower
+from millrace.stream.metrics import StreamMetrics
+from millrace.workloads import find_workload as find
 from millrace.workloads.base import PageModel, Workload
 
 if TYPE_CHECKING:
-    from millrace.stream.stream import Stream
+    pass
 
-LOOK = 1.0  # seconds between two looks for the first champion
-PAUSES = (1, 2, 5, 10, 20, 30, 30, 30)  # seconds before the next attempt; after these the process ends
+POLL_INTERVAL_S = 1.0  # seconds between two looks for the first champion
+RESTART_DELAYS_S = (1, 2, 5, 10, 20, 30, 30, 30)  # seconds before the next attempt; after these the process ends
 
 
-def say(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Print a sentence on standard error."""
     print(make_printable(sentence, newlines=True), file=sys.stderr, flush=True)
 
 
-def page_model(workload: Workload) -> PageModel:
+def find_page_model(workload: Workload) -> PageModel:
     """The page model that the stream scores with. Raises BadInput where the workload has none."""
     if not workload.pages:
         raise BadInput(f"{workload.name} has no page model, so that there is nothing to stream.", field="workload")
     return workload.pages[0]
 
 
-def second(name: str) -> str:
+def second_stream_sentence(name: str) -> str:
     """The sentence for a stream that may not start, as another runs."""
     return (
         f"Another stream of {name} runs; one is allowed. `millrace status` shows the one of this machine, "
@@ -43,50 +43,50 @@ def second(name: str) -> str:
     )
 
 
-def wait(follower: Follower, stop: Stop) -> bool:
+def wait_for_champion(follower: ChampionFollower, stop: StopSignal) -> bool:
     """Wait for the first champion, without Spark; False when the wait was stopped."""
     printed = None
     while stop.signal is None:
         try:
-            if follower.look():
+            if follower.check():
                 return True
             name = f"{follower.workload.name}/{follower.declared.name}"
             sentence = f"waiting for a champion of {name}; `millrace train {follower.workload.name}` makes one"
         except Unavailable as error:
             sentence = f"waiting: {error}"
         if sentence != printed:
-            say(sentence)
+            print_error(sentence)
         printed = sentence
-        time.sleep(LOOK)
+        time.sleep(POLL_INTERVAL_S)
     return False
 
 
-def run(workload: Workload, stop: Stop) -> None:
+def run_stream(workload: Workload, stop: StopSignal) -> None:
     """Stream until the signal. Raises what can't be mended by a new attempt, or is not after several."""
-    declared, metrics = page_model(workload), Metrics(workload.name)
+    declared, metrics = find_page_model(workload), StreamMetrics(workload.name)
     metrics.set("running", 0)
     if port := settings().metrics_port:
         metrics.serve(port, settings().metrics_host)
-    follower = Follower(workload, declared, say)
-    if not wait(follower, stop):
+    follower = ChampionFollower(workload, declared, print_error)
+    if not wait_for_champion(follower, stop):
         return
-    from millrace.stream.stream import Stream
-    from millrace.training.session import spark
+    from millrace.stream.stream import PageStream
+    from millrace.training.session import start_session
 
-    say("starting Spark")
+    print_error("starting Spark")
     # A task that is tried again would write its messages twice; a failed batch is repaired as a whole.
-    session = spark(
+    session = start_session(
         f"millrace-stream-{workload.name}",
         {"spark.task.maxFailures": "1"},
     )
     failed = 0
     try:
         # Spark has taken SIGINT for itself.
-        with stop.listening():
+        with stop.listen():
             while stop.signal is None:
-                stream = Stream(session, workload, declared, follower, metrics)
+                stream = PageStream(session, workload, declared, follower, metrics)
                 try:
-                    attempt(stream, stop)
+                    run_attempt(stream, stop)
                 except Conflict:
                     if stop.signal is None:  # else it was stopped while it waited for the other one
                         raise
@@ -95,10 +95,10 @@ def run(workload: Workload, stop: Stop) -> None:
                 except Exception as error:
                     failed = 1 if stream.batches else failed + 1
                     metrics.add("failures_total")
-                    if failed > len(PAUSES):
+                    if failed > len(RESTART_DELAYS_S):
                         raise
-                    pause = PAUSES[failed - 1]
-                    say(f"the stream failed and begins again in {pause} s: {sentence_of(error)}")
+                    pause = RESTART_DELAYS_S[failed - 1]
+                    print_error(f"the stream failed and begins again in {pause} s: {describe_error(error)}")
                     until = time.monotonic() + pause
                     while stop.signal is None and time.monotonic() < until:
                         time.sleep(0.1)
@@ -106,12 +106,12 @@ def run(workload: Workload, stop: Stop) -> None:
         session.stop()
 
 
-def attempt(stream: "Stream", stop: Stop) -> None:
+def run_attempt(stream: "PageStream", stop: StopSignal) -> None:
     """Stream until the signal as the only one, or raise the fault."""
-    from millrace.lake.lease import hold
+    from millrace.lake.lease import hold_lease
 
     name = stream.workload.name
-    with hold(f"stream-{name}", second(name), lambda: stop.signal is None) as check:
+    with hold_lease(f"stream-{name}", second_stream_sentence(name), lambda: stop.signal is None) as check:
         try:
             stream.begin(check)
             stream.follow(stop)
@@ -119,7 +119,7 @@ def attempt(stream: "Stream", stop: Stop) -> None:
             stream.close()
 
 
-def sentence_of(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """The line of an error that says most: our own sentence, or the innermost cause of a Java trace."""
     if isinstance(error, MillraceError):
         return error.message
@@ -128,7 +128,7 @@ def sentence_of(error: BaseException) -> str:
     return (causes[-1].removeprefix("Caused by: ") if causes else lines[0])[:500]
 
 
-def failed(error: MillraceError) -> int:
+def print_failure(error: MillraceError) -> int:
     """Print it as JSON, for whoever runs the script; its exit code."""
     print(dump_json({"error": error.as_dict()}, encoding=sys.stdout.encoding), flush=True)
     return error.exit_code
@@ -140,17 +140,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("workload")
     options = parser.parse_args(arguments)
     print_logs_safely()
-    stop = Stop()
+    stop = StopSignal()
     try:
-        with stop.listening():
-            run(find(options.workload), stop)
+        with stop.listen():
+            run_stream(find(options.workload), stop)
         return 0
     except MillraceError as error:
-        return failed(error)
+        return print_failure(error)
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - Spark's and the JVM's own
-        return failed(MillraceError(f"The stream failed: {sentence_of(error)}", code="spark_failed"))
+        return print_failure(MillraceError(f"The stream failed: {describe_error(error)}", code="spark_failed"))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from millrace.errors import Corrupt, NotFound
-from millrace.pages.model import Pages
+from millrace.pages.model import PageClusters
 from millrace.registry.manifest import Manifest
 from millrace.registry.registry import Registry
 from millrace.workloads.base import PageModel, Workload
@@ -17,12 +17,12 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Frozen:
+class ScoringModel:
     """A version as batches use it."""
 
     manifest: Manifest
     arrays: dict[str, np.ndarray]
-    model: Pages
+    model: PageClusters
     broadcasts: dict[int, Any] = field(default_factory=dict)
 
     @property
@@ -41,12 +41,12 @@ class Frozen:
         return self.broadcasts[id(context)]
 
 
-class Follower:
+class ChampionFollower:
     """Looks for a new champion of a page model. A version that can't be loaded is said once and left alone."""
 
     def __init__(self, workload: Workload, declared: PageModel, say: Say):
         self.workload, self.declared, self.say = workload, declared, say
-        self.current: Frozen | None = None
+        self.current: ScoringModel | None = None
         self.refused = 0
         self._etag: str | None = None
         self._labels: dict[str, list[str]] = {}
@@ -55,7 +55,7 @@ class Follower:
     def registry(self) -> Registry:
         return Registry()
 
-    def look(self) -> bool:
+    def check(self) -> bool:
         """Take up a new champion; whether there was one. Raises Unavailable when the registry is out of reach."""
         try:
             champion = self.registry.champion_if_changed(self.workload.name, self.declared.name, self._etag)
@@ -68,7 +68,7 @@ class Follower:
             return False
         try:
             manifest, arrays = self.registry.load(self.workload.name, self.declared.name, champion.version)
-            model = Pages.load(arrays)
+            model = PageClusters.load(arrays)
             if model.k > len(self.workload.cluster_topics):
                 raise Corrupt(f"it has {model.k} clusters, and there are {len(self.workload.cluster_topics)} topics")
         except (Corrupt, NotFound) as error:
@@ -77,10 +77,10 @@ class Follower:
             kept = self.current.version if self.current else "nothing"
             self.say(f"the champion {champion.version} can't be used ({error}); {kept} goes on scoring")
             return False
-        self._etag, self.current = champion.etag, Frozen(manifest, arrays, model)
+        self._etag, self.current = champion.etag, ScoringModel(manifest, arrays, model)
         return True
 
-    def labels(self, version: str) -> list[str]:
+    def labels_of(self, version: str) -> list[str]:
         """The names of a version's clusters; none where the version is gone."""
         if self.current and version == self.current.version:
             return self.current.labels

@@ -8,16 +8,16 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, T
 from kafka.errors import CommitFailedError
 
 from millrace.errors import BadInput, NotFound
-from millrace.ingest.publish import Stop
-from millrace.messaging.client import consumer, unavailable
+from millrace.ingest.publish import StopSignal
+from millrace.messaging.client import open_consumer, translate_errors
 from millrace.workloads.base import Workload
 
-AT_ONCE = 500  # messages that are written before their offsets are committed
-REMEMBERED = 100_000  # keys of late, by which a repeat is known
-PATIENCE = 200  # milliseconds of a poll
+MAX_POLL_RECORDS = 500  # messages that are written before their offsets are committed
+REMEMBERED_KEYS = 100_000  # keys of late, by which a repeat is known
+POLL_TIMEOUT_MS = 200  # milliseconds of a poll
 
 
-def topics(workload: Workload, clusters: Sequence[int]) -> list[str]:
+def select_topics(workload: Workload, clusters: Sequence[int]) -> list[str]:
     """The topics of some clusters, all by default. Raises BadInput for a cluster that has none."""
     known = workload.cluster_topics
     if not known:
@@ -28,7 +28,7 @@ def topics(workload: Workload, clusters: Sequence[int]) -> list[str]:
     return [known[number] for number in sorted(set(clusters))] or list(known)
 
 
-class Seen:
+class RecentKeys:
     """The keys of the last messages: after a restart of the stream or of a reader, some come again."""
 
     def __init__(self) -> None:
@@ -40,12 +40,12 @@ class Seen:
         if key in self._keys:
             return True
         self._keys[key] = None
-        if len(self._keys) > REMEMBERED:
+        if len(self._keys) > REMEMBERED_KEYS:
             self._keys.popitem(last=False)
         return False
 
 
-class Noted(ConsumerRebalanceListener):
+class PartitionListener(ConsumerRebalanceListener):
     """Says how many partitions this reader has, when that changes."""
 
     def __init__(self, say: Callable[[str], None]):
@@ -61,17 +61,17 @@ class Noted(ConsumerRebalanceListener):
 
 
 @contextmanager
-def member(group: str, names: list[str], beginning: bool, say: Callable[[str], None]) -> Iterator[KafkaConsumer]:
+def join_group(group: str, names: list[str], beginning: bool, say: Callable[[str], None]) -> Iterator[KafkaConsumer]:
     """A member of the group, which it leaves at the end. Raises NotFound when a topic is missing."""
     options = {"session_timeout_ms": 10_000, "heartbeat_interval_ms": 2_000}
-    with consumer(group_id=group, auto_offset_reset="earliest" if beginning else "latest", **options) as client:
+    with open_consumer(group_id=group, auto_offset_reset="earliest" if beginning else "latest", **options) as client:
         if missing := sorted(set(names) - client.topics()):
             raise NotFound(f"Kafka has no topic {missing[0]}; `millrace topics create` makes it.", field="topic")
-        client.subscribe(names, listener=Noted(say))
+        client.subscribe(names, listener=PartitionListener(say))
         yield client
 
 
-def consume(
+def consume_pages(
     workload: Workload,
     clusters: Sequence[int],
     group: str,
@@ -86,13 +86,13 @@ def consume(
     Offsets are committed when `write` has returned: a reader that is killed before leaves its last ones to the group
     once more. `beginning` says where a new group starts.
     """
-    names, stop, seen, written = topics(workload, clusters), Stop(), Seen(), 0
-    with unavailable(), stop.listening(), member(group, names, beginning, say) as client:
+    names, stop, seen, written = select_topics(workload, clusters), StopSignal(), RecentKeys(), 0
+    with translate_errors(), stop.listen(), join_group(group, names, beginning, say) as client:
         while stop.signal is None and (limit is None or written < limit):
-            most = AT_ONCE if limit is None else min(AT_ONCE, limit - written)
+            most = MAX_POLL_RECORDS if limit is None else min(MAX_POLL_RECORDS, limit - written)
             lines: list[bytes] = []
             done: dict[TopicPartition, OffsetAndMetadata] = {}
-            for part, messages in client.poll(timeout_ms=PATIENCE, max_records=most).items():
+            for part, messages in client.poll(timeout_ms=POLL_TIMEOUT_MS, max_records=most).items():
                 lines += [message.value for message in messages if message.value and not seen.repeats(message.key)]
                 done[part] = OffsetAndMetadata(messages[-1].offset + 1, "", -1)
             if lines:

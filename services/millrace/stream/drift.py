@@ -5,15 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from millrace.pages.drift import moved, psi
-from millrace.stream.summary import Summary
+from millrace.pages.drift import centre_shift, population_stability_index
+from millrace.stream.summary import BatchSummary
 
-HALF_LIFE = 20_000  # pages after which a page counts half
-LEAST = 200  # pages: the PSI of fewer is above 0.25 by chance (of ten equal clusters: 100 % with 10 pages, 4 % with 80)
+HALF_LIFE_PAGES = 20_000  # pages after which a page counts half
+MIN_PAGES = (
+    200  # pages: the PSI of fewer is above 0.25 by chance (of ten equal clusters: 100 % with 10 pages, 4 % with 80)
+)
 
 
 @dataclass
-class Drift:
+class StreamDrift:
     """Fading sums over the pages that one version scored.
 
     `shares` are those of its training, (k,); `inertia` is its mean squared distance; `centres` (k, d). What a manifest
@@ -31,35 +33,35 @@ class Drift:
     def __post_init__(self) -> None:
         self._counts, self._sums = np.zeros(len(self.centres)), np.zeros(self.centres.shape)
 
-    def add(self, summary: Summary) -> None:
+    def add(self, summary: BatchSummary) -> None:
         if summary.features is None or summary.placed is None:
             return
-        fade = 0.5 ** (summary.rows / HALF_LIFE)
+        fade = 0.5 ** (summary.rows / HALF_LIFE_PAGES)
         self._pages = self._pages * fade + summary.rows
         self._squared = self._squared * fade + summary.squared
         self._counts = self._counts * fade + summary.placed
         self._sums = self._sums * fade + summary.features
 
-    def measures(self) -> dict[str, float | None]:
+    def measure(self) -> dict[str, float | None]:
         """{"psi", "inertia_ratio", "moved"} as millrace.pages.drift has them; None before the first LEAST pages.
 
         A cluster moves to the mean of its pages, and stays where it has none.
         """
         drift: dict[str, float | None] = {"psi": None, "inertia_ratio": None, "moved": None}
-        if self._pages < LEAST:
+        if self._pages < MIN_PAGES:
             return drift
         if self.shares is not None:
-            drift["psi"] = psi(self.shares, self._counts)
+            drift["psi"] = population_stability_index(self.shares, self._counts)
         if self.inertia:
             drift["inertia_ratio"] = self._squared / self._pages / self.inertia
         seen = self._counts[:, None] > 0
         means = np.where(seen, self._sums / np.where(seen, self._counts[:, None], 1), self.centres)
-        drift["moved"] = moved(self.centres, means)
+        drift["moved"] = centre_shift(self.centres, means)
         return {name: None if value is None else round(value, 6) for name, value in drift.items()}
 
 
-def against(parameters: dict[str, Any], metrics: dict[str, float], centres: np.ndarray) -> Drift:
+def make_drift(parameters: dict[str, Any], metrics: dict[str, float], centres: np.ndarray) -> StreamDrift:
     """The drift against the training that a manifest tells of."""
     shares = [one.get("share") for one in parameters.get("profile", [])]
     known = len(shares) == len(centres) and None not in shares
-    return Drift(centres, np.array(shares, float) if known else None, metrics.get("inertia_per_row"))
+    return StreamDrift(centres, np.array(shares, float) if known else None, metrics.get("inertia_per_row"))

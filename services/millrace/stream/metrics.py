@@ -4,7 +4,7 @@ import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-HELP = {
+METRIC_HELP = {
     "rows_total": ("counter", "Pages scored."),
     "unreadable_total": ("counter", "Records that are no page."),
     "batches_total": ("counter", "Micro-batches done."),
@@ -25,7 +25,7 @@ HELP = {
 }
 
 
-class Metrics:
+class StreamMetrics:
     """Values by name and labels, all named `millrace_stream_...` and labelled with the workload."""
 
     def __init__(self, workload: str):
@@ -41,7 +41,7 @@ class Metrics:
             else:
                 self._values.setdefault(name, {})[label] = value
 
-    def only(self, name: str, values: dict[str, float]) -> None:
+    def replace(self, name: str, values: dict[str, float]) -> None:
         """All values of a name by their labels, and no others."""
         with self._lock:
             self._values[name] = values
@@ -51,11 +51,11 @@ class Metrics:
             values = self._values.setdefault(name, {})
             values[""] = values.get("", 0) + value
 
-    def exposition(self) -> bytes:
+    def render(self) -> bytes:
         """The text format of Prometheus, version 0.0.4."""
         lines = []
         with self._lock:
-            for name, (kind, text) in HELP.items():
+            for name, (kind, text) in METRIC_HELP.items():
                 if not (values := self._values.get(name)):
                     continue
                 full = f"millrace_stream_{name}"
@@ -71,7 +71,7 @@ class Metrics:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = metrics.exposition() if self.path == "/metrics" else b""
+                body = metrics.render() if self.path == "/metrics" else b""
                 self.send_response(200 if body else 404)
                 self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))

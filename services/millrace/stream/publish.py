@@ -5,11 +5,11 @@ from typing import Any
 import orjson
 
 from millrace.messaging.client import read_all
-from millrace.messaging.producer import producer
+from millrace.messaging.producer import make_producer
 from millrace.workloads.base import Workload
 
 
-class Deltas:
+class DeltaPublisher:
     """Publishes state by comparing it with what the topic says already; what it no longer names gets a tombstone.
 
     So a process that starts anew, or one that failed on its way, only has to publish all it knows.
@@ -20,10 +20,10 @@ class Deltas:
         self._said: dict[bytes, bytes] = {}
         for message in read_all(self.topic):
             if message.key is not None:
-                self._note(message.key, message.value)
-        self._producer = producer()
+                self._remember(message.key, message.value)
+        self._producer = make_producer()
 
-    def _note(self, key: bytes, value: bytes | None) -> None:
+    def _remember(self, key: bytes, value: bytes | None) -> None:
         if value is None:
             self._said.pop(key, None)
         else:
@@ -38,7 +38,7 @@ class Deltas:
             self._producer.send(self.topic, key, value)
         self._producer.flush()
         for key, value in changes.items():
-            self._note(key, value)
+            self._remember(key, value)
         return len(changes)
 
     def close(self) -> None:

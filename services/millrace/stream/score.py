@@ -8,10 +8,10 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from millrace.pages.hosts import registered_domain
-from millrace.pages.model import Pages
-from millrace.pages.words import words
-from millrace.stream.summary import Summary
+from millrace.pages.hosts import find_url_domain
+from millrace.pages.model import PageClusters
+from millrace.pages.words import page_words
+from millrace.stream.summary import BatchSummary
 from millrace.workloads.base import PageModel
 
 PAGE = {
@@ -34,18 +34,18 @@ PAGE_SCHEMA = (
 SCORED_SCHEMA = f"{PAGE_SCHEMA}, summary binary"
 MESSAGE_SCHEMA = "topic string, key binary, value binary"
 
-_loaded: dict[str, Pages] = {}
+_loaded: dict[str, PageClusters] = {}
 
 
-def loaded(version: str, arrays: Any) -> Pages:
+def load_pages(version: str, arrays: Any) -> PageClusters:
     """The model of that version, made once in each worker; the one before it is dropped."""
     if version not in _loaded:
         _loaded.clear()
-        _loaded[version] = Pages.load(arrays.value)
+        _loaded[version] = PageClusters.load(arrays.value)
     return _loaded[version]
 
 
-def score(
+def score_pages(
     batches: Iterable[pa.RecordBatch], arrays: Any, version: str, declared: PageModel
 ) -> Iterator[pa.RecordBatch]:
     """`partition, offset, timestamp, value` of records to rows of SCORED_SCHEMA.
@@ -53,10 +53,10 @@ def score(
     `arrays` is a broadcast of the model's. A task's last row holds no page but the `summary` of its pages, so that one
     pass over the records gives both.
     """
-    model, summary = loaded(version, arrays), Summary(declared.window)
+    model, summary = load_pages(version, arrays), BatchSummary(declared.window)
     for batch in batches:
-        kept, rows = _parsed(batch, declared)
-        summary.saw(batch.column("partition"), batch.column("offset"), batch.num_rows - len(rows))
+        kept, rows = _parse_records(batch, declared)
+        summary.add_offsets(batch.column("partition"), batch.column("offset"), batch.num_rows - len(rows))
         if not rows:
             continue
         columns = {
@@ -66,11 +66,11 @@ def score(
         }
         features = model.features(columns)
         clusters, distances = model.nearest(features)
-        hosts = [registered_domain(url) for url in columns["url"]]
-        spoken = map(words, columns["title"], columns["keywords"], columns["url"])
+        hosts = [find_url_domain(url) for url in columns["url"]]
+        spoken = map(page_words, columns["title"], columns["keywords"], columns["url"])
         summary.add(kept.column("timestamp"), clusters, distances, hosts, spoken, columns["url"], columns["title"])
-        summary.place(clusters, features, model.k)
-        yield _batch(
+        summary.add_features(clusters, features, model.k)
+        yield _make_batch(
             kept.column("partition"),
             kept.column("offset"),
             kept.column("timestamp"),
@@ -83,10 +83,10 @@ def score(
             [version] * len(rows),
             [None] * len(rows),
         )
-    yield _batch(*[[None]] * len(PAGE), [summary.as_json()])
+    yield _make_batch(*[[None]] * len(PAGE), [summary.as_json()])
 
 
-def _parsed(batch: pa.RecordBatch, declared: PageModel) -> tuple[pa.RecordBatch, list[dict[str, Any]]]:
+def _parse_records(batch: pa.RecordBatch, declared: PageModel) -> tuple[pa.RecordBatch, list[dict[str, Any]]]:
     """The records of a batch that can be read, and what they say."""
     keep, rows = [], []
     for value in batch.column("value").to_pylist():
@@ -105,7 +105,7 @@ def _parsed(batch: pa.RecordBatch, declared: PageModel) -> tuple[pa.RecordBatch,
     return (batch if all(keep) else batch.filter(pa.array(keep))), rows
 
 
-def _batch(*columns: Any) -> pa.RecordBatch:
+def _make_batch(*columns: Any) -> pa.RecordBatch:
     types = {**PAGE, "summary": pa.binary()}
     made = [
         column.cast(kind) if isinstance(column, pa.Array) else pa.array(column, kind)
@@ -114,7 +114,7 @@ def _batch(*columns: Any) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(made, list(types))
 
 
-def messages(
+def make_messages(
     batches: Iterable[pa.RecordBatch], workload: str, labels: dict[str, list[str]], held: frozenset[bytes]
 ) -> Iterator[pa.RecordBatch]:
     """Rows of the table of pages to messages of the cluster topics; those whose key is `held` are left out.
@@ -129,18 +129,18 @@ def messages(
                 continue
             topics.append(f"{workload}.cluster.{row['cluster']}")
             keys.append(key)
-            values.append(orjson.dumps(message(row, labels.get(row["version"], []))))
+            values.append(orjson.dumps(make_message(row, labels.get(row["version"], []))))
         arrays = [pa.array(topics, pa.string()), pa.array(keys, pa.binary()), pa.array(values, pa.binary())]
         yield pa.RecordBatch.from_arrays(arrays, ["topic", "key", "value"])
 
 
-def message(row: dict[str, Any], labels: list[str]) -> dict[str, Any]:
+def make_message(row: dict[str, Any], labels: list[str]) -> dict[str, Any]:
     """What the topic of a cluster says of a page."""
     cluster, at = row["cluster"], row["kafka_timestamp"]
     return {
         "partition": row["kafka_partition"],
         "offset": row["kafka_offset"],
-        "timestamp": iso(at),
+        "timestamp": to_iso(at),
         "url": row["url"],
         "title": row["title"],
         "host": row["host"],
@@ -152,6 +152,6 @@ def message(row: dict[str, Any], labels: list[str]) -> dict[str, Any]:
     }
 
 
-def iso(at: datetime) -> str:
+def to_iso(at: datetime) -> str:
     """A time as ISO 8601 with milliseconds."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"

@@ -9,21 +9,21 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from millrace.errors import Corrupt, NotFound
 from millrace.messaging import security
-from millrace.messaging.client import consumer, unavailable
-from millrace.messaging.topics import LARGEST_MESSAGE
+from millrace.messaging.client import open_consumer, translate_errors
+from millrace.messaging.topics import MAX_MESSAGE_BYTES
 from millrace.settings import require_address, settings
 from millrace.workloads.base import Workload
 
 
-def kafka_options() -> dict[str, str]:
+def spark_kafka_options() -> dict[str, str]:
     """What source and sink need to find the brokers and to be let in."""
     options = {"kafka.bootstrap.servers": require_address("kafka_bootstrap")}
-    return options | {f"kafka.{name}": value for name, value in security.java().items()}
+    return options | {f"kafka.{name}": value for name, value in security.java_options().items()}
 
 
-def offsets(topic: str) -> dict[int, tuple[int, int]]:
+def topic_offsets(topic: str) -> dict[int, tuple[int, int]]:
     """Partition -> (oldest offset that is kept, next one to be written). Raises NotFound without the topic."""
-    with unavailable(), consumer() as client:
+    with translate_errors(), open_consumer() as client:
         parts = [TopicPartition(topic, number) for number in sorted(client.partitions_for_topic(topic) or ())]
         if not parts:
             raise NotFound(f"Kafka has no topic {topic}; `millrace topics create` makes it.", field="topic")
@@ -31,14 +31,14 @@ def offsets(topic: str) -> dict[int, tuple[int, int]]:
     return {part.partition: (begins[part], ends[part]) for part in parts}
 
 
-def starts(topic: str, marks: dict[int, int], say: Callable[[str], None]) -> dict[int, int]:
+def starting_offsets(topic: str, marks: dict[int, int], say: Callable[[str], None]) -> dict[int, int]:
     """The first offset to read of each partition: the one behind its mark, or the oldest there is.
 
     Where Kafka has dropped records that were never scored, that is said and the rest is read: the lake's table of
     records still holds them. Raises Corrupt where the topic ends before the mark: it is not the one that was read.
     """
     offsets_by_partition = {}
-    for partition, (begin, end) in offsets(topic).items():
+    for partition, (begin, end) in topic_offsets(topic).items():
         wanted = marks.get(partition, -1) + 1
         if wanted > end:
             raise Corrupt(
@@ -56,12 +56,12 @@ def starts(topic: str, marks: dict[int, int], say: Callable[[str], None]) -> dic
     return offsets_by_partition
 
 
-def read(spark: SparkSession, workload: Workload, first: dict[int, int]) -> DataFrame:
+def read_records(spark: SparkSession, workload: Workload, first: dict[int, int]) -> DataFrame:
     """The records from these offsets on, as `partition, offset, timestamp, value`."""
     starting = {workload.records_topic: {str(partition): offset for partition, offset in first.items()}}
     source = (
         spark.readStream.format("kafka")
-        .options(**kafka_options())
+        .options(**spark_kafka_options())
         .option("subscribe", workload.records_topic)
         .option("startingOffsets", orjson.dumps(starting).decode())
         .option("maxOffsetsPerTrigger", settings().stream_rows)
@@ -71,19 +71,19 @@ def read(spark: SparkSession, workload: Workload, first: dict[int, int]) -> Data
     return source.load().select("partition", "offset", "timestamp", "value")
 
 
-def write(messages: DataFrame) -> None:
+def write_messages(messages: DataFrame) -> None:
     """Send `topic, key, value` by Spark's sink, acknowledged by all replicas."""
     (
         messages.write.format("kafka")
-        .options(**kafka_options())
+        .options(**spark_kafka_options())
         .option("kafka.acks", "all")
         .option("kafka.linger.ms", "20")
-        .option("kafka.max.request.size", str(LARGEST_MESSAGE))
+        .option("kafka.max.request.size", str(MAX_MESSAGE_BYTES))
         .save()
     )
 
 
-def lag(query: StreamingQuery | None, topic: str, read: dict[int, int]) -> int:
+def count_lag(query: StreamingQuery | None, topic: str, read: dict[int, int]) -> int:
     """Records behind the last offset `read` of each partition, as the source saw the topic at its last look."""
     progress = query.lastProgress if query else None
     sources = orjson.loads(progress.json)["sources"] if progress else []

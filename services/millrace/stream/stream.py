@@ -11,45 +11,50 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from millrace.errors import Unavailable
-from millrace.ingest.publish import Stop
+from millrace.ingest.publish import StopSignal
 from millrace.lake.lease import Check
 from millrace.settings import settings
 from millrace.stream import source, tally, topics
-from millrace.stream.champion import Follower, Frozen
-from millrace.stream.drift import Drift, against
-from millrace.stream.metrics import Metrics
-from millrace.stream.publish import Deltas
-from millrace.stream.score import PAGE, SCORED_SCHEMA, score
-from millrace.stream.summary import Summary, of_rows, parse
+from millrace.stream.champion import ChampionFollower, ScoringModel
+from millrace.stream.drift import StreamDrift, make_drift
+from millrace.stream.metrics import StreamMetrics
+from millrace.stream.publish import DeltaPublisher
+from millrace.stream.score import PAGE, SCORED_SCHEMA, score_pages
+from millrace.stream.summary import BatchSummary, parse_summary, summarise_rows
 from millrace.stream.table import PagesTable
 from millrace.workloads.base import PageModel, Workload
 
-DESCRIBED = 2000  # rows of the table from which words, hosts and examples are known after a start
-RATE = 30.0  # seconds over which pages a second are counted
-LOOK = 1.0  # seconds between two looks for a new champion while no page arrives
-SAID = 5.0  # seconds between two lines of progress
+DESCRIBED_PAGES = 2000  # rows of the table from which words, hosts and examples are known after a start
+RATE_WINDOW_S = 30.0  # seconds over which pages a second are counted
+CHAMPION_CHECK_INTERVAL_S = 1.0  # seconds between two looks for a new champion while no page arrives
+PROGRESS_INTERVAL_S = 5.0  # seconds between two lines of progress
 
 
-class Halted(Exception):
+class StreamHalted(Exception):
     """A batch that failed, or one that does not begin any more."""
 
 
-class Stream:
+class PageStream:
     """`begin` reads what there is and starts the query; `follow` returns when it was stopped, or raises its fault."""
 
     def __init__(
-        self, spark: SparkSession, workload: Workload, declared: PageModel, follower: Follower, metrics: Metrics
+        self,
+        spark: SparkSession,
+        workload: Workload,
+        declared: PageModel,
+        follower: ChampionFollower,
+        metrics: StreamMetrics,
     ):
         self.spark, self.workload, self.declared = spark, workload, declared
         self.follower, self.metrics, self.say = follower, metrics, follower.say
-        self.tally = tally.Tally(declared.window)
+        self.tally = tally.ClusterTally(declared.window)
         self.batches = 0
-        self._drift: Drift | None = None
+        self._drift: StreamDrift | None = None
         self._scored_by: str | None = None
         self._rates: deque[tuple[float, int]] = deque()
         self._failure: Exception | None = None
         self.query: StreamingQuery | None = None
-        self.deltas: Deltas | None = None
+        self.deltas: DeltaPublisher | None = None
         self._lock = threading.Lock()
         """Held by a batch, and by what is done between two."""
         self._busy = self._halting = False
@@ -60,30 +65,32 @@ class Stream:
         """`check` is the lease's: it raises Unavailable before a batch is written without it."""
         self._check = check
         self.table = PagesTable(self.spark, self.workload)
-        if repaired := topics.repair(self.table, self.workload, self.follower.labels):
+        if repaired := topics.repair_last_batch(self.table, self.workload, self.follower.labels_of):
             self.metrics.add("repaired_total", repaired)
             self.say(f"{repaired} pages of the last batch were not in the topics of their clusters; they are now")
-        held = self.table.held()
+        held = self.table.read_state()
         self.read = dict(held.marks)
-        first = source.starts(self.workload.records_topic, held.marks, self.say)
-        since = min(held.newest // 1000, int(tally.limit()))
-        windows = self.table.windows(self.declared.window, since - tally.KEPT) if since else {}
-        self.tally.rebuilt(held.sizes, windows, held.newest)
+        first = source.starting_offsets(self.workload.records_topic, held.marks, self.say)
+        since = min(held.newest // 1000, int(tally.latest_plausible_s()))
+        windows = self.table.windows(self.declared.window, since - tally.KEPT_S) if since else {}
+        self.tally.rebuild(held.sizes, windows, held.newest)
         if since:
-            self.tally.describe(of_rows(self.table.latest(since - tally.HOUR, DESCRIBED), self.declared.window))
-        self.deltas = Deltas(self.workload)
-        self._look()
+            self.tally.describe(
+                summarise_rows(self.table.latest(since - tally.HOUR_S, DESCRIBED_PAGES), self.declared.window)
+            )
+        self.deltas = DeltaPublisher(self.workload)
+        self._check_champion()
         self._publish(0, 0.0)
         checkpoint = settings().home / "stream" / self.workload.name
         # What it would say is older than the table: each start begins from the table.
         shutil.rmtree(checkpoint, ignore_errors=True)
         self.query = (
-            source.read(self.spark, self.workload, first)
+            source.read_records(self.spark, self.workload, first)
             .writeStream.queryName(f"millrace-{self.workload.name}")
             # No URI with escapes: Hadoop would make a folder with the escapes in its name.
             .option("checkpointLocation", f"file://{checkpoint}")
             .trigger(processingTime=f"{settings().stream_interval * 1000:.0f} milliseconds")
-            .foreachBatch(self._guarded)
+            .foreachBatch(self._run_batch)
             .start()
         )
         self.metrics.set("running", 1)
@@ -93,19 +100,19 @@ class Stream:
 
     @property
     def version(self) -> str:
-        return self._frozen().version
+        return self._scoring_model().version
 
-    def _frozen(self) -> Frozen:
+    def _scoring_model(self) -> ScoringModel:
         assert self.follower.current is not None
         return self.follower.current
 
-    def follow(self, stop: Stop) -> None:
+    def follow(self, stop: StopSignal) -> None:
         """Returns when a batch that was at work has ended after the signal. Raises what ended the query."""
         assert self.query is not None
         while stop.signal is None:
             if self._failure or not self.query.isActive:
                 raise self._failure or self.query.exception() or RuntimeError("the query ended without a reason")
-            self._between()
+            self._publish_new_champion()
             self._progress()
             time.sleep(0.2)
         self._halt()
@@ -127,42 +134,42 @@ class Stream:
         if self.query is not None:
             self.query.stop()
 
-    def _guarded(self, frame: DataFrame, number: int) -> None:
+    def _run_batch(self, frame: DataFrame, number: int) -> None:
         self._busy = True
         try:
             if self._halting:
-                raise Halted
+                raise StreamHalted
             with self._lock:
-                self._batch(frame)
+                self._process_batch(frame)
         except Exception as error:  # noqa: BLE001 - kept for `follow`, the query gets a short one
             self._failure = error
             # Spark 4.0 looks through the whole message with a regular expression that overflows the stack on a trace.
-            raise Halted(type(error).__name__) from None
+            raise StreamHalted(type(error).__name__) from None
         finally:
             self._busy = False
 
-    def _batch(self, frame: DataFrame) -> None:
+    def _process_batch(self, frame: DataFrame) -> None:
         started = time.monotonic()
-        self._look()
-        frozen = self._frozen()
+        self._check_champion()
+        frozen = self._scoring_model()
         arrays = frozen.broadcast(self.spark.sparkContext)
-        scoring = partial(score, arrays=arrays, version=frozen.version, declared=self.declared)
+        scoring = partial(score_pages, arrays=arrays, version=frozen.version, declared=self.declared)
         scored = frame.mapInArrow(scoring, SCORED_SCHEMA).persist()
         try:
-            summary = Summary(self.declared.window)
+            summary = BatchSummary(self.declared.window)
             for row in scored.where("summary IS NOT NULL").select("summary").collect():
-                summary.merge(parse(bytes(row.summary)))
+                summary.merge(parse_summary(bytes(row.summary)))
             if summary.rows:
                 # A commit a second of a file each: the tasks' shares of a small batch make one file.
                 pages = scored.where("summary IS NULL").select(*PAGE).coalesce(1 + summary.rows // 100_000)
                 self._check()
                 self.table.append(pages, summary.offsets)
-                topics.send(pages, self.workload, {frozen.version: frozen.labels})
+                topics.send_pages(pages, self.workload, {frozen.version: frozen.labels})
         finally:
             scored.unpersist()
         self._count(summary, time.monotonic() - started)
 
-    def _count(self, summary: Summary, seconds: float) -> None:
+    def _count(self, summary: BatchSummary, seconds: float) -> None:
         self.batches += 1
         self.tally.add(summary)
         assert self._drift is not None
@@ -180,47 +187,47 @@ class Stream:
         self.metrics.set("batch_seconds", seconds)
         now = time.monotonic()
         self._rates.append((now, summary.rows))
-        while self._rates[0][0] < now - RATE:
+        while self._rates[0][0] < now - RATE_WINDOW_S:
             self._rates.popleft()
-        self._publish(summary.rows, sum(rows for _, rows in self._rates) / RATE)
+        self._publish(summary.rows, sum(rows for _, rows in self._rates) / RATE_WINDOW_S)
 
-    def _between(self) -> None:
+    def _publish_new_champion(self) -> None:
         """A new champion has its names shown although no page arrives."""
-        if time.monotonic() - self._looked < LOOK or not self._lock.acquire(blocking=False):
+        if time.monotonic() - self._looked < CHAMPION_CHECK_INTERVAL_S or not self._lock.acquire(blocking=False):
             return
         try:
-            if self._look():
+            if self._check_champion():
                 self._publish(0, 0.0)
         finally:
             self._lock.release()
 
-    def _look(self) -> bool:
+    def _check_champion(self) -> bool:
         self._looked = time.monotonic()
         refused = self.follower.refused
         with suppress(Unavailable):  # the registry is away: what scores goes on scoring
-            self.follower.look()
+            self.follower.check()
         self.metrics.add("champion_refused_total", self.follower.refused - refused)
-        frozen = self._frozen()
+        frozen = self._scoring_model()
         if self._scored_by == frozen.version:
             return False
         if self._scored_by:
             self.metrics.add("champion_swaps_total")
             self.say(f"scored by {frozen.version} from here on")
         self._scored_by = frozen.version
-        self._drift = against(frozen.manifest.parameters, frozen.manifest.metrics, frozen.model.centres)
-        self.metrics.only("version", {f'version="{frozen.version}"': 1})
+        self._drift = make_drift(frozen.manifest.parameters, frozen.manifest.metrics, frozen.model.centres)
+        self.metrics.replace("version", {f'version="{frozen.version}"': 1})
         return True
 
     def _publish(self, rows: int, rate: float) -> None:
-        frozen, measures = self._frozen(), self._drift.measures() if self._drift else {}
+        frozen, measures = self._scoring_model(), self._drift.measure() if self._drift else {}
         state = self.tally.messages(frozen.labels)
         state["stream"] = {
             "version": frozen.version,
             "batch": self.batches,
             "rows": rows,
             "rows_per_second": round(rate, 3),
-            "watermark": tally.iso(self.tally.watermark) if self.tally.watermark else None,
-            "at": tally.iso(time.time()),
+            "watermark": tally.to_iso(self.tally.watermark) if self.tally.watermark else None,
+            "at": tally.to_iso(time.time()),
             **measures,
             "offsets": {str(partition): offset + 1 for partition, offset in sorted(self.read.items())},
         }
@@ -231,17 +238,17 @@ class Stream:
             self.metrics.set(name, value)
         numbers = range(len(frozen.labels))
         sizes: dict[str, float] = {f'cluster="{number}"': self.tally.sizes[number] for number in numbers}
-        self.metrics.only("cluster_pages", sizes)
+        self.metrics.replace("cluster_pages", sizes)
 
     def _progress(self, last: bool = False) -> None:
         at, batches = self._said
-        if not last and time.monotonic() - at < SAID:
+        if not last and time.monotonic() - at < PROGRESS_INTERVAL_S:
             return
         self._said = time.monotonic(), self.batches
-        lag = source.lag(self.query, self.workload.records_topic, self.read)
+        lag = source.count_lag(self.query, self.workload.records_topic, self.read)
         self.metrics.set("lag", lag)
         if self.batches != batches or last:
-            seen = tally.iso(self.tally.watermark) if self.tally.watermark else "nothing yet"
+            seen = tally.to_iso(self.tally.watermark) if self.tally.watermark else "nothing yet"
             self.say(
                 f"batch {self.batches}: {self.tally.sizes.total()} pages in the lake, arrivals up to {seen}, "
                 f"{lag} to go"

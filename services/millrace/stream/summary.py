@@ -11,13 +11,13 @@ import orjson
 import pyarrow as pa
 
 T = TypeVar("T")
-URL, TITLE = 500, 200  # characters of examples: a longer URL is none, a longer title is cut
-SPOKEN = 2000  # pages of a task whose words are counted: a burst of pages says the same many times
+MAX_URL, MAX_TITLE = 500, 200  # characters of examples: a longer URL is none, a longer title is cut
+MAX_WORD_PAGES = 2000  # pages of a task whose words are counted: a burst of pages says the same many times
 WORDS, HOSTS, EXAMPLES = 60, 30, 5  # of each cluster, that a task tells of
 
 
 @dataclass
-class Summary:
+class BatchSummary:
     """Sums over some pages. `windows` are counts by (start in seconds, cluster)."""
 
     window: int
@@ -41,7 +41,7 @@ class Summary:
 
     _spoken: int = 0
 
-    def saw(self, partitions: pa.Array, offsets: pa.Array, unreadable: int) -> None:
+    def add_offsets(self, partitions: pa.Array, offsets: pa.Array, unreadable: int) -> None:
         self.unreadable += unreadable
         numbers, places = partitions.to_numpy(), offsets.to_numpy()
         for number in np.unique(numbers):
@@ -74,24 +74,26 @@ class Summary:
         for cluster, host in zip(clusters.tolist(), hosts, strict=True):
             if host:
                 self.hosts[cluster][host] += 1
-        for cluster, spoken in zip(clusters.tolist(), islice(words, max(0, SPOKEN - self._spoken)), strict=False):
+        for cluster, spoken in zip(
+            clusters.tolist(), islice(words, max(0, MAX_WORD_PAGES - self._spoken)), strict=False
+        ):
             self.words[cluster].update(spoken)
         self._spoken += len(urls)
         for index in np.argsort(millis, kind="stable")[-200:].tolist():
-            if len(urls[index]) <= URL:
-                self._show(int(clusters[index]), (int(millis[index]), urls[index], (titles[index] or "")[:TITLE]))
+            if len(urls[index]) <= MAX_URL:
+                self._show(int(clusters[index]), (int(millis[index]), urls[index], (titles[index] or "")[:MAX_TITLE]))
 
     def _show(self, cluster: int, example: tuple[int, str, str]) -> None:
-        self.examples[cluster] = newest([*self.examples[cluster], example])
+        self.examples[cluster] = newest_examples([*self.examples[cluster], example])
 
-    def place(self, clusters: np.ndarray, features: np.ndarray, k: int) -> None:
+    def add_features(self, clusters: np.ndarray, features: np.ndarray, k: int) -> None:
         """Add the (n, d) `features` of pages to the sums of their clusters."""
         members = clusters == np.arange(k)[:, None]
         sums, counts = members.astype(features.dtype) @ features, members.sum(axis=1)
         self.features = sums if self.features is None else self.features + sums
         self.placed = counts if self.placed is None else self.placed + counts
 
-    def merge(self, other: "Summary") -> None:
+    def merge(self, other: "BatchSummary") -> None:
         self.rows += other.rows
         self.unreadable += other.unreadable
         self.squared += other.squared
@@ -102,7 +104,7 @@ class Summary:
         _add_up(self.words, other.words)
         _add_up(self.hosts, other.hosts)
         for cluster, examples in other.examples.items():
-            self.examples[cluster] = newest([*self.examples[cluster], *examples])
+            self.examples[cluster] = newest_examples([*self.examples[cluster], *examples])
         if other.features is not None and other.placed is not None:
             self.features = other.features if self.features is None else self.features + other.features
             self.placed = other.placed if self.placed is None else self.placed + other.placed
@@ -116,16 +118,18 @@ class Summary:
         return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
 
 
-def newest(examples: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
+def newest_examples(examples: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
     """The newest of `examples`, the newest last, each URL once."""
     by_url = {url: (at, url, title) for at, url, title in sorted(examples, key=lambda example: example[0])}
     return sorted(by_url.values(), key=lambda example: example[0])[-EXAMPLES:]
 
 
-def parse(content: bytes) -> Summary:
+def parse_summary(content: bytes) -> BatchSummary:
     """The summary in `as_json`."""
     body = orjson.loads(content)
-    summary = Summary(body["window"], body["rows"], body["unreadable"], squared=body["squared"], newest=body["newest"])
+    summary = BatchSummary(
+        body["window"], body["rows"], body["unreadable"], squared=body["squared"], newest=body["newest"]
+    )
     summary.offsets = {int(partition): (first, last) for partition, (first, last) in body["offsets"].items()}
     for start, counts in body["windows"].items():
         summary.windows[int(start)].update({int(cluster): number for cluster, number in counts.items()})
@@ -139,14 +143,14 @@ def parse(content: bytes) -> Summary:
     return summary
 
 
-def of_rows(rows: pa.Table, window: int) -> Summary:
+def summarise_rows(rows: pa.Table, window: int) -> BatchSummary:
     """Words, hosts and examples of rows of the table of pages; it does not hold their keywords."""
-    from millrace.pages.words import words
+    from millrace.pages.words import page_words
 
-    summary = Summary(window)
+    summary = BatchSummary(window)
     if rows.num_rows:
         urls, titles, hosts = (rows.column(name).to_pylist() for name in ("url", "title", "host"))
-        spoken = (words(title, None, url) for title, url in zip(titles, urls, strict=True))
+        spoken = (page_words(title, None, url) for title, url in zip(titles, urls, strict=True))
         timestamps = rows.column("kafka_timestamp").combine_chunks()
         clusters, distances = rows.column("cluster").to_numpy(), rows.column("distance").to_numpy()
         summary.add(timestamps, clusters, distances, hosts, spoken, urls, titles)

@@ -18,23 +18,23 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from millrace.errors import Conflict, NotFound
-from millrace.lake import CATALOG, pages_name
-from millrace.lake.catalog import catalog
+from millrace.lake import CATALOG, pages_table_name
+from millrace.lake.catalog import load_catalog
 from millrace.stream.score import PAGE
 from millrace.workloads.base import Workload
 
-BATCH = "millrace.batch"
+BATCH_PROPERTY = "millrace.batch"
 """The property of a snapshot: {"<partition>": [first, last]} of the offsets that its append added."""
-WRITER = "millrace.writer"
+WRITER_PROPERTY = "millrace.writer"
 """The property of a snapshot: which stream made it, a random name for each start."""
-OFTEN = 100  # appends between two times that old snapshots are dropped
-HISTORY = 3600.0  # seconds of snapshots that are kept
-RETAINED = 20  # snapshots that are kept in any case
+EXPIRE_EVERY_APPENDS = 100  # appends between two times that old snapshots are dropped
+SNAPSHOT_HISTORY_S = 3600.0  # seconds of snapshots that are kept
+RETAINED_SNAPSHOTS = 20  # snapshots that are kept in any case
 Ranges = dict[int, tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Held:
+class TableState:
     """What the table holds."""
 
     marks: dict[int, int]
@@ -50,7 +50,7 @@ class PagesTable:
 
     def __init__(self, spark: SparkSession, workload: Workload):
         self.spark = spark
-        self.name = pages_name(workload.name)
+        self.name = pages_table_name(workload.name)
         self.full_name = f"{CATALOG}.{self.name}"
         self._writer = secrets.token_hex(8)
         self._last = self._load().metadata.current_snapshot_id
@@ -58,7 +58,7 @@ class PagesTable:
 
     def _load(self) -> Table:
         try:
-            return catalog().load_table(self.name)
+            return load_catalog().load_table(self.name)
         except NoSuchTableError:
             raise NotFound(
                 f"The lake has no table {self.name}; `millrace provision` makes it.", field="table"
@@ -67,7 +67,7 @@ class PagesTable:
     def rows(self) -> DataFrame:
         return self.spark.table(self.full_name).select(*PAGE)
 
-    def held(self) -> Held:
+    def read_state(self) -> TableState:
         groups = (
             self.spark.table(self.full_name)
             .groupBy("kafka_partition", "cluster")
@@ -80,7 +80,7 @@ class PagesTable:
             marks[row.kafka_partition] = max(marks.get(row.kafka_partition, -1), row.last)
             sizes[row.cluster] = sizes.get(row.cluster, 0) + row.rows
         newest = max((int(row["at"].timestamp() * 1000) for row in groups), default=0)
-        return Held(marks, sizes, newest)
+        return TableState(marks, sizes, newest)
 
     def last_batch(self) -> tuple[Ranges, int]:
         """The offsets of the last append and when it was committed, in milliseconds; empty where there was none."""
@@ -88,7 +88,7 @@ class PagesTable:
         snapshot = table.current_snapshot()
         # A compaction's snapshots stand between, and carry no such property.
         while snapshot is not None:
-            if offsets := snapshot.summary.additional_properties.get(BATCH) if snapshot.summary else None:
+            if offsets := snapshot.summary.additional_properties.get(BATCH_PROPERTY) if snapshot.summary else None:
                 ranges = {int(partition): (first, last) for partition, (first, last) in orjson.loads(offsets).items()}
                 return ranges, snapshot.timestamp_ms
             before = snapshot.parent_snapshot_id
@@ -117,17 +117,17 @@ class PagesTable:
 
     def append(self, rows: DataFrame, ranges: Ranges) -> None:
         """Add the pages of a batch in one commit. Raises Conflict when another stream has added pages meanwhile."""
-        self._refuse_others()
+        self._check_single_writer()
         offsets = orjson.dumps({str(partition): ends for partition, ends in ranges.items()}).decode()
-        writer = rows.writeTo(self.full_name).option(f"snapshot-property.{BATCH}", offsets)
-        writer.option(f"snapshot-property.{WRITER}", self._writer).append()
-        self._refuse_others()
+        writer = rows.writeTo(self.full_name).option(f"snapshot-property.{BATCH_PROPERTY}", offsets)
+        writer.option(f"snapshot-property.{WRITER_PROPERTY}", self._writer).append()
+        self._check_single_writer()
 
         self._appends += 1
-        if self._appends % OFTEN == 0:
-            self.forget(HISTORY)
+        if self._appends % EXPIRE_EVERY_APPENDS == 0:
+            self.expire_snapshots(SNAPSHOT_HISTORY_S)
 
-    def forget(self, seconds: float) -> None:
+    def expire_snapshots(self, seconds: float) -> None:
         """Drop snapshots older than that, with what only they hold.
 
         The metadata, written anew by every commit, names all snapshots: after a day of a commit a second they would be
@@ -137,9 +137,9 @@ class PagesTable:
         before = int((time.time() - seconds) * 1000)
         session = self.spark._jsparkSession  # pyright: ignore[reportPrivateUsage]
         table = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(session, self.full_name)
-        table.expireSnapshots().expireOlderThan(before).retainLast(RETAINED).commit()
+        table.expireSnapshots().expireOlderThan(before).retainLast(RETAINED_SNAPSHOTS).commit()
 
-    def _refuse_others(self) -> None:
+    def _check_single_writer(self) -> None:
         """Two streams at once would hold every page twice. Compactions are welcome.
 
         The lease of `millrace.stream.app` keeps a second one away; this is for a table that is written without it.
@@ -148,7 +148,7 @@ class PagesTable:
         newest = snapshot = table.current_snapshot()
         while snapshot is not None and snapshot.snapshot_id != self._last:
             properties = snapshot.summary.additional_properties if snapshot.summary else {}
-            if BATCH in properties and properties.get(WRITER) != self._writer:
+            if BATCH_PROPERTY in properties and properties.get(WRITER_PROPERTY) != self._writer:
                 raise Conflict(
                     f"Another stream appends to {self.name} (snapshot {snapshot.snapshot_id}); one is allowed. "
                     "`millrace status` shows the one of this machine; end the other.",

@@ -12,41 +12,41 @@ from millrace.runtime.text import dump_json, make_printable, print_logs_safely
 from millrace.training.first_rows import wait_for_rows
 from millrace.training.follow import follow
 from millrace.training.options import TrainingRequest
-from millrace.training.session import spark
-from millrace.training.train import train
-from millrace.workloads import workload
+from millrace.training.session import start_session
+from millrace.training.train import train_models
+from millrace.workloads import find_workload
 
 
-def say(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Print a sentence on standard error."""
     print(make_printable(sentence, newlines=True), file=sys.stderr, flush=True)
 
 
-def tell(result: dict[str, Any]) -> None:
+def print_result(result: dict[str, Any]) -> None:
     """Print a result as a line of JSON on standard output."""
     sys.stdout.write(dump_json(result, encoding=sys.stdout.encoding) + "\n")
     sys.stdout.flush()
 
 
-def run(request: TrainingRequest) -> None:
+def run_request(request: TrainingRequest) -> None:
     """Train the workloads once, or follow all of them until the process ends. Raises MillraceError.
 
     Spark starts only when there is a row to train on.
     """
     if not request.options.snapshot_id:
-        wait_for_rows(request.workloads, math.inf if request.pace else request.wait_s, say)
-    say("starting Spark")
-    session = spark("millrace-train-" + "-".join(request.workloads))
+        wait_for_rows(request.workloads, math.inf if request.pace else request.wait_s, print_error)
+    print_error("starting Spark")
+    session = start_session("millrace-train-" + "-".join(request.workloads))
 
     def train_workload(name: str) -> None:
-        for result in train(session, workload(name), request.options, say):
-            tell(result)
+        for result in train_models(session, find_workload(name), request.options, print_error):
+            print_result(result)
 
     try:
         if request.pace:
-            from millrace.lake.tables import total_rows
+            from millrace.lake.tables import count_rows
 
-            follow(request.workloads, request.pace, train_workload, total_rows)
+            follow(request.workloads, request.pace, train_workload, count_rows)
         for name in request.workloads:
             train_workload(name)
     finally:
@@ -58,15 +58,15 @@ def main(arguments: list[str] | None = None) -> int:
     end_on_sigterm()
     print_logs_safely()
     try:
-        run(TrainingRequest.parse(arguments))
+        run_request(TrainingRequest.parse(arguments))
         return 0
     except PySparkException as error:
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         fault = MillraceError(f"Spark failed: {lines[0]} ... {lines[-1].strip()}"[:1000], code="spark_failed")
-        tell({"error": fault.as_dict()})
+        print_result({"error": fault.as_dict()})
         return fault.exit_code
     except MillraceError as error:
-        tell({"error": error.as_dict()})
+        print_result({"error": error.as_dict()})
         return error.exit_code
     except KeyboardInterrupt:
         return 130

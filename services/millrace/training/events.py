@@ -8,19 +8,19 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from millrace.errors import BadInput
-from millrace.training.dataset import plausible, within
+from millrace.training.dataset import offsets_within, plausible_or_null
 from millrace.training.offsets import Ranges
 from millrace.training.rows import only_row
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
 
 ARRIVAL = ("kafka_timestamp", "kafka_partition", "kafka_offset")
-SHARE = 0.9  # of the events lie before the point in time
+TRAIN_SHARE = 0.9  # of the events lie before the point in time
 EARLY, NEXT, LAST = 0, 1, 2
 """`part` of an event: what every fit may see, what options are chosen on, what is only measured."""
 
 
 @dataclass(frozen=True)
-class Events:
+class EventSet:
     """`rows`: user, known, item (a number from 0), since (seconds, or null), part, and ARRIVAL; cached.
 
     `item_ids[number]` is the item, sorted; `labels[number]` what its records call it. `newest` is the latest
@@ -44,14 +44,14 @@ class Events:
         return "time" if self.points else "leave-one-out"
 
 
-def once(rows: DataFrame, workload: Workload, *fields: str) -> DataFrame:
+def first_arrivals(rows: DataFrame, workload: Workload, *fields: str) -> DataFrame:
     """Each event once: its identity, `arrival` (where it came first), and what it said there in the fields `fields`."""
     arrival = F.struct(*ARRIVAL)
     first = [F.min_by(field, arrival).alias(field) for field in fields if field not in workload.identity]
     return rows.groupBy(*workload.identity).agg(F.min(arrival).alias("arrival"), *first)
 
 
-def events(spark: SparkSession, rows: DataFrame, workload: Workload, model: RecommenderModel) -> Events:
+def prepare_events(spark: SparkSession, rows: DataFrame, workload: Workload, model: RecommenderModel) -> EventSet:
     """Each event once, where it came first, in the order of its user.
 
     An event without a time stands behind the one that came before it from the same user. Where the user is unknown,
@@ -60,37 +60,37 @@ def events(spark: SparkSession, rows: DataFrame, workload: Workload, model: Reco
     user = F.col(model.user)
     if model.session:
         user = F.coalesce(user, F.concat(F.lit(ANONYMOUS), F.col(model.session)))
-    plain = once(rows, workload).select(
+    plain = first_arrivals(rows, workload).select(
         user.alias("user"),
         F.col(model.user).isNotNull().alias("known"),
         F.col(model.item).alias("item_id"),
-        (F.unix_micros(plausible(F.col(model.time), F.col("arrival.kafka_timestamp"))) / 1e6).alias("at"),
+        (F.unix_micros(plausible_or_null(F.col(model.time), F.col("arrival.kafka_timestamp"))) / 1e6).alias("at"),
         F.col(model.time).isNotNull().alias("stated"),
         "arrival",
     )
     own = Window.partitionBy("user").orderBy("arrival")
     placed = plain.withColumn("since", F.last("at", ignorenulls=True).over(own)).cache()
-    item_ids, labels = _items(rows, model)
+    item_ids, labels = _list_items(rows, model)
     total = rows.count()
     totals = placed.agg(F.count("*"), F.count("at"), F.min("at"), F.max("at"), F.count_if("stated")).first()
     if not totals or not totals[0]:
         raise BadInput(f"The window holds no event of {workload.name}. Ingest more.", code="too_few_rows", field="rows")
-    points = _points(placed) if totals[1] > totals[0] / 2 else None
+    points = _split_points(placed) if totals[1] > totals[0] / 2 else None
     numbers = spark.createDataFrame(pa.table({"item_id": item_ids, "item": np.arange(len(item_ids), dtype=np.int32)}))
     numbered = placed.join(F.broadcast(numbers), "item_id")
-    parted = numbered.withColumn("part", _part(points))
+    parted = numbered.withColumn("part", _part_column(points))
     result = parted.select(
         "user", "known", "item", "since", "part", "arrival", *(f"arrival.{name}" for name in ARRIVAL)
     )
     result = result.cache()
     result.count()
     placed.unpersist()
-    return Events(
+    return EventSet(
         result, item_ids, labels, totals[2], totals[3], points, totals[0], total - totals[0], totals[4] - totals[1]
     )
 
 
-def _items(rows: DataFrame, model: RecommenderModel) -> tuple[list[str], list[str]]:
+def _list_items(rows: DataFrame, model: RecommenderModel) -> tuple[list[str], list[str]]:
     """Ids, sorted as bytes, and labels: of each label field what an event last said and did not leave blank."""
     latest = [
         F.max_by(label, F.when(F.col(label) != "", F.struct(*ARRIVAL))).alias(f"label{number}")
@@ -107,13 +107,13 @@ def _items(rows: DataFrame, model: RecommenderModel) -> tuple[list[str], list[st
     return [item for item, _ in both], [label for _, label in both]
 
 
-def _points(placed: DataFrame) -> tuple[float, float]:
-    last = only_row(placed.agg(F.percentile_approx("at", SHARE, 100_000)))[0]
-    before = only_row(placed.where(F.col("at") < last).agg(F.percentile_approx("at", SHARE, 100_000)))[0]
+def _split_points(placed: DataFrame) -> tuple[float, float]:
+    last = only_row(placed.agg(F.percentile_approx("at", TRAIN_SHARE, 100_000)))[0]
+    before = only_row(placed.where(F.col("at") < last).agg(F.percentile_approx("at", TRAIN_SHARE, 100_000)))[0]
     return (last if before is None else before), last
 
 
-def _part(points: tuple[float, float] | None) -> Column:
+def _part_column(points: tuple[float, float] | None) -> Column:
     if points:
         first, second = points
         late = F.when(F.col("since") >= second, LAST).when(F.col("since") >= first, NEXT)
@@ -124,12 +124,12 @@ def _part(points: tuple[float, float] | None) -> Column:
     return F.when((size >= 3) & (back == 1), LAST).when((size >= 3) & (back == 2), NEXT).otherwise(EARLY)
 
 
-def bounded(events_: Events, bounds: Ranges) -> DataFrame:
+def filter_by_offsets(events: EventSet, bounds: Ranges) -> DataFrame:
     """The events whose offsets lie in the bounds."""
-    return events_.rows.where(within(bounds))
+    return events.rows.where(offsets_within(bounds))
 
 
-def sequences(rows: DataFrame) -> DataFrame:
+def group_by_user(rows: DataFrame) -> DataFrame:
     """user, known, and arrays in the user's order: items, since, part."""
     inner = F.sort_array(F.collect_list(F.struct("since", "arrival", "item", "part")))
     grouped = rows.groupBy("user").agg(F.first("known").alias("known"), inner.alias("events"))
@@ -142,6 +142,6 @@ def sequences(rows: DataFrame) -> DataFrame:
     )
 
 
-def texts(values: list[str]) -> np.ndarray:
+def to_text_array(values: list[str]) -> np.ndarray:
     """Text as UTF-8 in an array of bytes, so that it can be mapped and searched without being read."""
     return np.array([value.encode() for value in values] or [b""], dtype=np.bytes_)[: len(values)]

@@ -10,16 +10,16 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from millrace.recommend.als import Als
-from millrace.recommend.links import by_age
-from millrace.training.counting import Decay, gain
+from millrace.recommend.als import AlsModel
+from millrace.recommend.links import age_weights
+from millrace.training.counting import TimeDecay, event_gain
 from millrace.training.rows import only_row
 
 FACTORS, ITERATIONS, PENALTY, ALPHA = 64, 8, 0.01, 5.0
 LOW = (1 << 33) - 1  # of monotonically_increasing_id: the row within its partition
 
 
-def numbered(sequences: DataFrame) -> DataFrame:
+def number_users(sequences: DataFrame) -> DataFrame:
     """The rows with `number`, from 0 without gaps, which is what Spark's ALS can tell users apart by."""
     placed = sequences.withColumn("place", F.monotonically_increasing_id())
     split = placed.withColumn("partition", F.shiftright("place", 33).cast("int"))
@@ -32,14 +32,16 @@ def numbered(sequences: DataFrame) -> DataFrame:
     return split.withColumn("number", (F.col("place").bitwiseAND(LOW) + first).cast("int")).drop("place", "partition")
 
 
-def als(sequences: DataFrame, items: int, popular: np.ndarray, decay: Decay | None = None, seed: int = 0) -> Als:
+def fit_als(
+    sequences: DataFrame, items: int, popular: np.ndarray, decay: TimeDecay | None = None, seed: int = 0
+) -> AlsModel:
     """Factors of the items; a user's events of one item add up their gains. Items without events have factors of 0.
 
     How a history decays is not chosen here: see Als.with_power.
     """
-    each = numbered(sequences).select("number", F.explode(F.arrays_zip("items", "since")).alias("e"))
+    each = number_users(sequences).select("number", F.explode(F.arrays_zip("items", "since")).alias("e"))
     counts = each.groupBy("number", F.col("e.items").alias("item")).agg(
-        F.sum(gain(decay, F.col("e.since"))).cast("float").alias("count")
+        F.sum(event_gain(decay, F.col("e.since"))).cast("float").alias("count")
     )
     model = ALS(
         rank=FACTORS,
@@ -58,4 +60,4 @@ def als(sequences: DataFrame, items: int, popular: np.ndarray, decay: Decay | No
     length = only_row(counts.groupBy("number").count().agg(F.avg("count")))[0] or 1.0
     exact = factors.astype(np.float64)
     gram = exact.T @ exact + PENALTY * length * np.eye(FACTORS)
-    return Als(factors, gram, by_age(0.5) * np.float32(ALPHA), popular)
+    return AlsModel(factors, gram, age_weights(0.5) * np.float32(ALPHA), popular)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from millrace.errors import NotFound, Unavailable
 from millrace.lake import tables
-from millrace.lake.progress import dead_letters, published
-from millrace.runtime.waiting import wait_out
-from millrace.workloads import workload
+from millrace.lake.progress import count_dead_letters, count_published
+from millrace.runtime.waiting import retry_unavailable
+from millrace.workloads import find_workload
 from millrace.workloads.base import Workload
 
 Say = Callable[[str], None]
@@ -17,7 +17,7 @@ SETTLE_S = 300.0
 def newest_snapshot(workload: Workload) -> str:
     """The id of the table's newest snapshot. Raises Unavailable when the table is empty or not there yet."""
     try:
-        snapshot = tables.load(workload.name).current_snapshot()
+        snapshot = tables.load_table(workload.name).current_snapshot()
     except NotFound as error:
         raise Unavailable(error.message, code="no_table") from None
     if snapshot is None:
@@ -40,31 +40,31 @@ def wait_for_rows(names: Sequence[str], seconds: float, say: Say) -> None:
         nonlocal looks
         looks += 1
         ready, missing = [], []
-        for workload_ in map(workload, names):
+        for workload in map(find_workload, names):
             try:
-                newest_snapshot(workload_)
-                ready.append(workload_)
+                newest_snapshot(workload)
+                ready.append(workload)
             except Unavailable as error:
                 missing.append(error)
         if not ready:
             raise missing[0]
         return ready
 
-    ready = wait_out(look, seconds, say)
-    for workload_ in ready if looks > 1 else ():
-        _let_settle(workload_, say)
+    ready = retry_unavailable(look, seconds, say)
+    for workload in ready if looks > 1 else ():
+        _let_settle(workload, say)
 
 
 def _let_settle(workload: Workload, say: Say) -> None:
     """Let land what is published by now: a first training on a few rows of many would stay the only one."""
-    target = published(workload)
+    target = count_published(workload)
 
     def look() -> None:
-        landed = tables.total_rows(workload.name)
-        if landed < target and landed + dead_letters(workload) < target:
+        landed = tables.count_rows(workload.name)
+        if landed < target and landed + count_dead_letters(workload) < target:
             raise Unavailable(f"{landed} of {target} records of {workload.name} have landed", code="lake_behind")
 
     try:
-        wait_out(look, SETTLE_S, say)
+        retry_unavailable(look, SETTLE_S, say)
     except Unavailable as error:
         say(f"{error.message} after {SETTLE_S:.0f} s; training on those")

@@ -14,17 +14,17 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from millrace.errors import BadInput, Corrupt
-from millrace.scoring.kmeans import KMeans, order_along
+from millrace.scoring.kmeans import KMeans, order_centres
 from millrace.training.rows import only_row
 from millrace.workloads.base import ClusterModel
 
 MAX_ITERATIONS = 20
-SIDE_BY_SIDE = 4
-COMPARED = 200_000  # rows on which the export must agree with Spark
+PARALLEL_FITS = 4
+MAX_COMPARED_ROWS = 200_000  # rows on which the export must agree with Spark
 
 
 @dataclass(frozen=True)
-class Fit:
+class KMeansFit:
     """A fitted model: arrays for serving, and every row with the cluster that Spark gave it."""
 
     scorer: KMeans
@@ -38,7 +38,7 @@ class Fit:
     """record_id, held_out, cluster, in the numbering of the names."""
 
 
-def fit(frame: DataFrame, model: ClusterModel) -> Fit:
+def fit_kmeans(frame: DataFrame, model: ClusterModel) -> KMeansFit:
     """Fit the candidate k on the rows that are not held out, keep the best silhouette, assign every row.
 
     `frame` is `featured()`'s. Raises BadInput when there are too few distinct rows to cluster.
@@ -62,7 +62,7 @@ def fit(frame: DataFrame, model: ClusterModel) -> Fit:
     mean = np.array([statistics[f"mean_{name}"] for name in names])
     # A constant column has no scale; 1 leaves it at zero for every row.
     scale = np.array([statistics[f"scale_{name}"] or 1.0 for name in names])
-    standardised = _standardised(frame, names, mean, scale).cache()
+    standardised = _standardise(frame, names, mean, scale).cache()
     training = standardised.where("NOT held_out").cache()
     evaluator = ClusteringEvaluator(metricName="silhouette", distanceMeasure="squaredEuclidean")
 
@@ -74,26 +74,26 @@ def fit(frame: DataFrame, model: ClusterModel) -> Fit:
 
     tried: dict[int, tuple[float, KMeansModel]] = {}
     # Side by side, because a small fit is mostly waiting for Spark's scheduler; each has its own seed.
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+    with ThreadPoolExecutor(PARALLEL_FITS) as pool:
         for distinct_k, quality, spark_model in pool.map(attempt, model.k):
             tried.setdefault(distinct_k, (quality, spark_model))
     k, (_, best) = max(tried.items(), key=lambda item: item[1][0])
     raw_centres = np.array(best.clusterCenters())
     weights = np.array([model.axis.get(feature.field, 0.0) for feature in model.features])
-    order = order_along(raw_centres, weights)
+    order = order_centres(raw_centres, weights)
     scorer = KMeans(mean, scale, raw_centres[order])
     numbering = F.array(*(F.lit(int(number)) for number in np.argsort(order)))
     predicted = best.transform(standardised).withColumn("cluster", F.element_at(numbering, F.col("prediction") + 1))
     assigned = predicted.select("record_id", "held_out", "cluster", *names).cache()
-    assert_equal(scorer, assigned, names)
+    check_export(scorer, assigned, names)
     qualities = {tried_k: quality for tried_k, (quality, _) in tried.items()}
-    result = Fit(scorer, k, qualities, best.summary.trainingCost, statistics.rows, assigned)
+    result = KMeansFit(scorer, k, qualities, best.summary.trainingCost, statistics.rows, assigned)
     training.unpersist()
     standardised.unpersist()
     return result
 
 
-def _standardised(frame: DataFrame, names: list[str], mean: np.ndarray, scale: np.ndarray) -> DataFrame:
+def _standardise(frame: DataFrame, names: list[str], mean: np.ndarray, scale: np.ndarray) -> DataFrame:
     """The frame with a vector `features`: the same two operations on doubles as KMeans.standardise."""
     scaled = frame
     for number, name in enumerate(names):
@@ -102,15 +102,15 @@ def _standardised(frame: DataFrame, names: list[str], mean: np.ndarray, scale: n
     return VectorAssembler(inputCols=inputs, outputCol="features").transform(scaled).drop(*inputs)
 
 
-def assert_equal(scorer: KMeans, assigned: DataFrame, names: list[str]) -> None:
+def check_export(scorer: KMeans, assigned: DataFrame, names: list[str]) -> None:
     """Raises Corrupt unless the export gives each compared row the cluster that Spark gave it."""
-    rows = assigned.select("cluster", *names).limit(COMPARED).toArrow()
+    rows = assigned.select("cluster", *names).limit(MAX_COMPARED_ROWS).toArrow()
     values = np.column_stack([rows.column(name).to_numpy() for name in names])
     clusters, _ = scorer.assign(values)
-    refuse_difference(clusters, rows.column("cluster").to_numpy(), "rows", lambda row: values[row].tolist())
+    check_same_clusters(clusters, rows.column("cluster").to_numpy(), "rows", lambda row: values[row].tolist())
 
 
-def refuse_difference(exported: np.ndarray, expected: np.ndarray, what: str, shown: Callable[[int], Any]) -> None:
+def check_same_clusters(exported: np.ndarray, expected: np.ndarray, what: str, shown: Callable[[int], Any]) -> None:
     """Raises Corrupt that shows the first row for which the export's cluster, (n,), is not the one of Spark, (n,)."""
     different = np.flatnonzero(exported != expected)
     if len(different):

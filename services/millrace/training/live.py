@@ -10,57 +10,65 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import TimestampType
 
-from millrace.online.arrays import COUNTS, EXACT, FINE, POPULAR, SEEN, STATIC, Live
+from millrace.online.arrays import (
+    COUNT_ARRAYS,
+    EXACT_UNITS,
+    FINE_UNITS,
+    POPULAR_ARRAY,
+    SEEN_ARRAY,
+    STATIC_ARRAYS,
+    LiveParameters,
+)
 from millrace.online.identity import identity_hash
 from millrace.recommend.answer import Recommender
 from millrace.recommend.links import Links
 from millrace.training import counting
-from millrace.training.dataset import within
+from millrace.training.dataset import offsets_within
 from millrace.training.offsets import Ranges
-from millrace.training.recipes import NORM, Recipe, Source, fit, shares
+from millrace.training.recipes import NORM, Recipe, RecipeSource, fit_recipe, positive_shares
 from millrace.workloads.base import Workload
 
 
-def fitted(source: Source, recipe: Recipe) -> tuple[Recommender, dict[str, np.ndarray], dict[str, Any]]:
+def fit_live(source: RecipeSource, recipe: Recipe) -> tuple[Recommender, dict[str, np.ndarray], dict[str, Any]]:
     """The model of a recipe, the arrays to which events are added, and `parameters.live` of the manifest."""
     arrays: dict[str, np.ndarray] = {}
     weighted = recipe["version"] != "count"
-    scale = FINE if weighted else EXACT
+    scale = FINE_UNITS if weighted else EXACT_UNITS
 
     def raw(moves: DataFrame) -> None:
-        arrays.update(zip(COUNTS, counting.collected(moves, source.items, scale), strict=True))
+        arrays.update(zip(COUNT_ARRAYS, counting.collect_transitions(moves, source.items, scale), strict=True))
 
     def layered(links: dict[str, Links]) -> None:
         if "markov" in links:
-            arrays.update(static(links, recipe, source.items))
+            arrays.update(static_arrays(links, recipe, source.items))
 
-    model = fit(source, recipe, layered, raw)
+    model = fit_recipe(source, recipe, layered, raw)
     since = None if source.now is None else source.now - source.window
-    arrays[POPULAR] = np.rint(counting.popularity(source.sequences, source.items, since)).astype(np.int64)
+    arrays[POPULAR_ARRAY] = np.rint(counting.count_popularity(source.sequences, source.items, since)).astype(np.int64)
     share = None
-    if COUNTS[0] in arrays:
-        named = shares(recipe, source.layers)
+    if COUNT_ARRAYS[0] in arrays:
+        named = positive_shares(recipe, source.layers)
         share = named["markov"] if len(named) > 1 else 1.0
-    live = Live(share, NORM, scale, since, source.now, source.half_life if weighted else None)
+    live = LiveParameters(share, NORM, scale, since, source.now, source.half_life if weighted else None)
     return model, arrays, asdict(live)
 
 
-def static(links: dict[str, Links], recipe: Recipe, items: int) -> dict[str, np.ndarray]:
+def static_arrays(links: dict[str, Links], recipe: Recipe, items: int) -> dict[str, np.ndarray]:
     """The sum of all layers but Markov's, by their shares; no links where it is the only one."""
-    others = {name: share for name, share in shares(recipe, links).items() if name != "markov"}
+    others = {name: share for name, share in positive_shares(recipe, links).items() if name != "markov"}
     if not others:
-        empty = np.zeros(items + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
-        return dict(zip(STATIC, empty, strict=True))
+        empty = np.zeros(items + 1, np.int64), np.make_empty(0, np.int32), np.make_empty(0, np.float32)
+        return dict(zip(STATIC_ARRAYS, empty, strict=True))
     total: Any = sum(float(share) * links[name].matrix() for name, share in others.items())
     total = total.tocsr()
     total.sort_indices()
     values = total.indptr.astype(np.int64), total.indices.astype(np.int32), total.data.astype(np.float32)
-    return dict(zip(STATIC, values, strict=True))
+    return dict(zip(STATIC_ARRAYS, values, strict=True))
 
 
-def seen(rows: DataFrame, workload: Workload, bounds: Ranges) -> dict[str, np.ndarray]:
+def seen_array(rows: DataFrame, workload: Workload, bounds: Ranges) -> dict[str, np.ndarray]:
     """The hashes of the identities of all events within the bounds, sorted, each once: 8 bytes an event."""
-    inside = rows.where(within(bounds))
+    inside = rows.where(offsets_within(bounds))
     kinds = {field.name: field.dataType for field in inside.schema.fields}
     values = [
         F.unix_micros(name).alias(name) if isinstance(kinds[name], TimestampType) else F.col(name)
@@ -74,4 +82,4 @@ def seen(rows: DataFrame, workload: Workload, bounds: Ranges) -> dict[str, np.nd
             yield pa.RecordBatch.from_arrays([pa.array(hashes.view(np.int64))], ["hash"])
 
     table = inside.select(*values).mapInArrow(hashed, "hash long").toArrow()
-    return {SEEN: np.unique(table.column("hash").to_numpy().view(np.uint64))}
+    return {SEEN_ARRAY: np.unique(table.column("hash").to_numpy().view(np.uint64))}

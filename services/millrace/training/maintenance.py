@@ -8,35 +8,35 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from millrace.errors import MillraceError
-from millrace.lake import CATALOG, assignments_name, pages_name, table_name
+from millrace.lake import CATALOG, assignments_table_name, pages_table_name, table_name
 from millrace.runtime.text import dump_json, print_logs_safely
 from millrace.training import sales
 from millrace.training.rows import only_row
-from millrace.workloads import workload
+from millrace.workloads import find_workload
 from millrace.workloads.base import Workload
 
 TAG_DAYS = 365  # how long a snapshot that a model was trained on stays readable
 
 
-def tag_snapshot(spark: SparkSession, workload_: Workload, snapshot_id: str) -> None:
+def tag_snapshot(spark: SparkSession, workload: Workload, snapshot_id: str) -> None:
     """Name the snapshot, so that expiry keeps it: a version's data can be read again for a year."""
-    table = f"{CATALOG}.{table_name(workload_.name)}"
+    table = f"{CATALOG}.{table_name(workload.name)}"
     spark.sql(
         f"ALTER TABLE {table} CREATE TAG IF NOT EXISTS `trained-{int(snapshot_id)}` "
         f"AS OF VERSION {int(snapshot_id)} RETAIN {TAG_DAYS} DAYS"
     )
 
 
-def maintain(spark: SparkSession, workload_: Workload, keep_days: float) -> list[dict[str, Any]]:
+def compact_tables(spark: SparkSession, workload: Workload, keep_days: float) -> list[dict[str, Any]]:
     """Rewrite small data files into large ones, then drop untagged snapshots older than `keep_days`, keeping one.
 
     Both are commits like the sink's: whoever meets another one tries again, and readers keep their snapshot.
     """
     before = (datetime.now(UTC) - timedelta(days=keep_days)).strftime("%Y-%m-%d %H:%M:%S.%f")
     results = []
-    kept = [name for name in sales.kept_tables(workload_) if spark.catalog.tableExists(f"{CATALOG}.{name}")]
-    kept += [pages_name(workload_.name)] if workload_.pages else []
-    for name in (table_name(workload_.name), assignments_name(workload_.name), *kept):
+    kept = [name for name in sales.list_kept_tables(workload) if spark.catalog.tableExists(f"{CATALOG}.{name}")]
+    kept += [pages_table_name(workload.name)] if workload.pages else []
+    for name in (table_name(workload.name), assignments_table_name(workload.name), *kept):
         rewriting = spark.sql(
             f"CALL {CATALOG}.system.rewrite_data_files(table => '{name}', "
             "options => map('min-input-files', '2', 'partial-progress.enabled', 'true'))"
@@ -60,7 +60,7 @@ def maintain(spark: SparkSession, workload_: Workload, keep_days: float) -> list
 
 def main(arguments: list[str] | None = None) -> int:
     """The command of spark-apps/compact.py: a JSON line a table."""
-    from millrace.training.session import spark
+    from millrace.training.session import start_session
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workloads", nargs="+")
@@ -68,11 +68,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     print_logs_safely()
     try:
-        selected = [workload(name) for name in options.workloads]
-        session = spark("millrace-compact-" + "-".join(options.workloads))
+        selected = [find_workload(name) for name in options.workloads]
+        session = start_session("millrace-compact-" + "-".join(options.workloads))
         try:
-            for workload_ in selected:
-                for result in maintain(session, workload_, options.keep_days):
+            for workload in selected:
+                for result in compact_tables(session, workload, options.keep_days):
                     sys.stdout.write(dump_json(result, encoding=sys.stdout.encoding) + "\n")
                     sys.stdout.flush()
         finally:

@@ -12,7 +12,7 @@ Ranges = dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Audit:
+class OffsetAudit:
     """What the Kafka columns of a snapshot say."""
 
     ranges: Ranges
@@ -22,7 +22,7 @@ class Audit:
     """(partition, first, last) of offsets that are missing."""
 
 
-def audit(rows: DataFrame) -> Audit:
+def audit_offsets(rows: DataFrame) -> OffsetAudit:
     """Count, per Kafka partition, what is there, what is there twice and what is missing."""
     partitions = (
         rows.groupBy("kafka_partition")
@@ -39,22 +39,22 @@ def audit(rows: DataFrame) -> Audit:
     repeated = sum(row.rows - row.distinct for row in partitions)
     gaps = [(row.kafka_partition, 0, row.first - 1) for row in partitions if row.first > 0]
     if any(row.last - row.first + 1 != row.distinct for row in partitions):
-        gaps += _inner_gaps(rows)
-    return Audit(ranges, repeated, sorted(gaps))
+        gaps += _find_inner_gaps(rows)
+    return OffsetAudit(ranges, repeated, sorted(gaps))
 
 
-def _inner_gaps(rows: DataFrame) -> list[tuple[int, int, int]]:
+def _find_inner_gaps(rows: DataFrame) -> list[tuple[int, int, int]]:
     window = Window.partitionBy("kafka_partition").orderBy("kafka_offset")
     following = rows.withColumn("next", F.lead("kafka_offset").over(window))
     gaps = following.where("next - kafka_offset > 1").limit(10_000).collect()
     return [(row.kafka_partition, row.kafka_offset + 1, row.next - 1) for row in gaps]
 
 
-def check(audit_: Audit, workload: str, seen_before: Ranges, dead_letters: set[tuple[int, int]]) -> None:
+def check_audit(audit: OffsetAudit, workload: str, seen_before: Ranges, dead_letters: set[tuple[int, int]]) -> None:
     """Raises Corrupt when offsets are missing that Connect did not reject, or fewer are there than were once read."""
     unexplained = [
         (partition, offset)
-        for partition, first, last in audit_.gaps
+        for partition, first, last in audit.gaps
         for offset in range(first, min(last, first + 1000) + 1)
         if (partition, offset) not in dead_letters
     ]
@@ -67,7 +67,7 @@ def check(audit_: Audit, workload: str, seen_before: Ranges, dead_letters: set[t
             field=f"{partition}/{offset}",
         )
     for partition, (_, last) in seen_before.items():
-        now = audit_.ranges.get(partition, (0, -1))[1]
+        now = audit.ranges.get(partition, (0, -1))[1]
         if now < last:
             raise Corrupt(
                 f"An earlier training read {workload}.records up to partition {partition} offset {last}; the lake now "

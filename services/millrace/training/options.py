@@ -12,7 +12,7 @@ from typing import Any
 
 from millrace.errors import BadInput
 from millrace.recommend.candidates import NETWORKS
-from millrace.workloads import find_model, workload
+from millrace.workloads import find_model, find_workload
 from millrace.workloads.base import Model, Workload
 
 WINDOWS = ("1/3", "2/3", "all")
@@ -107,7 +107,7 @@ class TrainingRequest:
 
     def __post_init__(self) -> None:
         for name in self.workloads:
-            self.options.select_models(workload(name))
+            self.options.select_models(find_workload(name))
         if not 0 <= self.wait_s < float("inf"):
             raise BadInput(
                 f"--wait {self.wait_s:g} is not usable; allowed: seconds, 0 or more.", field="wait", allowed="0 or more"

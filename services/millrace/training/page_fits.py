@@ -5,24 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from millrace.pages import update
-from millrace.pages.matching import match
-from millrace.pages.model import Pages
+from millrace.pages.matching import match_clusters
+from millrace.pages.model import PageClusters
 from millrace.registry.manifest import Manifest
-from millrace.scoring.silhouette import silhouette
+from millrace.scoring.silhouette import mean_silhouette
 from millrace.settings import settings
-from millrace.training.paged import Frame, Sample
+from millrace.training.paged import PageFrame, PageSample
 from millrace.workloads.base import PageModel
 
-STARTS = 3
+STARTS_PER_K = 3
 """Fits for each k of a first version: its clusters are kept, so that a poor start would be too."""
 
 
 @dataclass(frozen=True)
-class Before:
+class PreviousModel:
     """The champion: what it is, and the names of its clusters."""
 
     manifest: Manifest
-    pages: Pages
+    pages: PageClusters
 
     @property
     def labels(self) -> list[str]:
@@ -30,50 +30,54 @@ class Before:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class PageCandidate:
     """A model in the champion's numbering; `same` says of each cluster whether it continues the champion's."""
 
-    pages: Pages
+    pages: PageClusters
     how: str
     same: np.ndarray
     silhouettes: dict[int, float]
     """k -> mean silhouette on the sample, for all k that were tried."""
 
 
-def first(frame: Frame, model: PageModel, sample: Sample, before: Before | None) -> Candidate:
+def fit_first(frame: PageFrame, model: PageModel, sample: PageSample, before: PreviousModel | None) -> PageCandidate:
     """Spark's k-means for every k, STARTS times; the best silhouette on the sample wins.
 
     The largest cluster is number 0, but where a champion in another space has numbered them.
     """
     features = frame.space.features(sample)
-    tried: dict[int, tuple[float, Pages]] = {}
-    for centres in frame.kmeans(model.k, range(model.seed, model.seed + STARTS)):
-        pages = Pages(frame.space, centres, np.ones(len(centres)))
+    tried: dict[int, tuple[float, PageClusters]] = {}
+    for centres in frame.fit_kmeans(model.k, range(model.seed, model.seed + STARTS_PER_K)):
+        pages = PageClusters(frame.space, centres, np.ones(len(centres)))
         clusters, _ = pages.nearest(features)
         order = np.argsort(-np.bincount(clusters, minlength=len(centres)), kind="stable")
-        quality, k = silhouette(features.astype(np.float64), clusters), len(centres)
+        quality, k = mean_silhouette(features.astype(np.float64), clusters), len(centres)
         if k not in tried or quality > tried[k][0]:
-            tried[k] = quality, Pages(frame.space, centres[order], np.ones(k))
+            tried[k] = quality, PageClusters(frame.space, centres[order], np.ones(k))
     k, (_, best) = max(tried.items(), key=lambda item: item[1][0])
     same, how = np.zeros(k, dtype=bool), "first fit"
     if before:
-        best, same = numbered(best, before.pages.assign(sample)[0], before.pages.k, features)
+        best, same = renumber(best, before.pages.assign(sample)[0], before.pages.k, features)
         how = "learnt anew"
-    weighted = Pages(frame.space, best.centres, frame.sums(best, only_new=False).counts)
-    return Candidate(weighted, how, same, {one: value for one, (value, _) in tried.items()})
+    weighted = PageClusters(frame.space, best.centres, frame.sum_clusters(best, only_new=False).counts)
+    return PageCandidate(weighted, how, same, {one: value for one, (value, _) in tried.items()})
 
 
-def numbered(pages: Pages, old: np.ndarray, k_before: int, features: np.ndarray) -> tuple[Pages, np.ndarray]:
+def renumber(
+    pages: PageClusters, old: np.ndarray, k_before: int, features: np.ndarray
+) -> tuple[PageClusters, np.ndarray]:
     """The model in the champion's numbering, and which clusters continue the champion's, by the pages of the sample.
 
     `old` are their clusters by the champion, (n,), and `features` theirs in the model's space.
     """
-    numbers, same = match(old, pages.nearest(features)[0], pages.k, k_before)
+    numbers, same = match_clusters(old, pages.nearest(features)[0], pages.k, k_before)
     order = np.argsort(numbers)
-    return Pages(pages.space, pages.centres[order], pages.weights[order]), same[order]
+    return PageClusters(pages.space, pages.centres[order], pages.weights[order]), same[order]
 
 
-def later(frame: Frame, model: PageModel, before: Before, sample: Sample, judged_on: Sample) -> Candidate:
+def fit_next(
+    frame: PageFrame, model: PageModel, before: PreviousModel, sample: PageSample, judged_on: PageSample
+) -> PageCandidate:
     """The champion's centres, moved by the pages that it has not read, or centres fitted anew.
 
     Those have the champion's k and numbers, and are taken where they part the held-out pages better by more than the
@@ -82,18 +86,20 @@ def later(frame: Frame, model: PageModel, before: Before, sample: Sample, judged
     own, k = before.pages, before.pages.k
     features = frame.space.features(sample).astype(np.float64)
     old = own.nearest(features)[0]
-    pulled = Pages(frame.space, *update.updated(own.centres, own.weights, frame.sums(own, only_new=True)))
-    candidate, same = numbered(pulled, old, k, features)
+    pulled = PageClusters(
+        frame.space, *update.update_centres(own.centres, own.weights, frame.sum_clusters(own, only_new=True))
+    )
+    candidate, same = renumber(pulled, old, k, features)
     how = "update"
-    (refit,) = frame.kmeans((k,), (model.seed,))
+    (refit,) = frame.fit_kmeans((k,), (model.seed,))
     if len(refit) == k:
-        other, also = numbered(Pages(frame.space, refit, np.ones(k)), old, k, features)
+        other, also = renumber(PageClusters(frame.space, refit, np.ones(k)), old, k, features)
         space = judged_on.features(frame.space)
-        gained = silhouette(space, other.nearest(space)[0]) - silhouette(space, candidate.nearest(space)[0])
+        gained = mean_silhouette(space, other.nearest(space)[0]) - mean_silhouette(space, candidate.nearest(space)[0])
         if gained > settings().gate_margin:
             candidate, same, how = (
-                Pages(frame.space, other.centres, frame.sums(other, only_new=False).counts),
+                PageClusters(frame.space, other.centres, frame.sum_clusters(other, only_new=False).counts),
                 also,
                 "refit",
             )
-    return Candidate(candidate, how, same, {k: silhouette(features, candidate.nearest(features)[0])})
+    return PageCandidate(candidate, how, same, {k: mean_silhouette(features, candidate.nearest(features)[0])})

@@ -10,52 +10,52 @@ from pyspark.sql import functions as F
 from millrace.evaluation.split import Fold
 from millrace.lake import CATALOG, table_name
 from millrace.recommend import candidates
-from millrace.recommend.verdict import Verdict, verdict
+from millrace.recommend.verdict import RecommenderVerdict, judge
 from millrace.registry.manifest import Manifest
 from millrace.training import choosing, events, live, offsets
-from millrace.training.counting import DAY
-from millrace.training.events import LAST, NEXT, Events, texts
-from millrace.training.recipes import Source, fit
+from millrace.training.counting import DAY_S
+from millrace.training.events import LAST, NEXT, EventSet, to_text_array
+from millrace.training.recipes import RecipeSource, fit_recipe
 from millrace.workloads.base import RecommenderModel
 
 
-def source(history: Events, rows: DataFrame, model: RecommenderModel, now: float | None) -> Source:
+def make_source(history: EventSet, rows: DataFrame, model: RecommenderModel, now: float | None) -> RecipeSource:
     """The sequences of some of the events; `now` is when they end."""
-    half_life = model.half_life * DAY if model.half_life and history.points else None
-    kept = events.sequences(rows).cache()
-    return Source(kept, len(history.item_ids), now, history.oldest, model.window * DAY, half_life, model.seed)
+    half_life = model.half_life * DAY_S if model.half_life and history.points else None
+    kept = events.group_by_user(rows).cache()
+    return RecipeSource(kept, len(history.item_ids), now, history.oldest, model.window * DAY_S, half_life, model.seed)
 
 
-def early(history: Events, rows: DataFrame, model: RecommenderModel, part: int) -> Source:
+def make_early_source(history: EventSet, rows: DataFrame, model: RecommenderModel, part: int) -> RecipeSource:
     """What a fit may see that is asked for items of `part`. Leaving items out, no fit sees either of the two."""
     if history.points is None:
-        return source(history, rows.where(F.col("part") < NEXT), model, history.newest)
-    return source(history, rows.where(F.col("part") < part), model, history.points[part - 1])
+        return make_source(history, rows.where(F.col("part") < NEXT), model, history.newest)
+    return make_source(history, rows.where(F.col("part") < part), model, history.points[part - 1])
 
 
-def judge(
-    training: Any, history: Events, model: RecommenderModel, ndcg: float, test: Fold, champion: Manifest | None
-) -> Verdict:
+def judge_recommender(
+    training: Any, history: EventSet, model: RecommenderModel, ndcg: float, test: Fold, champion: Manifest | None
+) -> RecommenderVerdict:
     """The candidate against the champion's recipe on the champion's own data, as far as it lies before the split."""
     if champion is None:
-        return verdict(ndcg, None, len(test))
-    theirs = early(history, events.bounded(history, champion.data.offsets), model, LAST)
-    other = candidates.ndcg(fit(theirs, champion.parameters["recipe"]), test)
+        return judge(ndcg, None, len(test))
+    theirs = make_early_source(history, events.filter_by_offsets(history, champion.data.offsets), model, LAST)
+    other = candidates.score_ndcg(fit_recipe(theirs, champion.parameters["recipe"]), test)
     theirs.sequences.unpersist()
-    return verdict(ndcg, (champion.version, other), len(test))
+    return judge(ndcg, (champion.version, other), len(test))
 
 
-def train(
-    training: Any, model: RecommenderModel, window: str, bounds: offsets.Ranges, history: Events
+def train_recommender(
+    training: Any, model: RecommenderModel, window: str, bounds: offsets.Ranges, history: EventSet
 ) -> dict[str, Any]:
     """Train on the events within the bounds; `training` is training.train.Training."""
     started, workload = time.monotonic(), training.workload
-    rows = events.bounded(history, bounds)
-    whole = events.sequences(history.rows).cache()
-    asked = choosing.asked(whole, len(history.item_ids))
+    rows = events.filter_by_offsets(history, bounds)
+    whole = events.group_by_user(history.rows).cache()
+    asked = choosing.make_held_out_users(whole, len(history.item_ids))
     whole.unpersist()
-    validation = early(history, rows, model, NEXT)
-    tried = choosing.tried(validation, asked.validation, model.seed, training.say, training.options.networks)
+    validation = make_early_source(history, rows, model, NEXT)
+    tried = choosing.try_recipes(validation, asked.validation, model.seed, training.say, training.options.networks)
     recipe, reached, _ = max(tried, key=lambda trial: trial[1])
     # The best of each version is measured, side by side, and windowed popularity always.
     best: dict[str, Any] = {}
@@ -64,22 +64,27 @@ def train(
     popular = next(trial for trial in tried if trial[0]["model"] == "popularity")
     others = [trial for trial in tried if trial[0]["model"] in training.options.networks]
     measured = list({id(trial[0]): trial for trial in (*best.values(), popular, *others)}.values())
-    test = validation if history.points is None else early(history, rows, model, LAST)
+    test = validation if history.points is None else make_early_source(history, rows, model, LAST)
     table = [
-        choosing.tested(trial, fitted if test is validation else fit(test, trial), asked.test, model.seed)
+        choosing.test_recipe(trial, fitted if test is validation else fit_recipe(test, trial), asked.test, model.seed)
         | {"validation_ndcg@10": round(value, 5), "served": trial is recipe}
         for trial, value, fitted in measured
     ]
     ours = next(line for line in table if line["served"])
     champion = training.registry.champion(workload.name, model.name)
     before = training.registry.manifest(workload.name, model.name, champion.version) if champion else None
-    judged = judge(training, history, model, ours["ndcg@10"], asked.test, before)
+    judged = judge_recommender(training, history, model, ours["ndcg@10"], asked.test, before)
     for trial in {id(validation): validation, id(test): test}.values():
         trial.sequences.unpersist()
-    full = source(history, rows, model, history.newest)
-    fitted, later, how = live.fitted(full, recipe)
-    arrays = fitted.arrays() | {"popular": full.popular} | histories(full.sequences) | named(training, history, model)
-    arrays |= later | live.seen(training.rows, workload, bounds)
+    full = make_source(history, rows, model, history.newest)
+    fitted, later, how = live.fit_live(full, recipe)
+    arrays = (
+        fitted.arrays()
+        | {"popular": full.popular}
+        | history_arrays(full.sequences)
+        | item_names(training, history, model)
+    )
+    arrays |= later | live.seen_array(training.rows, workload, bounds)
     kept = rows.count()
     draft = training.draft(
         model.name,
@@ -121,10 +126,10 @@ def train(
     }
 
 
-def histories(sequences: DataFrame) -> dict[str, np.ndarray]:
+def history_arrays(sequences: DataFrame) -> dict[str, np.ndarray]:
     """`users`: (u,) bytes, sorted; `history_starts`: (u + 1,) int64; `history_items`: (n,) int32, oldest first."""
     table = sequences.where("known").select("user", "items").toArrow().combine_chunks()
-    users = texts(table.column("user").to_pylist())
+    users = to_text_array(table.column("user").to_pylist())
     order = np.argsort(users, kind="stable")
     lists = table.column("items").combine_chunks().take(order)
     offsets_, flat = lists.offsets.to_numpy(), lists.flatten().to_numpy()
@@ -135,24 +140,24 @@ def histories(sequences: DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def named(training: Any, history: Events, model: RecommenderModel) -> dict[str, np.ndarray]:
+def item_names(training: Any, history: EventSet, model: RecommenderModel) -> dict[str, np.ndarray]:
     """`item_ids` and `item_names`, both (items,) bytes; an item without a name has its id for one."""
     names = dict(zip(history.item_ids, history.labels, strict=True))
     if model.names:
         catalogue, key, name = model.names
         table = f"{CATALOG}.{table_name(catalogue)}"
         if not training.spark.catalog.tableExists(table):
-            return served_names(history, names)
+            return item_name_arrays(history, names)
         rows = training.spark.table(table)
         position = F.struct("kafka_timestamp", "kafka_partition", "kafka_offset")
         latest = rows.groupBy(key).agg(F.max_by(name, position).alias("name")).toArrow()
         names |= dict(zip(latest.column(key).to_pylist(), latest.column("name").to_pylist(), strict=True))
-    return served_names(history, names)
+    return item_name_arrays(history, names)
 
 
-def served_names(history: Events, names: dict[str, str]) -> dict[str, np.ndarray]:
+def item_name_arrays(history: EventSet, names: dict[str, str]) -> dict[str, np.ndarray]:
     """Ids and names of the items, as the API reads them."""
     return {
-        "item_ids": texts(history.item_ids),
-        "item_names": texts([names.get(item) or item for item in history.item_ids]),
+        "item_ids": to_text_array(history.item_ids),
+        "item_names": to_text_array([names.get(item) or item for item in history.item_ids]),
     }

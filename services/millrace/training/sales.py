@@ -15,25 +15,25 @@ from millrace.analytics.sales import ALGORITHM, SUMS, UNDATED
 from millrace.errors import BadInput
 from millrace.lake import CATALOG, table_name
 from millrace.training import offsets
-from millrace.training.dataset import plausible, within
-from millrace.training.events import once, texts
+from millrace.training.dataset import offsets_within, plausible_or_null
+from millrace.training.events import first_arrivals, to_text_array
 from millrace.training.rows import only_row
 from millrace.workloads.base import SalesModel, Workload
 
-MICROS = 86_400_000_000
+DAY_US = 86_400_000_000
 
 
-def lines(rows: DataFrame, workload: Workload, model: SalesModel) -> DataFrame:
+def make_order_lines(rows: DataFrame, workload: Workload, model: SalesModel) -> DataFrame:
     """Each order line once: day, order_id, customer, item, hundredths, and what `model.by` says; cached.
 
     A day is a whole number since 1970 in UTC, that of the order's first plausible time, else UNDATED.
     """
-    at = plausible(F.col(model.time), F.col("arrival.kafka_timestamp"))
+    at = plausible_or_null(F.col(model.time), F.col("arrival.kafka_timestamp"))
     began = F.min(at).over(Window.partitionBy(model.order))
-    days = F.floor(F.unix_micros(began) / MICROS).cast("int")
+    days = F.floor(F.unix_micros(began) / DAY_US).cast("int")
     fields = dict.fromkeys([*model.by.values(), *model.labels])
     return (
-        once(rows, workload, *fields)
+        first_arrivals(rows, workload, *fields)
         .select(
             F.coalesce(days, F.lit(UNDATED)).alias("day"),
             F.col(model.order).alias("order_id"),
@@ -48,40 +48,40 @@ def lines(rows: DataFrame, workload: Workload, model: SalesModel) -> DataFrame:
     )
 
 
-def sums() -> list[Column]:
+def sum_columns() -> list[Column]:
     """Revenue, orders and items of a group."""
     orders = F.count_distinct("order_id").cast("long").alias("orders")
     return [F.sum("hundredths").alias("revenue"), orders, F.count("*").alias("items")]
 
 
-def summed(order_lines: DataFrame, model: SalesModel) -> dict[str, DataFrame]:
+def sum_tables(order_lines: DataFrame, model: SalesModel) -> dict[str, DataFrame]:
     """The tables of the lake by what they end on."""
     customers = order_lines.where("customer IS NOT NULL")
     prices = [F.min("hundredths").alias("lowest"), F.max("hundredths").alias("highest")]
     tables = {
-        "sales": order_lines.groupBy("day").agg(*sums()),
-        "customers": customers.groupBy("day", "customer").agg(*sums()),
+        "sales": order_lines.groupBy("day").agg(*sum_columns()),
+        "customers": customers.groupBy("day", "customer").agg(*sum_columns()),
     }
     for name in model.by:
-        tables[f"by_{name}"] = order_lines.groupBy("day", F.col(name).alias("value")).agg(*sums(), *prices)
+        tables[f"by_{name}"] = order_lines.groupBy("day", F.col(name).alias("value")).agg(*sum_columns(), *prices)
     return {name: table.cache() for name, table in tables.items()}
 
 
-def months(order_lines: DataFrame) -> DataFrame:
+def sum_months(order_lines: DataFrame) -> DataFrame:
     """A row for each month (its first day): revenue, orders, items, buyers."""
     month = F.trunc(F.date_add(F.lit("1970-01-01").cast("date"), F.col("day")), "month").alias("month")
     buyers = F.count_distinct("customer").alias("buyers")
-    return order_lines.where(F.col("day") != UNDATED).groupBy(month).agg(*sums(), buyers)
+    return order_lines.where(F.col("day") != UNDATED).groupBy(month).agg(*sum_columns(), buyers)
 
 
-def kept_tables(workload: Workload) -> list[str]:
+def list_kept_tables(workload: Workload) -> list[str]:
     """The names in the lake of what `keep` writes."""
     names = ["sales_monthly", "sales_daily", "customers_daily"]
     names_by_model = [[*names, *(f"by_{name}_daily" for name in model.by)] for model in workload.sales]
     return [table_name(f"{workload.name}_{name}") for each in names_by_model for name in each]
 
 
-def keep(tables: dict[str, DataFrame], monthly: DataFrame, workload: str, version: str) -> None:
+def write_tables(tables: dict[str, DataFrame], monthly: DataFrame, workload: str, version: str) -> None:
     """Write the tables `<workload>_sales_monthly` and `<workload>_<what>_daily`, each replaced as a whole.
 
     Money stands in them as decimals, days as dates; orders without a time have no date.
@@ -100,32 +100,34 @@ def keep(tables: dict[str, DataFrame], monthly: DataFrame, workload: str, versio
         target.using("iceberg").tableProperty("millrace.version", version).createOrReplace()
 
 
-def arrays(tables: dict[str, DataFrame], order_lines: DataFrame, model: SalesModel) -> dict[str, np.ndarray]:
+def make_arrays(tables: dict[str, DataFrame], order_lines: DataFrame, model: SalesModel) -> dict[str, np.ndarray]:
     """The arrays of millrace.analytics.sales."""
     daily = tables["sales"].orderBy("day").toArrow()
     result = {"day": daily.column("day").to_numpy().astype(np.int32)}
     result |= {f"day_{name}": daily.column(name).to_numpy().astype(np.int64) for name in SUMS}
-    result |= _numbered(tables["customers"], "customer", "customer", "customer_ids", SUMS)
+    result |= _encode_table(tables["customers"], "customer", "customer", "customer_ids", SUMS)
     for name in model.by:
-        result |= _numbered(tables[f"by_{name}"], "value", name, f"{name}_values", (*SUMS, "lowest", "highest"))
+        result |= _encode_table(tables[f"by_{name}"], "value", name, f"{name}_values", (*SUMS, "lowest", "highest"))
         if model.by[name] == model.item and model.labels:
-            result[f"{name}_names"] = _names(order_lines, model, result[f"{name}_values"])
+            result[f"{name}_names"] = _last_names(order_lines, model, result[f"{name}_values"])
     return result
 
 
-def _numbered(table: DataFrame, text: str, name: str, values: str, columns: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _encode_table(
+    table: DataFrame, text: str, name: str, values: str, columns: tuple[str, ...]
+) -> dict[str, np.ndarray]:
     """A table by day whose texts are replaced with their places in a sorted array of them."""
     rows = table.orderBy("day").toArrow()
-    ids, places = np.unique(texts(rows.column(text).to_pylist()), return_inverse=True)
-    arrays_ = {
+    ids, places = np.unique(to_text_array(rows.column(text).to_pylist()), return_inverse=True)
+    arrays = {
         f"{name}_day": rows.column("day").to_numpy().astype(np.int32),
         name: places.astype(np.int32),
         values: ids,
     }
-    return arrays_ | {f"{name}_{column}": rows.column(column).to_numpy().astype(np.int64) for column in columns}
+    return arrays | {f"{name}_{column}": rows.column(column).to_numpy().astype(np.int64) for column in columns}
 
 
-def _names(order_lines: DataFrame, model: SalesModel, items: np.ndarray) -> np.ndarray:
+def _last_names(order_lines: DataFrame, model: SalesModel, items: np.ndarray) -> np.ndarray:
     """What the lines of each item last said of it, else its id."""
     latest = [
         F.max_by(f"label_{field}", F.when(F.col(f"label_{field}") != "", F.col("arrival"))).alias(field)
@@ -134,18 +136,18 @@ def _names(order_lines: DataFrame, model: SalesModel, items: np.ndarray) -> np.n
     rows = order_lines.groupBy("item").agg(*latest).toArrow().to_pylist()
     names = {row["item"]: " ".join(row[field] for field in model.labels if row[field]) for row in rows}
     ids = [item.decode() for item in items]
-    return texts([names[item] or item for item in ids])
+    return to_text_array([names[item] or item for item in ids])
 
 
-def train(training: Any, model: SalesModel, window: str, bounds: offsets.Ranges) -> dict[str, Any]:
+def train_sales(training: Any, model: SalesModel, window: str, bounds: offsets.Ranges) -> dict[str, Any]:
     """Sum the lines within the bounds; `training` is training.train.Training."""
     started, workload = time.monotonic(), training.workload
-    rows = training.rows.where(within(bounds))
-    order_lines = lines(rows, workload, model)
+    rows = training.rows.where(offsets_within(bounds))
+    order_lines = make_order_lines(rows, workload, model)
     kept, total = order_lines.count(), rows.count()
     if not kept:
         raise BadInput(f"The window holds no order of {workload.name}. Ingest more.", code="too_few_rows", field="rows")
-    tables = summed(order_lines, model)
+    tables = sum_tables(order_lines, model)
     champion = training.registry.champion(workload.name, model.name)
     whole = only_row(tables["sales"].agg(*(F.sum(name).alias(name) for name in SUMS)))
     sentence, revenue = "passed: sums, nothing is guessed", whole["revenue"] / 100
@@ -160,9 +162,9 @@ def train(training: Any, model: SalesModel, window: str, bounds: offsets.Ranges)
         fitted=kept,
         repeated=total - kept,
     )
-    manifest = training.registry.publish(draft, arrays(tables, order_lines, model))
+    manifest = training.registry.publish(draft, make_arrays(tables, order_lines, model))
     if window == "all":
-        keep(tables, months(order_lines), workload.name, manifest.version)
+        write_tables(tables, sum_months(order_lines), workload.name, manifest.version)
     promoted, reason = training.promote(model.name, manifest.version, champion, True, sentence)
     for frame in (*tables.values(), order_lines):
         frame.unpersist()

@@ -10,7 +10,7 @@ from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from millrace.lake import CATALOG
-from millrace.lake.catalog import java_properties, java_secrets
+from millrace.lake.catalog import java_properties, java_secret_environment
 from millrace.local import jars, java, jvm
 from millrace.local.home import make_home
 from millrace.settings import settings
@@ -19,7 +19,7 @@ from millrace.settings import settings
 # That compiler's own default for its code, 48 MB, is full after a few fits, and then everything is interpreted.
 FAST_START = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
 # What a Python process gets at once: rows of millrace.training.sums are long, and histories short.
-BATCHES = {
+BATCH_OPTIONS = {
     "spark.sql.execution.arrow.maxBytesPerBatch": str(64 * 2**20),
     "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
 }
@@ -47,24 +47,28 @@ def is_local() -> bool:
     return not is_launched_by_submit() and settings().spark_master.startswith("local")
 
 
-def environment(inherited: Mapping[str, str]) -> dict[str, str]:
+def spark_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process that starts Spark, made of that of its parent.
 
     On one machine it has our own Spark, a Java that Spark can run on, and S3 credentials: whatever the parent's says
     of another Spark, another account of AWS, another Hadoop.
     """
     if not is_local():
-        return {**inherited, **java_secrets()}
-    foreign = jvm.FOREIGN if java_secrets() else tuple(name for name in jvm.FOREIGN if name != "AWS_")
+        return {**inherited, **java_secret_environment()}
+    foreign = (
+        jvm.FOREIGN_VARIABLES
+        if java_secret_environment()
+        else tuple(name for name in jvm.FOREIGN_VARIABLES if name != "AWS_")
+    )
     return {
-        **jvm.clean(inherited, (*foreign, *jvm.SPARKS)),
-        **java_secrets(),
-        "JAVA_HOME": str(java.find().resolve().parents[1]),
+        **jvm.clean_environment(inherited, (*foreign, *jvm.SPARK_PREFIXES)),
+        **java_secret_environment(),
+        "JAVA_HOME": str(java.find_java().resolve().parents[1]),
         "PYSPARK_PYTHON": sys.executable,
     }
 
 
-def spark(name: str, more: Mapping[str, str] = MappingProxyType({})) -> SparkSession:
+def start_session(name: str, more: Mapping[str, str] = MappingProxyType({})) -> SparkSession:
     """A session with `more` options of its own; under spark-submit the options given there win."""
     current = settings()
     options = {
@@ -77,10 +81,10 @@ def spark(name: str, more: Mapping[str, str] = MappingProxyType({})) -> SparkSes
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.ui.showConsoleProgress": "false",
     }
-    options |= BATCHES | {f"spark.sql.catalog.{CATALOG}.{key}": value for key, value in java_properties().items()}
+    options |= BATCH_OPTIONS | {f"spark.sql.catalog.{CATALOG}.{key}": value for key, value in java_properties().items()}
     options |= more
     if is_local():
-        options |= local_options()
+        options |= make_local_options()
         _launch(options)
     builder = SparkSession.builder
     for key, value in options.items():
@@ -92,12 +96,12 @@ def spark(name: str, more: Mapping[str, str] = MappingProxyType({})) -> SparkSes
     return session
 
 
-def local_options() -> dict[str, str]:
+def make_local_options() -> dict[str, str]:
     """What spark-submit would be told. Paths are relative to the home, in which the JVM runs: they have no blanks."""
     current = settings()
     return {
         "spark.master": current.spark_master,
-        "spark.jars": ",".join(file.as_uri() for file in jars.files("spark")),
+        "spark.jars": ",".join(file.as_uri() for file in jars.jar_files("spark")),
         "spark.driver.memory": current.spark_memory,
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
@@ -117,7 +121,7 @@ def _launch(options: Mapping[str, str]) -> None:
         return
     home = make_home()
     (home / LOGGING_FILE).write_text(LOGGING)
-    wanted = environment(os.environ)
+    wanted = spark_environment(os.environ)
     os.environ.clear()
     os.environ.update(wanted)
     gateway = launch_gateway(SparkConf(loadDefaults=False).setAll(list(options.items())), {"cwd": home})

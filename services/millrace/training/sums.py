@@ -16,15 +16,15 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from millrace.recommend.links import Links, among, by_age, kept
+from millrace.recommend.links import Links, age_weights, links_per_item, strongest_mask
 from millrace.recommend.sequences import Sequences
 
-LIMIT = 12_000_000  # values of a partition's sums, some 200 MB; a block of users may go beyond it by BLOCK
-BLOCK = 12_000_000  # values that a block of users makes, about: one for each pair and name
-SENT = 500_000  # entries in a batch of rows
+MAX_ENTRIES = 12_000_000  # values of a partition's sums, some 200 MB; a block of users may go beyond it by BLOCK
+BLOCK_PAIRS = 12_000_000  # values that a block of users makes, about: one for each pair and name
+MAX_SENT_VALUES = 500_000  # entries in a batch of rows
 
 
-def summed(
+def sum_matrices(
     sequences: DataFrame, items: int, names: Sequence[str], count: Callable[[Sequences], list[Any]]
 ) -> DataFrame:
     """The sum over all users of the CSR matrices, one a name, all of one pattern, that `count` makes of some. Cached.
@@ -35,14 +35,14 @@ def summed(
     def partial(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         total: list[Any] = []
         at = 0
-        for users in (part for batch in batches for part in blocks(batch, items, BLOCK // len(names))):
+        for users in (part for batch in batches for part in split_users(batch, items, BLOCK_PAIRS // len(names))):
             new = [matrix.sorted_indices() for matrix in count(users)]
             total = [matrix + other for matrix, other in zip(total, new, strict=True)] if total else new
-            if total[0].nnz * len(total) > LIMIT:
-                yield from rows(total, names, "at", np.full(items, at))
+            if total[0].nnz * len(total) > MAX_ENTRIES:
+                yield from to_rows(total, names, "at", np.full(items, at))
                 total, at = [], at + 1
         if total:
-            yield from rows(total, names, "at", np.full(items, at))
+            yield from to_rows(total, names, "at", np.full(items, at))
 
     def merged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held: pa.Table | None = None
@@ -51,10 +51,10 @@ def summed(
             table = pa.concat_tables([held, table]).combine_chunks() if held is not None else table
             i = table.column("i").to_numpy()
             last = int(np.searchsorted(i, i[-1])) if len(i) else 0  # the last row's others may be in the next batch
-            yield from added(table.slice(0, last), names, items)
+            yield from add_rows(table.slice(0, last), names, items)
             held = table.slice(last)
         if held is not None:
-            yield from added(held, names, items)
+            yield from add_rows(held, names, items)
 
     columns = ", ".join(f"{name} binary" for name in ("j", *names))
     # Each partition makes a sum of its own: as few as there are cores.
@@ -65,7 +65,7 @@ def summed(
     return sorted_.mapInArrow(merged, f"i int, own double, {columns}").cache()
 
 
-def blocks(batch: pa.RecordBatch, item_count: int, pairs: int) -> Iterator[Sequences]:
+def split_users(batch: pa.RecordBatch, item_count: int, pairs: int) -> Iterator[Sequences]:
     """The users of a batch in blocks that make `pairs`, about; an unknown time is NaN."""
     lists, times = batch.column("items"), batch.column("since")
     starts = lists.offsets.to_numpy().astype(np.int64)
@@ -81,12 +81,12 @@ def blocks(batch: pa.RecordBatch, item_count: int, pairs: int) -> Iterator[Seque
             yield Sequences(items[span], starts[low : high + 1] - starts[low], item_count, since[span])
 
 
-def rows(matrices: Sequence[Any], names: Sequence[str], more: str, values: np.ndarray) -> Iterator[pa.RecordBatch]:
+def to_rows(matrices: Sequence[Any], names: Sequence[str], more: str, values: np.ndarray) -> Iterator[pa.RecordBatch]:
     """The rows that are not empty, in batches; the column `more` has the one of (items,) `values` of each."""
     first = matrices[0]
     ends = first.indptr
     filled = np.flatnonzero(np.diff(ends)).astype(np.int32)
-    cuts = np.unique(np.searchsorted(ends[filled], np.arange(0, ends[-1] + SENT, SENT)))
+    cuts = np.unique(np.searchsorted(ends[filled], np.arange(0, ends[-1] + MAX_SENT_VALUES, MAX_SENT_VALUES)))
     for low, high in zip(cuts, [*cuts[1:].tolist(), len(filled)], strict=True):
         if high <= low:
             continue
@@ -94,59 +94,59 @@ def rows(matrices: Sequence[Any], names: Sequence[str], more: str, values: np.nd
         begin, end = ends[chosen[0]], ends[chosen[-1] + 1]
         starts = np.append(ends[chosen], end) - begin
         columns = {"i": pa.array(chosen), more: pa.array(values[chosen])}
-        columns["j"] = packed(first.indices[begin:end].astype(np.int32), starts)
+        columns["j"] = pack_parts(first.indices[begin:end].astype(np.int32), starts)
         for name, matrix in zip(names, matrices, strict=True):
-            columns[name] = packed(matrix.data[begin:end].astype(np.float64), starts)
+            columns[name] = pack_parts(matrix.data[begin:end].astype(np.float64), starts)
         yield pa.RecordBatch.from_pydict(columns)
 
 
-def packed(flat: np.ndarray, starts: np.ndarray) -> pa.Array:
+def pack_parts(flat: np.ndarray, starts: np.ndarray) -> pa.Array:
     """The bytes of the parts of an array that begin and end at (parts + 1,) `starts`."""
     offsets = (starts * flat.itemsize).astype(np.int32)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(flat))]
     return pa.Array.from_buffers(pa.binary(), len(starts) - 1, buffers)
 
 
-def flat(column: pa.Array | pa.ChunkedArray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
+def unpack_parts(column: pa.Array | pa.ChunkedArray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
     """All numbers of a column of `packed` ones, and (parts + 1,) where each begins."""
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     _, offsets, data = column.buffers()
     ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1].astype(np.int64)
     if data is None or not len(column):
-        return np.empty(0, dtype), np.zeros(len(column) + 1, dtype=np.int64)
+        return np.make_empty(0, dtype), np.zeros(len(column) + 1, dtype=np.int64)
     numbers = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].copy().view(dtype)
     return numbers, (ends - ends[0]) // numbers.itemsize
 
 
-def added(table: pa.Table, names: Sequence[str], items: int) -> Iterator[pa.RecordBatch]:
+def add_rows(table: pa.Table, names: Sequence[str], items: int) -> Iterator[pa.RecordBatch]:
     """Rows of one `i`, which follow each other, added up."""
     from scipy import sparse
 
     if not table.num_rows:
         return
     i = table.column("i").to_numpy()
-    j, ends = flat(table.column("j"), np.int32)
+    j, ends = unpack_parts(table.column("j"), np.int32)
     places = np.repeat(i, np.diff(ends))
     made = []
     for name in names:
-        values, _ = flat(table.column(name), np.float64)
+        values, _ = unpack_parts(table.column(name), np.float64)
         matrix = sparse.coo_matrix((values, (places, j)), shape=(int(i[-1]) + 1, items)).tocsr()
         matrix.sum_duplicates()
         made.append(matrix)
-    yield from rows(made, names, "own", made[0].diagonal())
+    yield from to_rows(made, names, "own", made[0].diagonal())
 
 
-def each(batch: pa.RecordBatch) -> Iterator[tuple[int, np.ndarray, dict[str, np.ndarray]]]:
+def iterate_rows(batch: pa.RecordBatch) -> Iterator[tuple[int, np.ndarray, dict[str, np.ndarray]]]:
     """Row by row: i, j and the values by name."""
-    j, ends = flat(batch.column("j"), np.int32)
+    j, ends = unpack_parts(batch.column("j"), np.int32)
     names = [name for name in batch.schema.names if name not in ("i", "own", "j")]
-    values = {name: flat(batch.column(name), np.float64)[0] for name in names}
+    values = {name: unpack_parts(batch.column(name), np.float64)[0] for name in names}
     for index, i in enumerate(batch.column("i").to_pylist()):
         span = slice(ends[index], ends[index + 1])
         yield i, j[span], {name: array[span] for name, array in values.items()}
 
 
-def strongest(
+def keep_strongest(
     sums: DataFrame,
     items: int,
     power: float,
@@ -157,33 +157,33 @@ def strongest(
 
     `value(i, j, {name: values})` says what each entry of a row is worth.
     """
-    keep = kept(items) if keep is None else keep
+    keep = links_per_item(items) if keep is None else keep
 
     def chosen(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            taken = [np.empty(0, np.int32)]
-            weights = [np.empty(0, np.float32)]
-            for i, j, values in each(batch):
+            taken = [np.make_empty(0, np.int32)]
+            weights = [np.make_empty(0, np.float32)]
+            for i, j, values in iterate_rows(batch):
                 worth = value(i, j, values).astype(np.float32)
                 good = np.flatnonzero((worth > 0) & (j != i))
                 if len(good) > keep:
-                    good = good[among(worth[good], j[good], keep)]
+                    good = good[strongest_mask(worth[good], j[good], keep)]
                 taken.append(j[good])
                 weights.append(worth[good])
             starts = np.cumsum([0, *(len(chunks) for chunks in taken[1:])])
-            columns = [packed(np.concatenate(chunks), starts) for chunks in (taken, weights)]
+            columns = [pack_parts(np.concatenate(chunks), starts) for chunks in (taken, weights)]
             yield pa.RecordBatch.from_arrays([batch.column("i"), *columns], ["i", "j", "value"])
 
     table = sums.mapInArrow(chosen, "i int, j binary, value binary").toArrow()
     table = table.take(pa.array(np.argsort(table.column("i").to_numpy())))
-    neighbours, ends = flat(table.column("j"), np.int32)
+    neighbours, ends = unpack_parts(table.column("j"), np.int32)
     lengths = np.zeros(items, dtype=np.int64)
     lengths[table.column("i").to_numpy()] = np.diff(ends)
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return Links(starts, neighbours, flat(table.column("value"), np.float32)[0], by_age(power))
+    return Links(starts, neighbours, unpack_parts(table.column("value"), np.float32)[0], age_weights(power))
 
 
-def diagonal(sums: DataFrame, items: int) -> np.ndarray:
+def read_diagonal(sums: DataFrame, items: int) -> np.ndarray:
     """(items,) float64: the diagonal of the sum, of the first name; 1 where a row is empty."""
     table = sums.select("i", "own").toArrow()
     result = np.ones(items)

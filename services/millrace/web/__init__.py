@@ -19,7 +19,7 @@ HEADERS = {
 }
 
 
-def files(page: str = PAGE) -> dict[str, tuple[str, bytes]]:
+def load_files(page: str = PAGE) -> dict[str, tuple[str, bytes]]:
     """Name -> (media type, content) of a page and what it loads."""
     folder = Path(__file__).parent
     return {name: (TYPES[Path(name).suffix], (folder / name).read_bytes()) for name in (page, *PARTS[page])}

@@ -15,15 +15,15 @@ from millrace.workloads.base import Model, Workload
 
 
 @lru_cache(maxsize=1)
-def workloads() -> dict[str, Workload]:
+def load_workloads() -> dict[str, Workload]:
     """All workloads in use by name. Raises BadInput when the settings choose one that there is not."""
     names = [f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)]
     names += [point.value for point in entry_points(group="millrace.workloads")]
-    names += listed(settings().workload_modules)
+    names += split_names(settings().workload_modules)
     modules = [importlib.import_module(name) for name in names]
     declared = [module.WORKLOAD for module in modules if hasattr(module, "WORKLOAD")]
     known = {workload.name: workload for workload in sorted(declared, key=lambda workload: workload.name)}
-    chosen = listed(settings().workloads) or known
+    chosen = split_names(settings().workloads) or known
     if unknown := [name for name in chosen if name not in known]:
         allowed = ", ".join(known)
         raise BadInput(
@@ -32,17 +32,17 @@ def workloads() -> dict[str, Workload]:
     return {name: workload for name, workload in known.items() if name in chosen}
 
 
-def listed(text: str) -> list[str]:
+def split_names(text: str) -> list[str]:
     """The names in a comma-separated list."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def workload(name: str) -> Workload:
+def find_workload(name: str) -> Workload:
     """The workload of that name. Raises NotFound that lists the names there are."""
     try:
-        return workloads()[name]
+        return load_workloads()[name]
     except KeyError:
-        allowed = ", ".join(workloads())
+        allowed = ", ".join(load_workloads())
         raise NotFound(
             f"There is no workload {name!r}; allowed: {allowed}.", field="workload", allowed=allowed
         ) from None
@@ -51,7 +51,7 @@ def workload(name: str) -> Workload:
 def find_model(full_name: str) -> tuple[Workload, Model]:
     """The workload and the model of `courses/popularity`. Raises NotFound that lists the names there are."""
     name, _, short = full_name.partition("/")
-    owner = workload(name)
+    owner = find_workload(name)
     model = owner.model(short)
     if model is None:
         allowed = ", ".join(f"{name}/{model.name}" for model in owner.models)

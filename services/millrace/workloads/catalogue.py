@@ -7,22 +7,22 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from millrace.records.contract import Record
-from millrace.records.types import Id, RequiredText, Text, text
+from millrace.records.types import Id, RequiredText, Text, parse_text
 from millrace.workloads.base import Row, Workload
 from millrace.workloads.mooc.generator import STEPS, SUBJECTS, course_id
 
 
-def one_line(value: object) -> str:
+def join_lines(value: object) -> str:
     """Text whose line breaks are spaces: descriptions run over several lines, names must not."""
-    return " ".join(text(value).split())
+    return " ".join(parse_text(value).split())
 
 
 class CatalogueCourse(Record):
     """A course as the catalogue has it."""
 
     id: Id
-    name: Annotated[RequiredText, BeforeValidator(one_line)]
-    about: Annotated[Text, BeforeValidator(one_line)] = ""
+    name: Annotated[RequiredText, BeforeValidator(join_lines)]
+    about: Annotated[Text, BeforeValidator(join_lines)] = ""
 
 
 def generate(random: Random, rows: int) -> Iterator[Row]:

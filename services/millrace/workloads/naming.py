@@ -16,7 +16,7 @@ SCALES = {
 }
 
 
-def scale(noun: str) -> Naming:
+def make_scale(noun: str) -> Naming:
     """A naming rule: `scale("popularity")(3)` is low, medium and high popularity."""
 
     def names(k: int) -> dict[str, list[str]]:

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from millrace.pages.matching import match
-from millrace.pages.update import Sums, updated
+from millrace.pages.matching import match_clusters
+from millrace.pages.update import ClusterSums, update_centres
 from millrace.scoring.kmeans import KMeans
 
 
@@ -30,13 +30,13 @@ class Ours:
             self.weights = np.bincount(self.predict(window), minlength=self.k).astype(np.float64)
             return
         scorer = self._scorer()
-        new = Sums.of(window, *scorer.assign(window), self.k)
-        self.renumbered(window, *updated(self.centres, self.weights, new))
+        new = ClusterSums.from_pages(window, *scorer.assign(window), self.k)
+        self.renumbered(window, *update_centres(self.centres, self.weights, new))
 
     def renumbered(self, window: np.ndarray, centres: np.ndarray, weights: np.ndarray) -> None:
         before = self.predict(window)
         self.centres, self.weights = centres, weights
-        order = np.argsort(match(before, self.predict(window), self.k, self.k)[0])
+        order = np.argsort(match_clusters(before, self.predict(window), self.k, self.k)[0])
         self.centres, self.weights = centres[order], weights[order]
 
     def predict(self, rows: np.ndarray) -> np.ndarray:

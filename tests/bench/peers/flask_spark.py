@@ -22,7 +22,7 @@ def numbers(row: dict) -> tuple[float, ...]:
     return tuple(float(row[field]) for field in FIELDS)
 
 
-os.environ["JAVA_HOME"] = str(java.find().resolve().parents[1])
+os.environ["JAVA_HOME"] = str(java.find_java().resolve().parents[1])
 spark = (
     SparkSession.builder.master("local[*]")
     .config("spark.ui.enabled", "false")

@@ -10,37 +10,37 @@ import sys
 import time
 
 from millrace.messaging import security
-from millrace.messaging.client import common
-from millrace.records.check import Accepted, Checker
-from millrace.records.readers import opened, rows
-from millrace.workloads import workload
+from millrace.messaging.client import common_options
+from millrace.records.check import AcceptedRecord, RecordChecker
+from millrace.records.readers import open_source, read_rows
+from millrace.workloads import find_workload
 
 TOPIC = "courses.records"
 WAITED = 2000  # rows with a wait for each: enough to see the rate
 
 
-def ready(file: str, limit: int | None) -> list[Accepted]:
-    with opened(file) as source:
-        checked = Checker(workload("courses")).check(rows(source, ()))
+def ready(file: str, limit: int | None) -> list[AcceptedRecord]:
+    with open_source(file) as source:
+        checked = RecordChecker(find_workload("courses")).check(read_rows(source, ()))
         found = []
         for outcome in checked:
-            if isinstance(outcome, Accepted):
+            if isinstance(outcome, AcceptedRecord):
                 found.append(outcome)
             if len(found) == limit:
                 break
         return found
 
 
-def waiting(broker: str, records: list[Accepted]) -> None:
+def waiting(broker: str, records: list[AcceptedRecord]) -> None:
     from kafka import KafkaProducer
 
-    client = KafkaProducer(**(common() | {"bootstrap_servers": broker, "acks": "all"}))
+    client = KafkaProducer(**(common_options() | {"bootstrap_servers": broker, "acks": "all"}))
     for record in records:
         client.send(TOPIC, key=record.key, value=record.value).get(30)
     client.close()
 
 
-def unchecked(broker: str, records: list[Accepted]) -> None:
+def unchecked(broker: str, records: list[AcceptedRecord]) -> None:
     from confluent_kafka import Producer
 
     acknowledged = 0
@@ -50,7 +50,7 @@ def unchecked(broker: str, records: list[Accepted]) -> None:
         assert error is None, error
         acknowledged += 1
 
-    options = security.librdkafka() | {
+    options = security.librdkafka_options() | {
         "bootstrap.servers": broker,
         "acks": "all",
         "enable.idempotence": True,

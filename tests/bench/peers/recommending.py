@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.recommend.counts import seen
+from millrace.recommend.counts import seen_matrix
 from millrace.recommend.sequences import Sequences
 
 
@@ -18,14 +18,14 @@ class ImplicitKnn:
         from implicit.nearest_neighbours import BM25Recommender
 
         self.model = BM25Recommender(K=100, num_threads=1)
-        self.model.fit(seen(sequences), show_progress=False)
+        self.model.fit(seen_matrix(sequences), show_progress=False)
         return self
 
     def batch(self, histories: Sequences) -> np.ndarray:
-        return np.asarray((seen(histories) @ self.model.similarity).todense(), dtype=np.float32)
+        return np.asarray((seen_matrix(histories) @ self.model.similarity).todense(), dtype=np.float32)
 
     def question(self, histories: Sequences, user: int) -> Any:
-        return seen(histories.take(np.array([user])))
+        return seen_matrix(histories.take(np.array([user])))
 
     def top(self, question: Any) -> Any:
         return self.model.recommend(0, question, N=10, filter_already_liked_items=True)
@@ -43,11 +43,11 @@ class ImplicitAls(ImplicitKnn):
             from implicit.cpu.als import AlternatingLeastSquares
 
             self.model = AlternatingLeastSquares(factors=64, alpha=6.0, num_threads=1, random_state=1)
-            self.model.fit(seen(sequences), show_progress=False)
+            self.model.fit(seen_matrix(sequences), show_progress=False)
         return self
 
     def batch(self, histories: Sequences) -> np.ndarray:
-        users = self.model.recalculate_user(np.arange(len(histories)), seen(histories))
+        users = self.model.recalculate_user(np.arange(len(histories)), seen_matrix(histories))
         return users @ self.model.item_factors.T
 
     def top(self, question: Any) -> Any:
@@ -65,7 +65,7 @@ class CornacEase:
         from cornac.data import Dataset
         from cornac.models import EASE
 
-        ones = seen(sequences).tocoo()
+        ones = seen_matrix(sequences).tocoo()
         known = [{number: number for number in range(count)} for count in ones.shape]
         rows = (ones.row.astype(np.int64), ones.col.astype(np.int64), ones.data.astype(np.float64))
         self.model = EASE(lamb=500, posB=False, verbose=False)
@@ -73,7 +73,7 @@ class CornacEase:
         return self
 
     def batch(self, histories: Sequences) -> np.ndarray:
-        return np.asarray(seen(histories) @ self.model.B, dtype=np.float32)
+        return np.asarray(seen_matrix(histories) @ self.model.B, dtype=np.float32)
 
     def question(self, histories: Sequences, user: int) -> int:
         return user

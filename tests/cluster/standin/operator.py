@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import yaml
 
-from millrace.doctor.pods import age
-from millrace.local.kafka import cluster_id
+from millrace.doctor.pods import age_s
+from millrace.local.kafka import make_cluster_id
 from tests.cluster.standin import connect, kafka, pods
 from tests.cluster.standin.conditions import not_ready, paused, ready
 from tests.cluster.standin.connect import Connectors, Waiting
@@ -76,7 +76,7 @@ class Operator:
         name, (kafka_image, entities_image) = found["metadata"]["name"], self._images
         # A new Kafka gets a new id, also on volumes that know another: its brokers then refuse to start, as Strimzi's.
         if "clusterId" not in (found.get("status") or {}):
-            found["status"] = (found.get("status") or {}) | {"clusterId": cluster_id(uuid.uuid4)}
+            found["status"] = (found.get("status") or {}) | {"clusterId": make_cluster_id(uuid.uuid4)}
             self.kube.status(found, {"clusterId": found["status"]["clusterId"]})
         specs = [pool["spec"] for pool in pools]
         self._changed(found, lambda: kafka.reconcile(self.kube, found, pools, kafka_image), specs)
@@ -87,7 +87,7 @@ class Operator:
         self._changed(found | {"kind": "Entities"}, lambda: entities.pod(found))
         if (
             self._up("Deployment", f"{name}-entity-operator")
-            and age(found["metadata"]["creationTimestamp"]) > ENTITIES_S
+            and age_s(found["metadata"]["creationTimestamp"]) > ENTITIES_S
         ):
             entities.reconcile(self.kube.list("KafkaTopic"), self.kube.list("KafkaUser"))
         self.kube.status(found, ready(found) | {"kafkaVersion": kafka.VERSION})

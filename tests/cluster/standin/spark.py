@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from millrace.doctor.pods import age
+from millrace.doctor.pods import age_s
 from tests.cluster.standin import pods, spark_submit
 from tests.cluster.standin.conditions import now
 from tests.cluster.standin.kube import Kube
@@ -60,7 +60,7 @@ class Applications:
                 self._submit(application, of, status)
         elif state in ("SUBMITTED", "RUNNING"):
             self._watch(application, of, status, state)
-        elif state in ENDED and of.keep_seconds is not None and age(status["terminationTime"]) > of.keep_seconds:
+        elif state in ENDED and of.keep_seconds is not None and age_s(status["terminationTime"]) > of.keep_seconds:
             self._kube.delete("SparkApplication", name)
 
     def _say(self, application: dict[str, Any], state: str, message: str = "", **rest: Any) -> None:
@@ -172,4 +172,4 @@ class Applications:
 def _due(status: dict[str, Any], interval: float) -> bool:
     """Whether it is time to try again: as seen with spark-operator 2.5.2, the interval counts from the last
     submission, not from the end of the run, once before the first retry, twice before the second, and so on."""
-    return age(status["lastSubmissionAttemptTime"]) >= interval * status.get("submissionAttempts", 1)
+    return age_s(status["lastSubmissionAttemptTime"]) >= interval * status.get("submissionAttempts", 1)

@@ -1,11 +1,11 @@
 """`/docs`: a page of our own over openapi.json. It holds no data, so that it is open where there are keys."""
 
-from millrace.api.documented import Declared
-from millrace.web import DOCS, HEADERS, files
+from millrace.api.documented import RouteRegistry
+from millrace.web import DOCS, HEADERS, load_files
 
 
-def declare(declared: Declared) -> None:
+def declare(declared: RouteRegistry) -> None:
     """Add the page and what it loads."""
-    for name, (media_type, content) in files(DOCS).items():
+    for name, (media_type, content) in load_files(DOCS).items():
         path = "/docs" if name == DOCS else f"/docs/{name}"
-        declared.file(path, media_type, content, HEADERS, None, "docs")
+        declared.add_file(path, media_type, content, HEADERS, None, "docs")

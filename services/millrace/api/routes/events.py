@@ -5,41 +5,41 @@ from collections.abc import Awaitable, Callable
 import orjson
 from starlette.concurrency import run_in_threadpool
 
-from millrace.api.documented import Declared, errors, request_body
+from millrace.api.documented import RouteRegistry, describe_body, error_responses
 from millrace.api.metrics import metrics
-from millrace.api.posting import Events, Posted, event_schema
+from millrace.api.posting import EventParser, EventsAccepted, make_event_schema
 from millrace.messaging.outbox import Outbox
 from millrace.settings import settings
-from millrace.workloads import workloads
+from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload
 
-MANY = 50_000  # bytes from which on a list is checked beside the event loop
+OFF_LOOP_BYTES = 50_000  # bytes from which on a list is checked beside the event loop
 
 
-def declare(declared: Declared, outbox: Outbox) -> None:
+def declare(declared: RouteRegistry, outbox: Outbox) -> None:
     """Add the paths that take events."""
-    for workload in workloads().values():
+    for workload in load_workloads().values():
         if workload.recommenders:
-            event = event_schema(workload)
+            event = make_event_schema(workload)
             many = {"type": "array", "items": event, "minItems": 1, "maxItems": settings().api_list_limit}
-            declared.post_later(
+            declared.add_async_post(
                 f"/v1/{workload.name}/events",
-                taking(workload, outbox),
+                make_handler(workload, outbox),
                 "An event, or several: all of a list are written, or none",
                 workload.name,
-                Posted,
-                errors(401, 408, 413, 422, 503),
-                request_body({"oneOf": [event, many]}),
+                EventsAccepted,
+                error_responses(401, 408, 413, 422, 503),
+                describe_body({"oneOf": [event, many]}),
             )
 
 
-def taking(workload: Workload, outbox: Outbox) -> Callable[[bytes], Awaitable[bytes]]:
+def make_handler(workload: Workload, outbox: Outbox) -> Callable[[bytes], Awaitable[bytes]]:
     """What turns a posted body into acknowledged events and the answer."""
-    events, counted = Events(workload), metrics().events.labels(workload.name)
+    events, counted = EventParser(workload), metrics().events.labels(workload.name)
 
     async def take(content: bytes) -> bytes:
-        beside = len(content) > MANY
-        messages = await run_in_threadpool(events.messages, content) if beside else events.messages(content)
+        beside = len(content) > OFF_LOOP_BYTES
+        messages = await run_in_threadpool(events.parse, content) if beside else events.parse(content)
         places = await outbox.send(workload.records_topic, [message for _, message in messages])
         counted.inc(len(messages))
         positions = [

@@ -5,14 +5,14 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from millrace.api.answers import Live, Ready
-from millrace.api.champions import Champions
-from millrace.api.documented import Declared, errors, json
+from millrace.api.answers import LivenessStatus, ReadinessStatus
+from millrace.api.champions import ModelStore
+from millrace.api.documented import RouteRegistry, error_responses, json_response
 from millrace.api.metrics import metrics
 from millrace.errors import Unavailable
 
 
-def readiness(champions: Champions) -> dict[str, Any]:
+def check_readiness(champions: ModelStore) -> dict[str, Any]:
     """The detail of readiness. Raises Unavailable while there is nothing to answer from."""
     served = champions.all()
     faults = "; ".join(dict.fromkeys(champions.faults.values()))
@@ -31,24 +31,26 @@ def readiness(champions: Champions) -> dict[str, Any]:
         "models": {f"{workload}/{model}": one.manifest.version for (workload, model), one in sorted(served.items())},
         "polled_seconds_ago": round(time.time() - champions.polled_at, 3),
         "faults": champions.faults | ({"live": champions.live.fault} if champions.live.fault else {}),
-        "live": champions.live.detail(),
+        "live": champions.live.describe_all(),
     }
 
 
-def declare(declared: Declared, champions: Champions) -> None:
+def declare(declared: RouteRegistry, champions: ModelStore) -> None:
     """Add the probes and the metrics."""
 
     async def live(request: Request) -> Response:
-        return json({"status": "live"})
+        return json_response({"status": "live"})
 
     async def ready(request: Request) -> Response:
-        return json(readiness(champions))
+        return json_response(check_readiness(champions))
 
     async def exposition(request: Request) -> Response:
-        return Response(metrics().exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(metrics().render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    declared.get("/health/live", live, "The process runs", "health", Live, {}, is_open=True)
-    declared.get("/health/ready", ready, "Champions are loaded", "health", Ready, errors(503), is_open=True)
+    declared.add_get("/health/live", live, "The process runs", "health", LivenessStatus, {}, is_open=True)
+    declared.add_get(
+        "/health/ready", ready, "Champions are loaded", "health", ReadinessStatus, error_responses(503), is_open=True
+    )
     text = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus' text format"}}
     declared.app.add_api_route(
         "/metrics",
@@ -57,6 +59,6 @@ def declare(declared: Declared, champions: Champions) -> None:
         summary="Prometheus metrics",
         operation_id="get_metrics",
         response_class=Response,
-        responses={**text, **errors(401, 403)},
+        responses={**text, **error_responses(401, 403)},
         response_model=None,
     )

@@ -6,23 +6,23 @@ import numpy as np
 from fastapi import Request, Response
 
 from millrace.api.answers import ClusterAnswer, ClusterAnswerWithInput, ModelDetail, ModelSummary, WorkloadSummary
-from millrace.api.bodies import Body
-from millrace.api.champions import Champions
-from millrace.api.documented import Declared, body_schema, errors, json
+from millrace.api.bodies import RowReader
+from millrace.api.champions import ModelStore
+from millrace.api.documented import RouteRegistry, error_responses, json_response, make_body_schema
 from millrace.api.fast import Answer
-from millrace.api.paged import Paged
-from millrace.api.routes.kept import many_of, one_of
-from millrace.api.served import Served
+from millrace.api.paged import LoadedPageClusters
+from millrace.api.routes.kept import make_list_answer, make_single_answer
+from millrace.api.served import LoadedClusters
 from millrace.errors import NotFound
 from millrace.registry.champion import Champion
-from millrace.scoring.features import original
-from millrace.workloads import workload as find
-from millrace.workloads import workloads
+from millrace.scoring.features import to_original_units
+from millrace.workloads import find_workload as find
+from millrace.workloads import load_workloads
 
-DETAIL = {"created_at", "algorithm", "parameters", "data", "schema_hash", "code_version", "features"}
+DETAIL_FIELDS = {"created_at", "algorithm", "parameters", "data", "schema_hash", "code_version", "features"}
 
 
-def summary(served: Any, champion: Champion) -> dict[str, Any]:
+def summarise(served: Any, champion: Champion) -> dict[str, Any]:
     """What the API tells of a served model and its promotion."""
     manifest = served.manifest
     return {
@@ -33,18 +33,20 @@ def summary(served: Any, champion: Champion) -> dict[str, Any]:
     }
 
 
-def detail(served: Any, champion: Champion) -> dict[str, Any]:
+def describe(served: Any, champion: Champion) -> dict[str, Any]:
     """A champion for people: its manifest and its centres in the fields' own units."""
-    manifest = served.manifest.model_dump(mode="json", include=DETAIL)
-    head = {**summary(served, champion), "previous": champion.previous, **manifest}
-    if isinstance(served, Paged):
+    manifest = served.manifest.model_dump(mode="json", include=DETAIL_FIELDS)
+    head = {**summarise(served, champion), "previous": champion.previous, **manifest}
+    if isinstance(served, LoadedPageClusters):
         clusters = [{"cluster": number, "label": label, "centre": {}} for number, label in enumerate(served.labels)]
         return head | {"clusters": clusters}
-    if not isinstance(served, Served):
+    if not isinstance(served, LoadedClusters):
         return head | {"clusters": []}
     kmeans = served.kmeans
     raw = kmeans.centres * kmeans.scale + kmeans.mean
-    values = np.column_stack([original(spec["transform"], raw[:, i]) for i, spec in enumerate(served.features)])
+    values = np.column_stack(
+        [to_original_units(spec["transform"], raw[:, i]) for i, spec in enumerate(served.features)]
+    )
     fields = [spec["field"] for spec in served.features]
     clusters = [
         {"cluster": number, **names, "centre": dict(zip(fields, centre, strict=True))}
@@ -53,11 +55,11 @@ def detail(served: Any, champion: Champion) -> dict[str, Any]:
     return head | {"clusters": clusters}
 
 
-def declare(declared: Declared, champions: Champions) -> None:
+def declare(declared: RouteRegistry, champions: ModelStore) -> None:
     """Add the paths of models."""
 
     async def list_workloads(request: Request) -> Response:
-        return json(
+        return json_response(
             [
                 {
                     "workload": workload.name,
@@ -65,13 +67,13 @@ def declare(declared: Declared, champions: Champions) -> None:
                     "fields": list(workload.fields),
                     "models": [model.name for model in workload.models],
                 }
-                for workload in workloads().values()
+                for workload in load_workloads().values()
             ]
         )
 
     async def list_models(request: Request) -> Response:
         served = sorted(champions.all().items())
-        return json([summary(workload, champions.champion(*key)) for key, workload in served])
+        return json_response([summarise(workload, champions.champion(*key)) for key, workload in served])
 
     async def show_model(request: Request) -> Response:
         name, model = request.path_params["workload"], request.path_params["model"]
@@ -80,27 +82,30 @@ def declare(declared: Declared, champions: Champions) -> None:
             allowed = ", ".join(sorted(known))
             sentence = f"model: {name} has no model {model[:80]!r}; allowed: {allowed}."
             raise NotFound(sentence, field="model", allowed=allowed)
-        return json(detail(champions.get(name, model), champions.champion(name, model)))
+        return json_response(describe(champions.get(name, model), champions.champion(name, model)))
 
     tag = "models"
-    declared.get("/v1/workloads", list_workloads, "All workloads", tag, list[WorkloadSummary], errors(401))
-    declared.get("/v1/models", list_models, "All champions", tag, list[ModelSummary], errors(401))
+    declared.add_get("/v1/workloads", list_workloads, "All workloads", tag, list[WorkloadSummary], error_responses(401))
+    declared.add_get("/v1/models", list_models, "All champions", tag, list[ModelSummary], error_responses(401))
     path = "/v1/models/{workload}/{model}"
-    declared.get(path, show_model, "A champion in full", tag, ModelDetail, errors(401, 404, 503))
-    for workload in workloads().values():
+    declared.add_get(path, show_model, "A champion in full", tag, ModelDetail, error_responses(401, 404, 503))
+    for workload in load_workloads().values():
         for model in workload.clusterings:
-            body = Body(workload, model)
-            declared.post(
+            body = RowReader(workload, model)
+            declared.add_post(
                 f"/v1/{workload.name}/{model.name}/predict",
-                either(one_of(champions, workload, model, body), many_of(champions, workload, model, body)),
+                either_shape(
+                    make_single_answer(champions, workload, model, body),
+                    make_list_answer(champions, workload, model, body),
+                ),
                 f"The {model.name} cluster of a row, or of each row of a list",
                 workload.name,
                 ClusterAnswer | list[ClusterAnswerWithInput],
-                errors(401, 408, 413, 422, 503),
-                body_schema(body.row, "object", "array"),
+                error_responses(401, 408, 413, 422, 503),
+                make_body_schema(body.row, "object", "array"),
             )
 
 
-def either(single: Answer, many: Answer) -> Answer:
+def either_shape(single: Answer, many: Answer) -> Answer:
     """An object gives an object, a list a list."""
     return lambda content: many(content) if content.lstrip()[:1] == b"[" else single(content)

@@ -15,23 +15,23 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from millrace import __version__
-from millrace.api import tensors
-from millrace.api.bodies import Body
-from millrace.api.champions import Champions, Key
-from millrace.api.codings import pack
-from millrace.api.documented import Declared, errors, json, request_body
+from millrace.api import documented, tensors
+from millrace.api.bodies import RowReader
+from millrace.api.champions import Key, ModelStore
+from millrace.api.codings import compress
+from millrace.api.documented import RouteRegistry, describe_body, json_response
 from millrace.api.errors import InferenceError
-from millrace.api.fast import JSON, NegotiatedRoute, Reply
+from millrace.api.fast import JSON_HEADER, NegotiatedRoute, Reply
 from millrace.api.metrics import metrics
-from millrace.api.routes.health import readiness
-from millrace.api.served import Served
+from millrace.api.routes.health import check_readiness
+from millrace.api.served import LoadedClusters
 from millrace.api.tensors import InferenceResponse
 from millrace.errors import NotFound
-from millrace.records.numbers import shown
-from millrace.workloads import workloads
+from millrace.records.numbers import show
+from millrace.workloads import load_workloads
 
-OCTETS = (b"content-type", b"application/octet-stream")
-BINARY = (
+OCTET_HEADER = (b"content-type", b"application/octet-stream")
+BINARY_DESCRIPTION = (
     "Tensors may also follow the JSON as bytes (binary tensor data extension): the header "
     f"{tensors.JSON_LENGTH} says where the JSON ends, binary_data_size of each input how many bytes are its own."
 )
@@ -69,12 +69,12 @@ class ModelState(BaseModel):
     ready: bool
 
 
-def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of OpenAPI, in the protocol's form of an error."""
-    return errors(*statuses, model=InferenceError)
+    return documented.error_responses(*statuses, model=InferenceError)
 
 
-def metadata(served: Served, body: Body, versions: list[str]) -> dict[str, Any]:
+def make_metadata(served: LoadedClusters, body: RowReader, versions: list[str]) -> dict[str, Any]:
     """The protocol's metadata: numbers as one tensor, or one tensor a column where some are text."""
     manifest = served.manifest
     if all(column.limits for column in body.columns.values()):
@@ -93,63 +93,65 @@ def metadata(served: Served, body: Body, versions: list[str]) -> dict[str, Any]:
     }
 
 
-def infer(served: Served, body: Body, content: bytes, headers: Mapping[bytes, bytes]) -> Reply:
+def infer(served: LoadedClusters, body: RowReader, content: bytes, headers: Mapping[bytes, bytes]) -> Reply:
     """JSON, and binary tensors where they are sent and asked for. Raises BadInput or TooLarge."""
-    document, binary = tensors.split(content, headers.get(JSON_LENGTH))
-    request = tensors.read(document)
-    columns = tensors.columns_of(request, body, binary)
-    answer, json_length = tensors.answer(request, served, columns)
+    document, binary = tensors.split_body(content, headers.get(JSON_LENGTH))
+    request = tensors.parse_request(document)
+    columns = tensors.read_columns(request, body, binary)
+    answer, json_length = tensors.make_response(request, served, columns)
     metrics().rows.labels(served.manifest.full_name).inc(len(next(iter(columns.values()))))
-    more = [JSON] if json_length is None else [OCTETS, (JSON_LENGTH, b"%d" % json_length)]
-    answer, coding = pack(answer, headers.get(b"accept-encoding", b""))
+    more = [JSON_HEADER] if json_length is None else [OCTET_HEADER, (JSON_LENGTH, b"%d" % json_length)]
+    answer, coding = compress(answer, headers.get(b"accept-encoding", b""))
     if coding:
         more += [(b"content-encoding", coding), (b"vary", b"Accept-Encoding")]
     return Reply(answer, tuple(more))
 
 
-def infer_champion(champions: Champions, key: Key, body: Body, content: bytes, headers: Mapping[bytes, bytes]) -> Reply:
+def infer_champion(
+    champions: ModelStore, key: Key, body: RowReader, content: bytes, headers: Mapping[bytes, bytes]
+) -> Reply:
     """`infer` by the champion. Raises Unavailable where there is none."""
     return infer(champions.get(*key), body, content, headers)
 
 
-def declare(declared: Declared, champions: Champions) -> None:
+def declare(declared: RouteRegistry, champions: ModelStore) -> None:
     """Add the paths of the protocol."""
     known = {
-        f"{workload_.name}.{model.name}": (workload_, model, Body(workload_, model))
-        for workload_ in workloads().values()
-        for model in workload_.clusterings
+        f"{declared_workload.name}.{model.name}": (declared_workload, model, RowReader(declared_workload, model))
+        for declared_workload in load_workloads().values()
+        for model in declared_workload.clusterings
     }
 
-    async def chosen(request: Request) -> tuple[Served, Body]:
+    async def chosen(request: Request) -> tuple[LoadedClusters, RowReader]:
         """The version that the path means. Raises NotFound or Unavailable."""
         name, version = request.path_params["model_name"], request.path_params.get("version")
         if name not in known:
             allowed = ", ".join(known)
-            raise NotFound(f"model_name: there is no {shown(name)}; allowed: {allowed}.", field="model_name")
+            raise NotFound(f"model_name: there is no {show(name)}; allowed: {allowed}.", field="model_name")
         workload, model, body = known[name]
         if version is None:
             return champions.get(workload.name, model.name), body
         return await run_in_threadpool(champions.version, workload.name, model.name, version), body
 
     async def server(request: Request) -> Response:
-        return json({"name": "millrace", "version": __version__, "extensions": ["binary_tensor_data"]})
+        return json_response({"name": "millrace", "version": __version__, "extensions": ["binary_tensor_data"]})
 
     async def live(request: Request) -> Response:
-        return json({"live": True})
+        return json_response({"live": True})
 
     async def ready(request: Request) -> Response:
-        readiness(champions)
-        return json({"ready": True})
+        check_readiness(champions)
+        return json_response({"ready": True})
 
     async def describe(request: Request) -> Response:
         served, body = await chosen(request)
         manifest = served.manifest
         versions = await run_in_threadpool(champions.versions, manifest.workload, manifest.model)
-        return json(metadata(served, body, versions))
+        return json_response(make_metadata(served, body, versions))
 
     async def model_ready(request: Request) -> Response:
         await chosen(request)
-        return json({"name": request.path_params["model_name"], "ready": True})
+        return json_response({"name": request.path_params["model_name"], "ready": True})
 
     async def run(request: Request) -> Response:
         content = await request.body()
@@ -157,15 +159,21 @@ def declare(declared: Declared, champions: Champions) -> None:
         reply = infer(served, body, content, dict(request.scope["headers"]))
         return Response(reply.body, headers={name.decode(): value.decode() for name, value in reply.headers})
 
-    declared.get("/v2", server, "Server metadata", TAG, ServerMetadata, refusals(401))
-    declared.get("/v2/health/live", live, "Server live", TAG, ServerState, {}, is_open=True)
-    declared.get("/v2/health/ready", ready, "Server ready", TAG, ServerState, refusals(503), is_open=True)
-    schema = request_body({"$ref": "#/components/schemas/InferenceRequest"}) | {"description": BINARY}
+    declared.add_get("/v2", server, "Server metadata", TAG, ServerMetadata, error_responses(401))
+    declared.add_get("/v2/health/live", live, "Server live", TAG, ServerState, {}, is_open=True)
+    declared.add_get("/v2/health/ready", ready, "Server ready", TAG, ServerState, error_responses(503), is_open=True)
+    schema = describe_body({"$ref": "#/components/schemas/InferenceRequest"}) | {"description": BINARY_DESCRIPTION}
     for path in (PREFIX, f"{PREFIX}/versions/{{version}}"):
-        declared.get(path, describe, "Model metadata", TAG, ModelMetadata, refusals(401, 404, 503))
-        declared.get(f"{path}/ready", model_ready, "Model ready", TAG, ModelState, refusals(401, 404, 503))
-        declared.post_with(
-            f"{path}/infer", run, "Inference", TAG, InferenceResponse, refusals(401, 404, 408, 413, 422, 503), schema
+        declared.add_get(path, describe, "Model metadata", TAG, ModelMetadata, error_responses(401, 404, 503))
+        declared.add_get(f"{path}/ready", model_ready, "Model ready", TAG, ModelState, error_responses(401, 404, 503))
+        declared.add_request_post(
+            f"{path}/infer",
+            run,
+            "Inference",
+            TAG,
+            InferenceResponse,
+            error_responses(401, 404, 408, 413, 422, 503),
+            schema,
         )
     for name, (workload, model, body) in known.items():
         declared.fast[f"/v2/models/{name}/infer"] = NegotiatedRoute(

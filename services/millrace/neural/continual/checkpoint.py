@@ -7,23 +7,23 @@ continual/<workload>/<model>/<network>/cuts/<micro-batch>.json
 from collections.abc import Callable
 
 from millrace.errors import Conflict, Corrupt, NotFound
-from millrace.neural.continual.cuts import Journal
-from millrace.neural.continual.plan import Plan
-from millrace.neural.continual.state import State
+from millrace.neural.continual.cuts import CutJournal
+from millrace.neural.continual.plan import ContinualPlan
+from millrace.neural.continual.state import TrainingState
 from millrace.registry.store import ObjectStore
 from millrace.rights import CONTINUAL
 
-KEPT = 2
+KEPT_CHECKPOINTS = 2
 SUFFIX = ".state"
 
 
-class Checkpoints:
+class CheckpointStore:
     """The newest KEPT of one training, in `store`; the journal keeps the cuts that follow the oldest of them."""
 
     def __init__(self, store: ObjectStore, workload: str, model: str, network: str):
         self.store, self.root = store, f"{CONTINUAL}{workload}/{model}/{network}"
         self.prefix = f"{self.root}/checkpoints/"
-        self.journal = Journal(store, self.root)
+        self.journal = CutJournal(store, self.root)
 
     def _batches(self) -> list[int]:
         keys = [key for key in self.store.keys(self.prefix) if key.endswith(SUFFIX)]
@@ -32,9 +32,9 @@ class Checkpoints:
     def key(self, batch: int) -> str:
         return f"{self.prefix}{batch:012d}{SUFFIX}"
 
-    def write(self, state: State) -> int:
+    def write(self, state: TrainingState) -> int:
         """Its size in bytes. Raises Conflict where another training has left another state of this micro-batch."""
-        batch, content = state.progress.batch, state.packed()
+        batch, content = state.progress.batch, state.to_bytes()
         try:
             self.store.put_if_absent(self.key(batch), content)
         except Conflict:
@@ -44,12 +44,12 @@ class Checkpoints:
                 code="lost_race",
             ) from None
         kept = self._batches()
-        for old in kept[:-KEPT]:
+        for old in kept[:-KEPT_CHECKPOINTS]:
             self.store.delete(self.key(old))
-        self.journal.forget(kept[-KEPT:][0])
+        self.journal.forget(kept[-KEPT_CHECKPOINTS:][0])
         return len(content)
 
-    def newest(self, plan: Plan, say: Callable[[str], None]) -> State | None:
+    def newest(self, plan: ContinualPlan, say: Callable[[str], None]) -> TrainingState | None:
         """The newest that can be trusted; one that can't is set aside as `.corrupt`. Raises Corrupt if all are such."""
         batches = self._batches()
         reasons = []
@@ -60,7 +60,7 @@ class Checkpoints:
             except NotFound:
                 continue
             try:
-                return State.unpacked(content, f"s3://{self.store.bucket}/{key}", plan)
+                return TrainingState.from_bytes(content, f"s3://{self.store.bucket}/{key}", plan)
             except Corrupt as error:
                 say(f"{error.message} The checkpoint before it is used.")
                 reasons.append(error.message)

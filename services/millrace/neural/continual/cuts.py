@@ -7,11 +7,11 @@ a kill the same cuts are taken again, and a second trainer that cuts otherwise i
 import orjson
 
 from millrace.errors import Conflict, NotFound
-from millrace.neural.continual.log import Cut
+from millrace.neural.continual.log import OffsetRanges
 from millrace.registry.store import ObjectStore
 
 
-def cut(positions: dict[int, int], ends: dict[int, int], size: int) -> Cut | None:
+def next_cut(positions: dict[int, int], ends: dict[int, int], size: int) -> OffsetRanges | None:
     """The next `size` offsets, shared out evenly between the partitions that have them; None where there are fewer."""
     waiting = {number: end - positions.get(number, 0) for number, end in ends.items()}
     waiting = {number: count for number, count in waiting.items() if count > 0}
@@ -27,7 +27,7 @@ def cut(positions: dict[int, int], ends: dict[int, int], size: int) -> Cut | Non
     return dict(sorted(ranges.items()))
 
 
-class Journal:
+class CutJournal:
     """The cuts of micro-batches that no checkpoint has made unnecessary yet."""
 
     def __init__(self, store: ObjectStore, prefix: str):
@@ -36,14 +36,14 @@ class Journal:
     def _key(self, batch: int) -> str:
         return f"{self.prefix}{batch:012d}.json"
 
-    def get(self, batch: int) -> Cut | None:
+    def get(self, batch: int) -> OffsetRanges | None:
         try:
             content, _ = self.store.get(self._key(batch))
         except NotFound:
             return None
         return {int(number): (first, end) for number, (first, end) in orjson.loads(content).items()}
 
-    def put(self, batch: int, made: Cut) -> None:
+    def put(self, batch: int, made: OffsetRanges) -> None:
         """Raises Conflict where another trainer has cut this micro-batch otherwise."""
         try:
             self.store.put_if_absent(self._key(batch), orjson.dumps({str(number): made[number] for number in made}))

@@ -11,11 +11,11 @@ from torch import distributed
 
 from millrace.errors import Corrupt
 
-PATIENCE = timedelta(minutes=15)
+GROUP_TIMEOUT = timedelta(minutes=15)
 """How long a worker waits for the others; rank 0 gives a sign of life far more often."""
 
 
-class Group:
+class WorkerGroup:
     """`processes` of 1 needs no group and sends nothing."""
 
     def __init__(self, rank: int = 0, processes: int = 1):
@@ -30,7 +30,7 @@ class Group:
         if not int(size):
             return b""
         body = torch.frombuffer(bytearray(content), dtype=torch.uint8) if self.rank == 0 else None
-        body = torch.empty(int(size), dtype=torch.uint8) if body is None else body
+        body = torch.make_empty(int(size), dtype=torch.uint8) if body is None else body
         distributed.broadcast(body, 0)
         return body.numpy().tobytes()
 
@@ -57,15 +57,15 @@ class Group:
 
 
 @contextmanager
-def joined(rank: int, processes: int, folder: Path) -> Iterator[Group]:
+def join_group(rank: int, processes: int, folder: Path) -> Iterator[WorkerGroup]:
     """The group that meets in a file of a folder which is new for every start."""
     if processes == 1:
-        yield Group()
+        yield WorkerGroup()
         return
     distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/group", rank=rank, world_size=processes, timeout=PATIENCE
+        "gloo", init_method=f"file://{folder}/group", rank=rank, world_size=processes, timeout=GROUP_TIMEOUT
     )
     try:
-        yield Group(rank, processes)
+        yield WorkerGroup(rank, processes)
     finally:
         distributed.destroy_process_group()

@@ -9,7 +9,7 @@ import numpy as np
 from millrace.recommend.sequences import Sequences
 
 
-class Names:
+class TextTable:
     """Texts and their numbers, in the order in which they came."""
 
     def __init__(self, texts: Iterable[str] = ()):
@@ -30,15 +30,15 @@ class Names:
         return np.array(bytearray("\n".join(self.texts).encode()), dtype=np.uint8)
 
     @classmethod
-    def of(cls, content: np.ndarray) -> "Names":
+    def of(cls, content: np.ndarray) -> "TextTable":
         return cls(content.tobytes().decode().split("\n") if len(content) else ())
 
 
-class Histories:
+class HistoryTable:
     """`walks[user]` are item numbers, oldest first; they only ever grow. 4 bytes an event and some 150 a user."""
 
     def __init__(self) -> None:
-        self.users, self.walks = Names(), []
+        self.users, self.walks = TextTable(), []
 
     def add(self, user: str, item: int) -> tuple[int, int] | None:
         """(user's number, place of the item in the walk), or None where the user has the item already."""
@@ -69,9 +69,9 @@ class Histories:
         return {"users": self.users.array(), "starts": sequences.starts, "items": sequences.items}
 
     @classmethod
-    def load(cls, arrays: dict[str, np.ndarray]) -> "Histories":
+    def load(cls, arrays: dict[str, np.ndarray]) -> "HistoryTable":
         made = cls()
-        made.users = Names.of(arrays["users"])
+        made.users = TextTable.of(arrays["users"])
         ends, flat = arrays["starts"].tolist(), arrays["items"].astype(np.int32)
         made.walks = [array("i", flat[start:end].tobytes()) for start, end in pairwise(ends)]
         return made

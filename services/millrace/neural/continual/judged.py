@@ -5,31 +5,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from millrace.evaluation.metrics import NAMES, per_user
-from millrace.evaluation.ranks import ranks
+from millrace.evaluation.metrics import METRIC_NAMES, user_metrics
+from millrace.evaluation.ranks import rank_targets
 from millrace.evaluation.split import Fold
-from millrace.neural.continual.log import Event
-from millrace.neural.continual.state import State
+from millrace.neural.continual.log import StreamEvent
+from millrace.neural.continual.state import TrainingState
 from millrace.recommend.answer import Recommender
 from millrace.recommend.sequences import Sequences
-from millrace.recommend.verdict import Verdict, verdict
+from millrace.recommend.verdict import RecommenderVerdict, judge
 from millrace.workloads.base import ANONYMOUS
 
-FEWEST = 20
+MIN_USERS = 20
 """Users below whom two numbers say nothing."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class HeldOutQuestion:
     """A known user's history and first new item of the held-out events, by their ids."""
 
     history: list[str]
     target: str
 
 
-def asked(state: State, events: Sequence[Event], learned: Mapping[str, tuple[int, int]]) -> tuple[list[Asked], int]:
+def make_questions(
+    state: TrainingState, events: Sequence[StreamEvent], learned: Mapping[str, tuple[int, int]]
+) -> tuple[list[HeldOutQuestion], int]:
     """One question a user, and how many were left out because the champion has `learned` from their offsets."""
-    by_user: dict[str, Asked | None] = {}
+    by_user: dict[str, HeldOutQuestion | None] = {}
     for event in events:
         if event.user is None or event.user in by_user or event.user.startswith(ANONYMOUS):
             continue
@@ -37,12 +39,14 @@ def asked(state: State, events: Sequence[Event], learned: Mapping[str, tuple[int
         if not history or event.item in history:
             continue
         known = event.offset <= learned.get(str(event.partition), (0, -1))[1]
-        by_user[event.user] = None if known else Asked(history, event.item)
+        by_user[event.user] = None if known else HeldOutQuestion(history, event.item)
     questions = [question for question in by_user.values() if question is not None]
     return questions, len(by_user) - len(questions)
 
 
-def measured(model: Recommender, item_ids: Sequence[str], questions: Sequence[Asked]) -> dict[str, float]:
+def score_questions(
+    model: Recommender, item_ids: Sequence[str], questions: Sequence[HeldOutQuestion]
+) -> dict[str, float]:
     """HR@10, NDCG@10 and MRR by name; a target that the model does not know is a miss, and counts."""
     numbers = {item: number for number, item in enumerate(item_ids)}
     known = [question for question in questions if question.target in numbers]
@@ -51,17 +55,17 @@ def measured(model: Recommender, item_ids: Sequence[str], questions: Sequence[As
     flat = np.array([item for walk in walks for item in walk], dtype=np.int32)
     histories = Sequences(flat, starts, len(numbers))
     fold = Fold(histories, histories, np.array([numbers[question.target] for question in known], dtype=np.int64))
-    ranked = ranks(model, fold)
-    sums = per_user(ranked.greater, ranked.tied).sum(axis=0)
-    return dict(zip(NAMES, (float(value) / max(len(questions), 1) for value in sums), strict=True))
+    ranked = rank_targets(model, fold)
+    sums = user_metrics(ranked.greater, ranked.tied).sum(axis=0)
+    return dict(zip(METRIC_NAMES, (float(value) / max(len(questions), 1) for value in sums), strict=True))
 
 
-def judged(ours: float, champion: tuple[str, float] | None, users: int, left_out: int) -> Verdict:
+def judge_state(ours: float, champion: tuple[str, float] | None, users: int, left_out: int) -> RecommenderVerdict:
     """As in every other training; refused where too few users are left to compare the two."""
-    if champion and users < FEWEST:
-        return Verdict(
+    if champion and users < MIN_USERS:
+        return RecommenderVerdict(
             False,
-            f"refused: {users} held-out users are too few to compare with {champion[0]}, allowed: {FEWEST} and more; "
-            f"it was itself trained on the events of {left_out} others",
+            f"refused: {users} held-out users are too few to compare with {champion[0]}, allowed: {MIN_USERS} and "
+            f"more; it was itself trained on the events of {left_out} others",
         )
-    return verdict(ours, champion, users)
+    return judge(ours, champion, users)

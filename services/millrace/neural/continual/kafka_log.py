@@ -6,8 +6,8 @@ from collections import deque
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError
 
-from millrace.messaging.client import Message, common, unavailable
-from millrace.neural.continual.log import Cut
+from millrace.messaging.client import Message, common_options, translate_errors
+from millrace.neural.continual.log import OffsetRanges
 from millrace.settings import settings
 
 
@@ -20,29 +20,29 @@ class KafkaLog:
         self._read_to: dict[TopicPartition, int] = {}
         self._fetched_to: dict[TopicPartition, int] = {}
         self._fetching: set[TopicPartition] = set()
-        with unavailable():
-            self._client = KafkaConsumer(**common(), enable_auto_commit=False, auto_offset_reset="none")
+        with translate_errors():
+            self._client = KafkaConsumer(**common_options(), enable_auto_commit=False, auto_offset_reset="none")
 
     def _partitions(self) -> list[TopicPartition]:
         return [TopicPartition(self.topic, one) for one in sorted(self._client.partitions_for_topic(self.topic) or ())]
 
     def begins(self) -> dict[int, int]:
-        with unavailable():
+        with translate_errors():
             offsets = self._client.beginning_offsets(self._partitions())
         return {partition.partition: offset for partition, offset in offsets.items()}
 
     def ends(self) -> dict[int, int]:
-        with unavailable():
+        with translate_errors():
             offsets = self._client.end_offsets(self._partitions())
         return {partition.partition: offset for partition, offset in offsets.items()}
 
-    def read(self, cut: Cut) -> list[Message]:
+    def read(self, cut: OffsetRanges) -> list[Message]:
         wanted = {TopicPartition(self.topic, number): cut[number] for number in sorted(cut)}
         for partition, (first, _) in wanted.items():
             if self._read_to.get(partition) != first:
                 self._waiting[partition], self._fetched_to[partition] = deque(), first
                 self._fetching.discard(partition)
-        with unavailable():
+        with translate_errors():
             heard = time.monotonic()
             # Transaction markers leave gaps, so the position decides and not the last message.
             while lacking := {partition for partition, (_, end) in wanted.items() if self._fetched_to[partition] < end}:

@@ -10,64 +10,64 @@ from typing import Any
 import orjson
 
 from millrace.errors import Corrupt
-from millrace.neural.continual.checkpoint import Checkpoints
-from millrace.neural.continual.cuts import cut as next_cut
-from millrace.neural.continual.group import Group
+from millrace.neural.continual.checkpoint import CheckpointStore
+from millrace.neural.continual.cuts import next_cut
+from millrace.neural.continual.group import WorkerGroup
 from millrace.neural.continual.learner import Learner
-from millrace.neural.continual.log import Cut, Event, Log, events
-from millrace.neural.continual.metrics import Metrics
-from millrace.neural.continual.plan import Plan
-from millrace.neural.continual.publish import Publisher
-from millrace.neural.continual.start import started
-from millrace.neural.continual.state import State
+from millrace.neural.continual.log import EventLog, OffsetRanges, StreamEvent, read_events
+from millrace.neural.continual.metrics import ContinualMetrics
+from millrace.neural.continual.plan import ContinualPlan
+from millrace.neural.continual.publish import VersionPublisher
+from millrace.neural.continual.start import start_state
+from millrace.neural.continual.state import TrainingState
 from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
-from millrace.workloads import workload as find
+from millrace.workloads import find_workload as find
 from millrace.workloads.base import RecommenderModel
 
-POLL = 0.2  # seconds between two looks at the ends of the topic
-SIGN_OF_LIFE = 30.0  # seconds after which the others hear of a rank 0 that waits
+POLL_INTERVAL_S = 0.2  # seconds between two looks at the ends of the topic
+WAIT_MESSAGE_INTERVAL_S = 30.0  # seconds after which the others hear of a rank 0 that waits
 LEARN, COMPARE, WAIT, STOP = b"L", b"C", b"W", b"S"
 
 
 @dataclass(frozen=True)
-class Task:
+class WorkerTask:
     """What the supervisor hands to each worker. `log` opens the stream, in rank 0 alone."""
 
     workload: str
     model: str
     bucket: str
-    plan: Plan
-    log: Callable[[], Log]
+    plan: ContinualPlan
+    log: Callable[[], EventLog]
     folder: str
     restarts: int = 0
 
 
-def encoded(made: Cut, batch: list[Event]) -> bytes:
+def encode_batch(made: OffsetRanges, batch: list[StreamEvent]) -> bytes:
     """A cut and its events as bytes for the other workers."""
     return orjson.dumps([[[number, *made[number]] for number in made], [list(event) for event in batch]])
 
 
-def decoded(content: bytes) -> tuple[Cut, list[Event]]:
+def decode_batch(content: bytes) -> tuple[OffsetRanges, list[StreamEvent]]:
     """What `encoded` was given."""
     made, batch = orjson.loads(content)
-    return {number: (first, end) for number, first, end in made}, [Event(*fields) for fields in batch]
+    return {number: (first, end) for number, first, end in made}, [StreamEvent(*fields) for fields in batch]
 
 
-class Lead:
+class LeadWorker:
     """Rank 0."""
 
-    def __init__(self, task: Task, group: Group, parent: Connection):
+    def __init__(self, task: WorkerTask, group: WorkerGroup, parent: Connection):
         self.plan, self.group, self.parent = task.plan, group, parent
         self.workload = find(task.workload)
         model = self.workload.model(task.model)
         assert isinstance(model, RecommenderModel)
         self.model, self.log = model, task.log()
         registry = Registry(ObjectStore(task.bucket))
-        self.checkpoints = Checkpoints(registry.store, task.workload, task.model, task.plan.network)
-        self.metrics = Metrics(f"{task.workload}/{task.model}", task.restarts)
-        self.publisher = Publisher(registry, self.workload, model, self.say)
-        self.ahead: deque[tuple[Cut, list[Event]]] = deque()
+        self.checkpoints = CheckpointStore(registry.store, task.workload, task.model, task.plan.network)
+        self.metrics = ContinualMetrics(f"{task.workload}/{task.model}", task.restarts)
+        self.publisher = VersionPublisher(registry, self.workload, model, self.say)
+        self.ahead: deque[tuple[OffsetRanges, list[StreamEvent]]] = deque()
         self.stopping = False
         self.kept = -1
         self.ends: dict[int, int] = {}
@@ -82,7 +82,7 @@ class Lead:
             self.checkpoints.clear()
         state = self.checkpoints.newest(self.plan, self.say)
         if state is None:
-            state = started(self.plan, self.workload, self.model, registry, self.say)
+            state = start_state(self.plan, self.workload, self.model, registry, self.say)
         else:
             self.kept = state.progress.batch
             self.say(f"goes on after micro-batch {self.kept}, prequential HR@10 {state.progress.hr():.4f}")
@@ -90,8 +90,8 @@ class Lead:
         self._check_positions()
         self.parent.send(("begun", {"batch": state.progress.batch}))
         # Rank 0 too goes on from the bytes, so that all begin with the same.
-        content = self.group.share(state.packed())
-        return Learner(State.unpacked(content, "the first state"), self.group)
+        content = self.group.share(state.to_bytes())
+        return Learner(TrainingState.from_bytes(content, "the first state"), self.group)
 
     def _check_positions(self) -> None:
         """Raises Corrupt where events were lost between what was learned and what the topic still holds."""
@@ -102,8 +102,8 @@ class Lead:
                 command = f"millrace train {self.workload.name} --network {self.plan.network}"
                 raise Corrupt(
                     f"{self.workload.records_topic} partition {number} begins at offset {first}; the next to learn "
-                    f"from is {position}. What lies between is gone from Kafka. `{command}` reads it from the lake, then "
-                    "--fresh goes on from there; --accept-gaps skips it.",
+                    f"from is {position}. What lies between is gone from Kafka. `{command}` reads it from the lake, "
+                    "then --fresh goes on from there; --accept-gaps skips it.",
                     code="offset_gap",
                     field=str(number),
                 )
@@ -116,8 +116,8 @@ class Lead:
         for number, position in positions.items():
             if position > (end := self.ends.get(number, 0)):
                 raise Corrupt(
-                    f"{self.workload.records_topic} partition {number} ends at offset {end}; {position} of it were read "
-                    "before. It is another topic, or it lost records; --fresh starts anew.",
+                    f"{self.workload.records_topic} partition {number} ends at offset {end}; {position} of it were "
+                    "read before. It is another topic, or it lost records; --fresh starts anew.",
                     code="offset_loss",
                     field=str(number),
                 )
@@ -130,22 +130,22 @@ class Lead:
                 self._publish()
                 published = progress.batch
                 continue
-            if (micro_batch := self._next()) is None:
+            if (micro_batch := self._next_batch()) is None:
                 break
-            self.group.share(LEARN + encoded(*micro_batch))
+            self.group.share(LEARN + encode_batch(*micro_batch))
             outcome = self.learner.learn(*micro_batch)
             self.heard = time.monotonic()
             lag = max(
                 0, sum(end - progress.positions.get(str(micro_batch), 0) for micro_batch, end in self.ends.items())
             )
-            self.metrics.learned(self.learner.state, outcome, lag)
+            self.metrics.record_batch(self.learner.state, outcome, lag)
             self.parent.send(
                 ("learned", {"batch": progress.batch, "hr@10": progress.hr(), "loss": outcome.loss, "lag": lag})
             )
             if progress.batch % plan.checkpoint == 0:
-                self._keep()
+                self._write_checkpoint()
             self._listen()
-        self._keep()
+        self._write_checkpoint()
         self.group.share(STOP)
         self.parent.send(("ended", {"batch": progress.batch, **progress.counts, "hr@10": progress.hr()}))
 
@@ -154,7 +154,7 @@ class Lead:
         while self.parent.poll():
             self.stopping = self.parent.recv() == "stop" or self.stopping
 
-    def _read(self) -> tuple[Cut, list[Event]] | None:
+    def _read(self) -> tuple[OffsetRanges, list[StreamEvent]] | None:
         """The micro-batch behind all that was read, once it is full; None at the end, or when it is to stop."""
         number = self.learner.state.progress.batch + len(self.ahead) + 1
         made = self.checkpoints.journal.get(number)
@@ -169,18 +169,18 @@ class Lead:
             self._listen()
             if self.stopping or self.plan.until_end:
                 return None
-            if time.monotonic() - self.heard > SIGN_OF_LIFE:
+            if time.monotonic() - self.heard > WAIT_MESSAGE_INTERVAL_S:
                 self.group.share(WAIT)
                 self.heard = time.monotonic()
-            time.sleep(POLL)
-        batch = events(self.log.read(made), self.model)
+            time.sleep(POLL_INTERVAL_S)
+        batch = read_events(self.log.read(made), self.model)
         self.positions |= {number: end for number, (_, end) in made.items()}
         return made, batch
 
-    def _next(self) -> tuple[Cut, list[Event]] | None:
+    def _next_batch(self) -> tuple[OffsetRanges, list[StreamEvent]] | None:
         return self.ahead.popleft() if self.ahead else self._read()
 
-    def _keep(self) -> None:
+    def _write_checkpoint(self) -> None:
         """A checkpoint, once all workers have shown that they hold the same."""
         batch = self.learner.state.progress.batch
         if batch == self.kept:
@@ -189,7 +189,7 @@ class Lead:
         self.group.insist_on_equal(self.learner.checksum(), "state")
         size = self.checkpoints.write(self.learner.state)
         self.kept = batch
-        self.metrics.checkpointed(batch)
+        self.metrics.record_checkpoint(batch)
         self.parent.send(("kept", {"batch": batch, "bytes": size}))
 
     def _publish(self) -> None:
@@ -203,5 +203,5 @@ class Lead:
             self.ahead.append(micro_batch)
         held_out = [event for _, batch in self.ahead for event in batch]
         done: dict[str, Any] = self.publisher.publish(self.learner.state, held_out)
-        self.metrics.judged(done["promoted"])
+        self.metrics.record_verdict(done["promoted"])
         self.parent.send(("published", done))

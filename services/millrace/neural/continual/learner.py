@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from millrace.evaluation.metrics import per_user
-from millrace.neural.batches import padded
-from millrace.neural.continual.group import Group
-from millrace.neural.continual.log import Cut, Event
-from millrace.neural.continual.state import RECENT, State
+from millrace.evaluation.metrics import user_metrics
+from millrace.neural.batches import pad
+from millrace.neural.continual.group import WorkerGroup
+from millrace.neural.continual.log import OffsetRanges, StreamEvent
+from millrace.neural.continual.state import RECENT_BATCHES, TrainingState
 from millrace.neural.continual.weights import checksum
 from millrace.workloads.base import ANONYMOUS
 
-ROWS = 128  # sequences at a time; of about the same length, so that little is padded
+MAX_STEP_ROWS = 128  # sequences at a time; of about the same length, so that little is padded
 
 
 @dataclass(frozen=True)
-class Question:
+class TestQuestion:
     """A user's next item, asked before it is learned: the history is what came before `place`."""
 
     user: int
@@ -29,7 +29,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BatchOutcome:
     """`hits` of HR@10 is not whole where scores are tied; `loss` is the mean of the last step."""
 
     asked: int
@@ -40,15 +40,15 @@ class Outcome:
 class Learner:
     """Applies micro-batches to a state; each worker of a group has one."""
 
-    def __init__(self, state: State, group: Group | None = None):
-        self.state, self.group = state, group or Group()
+    def __init__(self, state: TrainingState, group: WorkerGroup | None = None):
+        self.state, self.group = state, group or WorkerGroup()
 
-    def learn(self, cut: Cut, events: list[Event]) -> Outcome:
+    def learn(self, cut: OffsetRanges, events: list[StreamEvent]) -> BatchOutcome:
         """One micro-batch: count it, ask about it, train on it. Every worker must be given the same."""
         state, progress = self.state, self.state.progress
         known = len(state.items)
-        questions, fresh = self._noted(events, known)
-        hits = self._tested([one for one in questions if one.item < known], known)
+        questions, fresh = self._record_events(events, known)
+        hits = self._count_hits([one for one in questions if one.item < known], known)
         state.weights.grow(len(state.items))
         loss = 0.0
         for _ in range(state.plan.steps):
@@ -60,21 +60,21 @@ class Learner:
         progress.counts["asked"] += len(questions)
         progress.counts["new"] += sum(one.item >= known for one in questions)
         progress.hits += hits
-        progress.recent = [*progress.recent, (len(questions), hits)][-RECENT:]
+        progress.recent = [*progress.recent, (len(questions), hits)][-RECENT_BATCHES:]
         progress.watermark = max([progress.watermark, *(event.timestamp for event in events)])
         for number, (first, end) in cut.items():
             progress.firsts.setdefault(str(number), first)
             progress.positions[str(number)] = end
-        return Outcome(len(questions), hits, loss)
+        return BatchOutcome(len(questions), hits, loss)
 
     def checksum(self) -> str:
         """Of everything that is kept; equal in all workers, or the group has gone wrong."""
         return checksum(self.state.arrays())
 
-    def _noted(self, events: list[Event], known: int) -> tuple[list[Question], list[tuple[int, int]]]:
+    def _record_events(self, events: list[StreamEvent], known: int) -> tuple[list[TestQuestion], list[tuple[int, int]]]:
         """Histories grown by the events; what can be asked about them, and (user, place) of each that is new."""
         state, counts = self.state, self.state.progress.counts
-        questions: list[Question] = []
+        questions: list[TestQuestion] = []
         fresh: list[tuple[int, int]] = []
         times: list[float | None] = []
         for event in events:
@@ -93,18 +93,18 @@ class Learner:
             times.append(event.at)
             # An unknown customer's session is learned from, and never asked for; as in a training of the lake.
             if placed[1] and not event.user.startswith(ANONYMOUS):
-                questions.append(Question(*placed, item))
+                questions.append(TestQuestion(*placed, item))
         counts["fresh"] += len(fresh)
         state.taken.grow(len(state.items))
         state.taken.add([state.histories.walks[user][place] for user, place in fresh], times)
         return questions, fresh
 
     @torch.no_grad()
-    def _tested(self, questions: list[Question], known: int) -> float:
+    def _count_hits(self, questions: list[TestQuestion], known: int) -> float:
         """Hits among the first ten of all items but the history's, the questions shared out over the group."""
         network, hits = self.state.weights.network.eval(), 0.0
         never = torch.from_numpy(self.state.taken.whole[:known] == 0)
-        by_length: dict[int, list[tuple[list[int], Question]]] = {}
+        by_length: dict[int, list[tuple[list[int], TestQuestion]]] = {}
         for question in questions[self.group.rank :: self.group.processes]:
             walk = self.state.histories.walks[question.user][: question.place]
             # Items that came up in this very micro-batch have no weights yet.
@@ -120,7 +120,7 @@ class Learner:
                 target = row[question.item]
                 better, equal = int((row > target).sum()), int((row == target).sum())
                 if target > -torch.inf:
-                    hits += float(per_user(np.array([better]), np.array([equal]))[0, 0])
+                    hits += float(user_metrics(np.array([better]), np.array([equal]))[0, 0])
         return float(self.group.sum(torch.tensor([hits], dtype=torch.float64)))
 
     def _step(self, fresh: list[tuple[int, int]]) -> float:
@@ -141,9 +141,9 @@ class Learner:
         seed = np.random.SeedSequence((plan.seed, 3, state.progress.step, group.rank)).generate_state(1)[0]
         torch.manual_seed(int(seed))
         loss, own = 0.0, walks[group.rank :: group.processes]
-        for start in range(0, len(own), ROWS):
-            part = own[start : start + ROWS]
-            inputs, after = (torch.from_numpy(array) for array in padded(part))
+        for start in range(0, len(own), MAX_STEP_ROWS):
+            part = own[start : start + MAX_STEP_ROWS]
+            inputs, after = (torch.from_numpy(array) for array in pad(part))
             some = plan.negatives and plan.negatives < network.count
             negatives = torch.randint(network.count, (plan.negatives,)) if some else None
             share = sum(len(walk) - 1 for walk in part) / targets

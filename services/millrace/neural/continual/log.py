@@ -6,14 +6,14 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from millrace.messaging.client import Message
-from millrace.records.times import plausible_seconds, read_moment
+from millrace.records.times import parse_moment, plausible_seconds
 from millrace.workloads.base import ANONYMOUS, RecommenderModel
 
-Cut = dict[int, tuple[int, int]]
+OffsetRanges = dict[int, tuple[int, int]]
 """Partition -> (first, end) offset; the end is not part of it."""
 
 
-class Event(NamedTuple):
+class StreamEvent(NamedTuple):
     """`at`: seconds since 1970 UTC, None where the record states no plausible time. Without a user: unreadable."""
 
     partition: int
@@ -24,7 +24,7 @@ class Event(NamedTuple):
     at: float | None
 
 
-class Log(Protocol):
+class EventLog(Protocol):
     """One topic. Every method may raise Unavailable."""
 
     def begins(self) -> dict[int, int]:
@@ -35,26 +35,26 @@ class Log(Protocol):
         """The next offset of each partition."""
         ...
 
-    def read(self, cut: Cut) -> list[Message]:
+    def read(self, cut: OffsetRanges) -> list[Message]:
         """The messages of a cut by partition, then offset."""
         ...
 
 
-def events(messages: Iterable[Message], model: RecommenderModel) -> list[Event]:
+def read_events(messages: Iterable[Message], model: RecommenderModel) -> list[StreamEvent]:
     """What each message says; the events of a session without a user belong to the session."""
-    return [_event(message, model) for message in messages]
+    return [_read_event(message, model) for message in messages]
 
 
-def _event(message: Message, model: RecommenderModel) -> Event:
+def _read_event(message: Message, model: RecommenderModel) -> StreamEvent:
     where = (message.partition, message.offset, message.timestamp)
     try:
         row: Any = orjson.loads(message.value or b"")
         user, item, time = row[model.user], row[model.item], row.get(model.time)
         if user is None and model.session:
             user = ANONYMOUS + row[model.session]
-        moment = read_moment(time)
+        moment = parse_moment(time)
         if isinstance(user, str) and isinstance(item, str) and (moment or not time):
-            return Event(*where, user, item, plausible_seconds(moment, message.timestamp))
+            return StreamEvent(*where, user, item, plausible_seconds(moment, message.timestamp))
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
         pass  # foreign messages are counted, not fatal: the checker of the ingest lets none through
-    return Event(*where, None, "", None)
+    return StreamEvent(*where, None, "", None)

@@ -6,11 +6,10 @@ from millrace.errors import BadInput, Unavailable
 from millrace.settings import settings
 
 if TYPE_CHECKING:
-    from millrace.neural.continual.learner import Outcome
-    from millrace.neural.continual.state import State
+    pass
 
 
-class Metrics:
+class ContinualMetrics:
     """Nothing is counted without a port."""
 
     def __init__(self, model: str, restarts: int):
@@ -58,7 +57,7 @@ class Metrics:
             sentence = f"MILLRACE_METRICS_PORT={port} can't be listened on at {host}: {error}."
             raise Unavailable(sentence, code="port_in_use", field="metrics_port") from None
 
-    def learned(self, state: "State", outcome: "Outcome", lag: int) -> None:
+    def record_batch(self, state: "TrainingState", outcome: "BatchOutcome", lag: int) -> None:
         if not self.on:
             return
         progress = state.progress
@@ -70,10 +69,10 @@ class Metrics:
         for name, gauge in self.events.items():
             gauge.set(progress.counts[name])
 
-    def checkpointed(self, batch: int) -> None:
+    def record_checkpoint(self, batch: int) -> None:
         if self.on:
             self.checkpoint.set(batch)
 
-    def judged(self, promoted: bool) -> None:
+    def record_verdict(self, promoted: bool) -> None:
         if self.on:
             self.published.labels("passed" if promoted else "refused").inc()

@@ -7,15 +7,15 @@ from typing import Any
 from millrace.errors import BadInput
 
 NETWORKS = ("sasrec", "bert4rec")
-FIXED = ("network", "width", "heads", "layers", "depth", "buffer", "seed")
+FIXED_FIELDS = ("network", "width", "heads", "layers", "depth", "buffer", "seed")
 """Fields that a checkpoint decides: another value needs a new start."""
 
-OF_ONE_RUN = ("restarts", "until_end", "fresh", "accept_gaps")
+RUN_FIELDS = ("restarts", "until_end", "fresh", "accept_gaps")
 """Fields that say how to run and not what to learn; no state and no manifest holds them."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class ContinualPlan:
     """Sizes are in events where nothing else is said. The same plan over the same cuts gives the same weights."""
 
     network: str = "sasrec"
@@ -70,7 +70,7 @@ class Plan:
     @property
     def learning(self) -> dict[str, Any]:
         """What decides on the weights; JSON."""
-        return {name: value for name, value in vars(self).items() if name not in OF_ONE_RUN}
+        return {name: value for name, value in vars(self).items() if name not in RUN_FIELDS}
 
     @property
     def ahead(self) -> int:

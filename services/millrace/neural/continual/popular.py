@@ -2,10 +2,10 @@
 
 import numpy as np
 
-DAY = 86_400
+DAY_S = 86_400
 
 
-class Taken:
+class ItemCounts:
     """`whole`: (items,) int64 counts; `days`: day since 1970 -> (items,) counts, of the last `window` days alone.
 
     An event without a time is as new as the newest that has one. Where none has, popularity is that of all time, as in
@@ -28,7 +28,7 @@ class Taken:
         for item, time in zip(items, times, strict=True):
             if time is None and not self.days:
                 continue
-            day = max(self.days) if time is None else int(time // DAY)
+            day = max(self.days) if time is None else int(time // DAY_S)
             if day not in self.days:
                 self.days[day] = np.zeros_like(self.whole)
             self.days[day][item] += 1
@@ -47,7 +47,7 @@ class Taken:
         return {"taken": self.whole, "days": np.array(days, dtype=np.int64), "taken_by_day": table}
 
     @classmethod
-    def load(cls, window: float, arrays: dict[str, np.ndarray], newest_s: float | None = None) -> "Taken":
+    def load(cls, window: float, arrays: dict[str, np.ndarray], newest_s: float | None = None) -> "ItemCounts":
         """From `arrays`, without the days after `newest_s`, seconds since 1970.
 
         A checkpoint of an earlier release may have counted times that can't be true.
@@ -56,5 +56,5 @@ class Taken:
         made.whole = arrays["taken"].astype(np.int64)
         table = arrays["taken_by_day"].astype(np.int64)
         days = zip(arrays["days"].tolist(), table, strict=True)
-        made.days = {day: counts for day, counts in days if newest_s is None or day * DAY <= newest_s}
+        made.days = {day: counts for day, counts in days if newest_s is None or day * DAY_S <= newest_s}
         return made

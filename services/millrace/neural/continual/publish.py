@@ -7,31 +7,31 @@ import numpy as np
 import torch
 
 from millrace.errors import Conflict, Corrupt, NotFound
-from millrace.neural.continual.judged import asked, judged, measured
-from millrace.neural.continual.log import Event
-from millrace.neural.continual.state import State
+from millrace.neural.continual.judged import judge_state, make_questions, score_questions
+from millrace.neural.continual.log import StreamEvent
+from millrace.neural.continual.state import TrainingState
 from millrace.neural.continual.weights import checksum
 from millrace.recommend import stored
 from millrace.recommend.answer import Recommender
-from millrace.records.contract import schema_hash
+from millrace.records.contract import compute_schema_hash
 from millrace.registry.champion import Champion
-from millrace.registry.code import code_version
-from millrace.registry.manifest import DataSpec, Draft, Manifest
-from millrace.registry.registry import NONE_YET, Registry
+from millrace.registry.code import find_code_version
+from millrace.registry.manifest import DataSpec, Manifest, ManifestDraft
+from millrace.registry.registry import NO_CHAMPION, Registry
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
 
-SOURCE = "stream"
+SOURCE_NAME = "stream"
 """The snapshot id of what was read from the topic itself."""
-LOOKED_BACK = 20  # versions among which a publication is found again after a kill
+MAX_VERSIONS_SEARCHED = 20  # versions among which a publication is found again after a kill
 
 
-def served(state: State) -> tuple[Recommender, dict[str, np.ndarray]]:
+def to_served_arrays(state: TrainingState) -> tuple[Recommender, dict[str, np.ndarray]]:
     """The model and all arrays of a version but the names; items and users are sorted, as the registry wants them."""
     by_id = sorted(range(len(state.items)), key=lambda number: state.items.texts[number].encode())
-    rank = np.empty(len(by_id), dtype=np.int32)
+    rank = np.make_empty(len(by_id), dtype=np.int32)
     rank[by_id] = np.arange(len(by_id), dtype=np.int32)
     plain = state.weights.network.eval().model(rank[state.taken.order])
-    model = stored.load(plain.algorithm, plain.arrays() | {"factors": plain.weights["factors"][by_id]})
+    model = stored.load_model(plain.algorithm, plain.arrays() | {"factors": plain.weights["factors"][by_id]})
     _insist_on_agreement(state, model, rank)
     histories = state.histories
     users = sorted(
@@ -40,19 +40,19 @@ def served(state: State) -> tuple[Recommender, dict[str, np.ndarray]]:
     )
     kept = histories.sequences(len(by_id)).take(np.array(users, dtype=np.int64))
     return model, model.arrays() | {
-        "users": _texts([histories.users.texts[user] for user in users]),
+        "users": _to_text_array([histories.users.texts[user] for user in users]),
         "history_starts": kept.starts.astype(np.int64),
         "history_items": rank[kept.items],
-        "item_ids": _texts([state.items.texts[number] for number in by_id]),
+        "item_ids": _to_text_array([state.items.texts[number] for number in by_id]),
     }
 
 
-def _texts(values: Sequence[str]) -> np.ndarray:
+def _to_text_array(values: Sequence[str]) -> np.ndarray:
     return np.array([value.encode() for value in values] or [b""], dtype=np.bytes_)[: len(values)]
 
 
 @torch.no_grad()
-def _insist_on_agreement(state: State, model: Recommender, rank: np.ndarray) -> None:
+def _insist_on_agreement(state: TrainingState, model: Recommender, rank: np.ndarray) -> None:
     """Raises Corrupt where NumPy would answer otherwise than the network in PyTorch, on a few histories."""
     for walk in [walk for walk in state.histories.walks if len(walk)][:8]:
         history = np.array(walk[-state.plan.depth :])
@@ -61,13 +61,13 @@ def _insist_on_agreement(state: State, model: Recommender, rank: np.ndarray) -> 
         finite = np.isfinite(scores)
         if not np.allclose(scores[finite], expected[finite], rtol=1e-3, atol=1e-3):
             raise Corrupt(
-                f"NumPy's scores differ from PyTorch's by up to {np.abs(scores - expected)[finite].max():.4g}; allowed: "
-                "0.001. Nothing was published.",
+                f"NumPy's scores differ from PyTorch's by up to {np.abs(scores - expected)[finite].max():.4g}; "
+                "allowed: 0.001. Nothing was published.",
                 field="weights",
             )
 
 
-class Publisher:
+class VersionPublisher:
     """Makes versions of states, as the gate allows."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Publisher:
     ) -> None:
         self.registry, self.workload, self.model, self.say = registry, workload, model, say
 
-    def publish(self, state: State, held_out: Sequence[Event]) -> dict[str, Any]:
+    def publish(self, state: TrainingState, held_out: Sequence[StreamEvent]) -> dict[str, Any]:
         """Judge the state on events that it has not learned from, publish it, and promote it if it passed.
 
         After a kill the same state is not published twice.
@@ -92,7 +92,7 @@ class Publisher:
         return {"version": manifest.version, "promoted": promoted, "gate": reason, "metrics": manifest.metrics}
 
     def _earlier(self, batch: int, weights: str) -> Manifest | None:
-        for version in reversed(self.registry.versions(self.workload.name, self.model.name)[-LOOKED_BACK:]):
+        for version in reversed(self.registry.versions(self.workload.name, self.model.name)[-MAX_VERSIONS_SEARCHED:]):
             try:
                 manifest = self.registry.manifest(self.workload.name, self.model.name, version)
             except (Corrupt, NotFound):
@@ -102,32 +102,36 @@ class Publisher:
                 return manifest
         return None
 
-    def _publish(self, state: State, weights: str, champion: Champion | None, held_out: Sequence[Event]) -> Manifest:
-        model, arrays = served(state)
+    def _publish(
+        self, state: TrainingState, weights: str, champion: Champion | None, held_out: Sequence[StreamEvent]
+    ) -> Manifest:
+        model, arrays = to_served_arrays(state)
         ids = [one.decode() for one in arrays["item_ids"].tolist()]
         names, theirs, learned = {}, None, {}
         if champion:
             before, other = self.registry.load(self.workload.name, self.model.name, champion.version)
             known = [one.decode() for one in other["item_ids"].tolist()]
             names = dict(zip(known, other["item_names"].tolist(), strict=True))
-            learned, theirs = before.data.offsets, (stored.load(before.algorithm, other), known)
-        questions, left_out = asked(state, held_out, learned)
-        metrics = measured(model, ids, questions)
-        rival = (champion.version, measured(*theirs, questions)["ndcg"]) if champion and theirs else None
-        verdict = judged(metrics["ndcg"], rival, len(questions), left_out)
+            learned, theirs = before.data.offsets, (stored.load_model(before.algorithm, other), known)
+        questions, left_out = make_questions(state, held_out, learned)
+        metrics = score_questions(model, ids, questions)
+        rival = (champion.version, score_questions(*theirs, questions)["ndcg"]) if champion and theirs else None
+        verdict = judge_state(metrics["ndcg"], rival, len(questions), left_out)
         arrays["item_names"] = np.array([names.get(one) or one.encode() for one in ids] or [b""])[: len(ids)]
         return self.registry.publish(self._draft(state, weights, model.algorithm, metrics, verdict.sentence), arrays)
 
-    def _draft(self, state: State, weights: str, algorithm: str, metrics: dict[str, float], sentence: str) -> Draft:
+    def _draft(
+        self, state: TrainingState, weights: str, algorithm: str, metrics: dict[str, float], sentence: str
+    ) -> ManifestDraft:
         progress, plan, counts = state.progress, state.plan, state.progress.counts
         passes = round(plan.steps * (1 + plan.replay / plan.batch))
-        return Draft(
+        return ManifestDraft(
             workload=self.workload.name,
             model=self.model.name,
             algorithm=algorithm,
             features=[],
             names={},
-            schema_hash=schema_hash(self.workload.record),
+            schema_hash=compute_schema_hash(self.workload.record),
             parameters={
                 # What a training of the lake fits in its stead, when it compares itself with this version.
                 "recipe": {"model": plan.network, "version": "count", "epochs": progress.epochs or max(passes, 1)},
@@ -154,7 +158,7 @@ class Publisher:
             },
             data=DataSpec(
                 table=self.workload.records_topic,
-                snapshot_id=SOURCE,
+                snapshot_id=SOURCE_NAME,
                 window="all",
                 rows=progress.based_on_rows + counts["fresh"],
                 fitted=progress.based_on_rows + counts["fresh"],
@@ -165,7 +169,7 @@ class Publisher:
                     number: (progress.firsts[number], end - 1) for number, end in sorted(progress.positions.items())
                 },
             ),
-            code_version=code_version(),
+            code_version=find_code_version(),
         )
 
     def _promote(self, manifest: Manifest, champion: Champion | None) -> tuple[bool, str]:
@@ -176,7 +180,7 @@ class Publisher:
         if champion and champion.version not in sentence:
             return False, f"{champion.version} became champion since the version was judged; it was not promoted"
         try:
-            etag = champion.etag if champion else NONE_YET
+            etag = champion.etag if champion else NO_CHAMPION
             self.registry.promote(self.workload.name, self.model.name, manifest.version, expected_etag=etag)
         except Conflict as error:
             return False, error.message

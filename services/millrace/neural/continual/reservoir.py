@@ -6,7 +6,7 @@ Vitter, "Random Sampling with a Reservoir" (1985), algorithm R.
 import numpy as np
 
 
-class Reservoir:
+class ReplayBuffer:
     """`kept`: (n, 2) int64, the user and the place in that user's history of n <= `size` events."""
 
     def __init__(self, size: int, seed: int):

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from millrace.neural.continual.histories import Histories, Names
-from millrace.neural.continual.plan import Plan
-from millrace.neural.continual.state import State
-from millrace.neural.continual.weights import Weights
+from millrace.neural.continual.histories import HistoryTable, TextTable
+from millrace.neural.continual.plan import ContinualPlan
+from millrace.neural.continual.state import TrainingState
+from millrace.neural.continual.weights import NetworkWeights
 from millrace.recommend import stored
-from millrace.recommend.attention import Attention
+from millrace.recommend.attention import AttentionModel
 from millrace.registry.manifest import Manifest
 from millrace.registry.registry import Registry
 from millrace.workloads.base import RecommenderModel, Workload
@@ -18,27 +18,29 @@ from millrace.workloads.base import RecommenderModel, Workload
 ALGORITHMS = {"sasrec": "attention", "bert4rec": "masked_attention"}
 
 
-def started(
-    plan: Plan, workload: Workload, model: RecommenderModel, registry: Registry, say: Callable[[str], None]
-) -> State:
+def start_state(
+    plan: ContinualPlan, workload: Workload, model: RecommenderModel, registry: Registry, say: Callable[[str], None]
+) -> TrainingState:
     """Weights, items, histories and offsets of the newest version of this network, whether it was promoted or not."""
     for manifest in reversed(registry.manifests(workload.name, model.name)):
         if manifest.algorithm == ALGORITHMS[plan.network]:
             _, arrays = registry.load(workload.name, model.name, manifest.version)
             say(f"{manifest.full_name}: starts from {manifest.version}, {len(arrays['item_ids'])} items")
-            return taken_up(plan, model, manifest, arrays)
+            return state_from_version(plan, model, manifest, arrays)
     say(f"{workload.name}/{model.name}: no version of {plan.network} is published; starts from nothing")
-    return State.empty(plan, model.window)
+    return TrainingState.make_empty(plan, model.window)
 
 
-def taken_up(plan: Plan, model: RecommenderModel, manifest: Manifest, arrays: dict[str, np.ndarray]) -> State:
+def state_from_version(
+    plan: ContinualPlan, model: RecommenderModel, manifest: Manifest, arrays: dict[str, np.ndarray]
+) -> TrainingState:
     """The state after everything that the version has learned from; its sizes count, not those of the plan.
 
     The replay buffer is a sample of the histories. What is popular begins with the counts of the histories, which say
     nothing of when.
     """
-    served = stored.load(manifest.algorithm, arrays)
-    assert isinstance(served, Attention)
+    served = stored.load_model(manifest.algorithm, arrays)
+    assert isinstance(served, AttentionModel)
     plan = replace(
         plan,
         width=served.weights["factors"].shape[1],
@@ -46,9 +48,9 @@ def taken_up(plan: Plan, model: RecommenderModel, manifest: Manifest, arrays: di
         layers=len(served.weights["qkv_weight"]),
         depth=served.depth,
     )
-    state = State.empty(plan, model.window)
-    state.items = Names(one.decode() for one in arrays["item_ids"].tolist())
-    state.weights = Weights(plan, len(state.items))
+    state = TrainingState.make_empty(plan, model.window)
+    state.items = TextTable(one.decode() for one in arrays["item_ids"].tolist())
+    state.weights = NetworkWeights(plan, len(state.items))
     state.weights.take_up(served.weights)
     state.histories = _histories(arrays)
     walks = state.histories.walks
@@ -67,8 +69,8 @@ def taken_up(plan: Plan, model: RecommenderModel, manifest: Manifest, arrays: di
     return state
 
 
-def _histories(arrays: dict[str, np.ndarray]) -> Histories:
-    made = Histories()
+def _histories(arrays: dict[str, np.ndarray]) -> HistoryTable:
+    made = HistoryTable()
     starts, flat = arrays["history_starts"].tolist(), arrays["history_items"].tolist()
     for index, user in enumerate(arrays["users"].tolist()):
         for item in flat[starts[index] : starts[index + 1]]:

@@ -13,19 +13,19 @@ import numpy as np
 import orjson
 
 from millrace.errors import Corrupt
-from millrace.neural.continual.histories import Histories, Names
-from millrace.neural.continual.plan import FIXED, Plan
-from millrace.neural.continual.popular import Taken
-from millrace.neural.continual.reservoir import Reservoir
-from millrace.neural.continual.weights import Weights
+from millrace.neural.continual.histories import HistoryTable, TextTable
+from millrace.neural.continual.plan import FIXED_FIELDS, ContinualPlan
+from millrace.neural.continual.popular import ItemCounts
+from millrace.neural.continual.reservoir import ReplayBuffer
+from millrace.neural.continual.weights import NetworkWeights
 from millrace.records.times import MARGIN_S
 
-FORMAT = b"millrace.continual/1"
-RECENT = 40  # micro-batches of the sliding HR@10
+STATE_FORMAT = b"millrace.continual/1"
+RECENT_BATCHES = 40  # micro-batches of the sliding HR@10
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """How far the training is; JSON. Nothing in it depends on the clock of the machine."""
 
     batch: int = 0
@@ -55,21 +55,23 @@ class Progress:
 
 
 @dataclass
-class State:
+class TrainingState:
     """All of it; `packed` and `unpacked` are its bytes."""
 
-    plan: Plan
-    progress: Progress
-    items: Names
-    histories: Histories
-    replay: Reservoir
-    taken: Taken
-    weights: Weights
+    plan: ContinualPlan
+    progress: TrainingProgress
+    items: TextTable
+    histories: HistoryTable
+    replay: ReplayBuffer
+    taken: ItemCounts
+    weights: NetworkWeights
 
     @classmethod
-    def empty(cls, plan: Plan, window: float) -> "State":
-        replay = Reservoir(plan.buffer, plan.seed)
-        return cls(plan, Progress(), Names(), Histories(), replay, Taken(window), Weights(plan, 0))
+    def make_empty(cls, plan: ContinualPlan, window: float) -> "TrainingState":
+        replay = ReplayBuffer(plan.buffer, plan.seed)
+        return cls(
+            plan, TrainingProgress(), TextTable(), HistoryTable(), replay, ItemCounts(window), NetworkWeights(plan, 0)
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {
@@ -81,23 +83,23 @@ class State:
             "replay_seen": np.array(self.replay.seen),
         }
 
-    def packed(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """A line with the checksum of all that follows, a line of JSON, and an npz; the same state gives the same."""
         body = io.BytesIO()
         np.savez(body, allow_pickle=False, **self.arrays())
         progress = vars(self.progress) | {"counts": dict(self.progress.counts)}
         kept = {"plan": self.plan.learning, "progress": progress, "window": self.taken.window}
         content = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS) + b"\n" + body.getvalue()
-        return FORMAT + b" " + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+        return STATE_FORMAT + b" " + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
     @classmethod
-    def unpacked(cls, content: bytes, where: str, plan: Plan | None = None) -> "State":
+    def from_bytes(cls, content: bytes, where: str, plan: ContinualPlan | None = None) -> "TrainingState":
         """The state in the bytes; of `plan` everything counts but FIXED. Raises Corrupt that names `where`."""
         head, _, rest = content.partition(b"\n")
         form, _, expected = head.partition(b" ")
-        if form != FORMAT:
+        if form != STATE_FORMAT:
             raise Corrupt(
-                f"{where} is no checkpoint of {FORMAT.decode()}: it begins with {head[:40]!r}.", field="format"
+                f"{where} is no checkpoint of {STATE_FORMAT.decode()}: it begins with {head[:40]!r}.", field="format"
             )
         digest = hashlib.sha256(rest).hexdigest()
         if digest != expected.decode("ascii", "replace"):
@@ -108,17 +110,17 @@ class State:
             )
         line, _, body = rest.partition(b"\n")
         kept: dict[str, Any] = orjson.loads(line)
-        known = {option.name for option in fields(Plan)}
-        stored = Plan(**{name: value for name, value in kept["plan"].items() if name in known})
-        plan = stored if plan is None else replace(plan, **{name: getattr(stored, name) for name in FIXED})
+        known = {option.name for option in fields(ContinualPlan)}
+        stored = ContinualPlan(**{name: value for name, value in kept["plan"].items() if name in known})
+        plan = stored if plan is None else replace(plan, **{name: getattr(stored, name) for name in FIXED_FIELDS})
         with np.load(io.BytesIO(body), allow_pickle=False) as opened:
             arrays = {name: opened[name] for name in opened.files}
-        progress = Progress(**kept["progress"])
+        progress = TrainingProgress(**kept["progress"])
         progress.counts, progress.recent = Counter(progress.counts), [(asked, hits) for asked, hits in progress.recent]
-        items = Names.of(arrays["item_ids"])
-        replay = Reservoir(plan.buffer, plan.seed)
+        items = TextTable.of(arrays["item_ids"])
+        replay = ReplayBuffer(plan.buffer, plan.seed)
         replay.kept, replay.seen = arrays["replay"], int(arrays["replay_seen"])
-        weights = Weights(plan, len(items))
+        weights = NetworkWeights(plan, len(items))
         weights.load(arrays)
-        taken = Taken.load(kept["window"], arrays, progress.watermark / 1000 + MARGIN_S)
-        return cls(plan, progress, items, Histories.load(arrays), replay, taken, weights)
+        taken = ItemCounts.load(kept["window"], arrays, progress.watermark / 1000 + MARGIN_S)
+        return cls(plan, progress, items, HistoryTable.load(arrays), replay, taken, weights)

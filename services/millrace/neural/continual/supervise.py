@@ -13,19 +13,19 @@ from typing import Any
 
 from millrace import errors
 from millrace.errors import BadInput, MillraceError, Unavailable
-from millrace.ingest.publish import Stop
+from millrace.ingest.publish import StopSignal
 from millrace.neural.continual.kafka_log import KafkaLog
-from millrace.neural.continual.log import Log
-from millrace.neural.continual.plan import NETWORKS, Plan
+from millrace.neural.continual.log import EventLog
+from millrace.neural.continual.plan import NETWORKS, ContinualPlan
 from millrace.settings import settings
 from millrace.workloads.base import RecommenderModel, Workload
 
-LINES = 5.0  # seconds between two lines about progress
-LONGEST_PAUSE = 10.0  # seconds before another start
+PROGRESS_INTERVAL_S = 5.0  # seconds between two lines about progress
+MAX_RESTART_DELAY_S = 10.0  # seconds before another start
 Say = Callable[[str], None]
 
 
-def check(workload: Workload, name: str | None, plan: Plan) -> RecommenderModel:
+def check_plan(workload: Workload, name: str | None, plan: ContinualPlan) -> RecommenderModel:
     """The model to train. Raises BadInput or NotFound with what is allowed."""
     if plan.network not in NETWORKS:
         allowed = ", ".join(NETWORKS)
@@ -48,7 +48,7 @@ def check(workload: Workload, name: str | None, plan: Plan) -> RecommenderModel:
     return models[0]
 
 
-class Supervisor:
+class GroupSupervisor:
     """`heard` holds the last message of each kind, `published` all publications.
 
     `log` opens the stream in worker 0, and must be such that it can be sent there; by default the workload's topic.
@@ -59,14 +59,14 @@ class Supervisor:
         self,
         workload: Workload,
         model: RecommenderModel,
-        plan: Plan,
+        plan: ContinualPlan,
         say: Say,
-        log: Callable[[], Log] | None = None,
+        log: Callable[[], EventLog] | None = None,
         progress: Callable[[int, list[Any]], None] = lambda batch, workers: None,
     ):
         self.workload, self.model, self.plan, self.say = workload, model, plan, say
         self.log = log or partial(KafkaLog, workload.records_topic)
-        self.stop = Stop()
+        self.stop = StopSignal()
         self.heard: dict[str, Any] = {}
         self.published: list[dict[str, Any]] = []
         self.progress = progress
@@ -76,8 +76,8 @@ class Supervisor:
 
     def run(self) -> dict[str, Any]:
         """Until the end, a signal, or an error that another start would not mend."""
-        with self.stop.listening():
-            while (fault := self._group()) is not None:
+        with self.stop.listen():
+            while (fault := self._run_group()) is not None:
                 self.failures += 1
                 if self.failures > self.plan.restarts:
                     raise Unavailable(
@@ -88,7 +88,7 @@ class Supervisor:
                 self.restarts += 1
                 again = f"{self.failures} of {self.plan.restarts}"
                 self.say(f"{fault}; the group starts again from the last checkpoint ({again})")
-                deadline = time.monotonic() + min(0.25 * 2**self.failures, LONGEST_PAUSE)
+                deadline = time.monotonic() + min(0.25 * 2**self.failures, MAX_RESTART_DELAY_S)
                 while self.stop.signal is None and time.monotonic() < deadline:
                     time.sleep(0.1)
                 if self.stop.signal is not None:
@@ -104,14 +104,14 @@ class Supervisor:
             "signal": self.stop.signal,
         }
 
-    def _group(self) -> str | None:
+    def _run_group(self) -> str | None:
         """One life of the group; None when it ended as it should, else what happened."""
-        from millrace.neural.continual.lead import Task
-        from millrace.neural.continual.worker import work
+        from millrace.neural.continual.lead import WorkerTask
+        from millrace.neural.continual.worker import run_worker
 
         context = multiprocessing.get_context("spawn")
         with tempfile.TemporaryDirectory(prefix="millrace-continual-") as folder:
-            task = Task(
+            task = WorkerTask(
                 self.workload.name,
                 self.model.name,
                 settings().models_bucket,
@@ -125,7 +125,7 @@ class Supervisor:
             try:
                 for rank in range(self.plan.workers):
                     ours, theirs = context.Pipe()
-                    worker = context.Process(target=work, args=(rank, task, theirs), name=f"continual-{rank}")
+                    worker = context.Process(target=run_worker, args=(rank, task, theirs), name=f"continual-{rank}")
                     worker.start()
                     theirs.close()  # so that the pipe ends with the worker
                     self.workers.append(worker)
@@ -146,7 +146,7 @@ class Supervisor:
             if self.stop.signal is not None and not stopping:
                 stopping = True
                 self.say("finishing the micro-batch, then a checkpoint")
-                self._tell(pipes[0])
+                self._request_stop(pipes[0])
             for pipe in wait(
                 [*open_pipes, *(worker.sentinel for worker in self.workers if worker.exitcode is None)], 0.3
             ):
@@ -164,10 +164,10 @@ class Supervisor:
             raise error
         codes = [worker.exitcode for worker in self.workers]
         if any(codes):
-            return self._described(codes)
+            return self._describe_exit(codes)
         return None
 
-    def _tell(self, pipe: Connection) -> None:
+    def _request_stop(self, pipe: Connection) -> None:
         with suppress(OSError):  # rank 0 is gone, which is dealt with as any death
             pipe.send("stop")
 
@@ -189,19 +189,19 @@ class Supervisor:
         elif kind == "published":
             self.published.append(content)
         elif kind == "learned":
-            self._shown(content)
+            self._print_progress(content)
         return None
 
-    def _shown(self, progress: dict[str, Any]) -> None:
-        if time.monotonic() - self._line >= LINES:
+    def _print_progress(self, progress: dict[str, Any]) -> None:
+        if time.monotonic() - self._line >= PROGRESS_INTERVAL_S:
             self._line = time.monotonic()
             self.say(
-                f"micro-batch {progress['batch']}: prequential HR@10 {progress['hr@10']:.4f}, loss {progress['loss']:.4f}, "
-                f"{progress['lag']} events behind"
+                f"micro-batch {progress['batch']}: prequential HR@10 {progress['hr@10']:.4f}, "
+                f"loss {progress['loss']:.4f}, {progress['lag']} events behind"
             )
         self.progress(progress["batch"], self.workers)
 
-    def _described(self, codes: list[int | None]) -> str:
+    def _describe_exit(self, codes: list[int | None]) -> str:
         """Which worker went first: the others only end because of it."""
         code, rank = min((code, rank) for rank, code in enumerate(codes) if code)
         return f"worker {rank} was ended by signal {-code}" if code < 0 else f"worker {rank} ended with code {code}"

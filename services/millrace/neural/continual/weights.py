@@ -7,21 +7,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from millrace.neural.continual.plan import Plan
+from millrace.neural.continual.plan import ContinualPlan
 from millrace.neural.network import NETWORKS, SasRec
 from millrace.recommend.attention import LAYER
 
 KEPT_OF_FIRST, KEPT_OF_SECOND, EPSILON, DECAY = 0.9, 0.999, 1e-8, 0.01
 
 
-class Weights:
+class NetworkWeights:
     """`network` and the moments of its AdamW, a tensor for each parameter in the network's order.
 
     Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019), algorithm 2. It is written out because
     torch.optim's brings in the compiler, which would double the time until a worker that has died learns again.
     """
 
-    def __init__(self, plan: Plan, items: int):
+    def __init__(self, plan: ContinualPlan, items: int):
         self.plan, self.steps = plan, 0
         torch.manual_seed(plan.seed)
         sizes = {name: getattr(plan, name) for name in ("width", "heads", "layers", "depth", "dropout")}
@@ -49,7 +49,7 @@ class Weights:
         if items <= known:
             return
         seed = int(np.random.SeedSequence((self.plan.seed, 2, known)).generate_state(1)[0])
-        fresh = torch.empty(items - known, old.shape[1]).normal_(
+        fresh = torch.make_empty(items - known, old.shape[1]).normal_(
             std=0.02, generator=torch.Generator().manual_seed(seed)
         )
 

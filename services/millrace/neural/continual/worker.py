@@ -12,13 +12,13 @@ import torch
 
 from millrace.errors import MillraceError
 from millrace.local.child import LIBC, PR_SET_PDEATHSIG
-from millrace.neural.continual.group import Group, joined
-from millrace.neural.continual.lead import COMPARE, LEARN, STOP, Lead, Task, decoded
+from millrace.neural.continual.group import WorkerGroup, join_group
+from millrace.neural.continual.lead import COMPARE, LEARN, STOP, LeadWorker, WorkerTask, decode_batch
 from millrace.neural.continual.learner import Learner
-from millrace.neural.continual.state import State
+from millrace.neural.continual.state import TrainingState
 
 
-def work(rank: int, task: Task, parent: Connection) -> None:
+def run_worker(rank: int, task: WorkerTask, parent: Connection) -> None:
     """The whole life of a worker; its errors go to the supervisor, which says them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal interrupts all of them; the supervisor decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -26,9 +26,9 @@ def work(rank: int, task: Task, parent: Connection) -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     try:
-        with joined(rank, task.plan.workers, Path(task.folder)) as group:
+        with join_group(rank, task.plan.workers, Path(task.folder)) as group:
             if rank == 0:
-                Lead(task, group, parent).run()
+                LeadWorker(task, group, parent).run()
             else:
                 follow(group)
     except MillraceError as error:
@@ -51,9 +51,9 @@ def _die_with_parent() -> None:
         sys.exit(1)
 
 
-def follow(group: Group) -> None:
+def follow(group: WorkerGroup) -> None:
     """Do what rank 0 shares, until it says to stop."""
-    learner = Learner(State.unpacked(group.share(), "what worker 0 shared"), group)
+    learner = Learner(TrainingState.from_bytes(group.share(), "what worker 0 shared"), group)
     while True:
         message = group.share()
         if message[:1] == STOP:
@@ -61,4 +61,4 @@ def follow(group: Group) -> None:
         if message[:1] == COMPARE:
             group.insist_on_equal(learner.checksum(), "state")
         if message[:1] == LEARN:
-            learner.learn(*decoded(message[1:]))
+            learner.learn(*decode_batch(message[1:]))

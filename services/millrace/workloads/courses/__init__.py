@@ -6,11 +6,11 @@ from typing import Annotated
 from pydantic import BeforeValidator, WithJsonSchema
 
 from millrace.records.contract import Record
-from millrace.records.numbers import refuse
+from millrace.records.numbers import reject
 from millrace.records.types import Count, Flag, Hours, Id, Money, RequiredText, Text, Timestamp
 from millrace.workloads.base import ClusterModel, Endpoint, Fault, Feature, Row, Workload
 from millrace.workloads.courses.generator import generate
-from millrace.workloads.naming import scale
+from millrace.workloads.naming import make_scale
 
 LEVELS = {
     word: level
@@ -19,17 +19,17 @@ LEVELS = {
 }
 
 
-def level(value: object) -> str:
+def parse_level(value: object) -> str:
     """A course's level as the source spells it; `beginner` is read as `Beginner Level`."""
     spelled = LEVELS.get(value.strip().lower()) if isinstance(value, str) else None
     if spelled is None:
-        raise refuse("unknown_level", value, ", ".join(dict.fromkeys(LEVELS.values())))
+        raise reject("unknown_level", value, ", ".join(dict.fromkeys(LEVELS.values())))
     return spelled
 
 
 Level = Annotated[
     str,
-    BeforeValidator(level),
+    BeforeValidator(parse_level),
     WithJsonSchema({"type": "string", "examples": list(dict.fromkeys(LEVELS.values()))}),
 ]
 
@@ -113,7 +113,7 @@ WORKLOAD = Workload(
             (SUBSCRIBERS, REVIEWS, LECTURES, DURATION),
             K,
             {"num_subscribers": 1, "num_reviews": 1},
-            scale("popularity"),
+            make_scale("popularity"),
         ),
         ClusterModel(
             "difficulty",
@@ -121,21 +121,21 @@ WORKLOAD = Workload(
             (Feature("level", "level", default="All Levels"), LECTURES, DURATION),
             K,
             {"level": 1, "num_lectures": 0.5, "content_duration": 0.5},
-            scale("difficulty"),
+            make_scale("difficulty"),
         ),
         ClusterModel(
             "trend",
             (Feature("published_timestamp", "days"), SUBSCRIBERS, REVIEWS),
             K,
             {"published_timestamp": 1, "num_subscribers": 1, "num_reviews": 1},
-            scale("momentum"),
+            make_scale("momentum"),
         ),
         ClusterModel(
             "price",
             (Feature("price"), SUBSCRIBERS, REVIEWS, DURATION),
             K,
             {"price": 1},
-            scale("price"),
+            make_scale("price"),
         ),
     ),
     endpoints=(

@@ -18,7 +18,7 @@ LEVELS = ["All Levels", "Beginner Level", "Intermediate Level", "Expert Level"]
 FIRST = datetime(2011, 7, 1, tzinfo=UTC)
 
 
-def course(random: Random, number: int) -> Row:
+def make_course(random: Random, number: int) -> Row:
     """One clean row, as text."""
     subject = random.choice(list(SUBJECTS))
     title = random.choice(FORMS).format(random.choice(SUBJECTS[subject]))
@@ -47,12 +47,12 @@ def generate(random: Random, rows: int) -> Iterator[Row]:
     """`rows` rows: of a thousand about 2 exact duplicates, 2 swallowed records, 3 broken values, and padding."""
     previous = None
     for number in range(rows):
-        row = course(random, number)
+        row = make_course(random, number)
         dice = random.random()
         if dice < 0.002 and previous:
             row = dict(previous)
         elif dice < 0.004:
-            row = swallow(course(random, rows + number), row)
+            row = make_swallowed(make_course(random, rows + number), row)
         elif dice < 0.007:
             field, broken = random.choice(
                 [("num_subscribers", "many"), ("price", "-5"), ("published_timestamp", "soon"), ("level", "")]
@@ -67,7 +67,7 @@ def generate(random: Random, rows: int) -> Iterator[Row]:
         yield row
 
 
-def swallow(first: Row, second: Row) -> Row:
+def make_swallowed(first: Row, second: Row) -> Row:
     """The row that remains when a quote in the first title hides the end of its line."""
     rest = [first[name] for name in list(first)[2:-1]]
     title = f'{first["course_title"]}",{",".join(rest)}\n{second["course_id"]},{second["course_title"]}"'

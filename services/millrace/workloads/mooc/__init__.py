@@ -24,14 +24,14 @@ class Enrolment(Record):
     )
 
 
-def first(row: Row, names: tuple[str, ...]) -> Any:
+def first_value(row: Row, names: tuple[str, ...]) -> Any:
     """The first of several fields that a row has."""
     return next((row[name] for name in names if row.get(name) is not None), None)
 
 
 def fault(row: Row) -> Fault | None:
     """A line with a student's courses, of which it is not certain what belongs to what."""
-    courses, times = first(row, COURSES), first(row, TIMES)
+    courses, times = first_value(row, COURSES), first_value(row, TIMES)
     if courses is None or "course_id" in row:
         return None
     if not isinstance(courses, list) or not courses:
@@ -45,11 +45,11 @@ def fault(row: Row) -> Fault | None:
 
 def expand(row: Row) -> list[Row] | None:
     """The enrolments of a line that lists a student's courses, oldest first; None for a single enrolment."""
-    courses = first(row, COURSES)
+    courses = first_value(row, COURSES)
     if courses is None or "course_id" in row:
         return None
-    times = first(row, TIMES) or [None] * len(courses)
-    user = first(row, USER)
+    times = first_value(row, TIMES) or [None] * len(courses)
+    user = first_value(row, USER)
     return [
         {"user_id": user, "course_id": course, "enrolled_at": time} for course, time in zip(courses, times, strict=True)
     ]

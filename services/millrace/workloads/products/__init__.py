@@ -30,7 +30,7 @@ class Product(Record):
     product_link: Text = ""
 
 
-def names(english: list[str], indonesian: list[str]) -> Naming:
+def make_names(english: list[str], indonesian: list[str]) -> Naming:
     """Names in both languages of the callers, lowest to highest along the model's axis."""
     return lambda k: {"label": english, "label_id": indonesian}
 
@@ -51,7 +51,7 @@ WORKLOAD = Workload(
             (Feature("discounted_price", "log1p"), Feature("rating")),
             (3,),
             {"discounted_price": 1, "rating": -1},
-            names(
+            make_names(
                 ["Low price, high rating", "Medium price, medium rating", "High price, low rating"],
                 ["Harga Rendah, Rating Tinggi", "Harga Sedang, Rating Sedang", "Harga Tinggi, Rating Rendah"],
             ),
@@ -61,7 +61,7 @@ WORKLOAD = Workload(
             (Feature("rating"), Feature("rating_count", "log1p")),
             (3,),
             {"rating": 1, "rating_count": 1},
-            names(
+            make_names(
                 ["Low rating, few reviews", "Medium rating, medium reviews", "High rating, many reviews"],
                 [
                     "Rating Rendah, Sedikit Ulasan",
@@ -75,7 +75,7 @@ WORKLOAD = Workload(
             (Feature("discount_percentage"),),
             (3,),
             {"discount_percentage": 1},
-            names(
+            make_names(
                 ["Low discount", "Medium discount", "High discount"],
                 ["Diskon Rendah", "Diskon Sedang", "Diskon Tinggi"],
             ),

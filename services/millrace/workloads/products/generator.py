@@ -21,7 +21,7 @@ REVIEWS = [
 ]
 
 
-def rupees(amount: float, indian: bool) -> str:
+def format_rupees(amount: float, indian: bool) -> str:
     """`₹1,399` or, with Indian grouping, `₹1,39,900`."""
     whole = str(round(amount))
     head, tail = whole[:-3], whole[-3:]
@@ -36,7 +36,7 @@ def rupees(amount: float, indian: bool) -> str:
     return f"₹{','.join([*groups, tail])}"
 
 
-def product(random: Random, number: int) -> Row:
+def make_product(random: Random, number: int) -> Row:
     """One clean row, as text."""
     category, (scale, noun) = random.choice(list(CATEGORIES.items()))
     actual = math.exp(random.gauss(scale, 0.7))
@@ -47,8 +47,8 @@ def product(random: Random, number: int) -> Row:
         "product_id": identity,
         "product_name": f"Example {noun}, model {number}, 1 piece (black)",
         "category": category,
-        "discounted_price": rupees(actual * (1 - percentage / 100), True),
-        "actual_price": rupees(actual, True),
+        "discounted_price": format_rupees(actual * (1 - percentage / 100), True),
+        "actual_price": format_rupees(actual, True),
         "discount_percentage": f"{percentage}%",
         "rating": f"{min(5.0, max(2.0, random.gauss(4.1, 0.3))):.1f}",
         "rating_count": f"{int(math.exp(random.gauss(8, 1.8))):,}",
@@ -67,7 +67,7 @@ def generate(random: Random, rows: int) -> Iterator[Row]:
     """`rows` rows; of a thousand about 2 `|` ratings, 2 blank counts, 20 conflicts, 5 repeats, 4 broken values."""
     earlier: list[Row] = []
     for number in range(rows):
-        row = product(random, number)
+        row = make_product(random, number)
         dice = random.random()
         if dice < 0.002:
             row["rating"] = "|"

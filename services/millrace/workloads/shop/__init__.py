@@ -6,25 +6,25 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from millrace.records.contract import Record
-from millrace.records.numbers import money
-from millrace.records.types import Blank, Id, Money, Text, Timestamp, timestamp
+from millrace.records.numbers import parse_money
+from millrace.records.types import Blank, Id, Money, Text, Timestamp, parse_timestamp
 from millrace.workloads.base import RecommenderModel, Row, SalesModel, Workload
 from millrace.workloads.shop.generator import generate
 
 UNSET = "1970-01-01"
 
 
-def clock(value: object) -> datetime | None:
+def parse_clock(value: object) -> datetime | None:
     """The time of a purchase; a day on which the source's clock was not set yet is unknown, not a time."""
     if isinstance(value, str) and value.strip().startswith(UNSET):
         return None
-    return None if value is None else timestamp(value)
+    return None if value is None else parse_timestamp(value)
 
 
 class Purchase(Record):
     """One product of an order. An unknown customer, time or category is null; a price of 0 is a price."""
 
-    event_time: Annotated[Timestamp | None, BeforeValidator(clock)]
+    event_time: Annotated[Timestamp | None, BeforeValidator(parse_clock)]
     order_id: Id
     product_id: Id
     category_id: Annotated[Id | None, Blank] = None
@@ -46,7 +46,7 @@ def mend(row: Row) -> Row | None:
     if user.strip() and not user.strip().isdecimal():
         return None
     try:
-        money(price)
+        parse_money(price)
     except ValueError:
         return None
     return {**row, "category_code": "", "brand": "", "price": price, "user_id": user}

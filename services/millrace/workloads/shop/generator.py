@@ -17,11 +17,11 @@ KINDS = {
 }
 FIRST, DAYS = datetime(2020, 1, 5, tzinfo=UTC), 320
 PER_KIND = 30
-BUYS = 5  # lines of a known customer, on average
-LINES = 1.4  # of an order, on average
+ORDERS_PER_BUYER = 5  # lines of a known customer, on average
+LINES_PER_ORDER = 1.4  # of an order, on average
 
 
-def product(kind: int, number: int) -> Row:
+def make_product(kind: int, number: int) -> Row:
     """The fields of a product that are the same in every purchase."""
     name, (brands, price) = list(KINDS.items())[kind]
     return {
@@ -39,26 +39,28 @@ def generate(random: Random, rows: int) -> Iterator[Row]:
     Half of the orders have no customer. A customer walks from product to product within a kind, and now and then
     on to the next kind: what was bought last says most about what is bought next.
     """
-    users = max(1, rows // (2 * BUYS))
+    users = max(1, rows // (2 * ORDERS_PER_BUYER))
     places: dict[int, tuple[int, int]] = {}
     order: Row = {}
     buyer = 0
     previous: Row | None = None
     for number in range(rows):
-        if not order or random.random() < 1 / LINES:
+        if not order or random.random() < 1 / LINES_PER_ORDER:
             # A customer from 0, or an order that nobody signed in for, below 0.
             places.pop(min(buyer, -1), None)
             buyer = random.randrange(users) if random.random() < 0.5 else -1 - number
-            order = opened(random, number, rows)
+            order = start_order(random, number, rows)
         kind, position = places.get(buyer, (random.randrange(len(KINDS)), int(PER_KIND * random.random() ** 2)))
         if random.random() < 0.2:
             kind, position = (kind + 1) % len(KINDS), int(PER_KIND * random.random() ** 2)
         places[buyer] = (kind, (position + random.choice((1, 1, 1, 2, 3))) % PER_KIND)
-        previous = row = dirty(random, {**order, **product(kind, position), "user_id": customer(buyer)}, previous)
+        previous = row = make_dirty(
+            random, {**order, **make_product(kind, position), "user_id": customer_id(buyer)}, previous
+        )
         yield row
 
 
-def opened(random: Random, number: int, rows: int) -> Row:
+def start_order(random: Random, number: int, rows: int) -> Row:
     """The fields that all lines of an order share."""
     # Of a few days in no order, as exports of several tills are.
     moment = FIRST + timedelta(days=DAYS * number / rows + random.random() * 3, seconds=random.randrange(60))
@@ -68,12 +70,12 @@ def opened(random: Random, number: int, rows: int) -> Row:
     }
 
 
-def customer(buyer: int) -> str:
+def customer_id(buyer: int) -> str:
     """The id of a buyer, empty for one without a number."""
     return "" if buyer < 0 else str(1515915625440000000 + buyer)
 
 
-def dirty(random: Random, row: Row, previous: Row | None) -> Row:
+def make_dirty(random: Random, row: Row, previous: Row | None) -> Row:
     """The row, or what a real export might have in its place."""
     dice = random.random()
     if dice < 0.002 and previous:

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
-from millrace.pages.hosts import parts
+from millrace.pages.hosts import split_url
 from millrace.records.contract import Record
-from millrace.records.credentials import without_password
-from millrace.records.numbers import refuse
-from millrace.records.types import BLANK, Id, Text, Timestamp, text
+from millrace.records.credentials import remove_password
+from millrace.records.numbers import reject
+from millrace.records.types import BLANK_WORDS, Id, Text, Timestamp, parse_text
 from millrace.workloads.base import PageModel, Workload
 from millrace.workloads.urls.generator import generate
 
@@ -19,32 +19,32 @@ URL_LIMIT = 8000
 """Characters of a URL; what servers should at least accept (RFC 9110, section 4.1)."""
 
 
-def page_url(value: object) -> str:
+def parse_page_url(value: object) -> str:
     """A URL that names a host, as it was: `https://...`, `//host/...`, or `host:443` without a scheme.
 
     One with a password is refused: it would be read by everybody who sees the page.
     """
     allowed = f"a web address of up to {URL_LIMIT} characters such as https://example.com/news or example.com:443"
-    if value is None or (isinstance(value, str) and value.strip().lower() in BLANK):
-        raise refuse("no_url", value, allowed)
-    url = text(value)
-    if without_password(url) != url:  # rows of a file come without; who posts is told, not repaired
-        raise refuse("has_password", "a URL with a password", "a web address without user and password")
+    if value is None or (isinstance(value, str) and value.strip().lower() in BLANK_WORDS):
+        raise reject("no_url", value, allowed)
+    url = parse_text(value)
+    if remove_password(url) != url:  # rows of a file come without; who posts is told, not repaired
+        raise reject("has_password", "a URL with a password", "a web address without user and password")
     if len(url) > URL_LIMIT:
-        raise refuse("url_too_long", f"a URL of {len(url)} characters", allowed)
-    scheme, host, _, _ = parts(url)
+        raise reject("url_too_long", f"a URL of {len(url)} characters", allowed)
+    scheme, host, _, _ = split_url(url)
     if scheme not in SCHEMES:
-        raise refuse("bad_scheme", value, allowed)
+        raise reject("bad_scheme", value, allowed)
     # Without a scheme any word or mail address would be one: there it needs a dot or a port, and nothing before it.
     if not host or not (scheme or url.startswith("//") or BARE.match(url)):
-        raise refuse("no_host", value, allowed)
+        raise reject("no_host", value, allowed)
     return url
 
 
-def moment(value: object) -> object:
+def require_value(value: object) -> object:
     """The value, where there is one. Raises PydanticCustomError."""
     if value is None:
-        raise refuse("missing", value, "a creation_time, or a column created_at")
+        raise reject("missing", value, "a creation_time, or a column created_at")
     return value
 
 
@@ -52,11 +52,11 @@ class Page(Record):
     """A page that was visited. Of exports without keywords and description, these are empty."""
 
     # Not required of a file's header, where exports call it created_at, but of every row.
-    creation_time: Annotated[Timestamp, BeforeValidator(moment)] = Field(
+    creation_time: Annotated[Timestamp, BeforeValidator(require_value)] = Field(
         default=None, validate_default=True, validation_alias=AliasChoices("creation_time", "created_at")
     )
     id: Id
-    url: Annotated[str, BeforeValidator(page_url)]
+    url: Annotated[str, BeforeValidator(parse_page_url)]
     title: Text = ""
     keywords: Text = ""
     description: Text = ""

@@ -17,7 +17,7 @@ class Theme:
     """With {slug}, {word}, {other}, {number}, {day} and {code}."""
 
 
-def theme(name: str, share: float, hosts: str, words: str, *paths: str) -> Theme:
+def make_theme(name: str, share: float, hosts: str, words: str, *paths: str) -> Theme:
     """Hosts as `host=Site_name` with spaces between; an underscore stands for a space."""
     named = (one.partition("=")[::2] for one in hosts.split())
     return Theme(
@@ -29,7 +29,7 @@ FILLERS = "new best top guide free online review official today how the for with
 COMMON = tuple(FILLERS.split())
 
 THEMES = (
-    theme(
+    make_theme(
         "news",
         1.4,
         "www.harbournews.example=Harbour_News www.dailyledger.co.uk=The_Daily_Ledger news.capitalpost.com=Capital_Post "
@@ -40,7 +40,7 @@ THEMES = (
         "/politics/{day}/{slug}.html",
         "/news/world-{number}",
     ),
-    theme(
+    make_theme(
         "sports",
         1.0,
         "www.scoreline.com=Scoreline www.pitchside.co.uk=Pitchside sport.arenaone.de=Arena_One m.fullcourt.tv=Court",
@@ -50,7 +50,7 @@ THEMES = (
         "/match/{number}/report",
         "/teams/{word}/results/{day}",
     ),
-    theme(
+    make_theme(
         "fashion",
         1.1,
         "www.velvetrow.com=Velvet_Row shop.nordicwear.se=Nordicwear www.stitchandco.com.au=Stitch_&_Co "
@@ -61,7 +61,7 @@ THEMES = (
         "/collections/{word}",
         "/p/{number}/{slug}.html?size=m&color={word}",
     ),
-    theme(
+    make_theme(
         "code",
         1.2,
         "github.com=GitHub docs.rustbook.dev=Rust_Book stackhelp.io=Stackhelp kernelnotes.github.io=Kernel_Notes "
@@ -72,7 +72,7 @@ THEMES = (
         "/{word}/{other}/issues/{number}",
         "/docs/latest/{slug}.html#{word}",
     ),
-    theme(
+    make_theme(
         "cooking",
         0.9,
         "www.goldenwhisk.com=Golden_Whisk recettes.lamarmite.fr=La_Marmite www.spoonandsalt.co.uk=Spoon_&_Salt",
@@ -82,7 +82,7 @@ THEMES = (
         "/recipe/{number}/{slug}/print",
         "/kitchen/{word}/{slug}/",
     ),
-    theme(
+    make_theme(
         "travel",
         0.9,
         "www.farhorizon.com=Far_Horizon booking.innfinder.com=Innfinder de.reisekompass.de=Reisekompass "
@@ -93,7 +93,7 @@ THEMES = (
         "/destinations/{word}/{slug}",
         "/flights/search?from={word}&to={other}&id={number}",
     ),
-    theme(
+    make_theme(
         "finance",
         0.9,
         "www.coinbeacon.io=Coinbeacon markets.bullfeed.com=Bullfeed www.ledgerwise.com=Ledgerwise",
@@ -103,7 +103,7 @@ THEMES = (
         "/markets/{day}/{slug}",
         "/analysis/{slug}-{number}/",
     ),
-    theme(
+    make_theme(
         "video",
         1.3,
         "www.youtube.com=YouTube m.youtube.com=YouTube clips.streamhut.tv=Streamhut music.songbird.fm=Songbird",
@@ -113,7 +113,7 @@ THEMES = (
         "/watch?v={code}&list=PL{code}{code}&index={number}",
         "/c/{word}/videos",
     ),
-    theme(
+    make_theme(
         "login",
         0.8,
         "www.facebook.com=Facebook accounts.signly.com=Signly id.portalhub.jp=Portalhub",
@@ -123,7 +123,7 @@ THEMES = (
         "/login/?next=https%3A%2F%2Fwww.facebook.com%2Fpeople%2F{word}%2F{number}%2F&__cft__%5B0%5D={code}{code}{code}",
         "/signin/v2/identifier?continue=%2F{word}&flow={code}",
     ),
-    theme(
+    make_theme(
         "wissen",
         0.7,
         "de.wikipedia.org=Wikipedia www.wissensblatt.de=Wissensblatt www.münchner-hefte.de=Münchner_Hefte "
