@@ -15,7 +15,7 @@ def walks(users: int, items: int, seed: int = 1, mean: float = 12.0) -> Sequence
     popularity /= popularity[-1]
     followers = random.integers(0, items, (items, FOLLOWERS))
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    found = np.make_empty(starts[-1], dtype=np.int32)
+    found = np.empty(starts[-1], dtype=np.int32)
     place = np.zeros(users, dtype=np.int64)
     for step in range(int(lengths.max())):
         going = np.flatnonzero(lengths > step)

@@ -32,7 +32,7 @@ def publish(registry: Registry) -> list[str]:
     ids = np.array([f"C{item:05}".encode() for item in range(ITEMS)])
     arrays |= {
         POPULAR_ARRAY: np.array([whole, whole], dtype=np.int64),
-        SEEN_ARRAY: np.make_empty(0, dtype=np.uint64),
+        SEEN_ARRAY: np.empty(0, dtype=np.uint64),
         "users": np.array(sorted(f"U{user:06}".encode() for user in range(USERS))),
         "history_starts": found.starts,
         "history_items": found.items,

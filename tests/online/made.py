@@ -92,7 +92,7 @@ def arrays(before: list[Record], live: LiveParameters, static: Links | None) -> 
     counts = np.rint(raw.data.astype(np.float64) * live.scale).astype(np.int64)
     made = dict(zip(COUNT_ARRAYS, (raw.indptr.astype(np.int64), raw.indices.astype(np.int32), counts), strict=True))
     if static is None:
-        still = np.zeros(ITEMS + 1, np.int64), np.make_empty(0, np.int32), np.make_empty(0, np.float32)
+        still = np.zeros(ITEMS + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
     else:
         part = (0.4 * static.matrix()).tocsr()
         still = part.indptr.astype(np.int64), part.indices.astype(np.int32), part.data.astype(np.float32)

@@ -44,7 +44,7 @@ def rank_targets(
     progress: Callable[[float, float], None] = lambda done, total: None,
 ) -> Ranks:
     """Ranks of the targets among all items but the history's, or among (users, m) `negatives`."""
-    greater, tied = np.make_empty(len(fold), dtype=np.int64), np.make_empty(len(fold), dtype=np.int64)
+    greater, tied = np.empty(len(fold), dtype=np.int64), np.empty(len(fold), dtype=np.int64)
     answered = np.zeros(fold.fit.item_count, dtype=bool)
     for part, block in split_fold(fold):
         scores = score_unknown(model, block)

@@ -40,7 +40,7 @@ class VersionBase:
     ) -> "VersionBase":
         items = {item.decode(): number for number, item in enumerate(arrays["item_ids"].tolist())}
         users, starts, flat = (arrays[name] for name in NEEDED_ARRAYS[:3])
-        seen = arrays.get(SEEN_ARRAY, np.make_empty(0, np.uint64))
+        seen = arrays.get(SEEN_ARRAY, np.empty(0, np.uint64))
         return cls(
             workload,
             model,

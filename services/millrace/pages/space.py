@@ -34,7 +34,7 @@ class PageSpace:
     def features(self, columns: Columns) -> np.ndarray:
         """(n, WIDTH) float32. A page has the same coordinates alone and among others."""
         count = len(columns["url"])
-        coordinates = np.make_empty((count, WIDTH), dtype=np.float32)
+        coordinates = np.empty((count, WIDTH), dtype=np.float32)
         for start, raw in self.raw(columns):
             coordinates[start : start + len(raw)] = (raw - self.mean) / self.scale
         return coordinates

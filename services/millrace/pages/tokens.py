@@ -43,7 +43,7 @@ def hash_pages(
     Every page has tokens: at the least those of its host, or of having none.
     """
     codes: list[int] = []
-    starts = np.make_empty(len(cut), dtype=np.int64)
+    starts = np.empty(len(cut), dtype=np.int64)
     for page, (part, title, keyword) in enumerate(zip(cut, titles, keywords, strict=True)):
         starts[page] = len(codes)
         codes += hash_host(part.host)

@@ -79,7 +79,7 @@ def keep_strongest(
         weights.append(values.astype(np.float32))
         first += block.shape[0]
     starts = np.concatenate([[0], np.cumsum(np.concatenate(lengths or [np.zeros(0, int)]))]).astype(np.int64)
-    empty = [np.make_empty(0, dtype=np.int32)]
+    empty = [np.empty(0, dtype=np.int32)]
     return Links(
         starts,
         np.concatenate(neighbours or empty),

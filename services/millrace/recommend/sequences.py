@@ -78,13 +78,13 @@ def number_sequences(histories: Iterable[Sequence[str]], times: Sequence[Sequenc
     numbers: dict[str, int] = {}
     arrays = [np.array([numbers.setdefault(item, len(numbers)) for item in part], dtype=np.int32) for part in histories]
     starts = np.concatenate([[0], np.cumsum([len(part) for part in arrays], dtype=np.int64)]).astype(np.int64)
-    items = np.concatenate(arrays) if arrays else np.make_empty(0, dtype=np.int32)
+    items = np.concatenate(arrays) if arrays else np.empty(0, dtype=np.int32)
     ids = np.array(list(numbers), dtype=np.str_)
     if times is None:
         return Sequences(items, starts, len(numbers), None, ids)
     if [len(part) for part in times] != [len(part) for part in arrays]:
         raise BadInput("There must be one time for each item of a sequence.", code="bad_sequence", field="times")
-    seconds = np.concatenate([np.asarray(part, dtype=np.float64) for part in times]) if arrays else np.make_empty(0)
+    seconds = np.concatenate([np.asarray(part, dtype=np.float64) for part in times]) if arrays else np.empty(0)
     plain = Sequences(items, starts, len(numbers), seconds, ids)
     order = np.lexsort((np.arange(len(items)), seconds, plain.users))
     return Sequences(items[order], starts, len(numbers), seconds[order], ids)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from millrace.errors import Unavailable
 
-Result = TypeVar("Found")
+Result = TypeVar("Result")
 RETRY_DELAY_S = 2.0
 REPORT_INTERVAL_S = 30.0
 """Seconds after which the same reason is said again, with how long it has been waited for."""

@@ -24,8 +24,8 @@ class KMeans:
 
         `values` is (n, d), not standardised. Of equally near centres the lowest number wins.
         """
-        numbers = np.make_empty(len(values), dtype=np.int64)
-        distances = np.make_empty(len(values), dtype=np.float64)
+        numbers = np.empty(len(values), dtype=np.int64)
+        distances = np.empty(len(values), dtype=np.float64)
         for start in range(0, len(values), BLOCK_ROWS):
             rows = self.standardise(values[start : start + BLOCK_ROWS])
             squared = ((rows[:, None, :] - self.centres[None, :, :]) ** 2).sum(axis=2)

@@ -17,7 +17,7 @@ from millrace.workloads import find_workload as find
 from millrace.workloads.base import PageModel, Workload
 
 if TYPE_CHECKING:
-    pass
+    from millrace.stream.stream import PageStream
 
 POLL_INTERVAL_S = 1.0  # seconds between two looks for the first champion
 RESTART_DELAYS_S = (1, 2, 5, 10, 20, 30, 30, 30)  # seconds before the next attempt; after these the process ends

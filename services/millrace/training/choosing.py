@@ -62,9 +62,9 @@ def _make_fold(rows: list[tuple[np.ndarray, np.ndarray]], items: int, part: int)
             histories.append(before[np.sort(len(before) - 1 - last)])
             targets.append(new[0])
     starts = np.concatenate([[0], np.cumsum([len(one) for one in histories], dtype=np.int64)]).astype(np.int64)
-    flat = np.concatenate(histories) if histories else np.make_empty(0)
+    flat = np.concatenate(histories) if histories else np.empty(0)
     held = Sequences(flat.astype(np.int32), starts, items)
-    nothing = Sequences(np.make_empty(0, dtype=np.int32), np.zeros(1, dtype=np.int64), items)
+    nothing = Sequences(np.empty(0, dtype=np.int32), np.zeros(1, dtype=np.int64), items)
     return Fold(nothing, held, np.array(targets, dtype=np.int64))
 
 

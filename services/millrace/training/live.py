@@ -57,7 +57,7 @@ def static_arrays(links: dict[str, Links], recipe: Recipe, items: int) -> dict[s
     """The sum of all layers but Markov's, by their shares; no links where it is the only one."""
     others = {name: share for name, share in positive_shares(recipe, links).items() if name != "markov"}
     if not others:
-        empty = np.zeros(items + 1, np.int64), np.make_empty(0, np.int32), np.make_empty(0, np.float32)
+        empty = np.zeros(items + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
         return dict(zip(STATIC_ARRAYS, empty, strict=True))
     total: Any = sum(float(share) * links[name].matrix() for name, share in others.items())
     total = total.tocsr()

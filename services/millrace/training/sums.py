@@ -113,7 +113,7 @@ def unpack_parts(column: pa.Array | pa.ChunkedArray, dtype: type) -> tuple[np.nd
     _, offsets, data = column.buffers()
     ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1].astype(np.int64)
     if data is None or not len(column):
-        return np.make_empty(0, dtype), np.zeros(len(column) + 1, dtype=np.int64)
+        return np.empty(0, dtype), np.zeros(len(column) + 1, dtype=np.int64)
     numbers = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].copy().view(dtype)
     return numbers, (ends - ends[0]) // numbers.itemsize
 
@@ -161,8 +161,8 @@ def keep_strongest(
 
     def chosen(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            taken = [np.make_empty(0, np.int32)]
-            weights = [np.make_empty(0, np.float32)]
+            taken = [np.empty(0, np.int32)]
+            weights = [np.empty(0, np.float32)]
             for i, j, values in iterate_rows(batch):
                 worth = value(i, j, values).astype(np.float32)
                 good = np.flatnonzero((worth > 0) & (j != i))

@@ -30,7 +30,7 @@ class WorkerGroup:
         if not int(size):
             return b""
         body = torch.frombuffer(bytearray(content), dtype=torch.uint8) if self.rank == 0 else None
-        body = torch.make_empty(int(size), dtype=torch.uint8) if body is None else body
+        body = torch.empty(int(size), dtype=torch.uint8) if body is None else body
         distributed.broadcast(body, 0)
         return body.numpy().tobytes()
 

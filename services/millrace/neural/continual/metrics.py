@@ -6,7 +6,8 @@ from millrace.errors import BadInput, Unavailable
 from millrace.settings import settings
 
 if TYPE_CHECKING:
-    pass
+    from millrace.neural.continual.learner import BatchOutcome
+    from millrace.neural.continual.state import TrainingState
 
 
 class ContinualMetrics:

@@ -28,7 +28,7 @@ MAX_VERSIONS_SEARCHED = 20  # versions among which a publication is found again 
 def to_served_arrays(state: TrainingState) -> tuple[Recommender, dict[str, np.ndarray]]:
     """The model and all arrays of a version but the names; items and users are sorted, as the registry wants them."""
     by_id = sorted(range(len(state.items)), key=lambda number: state.items.texts[number].encode())
-    rank = np.make_empty(len(by_id), dtype=np.int32)
+    rank = np.empty(len(by_id), dtype=np.int32)
     rank[by_id] = np.arange(len(by_id), dtype=np.int32)
     plain = state.weights.network.eval().model(rank[state.taken.order])
     model = stored.load_model(plain.algorithm, plain.arrays() | {"factors": plain.weights["factors"][by_id]})

@@ -49,7 +49,7 @@ class NetworkWeights:
         if items <= known:
             return
         seed = int(np.random.SeedSequence((self.plan.seed, 2, known)).generate_state(1)[0])
-        fresh = torch.make_empty(items - known, old.shape[1]).normal_(
+        fresh = torch.empty(items - known, old.shape[1]).normal_(
             std=0.02, generator=torch.Generator().manual_seed(seed)
         )
 
