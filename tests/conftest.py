@@ -77,7 +77,7 @@ def stack(engines: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 @pytest.fixture(scope="session")
 def spark(stack: Path):
     """One Spark session for all tests that read the lake as a training does."""
-    from millrace.training.session import start_session
+    from millrace.spark.session import start_session
 
     session = start_session("tests")
     yield session

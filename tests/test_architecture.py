@@ -15,7 +15,7 @@ ENGINES = ["pyspark", "kafka", "fastapi", "pyiceberg"]
             "millrace.workloads, millrace.scoring.kmeans, millrace.scoring.features, millrace.scoring.silhouette",
             ENGINES,
         ),
-        ("millrace.records.check, millrace.records.readers", ENGINES),
+        ("millrace.ingest.check, millrace.records.readers", ENGINES),
         ("millrace.registry.registry", ENGINES),
         ("millrace.api.main, millrace.api.serve", ["pyspark", "pyiceberg", "pyarrow", "pandas", "scipy"]),
         ("millrace.ingest.publish, millrace.ingest.rejected", ["pyspark", "fastapi", "pyiceberg", "pandas"]),

@@ -7,7 +7,7 @@ from millrace.lake.sink import ensure_sinks
 from millrace.lake.tables import ensure_tables
 from millrace.messaging.topics import ensure_topics
 from millrace.registry.store import ObjectStore
-from millrace.runtime.waiting import retry_unavailable
+from millrace.runtime.retry import retry_unavailable
 from millrace.settings import settings
 from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload

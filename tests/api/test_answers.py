@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from millrace.api.bodies import find_field_type
-from millrace.api.columns import find_limits
+from millrace.api.column_reader import find_limits
+from millrace.api.rows import find_field_type
 from millrace.registry.checks import load_kmeans
 from millrace.registry.registry import Registry
 from millrace.scoring.features import make_matrix

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from millrace.api.columns import ColumnReader, SlowPathNeeded
+from millrace.api.column_reader import ColumnReader, SlowPathNeeded
 from millrace.records.types import Count, Hours, Money, Percent, Rating, Text, Timestamp
 
 NUMBERS = [Count, Hours, Money, Percent, Rating]

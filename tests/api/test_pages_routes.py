@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from millrace.api.follow import DeltaFollower
 from millrace.api.main import create_app
 from millrace.pages.board import Board
+from millrace.serving.delta_follower import DeltaFollower
 from millrace.settings import settings
 from millrace.web import load_files
 from tests.api.inside import inside

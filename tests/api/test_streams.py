@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from millrace.api.follow import DeltaFollower
 from millrace.api.main import create_app
 from millrace.pages.board import Board
+from millrace.serving.delta_follower import DeltaFollower
 from tests.api.inside import inside
 from tests.api.server import serving
 from tests.pages import told

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from millrace.recommend import als, blend, knn, linear, markov
-from millrace.recommend.linked import LinkModel
+from millrace.evaluation import blend
+from millrace.recommend import als, knn, linear, markov
+from millrace.recommend.link_model import LinkModel
 from millrace.recommend.popularity import rank_popular
 from millrace.recommend.sequences import Sequences
 

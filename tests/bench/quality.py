@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import adjusted_rand_score
 
+from millrace.ingest.check import RecordChecker
 from millrace.ingest.publish import required_fields
 from millrace.pages.learning import learn_space
-from millrace.records.check import RecordChecker
 from millrace.records.readers import open_source, read_rows
 from millrace.scoring.silhouette import mean_silhouette
 from millrace.workloads import find_workload

@@ -22,7 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from millrace.recommend import files
-from millrace.training import counting, events, sales, session
+from millrace.spark import session
+from millrace.training import events
+from millrace.training.recommender import counting
+from millrace.training.sales import train as sales
 from millrace.workloads import find_workload
 
 ITEMS, EVENTS_A_USER, DAYS = 20_000, 20, 365
@@ -83,7 +86,7 @@ def read(spark: SparkSession, source: str, file: str) -> tuple[DataFrame, int]:
 
 
 def order_lines(rows: DataFrame) -> DataFrame:
-    """What millrace.training.sales.make_order_lines gives."""
+    """What millrace.training.sales.train.make_order_lines gives."""
     return rows.select(
         F.floor(F.col("since") / 86_400).cast("int").alias("day"),
         "order_id",

@@ -15,7 +15,7 @@ from tests.conftest import generated
 # What the API does with Kafka: it sends events, and follows all deltas from their beginning.
 API = """
 import asyncio, time
-from millrace.api.follow import Live
+from millrace.serving.delta_follower import Live
 from millrace.messaging.outbox import Outbox
 live, outbox = Live(), Outbox()
 live.start()
@@ -52,8 +52,8 @@ STREAM = """
 import tempfile
 from millrace.messaging.client import end_offsets, read_all
 from millrace.stream import source
-from millrace.stream.publish import Deltas
-from millrace.training.session import spark
+from millrace.stream.delta_publisher import Deltas
+from millrace.spark.session import spark
 from millrace.local import jars
 from millrace.workloads import workload
 of, rows = workload("urls"), []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from millrace.doctor import arriving, pods
+from millrace.doctor import pods, release_wait
 from millrace.doctor.checks import CheckFailed
 from millrace.errors import NotFound, Unavailable
 
@@ -108,9 +108,9 @@ WHOLE = {
 def missing(monkeypatch: pytest.MonkeyPatch):
     def look(**changed: list[Object]) -> list[str]:
         cluster = Cluster(**(WHOLE | changed))
-        monkeypatch.setattr(arriving, "list_objects", cluster.objects)
+        monkeypatch.setattr(release_wait, "list_objects", cluster.objects)
         monkeypatch.setattr(pods, "list_objects", cluster.objects)
-        return list(arriving.find_missing("millrace", "millrace"))
+        return list(release_wait.find_missing("millrace", "millrace"))
 
     return look
 
@@ -195,7 +195,7 @@ def test_what_is_missing_is_said_and_at_last_raised(missing):
     said: list[str] = []
     missing(jobs=[thing("millrace-ingest-1")])
     with pytest.raises(Unavailable, match="job millrace-ingest-1: not done"):
-        arriving.wait_for_release("millrace", "millrace", 0, said.append)
+        release_wait.wait_for_release("millrace", "millrace", 0, said.append)
 
 
 @pytest.mark.parametrize(
@@ -218,10 +218,10 @@ def test_what_is_missing_is_said_and_at_last_raised(missing):
 )
 def test_it_ends_with_the_address_to_ask(missing, changed: dict[str, list[Object]], command: str):
     missing(services=[thing("millrace-api", {"ports": [{"port": 80}]})], **changed)
-    assert arriving.find_address("millrace", "millrace") == command
+    assert release_wait.find_address("millrace", "millrace") == command
 
 
 def test_a_release_without_an_api_has_no_address(missing):
     missing()
     with pytest.raises(NotFound, match=r"has no API; `api\.enabled` makes one"):
-        arriving.find_address("millrace", "millrace")
+        release_wait.find_address("millrace", "millrace")

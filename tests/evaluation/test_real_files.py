@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from millrace.evaluation.candidates import CANDIDATES
 from millrace.evaluation.table import evaluate_all
-from millrace.recommend.candidates import CANDIDATES
 from millrace.recommend.files import read_sequences
 from tests.conftest import real_file
 

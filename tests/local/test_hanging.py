@@ -9,7 +9,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from millrace.local import jars
-from millrace.messaging import hanging
+from millrace.messaging import hanging_transactions
 from millrace.messaging.topics import CONTROL
 from tests.local.broker import broker
 from tests.registry.servers import settings_of
@@ -89,18 +89,18 @@ def marker_lost(home, commit):
 )
 def test_a_lost_marker_is_written_again_as_it_was_decided(engines, home, commit, expected):
     with marker_lost(home, commit) as own:
-        (found,) = hanging.find_hanging(age=0)
+        (found,) = hanging_transactions.find_hanging(age=0)
         assert (found.partition, found.offset, found.committed) == (PART, 2, commit)
-        assert hanging.find_hanging(age=600) == [], "nothing that young is touched"
-        (said,) = hanging.end_hanging(age=0)
+        assert hanging_transactions.find_hanging(age=600) == [], "nothing that young is touched"
+        (said,) = hanging_transactions.end_hanging(age=0)
         assert "lake.control-0 holds a transaction open from offset 2" in said
         assert readable(own) == expected
-        assert hanging.find_hanging(age=0) == []
+        assert hanging_transactions.find_hanging(age=0) == []
         going = KafkaProducer(**own.login, transactional_id="going")
         going.init_transactions()
         going.begin_transaction()
         going.send(CONTROL, b"third").get(timeout=30)
-        assert hanging.find_hanging(age=0) == [], "a transaction that goes on is its coordinator's"
+        assert hanging_transactions.find_hanging(age=0) == [], "a transaction that goes on is its coordinator's"
         going.commit_transaction()
         going.close(timeout=5)
         assert readable(own) == [*expected, b"third"]
@@ -111,10 +111,10 @@ def test_one_whose_producer_has_begun_anew_is_named_and_left_alone(engines, home
         anew = KafkaProducer(**own.login, transactional_id="lost")
         anew.init_transactions()
         anew.close(timeout=5)
-        (found,) = hanging.find_hanging(age=0)
+        (found,) = hanging_transactions.find_hanging(age=0)
         assert (found.partition, found.offset, found.committed) == (PART, 2, None)
-        (said,) = hanging.end_hanging(age=0)
+        (said,) = hanging_transactions.end_hanging(age=0)
         assert "for you to say" in said
         assert readable(own) == [b"zeroth"]
-        hanging.end_transaction(found)
+        hanging_transactions.end_transaction(found)
         assert readable(own) == [b"zeroth", b"second"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import orjson
 
 from millrace.messaging.client import Message
-from millrace.neural.continual.log import OffsetRanges, StreamEvent, read_events
+from millrace.neural.continual.event_log import OffsetRanges, StreamEvent, read_events
 from millrace.neural.continual.plan import ContinualPlan
 from millrace.workloads import find_workload
 
@@ -50,7 +50,7 @@ def stream(count: int, partitions: int = 3, seed: int = 1) -> Listed:
 
 def micro_batches(log: Listed, size: int) -> list[tuple[OffsetRanges, list[StreamEvent]]]:
     """The stream as one that is all there is cut."""
-    from millrace.neural.continual.cuts import next_cut
+    from millrace.neural.continual.micro_batches import next_cut
 
     positions, found = log.begins(), []
     while (made := next_cut(positions, log.ends(), size)) is not None:

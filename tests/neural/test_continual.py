@@ -8,12 +8,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
 from millrace.errors import Corrupt  # noqa: E402
-from millrace.neural.continual.cuts import next_cut  # noqa: E402
-from millrace.neural.continual.judged import make_questions  # noqa: E402
+from millrace.neural.continual.event_log import StreamEvent, read_events  # noqa: E402
+from millrace.neural.continual.gate import make_questions  # noqa: E402
+from millrace.neural.continual.item_counts import DAY_S, ItemCounts  # noqa: E402
 from millrace.neural.continual.learner import Learner  # noqa: E402
-from millrace.neural.continual.log import StreamEvent, read_events  # noqa: E402
+from millrace.neural.continual.micro_batches import next_cut  # noqa: E402
 from millrace.neural.continual.plan import ContinualPlan  # noqa: E402
-from millrace.neural.continual.popular import DAY_S, ItemCounts  # noqa: E402
 from millrace.neural.continual.publish import to_served_arrays  # noqa: E402
 from millrace.neural.continual.reservoir import ReplayBuffer  # noqa: E402
 from millrace.neural.continual.state import TrainingState  # noqa: E402

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
 from millrace.errors import BadInput, Corrupt  # noqa: E402
-from millrace.neural.continual.judged import MIN_USERS, HeldOutQuestion, judge_state, make_questions, score_questions  # noqa: E402
+from millrace.neural.continual.gate import MIN_USERS, HeldOutQuestion, judge_state, make_questions, score_questions  # noqa: E402
 from millrace.neural.continual.learner import Learner  # noqa: E402
 from millrace.neural.continual.plan import ContinualPlan  # noqa: E402
 from millrace.neural.continual.publish import to_served_arrays  # noqa: E402

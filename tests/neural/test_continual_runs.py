@@ -13,10 +13,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
 from millrace.errors import Conflict, Corrupt  # noqa: E402
+from millrace.neural.continual.bootstrap import start_state  # noqa: E402
 from millrace.neural.continual.checkpoint import CheckpointStore  # noqa: E402
 from millrace.neural.continual.learner import Learner  # noqa: E402
 from millrace.neural.continual.publish import VersionPublisher  # noqa: E402
-from millrace.neural.continual.start import start_state  # noqa: E402
 from millrace.neural.continual.state import TrainingState  # noqa: E402
 from millrace.neural.continual.supervise import GroupSupervisor  # noqa: E402
 from millrace.registry.registry import Registry  # noqa: E402

@@ -17,8 +17,8 @@ pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r re
 from millrace.ingest.publish import ingest_source
 from millrace.messaging.client import end_offsets
 from millrace.neural.continual.checkpoint import CheckpointStore
-from millrace.neural.continual.kafka_log import KafkaLog
-from millrace.neural.continual.log import read_events
+from millrace.neural.continual.event_log import read_events
+from millrace.neural.continual.kafka_event_log import KafkaLog
 from millrace.neural.continual.plan import ContinualPlan
 from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore

@@ -5,6 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
+from millrace.evaluation.candidates import NEURAL, RecommenderCandidate  # noqa: E402
 from millrace.evaluation.metrics import user_metrics  # noqa: E402
 from millrace.evaluation.ranks import rank_targets  # noqa: E402
 from millrace.evaluation.split import split_leave_one_out  # noqa: E402
@@ -12,8 +13,7 @@ from millrace.evaluation.table import evaluate_all  # noqa: E402
 from millrace.neural.batches import make_batches, pad  # noqa: E402
 from millrace.neural.network import NETWORKS, SasRec  # noqa: E402
 from millrace.neural.train import NetworkPlan, fit_network  # noqa: E402
-from millrace.recommend import stored  # noqa: E402
-from millrace.recommend.candidates import NEURAL, RecommenderCandidate  # noqa: E402
+from millrace.recommend import loading  # noqa: E402
 from millrace.recommend.popularity import PopularityModel  # noqa: E402
 from millrace.recommend.sequences import Sequences  # noqa: E402
 from tests.recommend.made import sequences  # noqa: E402
@@ -39,7 +39,7 @@ def test_the_forward_pass_in_numpy_is_that_of_torch(kind, length, heads):
     network = made(kind, heads=heads)
     histories = np.array([np.random.default_rng(user).permutation(30)[:length] for user in range(5)])
     model = network.model(np.arange(30, dtype=np.int32))
-    again = stored.load_model(model.algorithm, model.arrays())
+    again = loading.load_model(model.algorithm, model.arrays())
     with torch.no_grad():
         expected = network.scores(torch.from_numpy(histories)).numpy()
     starts = np.arange(0, 5 * length + 1, length)

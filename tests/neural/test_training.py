@@ -7,10 +7,11 @@ import pytest
 pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
 from millrace.neural import train as training
-from millrace.recommend import stored
-from millrace.training import choosing, events
-from millrace.training.recipes import fit_recipe
-from millrace.training.recommender import make_early_source, make_source
+from millrace.recommend import loading
+from millrace.training import events
+from millrace.training.recommender import selection
+from millrace.training.recommender.recipes import fit_recipe
+from millrace.training.recommender.train import make_early_source, make_source
 from millrace.workloads import find_workload
 from tests.training.landed import landed
 
@@ -23,14 +24,14 @@ def test_a_network_is_tried_beside_the_others_and_fitted_again_for_as_many_epoch
     frame, _, _ = landed(spark, mooc, 900)
     found = events.prepare_events(spark, frame, mooc, model)
     validation = make_early_source(found, found.rows, model, events.NEXT)
-    asked = choosing.make_held_out_users(events.group_by_user(found.rows), len(found.item_ids))
-    tried = choosing.try_recipes(validation, asked.validation, 1, str, networks=("sasrec", "fm"))
+    asked = selection.make_held_out_users(events.group_by_user(found.rows), len(found.item_ids))
+    tried = selection.try_recipes(validation, asked.validation, 1, str, networks=("sasrec", "fm"))
     recipes = {recipe["model"]: recipe for recipe, _, _ in tried if recipe["model"] in ("sasrec", "fm")}
     assert set(recipes) == {"sasrec", "fm"}
     assert all(1 <= recipe["epochs"] <= 4 for recipe in recipes.values())
     full = make_source(found, found.rows, model, found.newest)
     for recipe in recipes.values():
         fitted = fit_recipe(full, recipe)
-        again = stored.load_model(fitted.algorithm, fitted.arrays())
+        again = loading.load_model(fitted.algorithm, fitted.arrays())
         history = asked.test.histories[0].astype("int64")
         assert again.top(history, 5).items.tolist() == fitted.top(history, 5).items.tolist()

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from millrace.online.arrays import COUNT_ARRAYS, EXACT_UNITS, POPULAR_ARRAY, SEEN_ARRAY, STATIC_ARRAYS
+from millrace.evaluation.blend import make_blend
 from millrace.recommend import knn, markov
-from millrace.recommend.blend import make_blend
+from millrace.recommend.live_arrays import COUNT_ARRAYS, EXACT_UNITS, POPULAR_ARRAY, SEEN_ARRAY, STATIC_ARRAYS
 from millrace.recommend.sequences import Sequences
 from millrace.registry.registry import Registry
 from tests.registry.made import draft

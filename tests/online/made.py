@@ -6,7 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from millrace.online.arrays import (
+from millrace.evaluation.blend import make_blend
+from millrace.online.event_counts import VersionBase
+from millrace.recommend import knn, markov, popularity, time_weighted
+from millrace.recommend.link_model import LinkModel
+from millrace.recommend.links import Links, age_weights
+from millrace.recommend.live_arrays import (
     COUNT_ARRAYS,
     EXACT_UNITS,
     FINE_UNITS,
@@ -15,13 +20,8 @@ from millrace.online.arrays import (
     STATIC_ARRAYS,
     LiveParameters,
 )
-from millrace.online.fold import VersionBase
-from millrace.online.identity import record_hash
-from millrace.recommend import knn, markov, popularity, timed
-from millrace.recommend.blend import make_blend
-from millrace.recommend.linked import LinkModel
-from millrace.recommend.links import Links, age_weights
 from millrace.recommend.sequences import Sequences
+from millrace.records.identity import record_hash
 from millrace.workloads import find_workload
 
 ITEMS, USERS = 40, 25
@@ -56,13 +56,13 @@ def counted(found: Sequences, live: LiveParameters):
     """(items, items) transitions: of the snapshot's formulas, time-weighted where the version is."""
     if live.half_life is None:
         return markov.count_transitions(found)
-    return timed.weighted_transitions(found, timed.event_gains(found, live.half_life, live.current))
+    return time_weighted.weighted_transitions(found, time_weighted.event_gains(found, live.half_life, live.current))
 
 
 def markov_layer(found: Sequences, live: LiveParameters) -> Links:
     if live.half_life is None:
         return markov.fit_markov(found, norm=live.norm)
-    return timed.fit_markov(found, live.half_life, norm=live.norm, now=live.current)
+    return time_weighted.fit_markov(found, live.half_life, norm=live.norm, now=live.current)
 
 
 def fitted(found: Sequences, live: LiveParameters, static: Links | None, snapshot: Sequences) -> LinkModel:

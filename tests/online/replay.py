@@ -10,10 +10,10 @@ import numpy as np
 import orjson
 
 from millrace.messaging.client import read_all
-from millrace.online.arrays import COUNT_ARRAYS, POPULAR_ARRAY, STATIC_ARRAYS
 from millrace.recommend import markov
-from millrace.recommend.linked import LinkModel
+from millrace.recommend.link_model import LinkModel
 from millrace.recommend.links import Links, age_weights, keep_strongest
+from millrace.recommend.live_arrays import COUNT_ARRAYS, POPULAR_ARRAY, STATIC_ARRAYS
 from millrace.recommend.sequences import Sequences
 from millrace.records.times import MARGIN_S
 from millrace.registry.manifest import Manifest

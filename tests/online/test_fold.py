@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from millrace.online import deltas
-from millrace.online.fold import EventCounts, VersionBase
-from millrace.online.overlays import Overlays
+from millrace.online.event_counts import EventCounts, VersionBase
 from millrace.records.times import MARGIN_S
+from millrace.serving.overlays import Overlays
 from tests.online import made
 
 DAY = 86_400.0

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import orjson
 import pytest
 
-from millrace.online.followed import VersionFollower
+from millrace.online.version_follower import VersionFollower
 from tests.online import made
 
 ARRIVED_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)

@@ -17,10 +17,10 @@ import pytest
 from millrace.local import stack as local
 from millrace.messaging.client import end_offsets, read_all
 from millrace.messaging.producer import make_producer
-from millrace.online.fold import VersionBase
-from millrace.online.followed import VersionFollower
+from millrace.online.event_counts import VersionBase
 from millrace.online.updater import delete_versions
-from millrace.recommend.answer import clean_history
+from millrace.online.version_follower import VersionFollower
+from millrace.recommend.top_items import clean_history
 from millrace.registry.manifest import ManifestDraft
 from millrace.registry.registry import Registry, champion_key
 from millrace.runtime import http

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from millrace.api.recommended import LoadedRecommender
-from millrace.online.fold import EventCounts
-from millrace.online.overlays import Overlays
-from millrace.recommend import stored
-from millrace.recommend.answer import clean_history
+from millrace.online.event_counts import EventCounts
+from millrace.recommend import loading
+from millrace.recommend.top_items import clean_history
 from millrace.registry.checks import check_model
 from millrace.registry.manifest import Manifest
+from millrace.serving.kinds.recommender import LoadedRecommender
+from millrace.serving.overlays import Overlays
 from tests.online import made
 from tests.online.test_fold import WEIGHTS, arrivals
 from tests.registry.made import draft
@@ -27,7 +27,7 @@ def manifest(parameters) -> Manifest:
 def form(request, monkeypatch):
     """Both forms in which links are read."""
     if request.param == "sparse":
-        monkeypatch.setattr("millrace.recommend.linked.MAX_DENSE_ITEMS", 0)
+        monkeypatch.setattr("millrace.recommend.link_model.MAX_DENSE_ITEMS", 0)
 
 
 def applied(fold: EventCounts) -> Overlays:
@@ -68,7 +68,7 @@ def test_without_events_answers_are_the_model_s_own_to_the_last_bit(form):
     live = made.live_of(made.sequences(found), None)
     arrays = made.arrays(found, live, made.static_layer(found))
     served = LoadedRecommender(manifest(made.parameters(live)), arrays, Overlays().get(made.VERSION))
-    plain = stored.load_model("linked", arrays)
+    plain = loading.load_model("linked", arrays)
     for user in range(made.USERS):
         history = clean_history(served.user_items(f"U{user:02}"), made.ITEMS)
         assert (served.model.top(history, 10).scores == plain.top(history, 10).scores).all()

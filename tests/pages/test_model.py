@@ -71,7 +71,8 @@ def test_arrays_give_the_model_back_and_no_engine_is_needed_for_it():
     clusters, distances = model.assign(columns)
     assert all((a == b).all() for a, b in zip(again.assign(columns), (clusters, distances), strict=True))
     assert (again.k, clusters.dtype, distances.dtype) == (10, np.int64, np.float64)
-    code = "import sys, millrace.pages.model, millrace.pages.drift, millrace.pages.profile, millrace.api.paged; "
+    code = "import sys, millrace.pages.model, millrace.pages.drift, millrace.pages.profile; "
+    code += "import millrace.serving.kinds.page_clusters; "
     code += "print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"scipy", "pyspark", "pyarrow", "fastapi", "kafka"} & set(loaded)

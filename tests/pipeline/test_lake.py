@@ -14,7 +14,7 @@ from millrace.lake.progress import wait_until_landed
 from millrace.records.types import Count, Id, Text
 from millrace.settings import settings
 from millrace.training import dataset
-from millrace.training.first_rows import newest_snapshot
+from millrace.training.lake_wait import newest_snapshot
 from millrace.training.maintenance import compact_tables, tag_snapshot
 from millrace.workloads import find_workload
 from tests.conftest import generated

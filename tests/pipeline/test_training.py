@@ -8,8 +8,8 @@ import pytest
 from millrace.errors import Corrupt
 from millrace.lake import tables
 from millrace.lake.progress import wait_until_landed
-from millrace.recommend import stored
-from millrace.recommend.answer import clean_history
+from millrace.recommend import loading
+from millrace.recommend.top_items import clean_history
 from millrace.registry.registry import Registry
 from millrace.runtime import http
 from millrace.settings import settings
@@ -75,7 +75,7 @@ def test_every_accepted_event_takes_part_and_the_api_answers_what_training_gave(
         == rows.where("user_id IS NOT NULL").select(*find_workload(name).identity).distinct().count()
     )
     assert manifest.parameters["compared"]
-    model = stored.load_model(manifest.algorithm, arrays)
+    model = loading.load_model(manifest.algorithm, arrays)
     url = f"http://127.0.0.1:{settings().api_port}/v1/{name}/recommendations"
     for place in range(0, len(arrays["users"]), 25):
         user = arrays["users"][place].decode()

@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from millrace.evaluation import blend
 from millrace.evaluation.split import Fold
-from millrace.recommend import als, blend, knn, linear, markov
-from millrace.recommend.answer import Recommender
-from millrace.recommend.linked import LinkModel
+from millrace.recommend import als, knn, linear, markov
+from millrace.recommend.link_model import LinkModel
 from millrace.recommend.popularity import PopularityModel, rank_popular
 from millrace.recommend.sequences import Sequences, number_sequences
+from millrace.recommend.top_items import Recommender
 
 MODELS = ("popularity", "knn", "markov", "ease", "ridge", "als", "blend")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from millrace.errors import Corrupt
 from millrace.recommend.attention import AttentionModel
-from millrace.recommend.stored import load_model
+from millrace.recommend.loading import load_model
 from tests.recommend.made import sequences
 
 ITEMS, WIDTH, LAYERS, DEPTH = 20, 8, 2, 5
@@ -86,6 +86,6 @@ def test_arrays_that_do_not_fit_are_refused(change, said):
 
 
 def test_serving_needs_neither_torch_nor_scipy():
-    code = "import sys, millrace.recommend.stored; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    code = "import sys, millrace.recommend.loading; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"torch", "scipy", "implicit"}

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.errors import Corrupt
-from millrace.recommend.answer import MAX_REASONS
-from millrace.recommend.machine import MachineModel
-from millrace.recommend.stored import load_model
+from millrace.recommend.factorization_machine import MachineModel
+from millrace.recommend.loading import load_model
+from millrace.recommend.top_items import MAX_REASONS
 from tests.recommend.made import sequences
 
 ITEMS, WIDTH, DEPTH = 20, 6, 4

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from millrace.errors import Corrupt
-from millrace.recommend.stored import load_model
+from millrace.recommend.loading import load_model
 from tests.recommend.made import MODELS, fitted, sequences
 
 FOUND = sequences(31)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.recommend.answer import MAX_REASONS, clean_history, select_best
-from millrace.recommend.linked import LinkModel
+from millrace.recommend.link_model import LinkModel
 from millrace.recommend.links import Links, age_weights
+from millrace.recommend.top_items import MAX_REASONS, clean_history, select_best
 from tests.recommend.made import MODELS, fitted, sequences
 
 FOUND = sequences(11, users=60, items=30)

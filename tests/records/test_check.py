@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.records.check import AcceptedRecord, RecordChecker
+from millrace.ingest.check import AcceptedRecord, RecordChecker
 from millrace.records.contract import Rejection
+from millrace.records.duplicates import DuplicateFilter
 from millrace.records.readers import RawRow
-from millrace.records.seen import DuplicateFilter
 from millrace.workloads import find_workload
 from tests.sixth import WORKLOAD as RENTALS
 

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from millrace.records.check import AcceptedRecord, RecordChecker
+from millrace.ingest.check import AcceptedRecord, RecordChecker
 from millrace.records.credentials import remove_password
 from millrace.records.readers import RawRow
 from millrace.workloads import find_workload

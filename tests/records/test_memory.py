@@ -6,9 +6,9 @@ import random
 import tracemalloc
 from collections.abc import Iterator
 
-from millrace.records.check import RecordChecker
+from millrace.ingest.check import RecordChecker
+from millrace.records.duplicates import DuplicateFilter
 from millrace.records.readers import Source, read_rows
-from millrace.records.seen import DuplicateFilter
 from millrace.workloads import find_workload
 
 COURSES = find_workload("courses")

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.records.seen import DuplicateFilter
+from millrace.records.duplicates import DuplicateFilter
 
 STEPS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2), st.integers(0, 2)), max_size=60)
 

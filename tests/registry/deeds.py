@@ -16,9 +16,9 @@ from millrace import provision
 from millrace.doctor import examine
 from millrace.errors import Conflict, Unavailable
 from millrace.lake import NAMESPACE, assignments_table_name, catalog, pages_table_name, tables
-from millrace.neural.continual.cuts import CutJournal
+from millrace.neural.continual.micro_batches import CutJournal
 from millrace.registry.champion import format_champion
-from millrace.registry.moves import claim_key
+from millrace.registry.promotion import claim_key
 from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
 from millrace.rights import CONTINUAL

@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from millrace.errors import Conflict, Corrupt, NotFound
-from millrace.registry import moves
+from millrace.registry import promotion
 from millrace.registry.champion import format_champion
-from millrace.registry.moves import claim_key, move_champion
+from millrace.registry.promotion import claim_key, move_champion
 from millrace.registry.registry import NO_CHAMPION, Registry, champion_key
 from tests.registry.made import made
 
@@ -138,7 +138,7 @@ def test_a_promotion_that_died_in_the_middle_does_not_block_the_next_for_ever(re
     with pytest.raises(Conflict):  # it may still be at work
         registry.promote("courses", "popularity", third)
     assert registry.champion("courses", "popularity").version == first
-    monkeypatch.setattr(moves, "CLAIM_TIMEOUT", timedelta(0))
+    monkeypatch.setattr(promotion, "CLAIM_TIMEOUT", timedelta(0))
     with pytest.raises(Conflict):  # its move is finished first, and the decision is to be made again
         registry.promote("courses", "popularity", third)
     assert registry.champion("courses", "popularity").version == second

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from millrace.runtime.ending import end_child
+from millrace.runtime.signals import end_child
 
 DROPPED = """
 import os, signal, sys, time, weakref
-from millrace.runtime.ending import end_on_sigterm
+from millrace.runtime.signals import end_on_sigterm
 
 class Thing:
     pass

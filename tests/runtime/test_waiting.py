@@ -5,7 +5,7 @@ import math
 import pytest
 
 from millrace.errors import BadInput, Unavailable
-from millrace.runtime.waiting import retry_unavailable
+from millrace.runtime.retry import retry_unavailable
 
 
 def away_until(*answers: str | None):

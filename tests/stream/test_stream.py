@@ -18,9 +18,9 @@ from millrace.lake.catalog import load_catalog
 from millrace.messaging.client import read_all
 from millrace.records.writer import write_csv
 from millrace.registry.registry import Registry, champion_key
-from millrace.stream import source, topics
+from millrace.stream import cluster_topics, source
+from millrace.stream.pages_table import PagesTable
 from millrace.stream.score import PAGE, score_pages
-from millrace.stream.table import PagesTable
 from tests.conftest import generated
 from tests.pipeline.test_kills import kill, wait_running
 from tests.stream.checks import everything_once, published, table, version
@@ -207,10 +207,10 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
     with pytest.raises(Conflict, match="Another stream appends"):
         other.append(pages, ends)
     labels = {manifest.version: manifest.names["label"]}
-    topics.send_pages(pages.where("kafka_offset % 2 = 0"), found, labels)
+    cluster_topics.send_pages(pages.where("kafka_offset % 2 = 0"), found, labels)
     odd = sum(offset % 2 for own in places(missing).values() for offset in own)
-    assert topics.repair_last_batch(lake, found, labels.get) == odd > 0
-    assert topics.repair_last_batch(lake, found, labels.get) == 0
+    assert cluster_topics.repair_last_batch(lake, found, labels.get) == odd > 0
+    assert cluster_topics.repair_last_batch(lake, found, labels.get) == 0
     before = committed()
     lake.expire_snapshots(0)
     assert committed() == min(before, 20)

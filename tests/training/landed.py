@@ -6,7 +6,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from millrace.records.check import AcceptedRecord, RecordChecker
+from millrace.ingest.check import AcceptedRecord, RecordChecker
 from millrace.records.contract import list_columns
 from millrace.records.readers import RawRow
 from millrace.workloads.base import Workload

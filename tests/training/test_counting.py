@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from millrace.recommend import knn, linear, markov, timed
+from millrace.recommend import knn, linear, markov, time_weighted
 from millrace.recommend.links import Links
 from millrace.recommend.popularity import count_items
 from millrace.recommend.sequences import Sequences
-from millrace.training import counting, events, factors
-from millrace.training.counting import DAY_S, TimeDecay
+from millrace.training import events
+from millrace.training.recommender import counting, factors
+from millrace.training.recommender.counting import DAY_S, TimeDecay
 from millrace.workloads import find_workload
 from tests.training.landed import landed
 
@@ -60,7 +61,7 @@ def test_neighbours_are_those_of_memory(counted):
     assert same(counting.make_knn(pairs, size, 0.5), knn.fit_knn(memory, alpha=0.5))
     assert same(linear.fit_ease_from_gram(counting.make_gram(pairs, size)), linear.fit_ease(memory))
     weighted = counting.count_pairs(sequences, size, decay(told))
-    assert same(counting.make_knn(weighted, size), timed.fit_knn(memory, HALF_LIFE))
+    assert same(counting.make_knn(weighted, size), time_weighted.fit_knn(memory, HALF_LIFE))
 
 
 def test_transitions_are_those_of_memory(counted):
@@ -69,7 +70,7 @@ def test_transitions_are_those_of_memory(counted):
     assert same(counting.make_markov(counting.count_transitions(sequences, size), size), markov.fit_markov(memory))
     assert same(
         counting.make_markov(counting.count_transitions(sequences, size, decay(told)), size),
-        timed.fit_markov(memory, HALF_LIFE),
+        time_weighted.fit_markov(memory, HALF_LIFE),
     )
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from millrace.errors import NotFound, Unavailable
-from millrace.training import first_rows
+from millrace.training import lake_wait
 
 
 class Lake:
@@ -35,10 +35,10 @@ class Lake:
 def lake(monkeypatch: pytest.MonkeyPatch):
     def make(published: int = 0, dead: int = 0, **rows: list[int | None]) -> Lake:
         made = Lake(rows, published, dead)
-        monkeypatch.setattr(first_rows, "tables", made)
-        monkeypatch.setattr(first_rows, "count_published", lambda _: made.end)
-        monkeypatch.setattr(first_rows, "count_dead_letters", lambda _: made.dead)
-        monkeypatch.setattr("millrace.runtime.waiting.time.sleep", lambda _: None)
+        monkeypatch.setattr(lake_wait, "tables", made)
+        monkeypatch.setattr(lake_wait, "count_published", lambda _: made.end)
+        monkeypatch.setattr(lake_wait, "count_dead_letters", lambda _: made.dead)
+        monkeypatch.setattr("millrace.runtime.retry.time.sleep", lambda _: None)
         return made
 
     return make
@@ -46,7 +46,7 @@ def lake(monkeypatch: pytest.MonkeyPatch):
 
 def wait(*names: str, seconds: float = 60) -> list[str]:
     said: list[str] = []
-    first_rows.wait_for_rows(names, seconds, said.append)
+    lake_wait.wait_for_rows(names, seconds, said.append)
     return said
 
 
@@ -81,10 +81,10 @@ def test_one_workload_with_rows_is_enough(lake):
 
 def test_what_does_not_land_is_left_behind_with_a_sentence(lake, monkeypatch):
     lake(courses=[0, 5], published=900)
-    monkeypatch.setattr(first_rows, "SETTLE_S", 0.0)
+    monkeypatch.setattr(lake_wait, "SETTLE_S", 0.0)
     assert wait("courses")[-1] == "5 of 900 records of courses have landed after 0 s; training on those"
 
 
 def test_asking_loads_no_spark():
-    code = "import sys, millrace.training.first_rows; sys.exit('pyspark' in sys.modules)"
+    code = "import sys, millrace.training.lake_wait; sys.exit('pyspark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -7,7 +7,7 @@ import pytest
 
 from millrace.registry.manifest import FeatureSpec, Manifest
 from millrace.scoring.kmeans import KMeans
-from millrace.training.gate import judge_clusters
+from millrace.training.clusters.gate import judge_clusters
 from tests.registry.made import made
 
 FEATURES = [FeatureSpec(field="discounted_price", transform="log1p"), FeatureSpec(field="rating", transform="identity")]

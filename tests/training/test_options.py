@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from millrace.cli.main import app
 from millrace.errors import BadInput, NotFound
-from millrace.recommend.candidates import NETWORKS
+from millrace.evaluation.candidates import NETWORKS
 from millrace.training.options import WINDOWS, Pace, TrainingOptions, TrainingRequest
 
 paces = st.builds(Pace, rows=st.integers(1, 10_000)) | st.builds(Pace, seconds=st.integers(1, 10_000))

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from millrace.api.paged import LoadedPageClusters
 from millrace.api.routes.models import describe
 from millrace.cli.models import make_results_table
 from millrace.errors import Corrupt
@@ -13,9 +12,12 @@ from millrace.pages import drift
 from millrace.pages.matching import match_clusters
 from millrace.pages.model import PageClusters
 from millrace.registry.registry import Registry
+from millrace.serving.kinds.page_clusters import LoadedPageClusters
 from millrace.settings import settings
-from millrace.training import dataset, offsets, paged, pages, train
+from millrace.training import dataset, offsets, train
 from millrace.training.options import TrainingOptions
+from millrace.training.page_clusters import frames
+from millrace.training.page_clusters import train as pages
 from millrace.workloads import find_workload
 from tests.conftest import generated
 from tests.pages.made import table
@@ -89,7 +91,7 @@ def test_what_is_published_gives_every_record_the_cluster_that_spark_gave_it(reg
     model = loaded(registry, trained[1]).pages
     together = found.rows.join(given, "record_id").toArrow()
     assert together.num_rows == trained[1]["rows"]
-    clusters, _ = model.assign({name: together.column(name).to_pylist() for name in paged.FIELD_NAMES})
+    clusters, _ = model.assign({name: together.column(name).to_pylist() for name in frames.FIELD_NAMES})
     assert (clusters == together.column("cluster").to_numpy()).all()
     pages.check_page_export(model, given, found, MODEL)
     with pytest.raises(Corrupt, match="another cluster than Spark"):
@@ -115,7 +117,7 @@ def test_a_garbage_version_is_refused_with_both_numbers_and_a_rollback_serves_th
     champion = registry.champion("urls", "pages")
     good = loaded(registry, {"version": champion.version}).pages
     monkeypatch.setattr(pages.update, "updated", garbage)
-    monkeypatch.setattr(paged.PageFrame, "fit_kmeans", lambda *_: [garbage(good.centres)[0]])
+    monkeypatch.setattr(frames.PageFrame, "fit_kmeans", lambda *_: [garbage(good.centres)[0]])
     (result,) = train.train_models(spark, URLS, TrainingOptions())
     assert not result["promoted"]
     held_out = registry.manifest("urls", "pages", result["version"]).metrics["held_out_silhouette"]

@@ -8,7 +8,7 @@ import pytest
 
 from millrace.analytics.sales import UNDATED, Days, Sales, check_arrays
 from millrace.errors import Corrupt
-from millrace.training import sales
+from millrace.training.sales import train as sales
 from millrace.workloads import find_workload
 from tests.training.landed import landed
 

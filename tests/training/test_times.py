@@ -9,8 +9,10 @@ from pyspark.sql import DataFrame
 from millrace.analytics.sales import UNDATED
 from millrace.evaluation.snapshot import make_sequences
 from millrace.records.times import MARGIN_S
-from millrace.training import counting, dataset, events, sales
-from millrace.training.counting import DAY_S, TimeDecay
+from millrace.training import dataset, events
+from millrace.training.recommender import counting
+from millrace.training.recommender.counting import DAY_S, TimeDecay
+from millrace.training.sales import train as sales
 from millrace.workloads import find_workload
 from tests.training.landed import landed
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from millrace.records.check import RecordChecker
+from millrace.ingest.check import RecordChecker
 from millrace.records.readers import RawRow
 from millrace.workloads.courses import WORKLOAD, Course, fault, repair
 from millrace.workloads.courses.generator import make_course, make_swallowed

@@ -6,7 +6,7 @@ import random
 import orjson
 import pytest
 
-from millrace.records.check import AcceptedRecord, RecordChecker
+from millrace.ingest.check import AcceptedRecord, RecordChecker
 from millrace.records.contract import Rejection
 from millrace.records.readers import RawRow
 from millrace.workloads import find_workload, load_workloads

@@ -8,20 +8,30 @@ from starlette.middleware.cors import CORSMiddleware
 
 from millrace import __version__
 from millrace.api import errors, openapi
-from millrace.api.champions import ModelStore
-from millrace.api.documented import RouteRegistry
-from millrace.api.fast import FastPaths
-from millrace.api.follow import DeltaFollower
-from millrace.api.guard import RequestGuard
-from millrace.api.keys import AccessRules, ApiKeyMiddleware
-from millrace.api.limits import BodyLimitMiddleware
+from millrace.api.declarations import RouteRegistry
+from millrace.api.fast_path import FastPaths
 from millrace.api.metrics import MetricsMiddleware
-from millrace.api.routes import docs, events, health, kept, models, open_inference, pages, recommendations, sales
-from millrace.api.streams import EventStreams
+from millrace.api.middleware.api_keys import AccessRules, ApiKeyMiddleware
+from millrace.api.middleware.body_limit import BodyLimitMiddleware
+from millrace.api.middleware.request_guard import RequestGuard
+from millrace.api.routes import (
+    docs,
+    events,
+    health,
+    models,
+    open_inference,
+    page_clusters,
+    prototype,
+    recommendations,
+    sales,
+)
+from millrace.api.sse import EventStreams
 from millrace.messaging.outbox import Outbox
 from millrace.runtime.hosts import make_host_check
 from millrace.runtime.setting_types import list_parts
 from millrace.runtime.text import print_logs_safely
+from millrace.serving.delta_follower import DeltaFollower
+from millrace.serving.model_store import ModelStore
 from millrace.settings import settings
 
 
@@ -55,10 +65,10 @@ def create_app(live: DeltaFollower | None = None) -> FastAPI:
     )
     errors.install_handlers(app)
     declared = RouteRegistry(app)
-    for family in (health, kept, models, open_inference, recommendations, sales):
+    for family in (health, prototype, models, open_inference, recommendations, sales):
         family.declare(declared, champions)
     events.declare(declared, outbox)
-    pages.declare(declared, champions, streams)
+    page_clusters.declare(declared, champions, streams)
     docs.declare(declared)
     access = AccessRules(bool(keys), declared.open_paths, declared.posting_paths, current.api_posting == "keys")
     openapi.install_document(app, access, declared.schemas)

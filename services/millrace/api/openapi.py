@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from millrace.api.keys import AccessRules
+from millrace.api.middleware.api_keys import AccessRules
 from millrace.api.tensors import InferenceRequest
 
 KEY_SCHEME = {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}

@@ -6,11 +6,11 @@ import numpy as np
 import orjson
 from pydantic import BaseModel, Field, StrictInt, StrictStr, TypeAdapter, ValidationError
 
-from millrace.api.bodies import Columns, RowReader, check_length, parse_json, to_bad_input
-from millrace.api.served import LoadedClusters
+from millrace.api.rows import Columns, RowReader, check_length, parse_json, to_bad_input
 from millrace.api.tensor_data import Datatype, TensorSpec, read_binary, read_json, write_binary
 from millrace.errors import BadInput
 from millrace.records.numbers import show
+from millrace.serving.kinds.clusters import LoadedClusters
 
 Name = Annotated[StrictStr, Field(min_length=1, max_length=200)]
 JSON_LENGTH = "Inference-Header-Content-Length"

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from millrace.cli.names import Names, select_workloads
 from millrace.cli.output import Json, emit, err, handle_errors, make_table, progress_bar
+from millrace.cli.workload_names import Names, select_workloads
 from millrace.records.lines import escape
 from millrace.records.writer import write_csv
 from millrace.workloads import find_workload

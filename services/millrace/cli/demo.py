@@ -9,8 +9,8 @@ import httpx
 import typer
 
 from millrace.cli.data import make_counts_table
-from millrace.cli.demo_asked import api_url, ask_questions, key_header
-from millrace.cli.demo_live import post_events, print_live, wait_for_pages
+from millrace.cli.demo_events import post_events, print_live, wait_for_pages
+from millrace.cli.demo_questions import api_url, ask_questions, key_header
 from millrace.cli.models import format_quality, make_results_table, run_training
 from millrace.cli.output import Json, emit, err, handle_errors, make_table, out, progress_bar
 from millrace.cli.platform import start_stack

@@ -16,7 +16,7 @@ from millrace.cli import (
     topics,
 )
 from millrace.cli.output import escape_unencodable
-from millrace.runtime.ending import end_on_sigterm
+from millrace.runtime.signals import end_on_sigterm
 from millrace.runtime.text import print_logs_safely
 
 app = typer.Typer(

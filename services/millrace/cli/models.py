@@ -10,10 +10,10 @@ import orjson
 import typer
 from rich.table import Table
 
-from millrace.cli.names import Names, select_workloads
 from millrace.cli.output import Json, emit, emit_line, err, handle_errors, make_table
+from millrace.cli.workload_names import Names, select_workloads
 from millrace.errors import MillraceError, NotFound
-from millrace.runtime.ending import end_child
+from millrace.runtime.signals import end_child
 from millrace.runtime.text import make_printable
 from millrace.settings import REPOSITORY
 from millrace.workloads import find_model
@@ -53,7 +53,7 @@ def run_training(request: "TrainingRequest") -> Iterator[dict[str, Any]]:
 
 def run_spark(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
     """Run a script of spark-apps and yield its JSON lines as they come. Raises its error."""
-    from millrace.training.session import spark_environment
+    from millrace.spark.session import spark_environment
 
     command = [sys.executable, str(REPOSITORY / "spark-apps" / script), *arguments]
     # The JVM's own start-up notices are of no use to anybody here; sentences come through on standard error.

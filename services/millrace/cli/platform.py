@@ -144,8 +144,8 @@ def doctor(
         allowed = ", ".join(names)
         raise BadInput(f"--only {unknown[0]!r} is not usable; allowed: {allowed}.", field="only", allowed=allowed)
     if cluster:
-        from millrace.doctor.arriving import wait_for_release
         from millrace.doctor.cluster import examine_cluster
+        from millrace.doctor.release_wait import wait_for_release
 
         if wait:
             wait_for_release(namespace, release, wait, lambda sentence: err.print(sentence))
@@ -160,7 +160,7 @@ def doctor(
     if not all(finding["ok"] for finding in findings):
         raise typer.Exit(5)
     if cluster and wait:
-        from millrace.doctor.arriving import find_address
+        from millrace.doctor.release_wait import find_address
 
         err.print(f"It is all there. Ask it:\n{find_address(namespace, release)}")
 

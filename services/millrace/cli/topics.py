@@ -5,8 +5,8 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from millrace.cli.names import Names, select_workloads
 from millrace.cli.output import Json, emit, handle_errors, make_table
+from millrace.cli.workload_names import Names, select_workloads
 
 topics_app = typer.Typer(no_args_is_help=True, help="Create or list the topics of workloads.")
 

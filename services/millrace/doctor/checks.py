@@ -76,9 +76,9 @@ def _check_kafka() -> str:
 
 
 def _check_transactions() -> str:
-    from millrace.messaging import hanging
+    from millrace.messaging import hanging_transactions
 
-    if transactions := hanging.find_hanging():
+    if transactions := hanging_transactions.find_hanging():
         raise CheckFailed("; ".join(str(transaction) for transaction in transactions))
     return "none hangs"
 

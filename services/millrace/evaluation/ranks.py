@@ -7,7 +7,7 @@ import numpy as np
 
 from millrace.errors import BadInput
 from millrace.evaluation.split import Fold
-from millrace.recommend.answer import Recommender
+from millrace.recommend.top_items import Recommender
 
 MAX_CELLS = 4_000_000  # scores at a time: 16 MB, and three more such blocks while they are compared
 TOP_K = 10

@@ -5,11 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from millrace.errors import BadInput
-from millrace.evaluation.measured import format_entry, score_model
-from millrace.evaluation.ranks import draw_negatives
-from millrace.evaluation.split import Split, split_by_time, split_leave_one_out
-from millrace.recommend import blend
-from millrace.recommend.candidates import (
+from millrace.evaluation import blend
+from millrace.evaluation.candidates import (
     CANDIDATES,
     NEURAL,
     FittedModel,
@@ -18,6 +15,9 @@ from millrace.recommend.candidates import (
     cpu_seconds,
     refit,
 )
+from millrace.evaluation.ranks import draw_negatives
+from millrace.evaluation.scores import format_entry, score_model
+from millrace.evaluation.split import Split, split_by_time, split_leave_one_out
 from millrace.recommend.sequences import Sequences
 
 PROTOCOLS = ("full", "negatives", "time")

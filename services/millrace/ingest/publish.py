@@ -9,9 +9,9 @@ from typing import Any
 
 from millrace.errors import BadInput
 from millrace.ingest import receipts
+from millrace.ingest.check import AcceptedRecord, IngestCounts, RecordChecker
 from millrace.ingest.pace import throttle
 from millrace.messaging.producer import Producer, make_producer
-from millrace.records.check import AcceptedRecord, IngestCounts, RecordChecker
 from millrace.records.contract import Rejection
 from millrace.records.names import FieldNames, make_field_names
 from millrace.records.readers import RawRow, Source, open_source, read_rows

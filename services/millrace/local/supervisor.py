@@ -211,9 +211,9 @@ class StackSupervisor:
 
 def end_transactions() -> list[str]:
     """End the transactions that Kafka has left open; a sentence for each."""
-    from millrace.messaging import hanging
+    from millrace.messaging import hanging_transactions
 
-    return hanging.end_hanging()
+    return hanging_transactions.end_hanging()
 
 
 def restart_sinks() -> list[str]:

@@ -35,7 +35,7 @@ def make_producer() -> Producer:
     if settings().kafka_client == "kafka-python":
         return KafkaPythonProducer()
     try:
-        from millrace.messaging.fast_producer import ConfluentProducer
+        from millrace.messaging.confluent_producer import ConfluentProducer
     except ImportError:
         raise BadInput(
             "MILLRACE_KAFKA_CLIENT=confluent-kafka needs the extra `fast`: pip install 'millrace[fast]'.",

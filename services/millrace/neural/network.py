@@ -18,10 +18,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from millrace.recommend.answer import Recommender
 from millrace.recommend.attention import LAYER, AttentionModel
+from millrace.recommend.factorization_machine import MachineModel
 from millrace.recommend.links import age_weights
-from millrace.recommend.machine import MachineModel
+from millrace.recommend.top_items import Recommender
 
 
 def cross_entropy(

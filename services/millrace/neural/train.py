@@ -18,10 +18,10 @@ from millrace.evaluation.ranks import rank_targets
 from millrace.evaluation.split import Fold
 from millrace.neural.batches import make_batches
 from millrace.neural.network import NETWORKS
-from millrace.recommend import stored
-from millrace.recommend.answer import Recommender
+from millrace.recommend import loading
 from millrace.recommend.popularity import rank_popular
 from millrace.recommend.sequences import Sequences
+from millrace.recommend.top_items import Recommender
 from millrace.runtime.text import make_printable
 
 
@@ -75,7 +75,7 @@ def fit_network(
         with np.load(Path(folder) / "best.npz") as archive:
             kept = {name: archive[name] for name in archive.files}
     epoch, algorithm = int(kept.pop("epoch")), str(kept.pop("algorithm"))
-    return stored.load_model(algorithm, kept), epoch
+    return loading.load_model(algorithm, kept), epoch
 
 
 def _run_process(

@@ -11,9 +11,9 @@ from millrace.errors import MillraceError, NotFound
 from millrace.messaging.client import read_all
 from millrace.messaging.producer import make_producer
 from millrace.online import deltas
-from millrace.online.arrays import SEEN_ARRAY
-from millrace.online.fold import NEEDED_ARRAYS, VersionBase
-from millrace.online.followed import Offsets, VersionFollower
+from millrace.online.event_counts import NEEDED_ARRAYS, VersionBase
+from millrace.online.version_follower import Offsets, VersionFollower
+from millrace.recommend.live_arrays import SEEN_ARRAY
 from millrace.registry.champion import Champion
 from millrace.registry.registry import Registry
 from millrace.settings import settings

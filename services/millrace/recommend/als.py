@@ -11,11 +11,11 @@ from functools import cached_property
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.recommend.answer import TopItems, clean_history, find_reasons, find_unseen, rank_items
-from millrace.recommend.counts import seen_matrix
 from millrace.recommend.links import age_weights
+from millrace.recommend.matrices import seen_matrix
 from millrace.recommend.popularity import rank_popular
 from millrace.recommend.sequences import Sequences
+from millrace.recommend.top_items import TopItems, clean_history, find_reasons, find_unseen, rank_items
 
 
 @dataclass(frozen=True)

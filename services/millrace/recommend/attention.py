@@ -12,8 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from millrace.recommend.answer import TopItems, clean_history, find_unseen, rank_items
 from millrace.recommend.sequences import Sequences
+from millrace.recommend.top_items import TopItems, clean_history, find_unseen, rank_items
 
 LAYER = (
     *("norm1_scale", "norm1_shift", "qkv_weight", "qkv_bias", "out_weight", "out_bias"),

@@ -7,8 +7,8 @@ product over the columns' norms to the power `alpha` (Deshpande and Karypis 2004
 
 import numpy as np
 
-from millrace.recommend.counts import import_sparse, multiply_blocks, seen_matrix
 from millrace.recommend.links import Links, keep_strongest
+from millrace.recommend.matrices import import_sparse, multiply_blocks, seen_matrix
 from millrace.recommend.sequences import Sequences
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.recommend.counts import BLOCK_ROWS, SparseMatrix, import_sparse, seen_matrix
 from millrace.recommend.links import Links, age_weights, keep_strongest
+from millrace.recommend.matrices import BLOCK_ROWS, SparseMatrix, import_sparse, seen_matrix
 from millrace.recommend.sequences import Sequences
 
 MAX_ITEMS = 10_000

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.recommend.counts import SparseMatrix
+from millrace.recommend.matrices import SparseMatrix
 
 HISTORY_DEPTH = (
     32  # newest items of a history that take part: at the weights in use, older ones no longer move an answer

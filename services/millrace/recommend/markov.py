@@ -7,8 +7,8 @@ count(h, i) is the sum of 1 / d over the pairs in which i came d places after h;
 
 import numpy as np
 
-from millrace.recommend.counts import SparseMatrix, import_sparse
 from millrace.recommend.links import Links, keep_strongest
+from millrace.recommend.matrices import SparseMatrix, import_sparse
 from millrace.recommend.sequences import Sequences
 
 MAX_STEPS_AHEAD = 10

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from millrace.recommend.answer import TopItems, clean_history, select_best
 from millrace.recommend.sequences import Sequences
+from millrace.recommend.top_items import TopItems, clean_history, select_best
 
 
 def count_items(sequences: Sequences, window: float | None = None, now: float | None = None) -> np.ndarray:

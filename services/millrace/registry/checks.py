@@ -6,10 +6,10 @@ import numpy as np
 
 from millrace.analytics import sales
 from millrace.errors import Corrupt
-from millrace.online import arrays as live_arrays
 from millrace.pages.model import ALGORITHM as PAGES
 from millrace.pages.model import PageClusters
-from millrace.recommend import stored
+from millrace.recommend import live_arrays as live_arrays
+from millrace.recommend import loading
 from millrace.records.contract import compute_schema_hash
 from millrace.registry.manifest import Manifest
 from millrace.scoring.features import TRANSFORMS
@@ -19,7 +19,7 @@ from millrace.workloads.base import ClusterModel
 
 MakeError = Callable[[str, str], Corrupt]
 """The error of a field, for a sentence."""
-RECOMMENDER_ALGORITHMS = tuple(stored.NEEDED_ARRAYS)
+RECOMMENDER_ALGORITHMS = tuple(loading.NEEDED_ARRAYS)
 MAPPED_ALGORITHMS = (*RECOMMENDER_ALGORITHMS, sales.ALGORITHM)
 """Algorithms whose arrays may be mapped from files: large, and read here and there."""
 KNOWN_ALGORITHMS = ("kmeans", PAGES, *MAPPED_ALGORITHMS)
@@ -78,7 +78,7 @@ def _check_names(manifest: Manifest, centres: np.ndarray, refuse: MakeError) -> 
 
 def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse: MakeError) -> None:
     try:
-        items = stored.load_model(manifest.algorithm, arrays).items
+        items = loading.load_model(manifest.algorithm, arrays).items
     except Corrupt as error:
         raise refuse(error.field or "arrays", error.message) from None
     if lacking := sorted(set(SERVED_ARRAYS) - set(arrays)):

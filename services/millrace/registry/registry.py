@@ -19,7 +19,7 @@ from millrace.registry.champion import Champion
 from millrace.registry.champion import parse_champion as read_champion
 from millrace.registry.checks import MAPPED_ALGORITHMS, check_model, load_kmeans
 from millrace.registry.manifest import Manifest, ManifestDraft, parse_manifest
-from millrace.registry.moves import champion_key, lost_race, move_champion
+from millrace.registry.promotion import champion_key, lost_race, move_champion
 from millrace.registry.store import ObjectStore
 from millrace.rights import MODELS
 from millrace.settings import settings

@@ -70,8 +70,8 @@ def run_stream(workload: Workload, stop: StopSignal) -> None:
     follower = ChampionFollower(workload, declared, print_error)
     if not wait_for_champion(follower, stop):
         return
+    from millrace.spark.session import start_session
     from millrace.stream.stream import PageStream
-    from millrace.training.session import start_session
 
     print_error("starting Spark")
     # A task that is tried again would write its messages twice; a failed batch is repaired as a whole.

@@ -14,14 +14,14 @@ from millrace.errors import Unavailable
 from millrace.ingest.publish import StopSignal
 from millrace.lake.lease import Check
 from millrace.settings import settings
-from millrace.stream import source, tally, topics
+from millrace.stream import cluster_topics, source, tally
 from millrace.stream.champion import ChampionFollower, ScoringModel
+from millrace.stream.delta_publisher import DeltaPublisher
 from millrace.stream.drift import StreamDrift, make_drift
 from millrace.stream.metrics import StreamMetrics
-from millrace.stream.publish import DeltaPublisher
+from millrace.stream.pages_table import PagesTable
 from millrace.stream.score import PAGE, SCORED_SCHEMA, score_pages
 from millrace.stream.summary import BatchSummary, parse_summary, summarise_rows
-from millrace.stream.table import PagesTable
 from millrace.workloads.base import PageModel, Workload
 
 DESCRIBED_PAGES = 2000  # rows of the table from which words, hosts and examples are known after a start
@@ -65,7 +65,7 @@ class PageStream:
         """`check` is the lease's: it raises Unavailable before a batch is written without it."""
         self._check = check
         self.table = PagesTable(self.spark, self.workload)
-        if repaired := topics.repair_last_batch(self.table, self.workload, self.follower.labels_of):
+        if repaired := cluster_topics.repair_last_batch(self.table, self.workload, self.follower.labels_of):
             self.metrics.add("repaired_total", repaired)
             self.say(f"{repaired} pages of the last batch were not in the topics of their clusters; they are now")
         held = self.table.read_state()
@@ -164,7 +164,7 @@ class PageStream:
                 pages = scored.where("summary IS NULL").select(*PAGE).coalesce(1 + summary.rows // 100_000)
                 self._check()
                 self.table.append(pages, summary.offsets)
-                topics.send_pages(pages, self.workload, {frozen.version: frozen.labels})
+                cluster_topics.send_pages(pages, self.workload, {frozen.version: frozen.labels})
         finally:
             scored.unpersist()
         self._count(summary, time.monotonic() - started)

@@ -7,12 +7,12 @@ from typing import Any
 from pyspark.errors import PySparkException
 
 from millrace.errors import MillraceError
-from millrace.runtime.ending import end_on_sigterm
+from millrace.runtime.signals import end_on_sigterm
 from millrace.runtime.text import dump_json, make_printable, print_logs_safely
-from millrace.training.first_rows import wait_for_rows
+from millrace.spark.session import start_session
 from millrace.training.follow import follow
+from millrace.training.lake_wait import wait_for_rows
 from millrace.training.options import TrainingRequest
-from millrace.training.session import start_session
 from millrace.training.train import train_models
 from millrace.workloads import find_workload
 

@@ -8,9 +8,9 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from millrace.errors import BadInput
+from millrace.spark.rows import only_row
 from millrace.training.dataset import offsets_within, plausible_or_null
 from millrace.training.offsets import Ranges
-from millrace.training.rows import only_row
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
 
 ARRIVAL = ("kafka_timestamp", "kafka_partition", "kafka_offset")

@@ -10,8 +10,8 @@ from pyspark.sql import SparkSession
 from millrace.errors import MillraceError
 from millrace.lake import CATALOG, assignments_table_name, pages_table_name, table_name
 from millrace.runtime.text import dump_json, print_logs_safely
-from millrace.training import sales
-from millrace.training.rows import only_row
+from millrace.spark.rows import only_row
+from millrace.training.sales import train as sales
 from millrace.workloads import find_workload
 from millrace.workloads.base import Workload
 
@@ -60,7 +60,7 @@ def compact_tables(spark: SparkSession, workload: Workload, keep_days: float) ->
 
 def main(arguments: list[str] | None = None) -> int:
     """The command of spark-apps/compact.py: a JSON line a table."""
-    from millrace.training.session import start_session
+    from millrace.spark.session import start_session
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workloads", nargs="+")

@@ -11,7 +11,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from millrace.errors import BadInput
-from millrace.recommend.candidates import NETWORKS
+from millrace.evaluation.candidates import NETWORKS
 from millrace.workloads import find_model, find_workload
 from millrace.workloads.base import Model, Workload
 

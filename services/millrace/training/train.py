@@ -11,13 +11,17 @@ from millrace.errors import Conflict, Unavailable
 from millrace.lake import CATALOG, assignments_table_name, table_name
 from millrace.records.contract import compute_schema_hash
 from millrace.registry.champion import Champion
-from millrace.registry.code import find_code_version
+from millrace.registry.code_version import find_code_version
 from millrace.registry.manifest import DataSpec, FeatureSpec, ManifestDraft
 from millrace.registry.registry import NO_CHAMPION, Registry
-from millrace.training import dataset, events, gate, kmeans, offsets, pages, recommender, sales
-from millrace.training.first_rows import newest_snapshot
+from millrace.training import dataset, events, offsets
+from millrace.training.clusters import gate, kmeans
+from millrace.training.lake_wait import newest_snapshot
 from millrace.training.maintenance import tag_snapshot
 from millrace.training.options import TrainingOptions
+from millrace.training.page_clusters import train as pages
+from millrace.training.recommender import train as recommender
+from millrace.training.sales import train as sales
 from millrace.workloads.base import ClusterModel, Model, PageModel, RecommenderModel, SalesModel, Workload
 
 MAX_GATE_RECORDS = 50_000  # held-out records on which the gate judges; more would not change two digits

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.recommend.counts import seen_matrix
+from millrace.recommend.matrices import seen_matrix
 from millrace.recommend.sequences import Sequences
 
 

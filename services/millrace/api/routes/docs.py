@@ -1,6 +1,6 @@
 """`/docs`: a page of our own over openapi.json. It holds no data, so that it is open where there are keys."""
 
-from millrace.api.documented import RouteRegistry
+from millrace.api.declarations import RouteRegistry
 from millrace.web import DOCS, HEADERS, load_files
 
 

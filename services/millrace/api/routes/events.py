@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 import orjson
 from starlette.concurrency import run_in_threadpool
 
-from millrace.api.documented import RouteRegistry, describe_body, error_responses
+from millrace.api.declarations import RouteRegistry, describe_body, error_responses
+from millrace.api.event_parser import EventParser, EventsAccepted, make_event_schema
 from millrace.api.metrics import metrics
-from millrace.api.posting import EventParser, EventsAccepted, make_event_schema
 from millrace.messaging.outbox import Outbox
 from millrace.settings import settings
 from millrace.workloads import load_workloads

@@ -5,11 +5,11 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from millrace.api.answers import LivenessStatus, ReadinessStatus
-from millrace.api.champions import ModelStore
-from millrace.api.documented import RouteRegistry, error_responses, json_response
+from millrace.api.declarations import RouteRegistry, error_responses, json_response
 from millrace.api.metrics import metrics
+from millrace.api.schemas import LivenessStatus, ReadinessStatus
 from millrace.errors import Unavailable
+from millrace.serving.model_store import ModelStore
 
 
 def check_readiness(champions: ModelStore) -> dict[str, Any]:

@@ -5,17 +5,17 @@ from typing import Any
 import numpy as np
 from fastapi import Request, Response
 
-from millrace.api.answers import ClusterAnswer, ClusterAnswerWithInput, ModelDetail, ModelSummary, WorkloadSummary
-from millrace.api.bodies import RowReader
-from millrace.api.champions import ModelStore
-from millrace.api.documented import RouteRegistry, error_responses, json_response, make_body_schema
-from millrace.api.fast import Answer
-from millrace.api.paged import LoadedPageClusters
-from millrace.api.routes.kept import make_list_answer, make_single_answer
-from millrace.api.served import LoadedClusters
+from millrace.api.declarations import RouteRegistry, error_responses, json_response, make_body_schema
+from millrace.api.fast_path import Answer
+from millrace.api.routes.prototype import make_list_answer, make_single_answer
+from millrace.api.rows import RowReader
+from millrace.api.schemas import ClusterAnswer, ClusterAnswerWithInput, ModelDetail, ModelSummary, WorkloadSummary
 from millrace.errors import NotFound
 from millrace.registry.champion import Champion
 from millrace.scoring.features import to_original_units
+from millrace.serving.kinds.clusters import LoadedClusters
+from millrace.serving.kinds.page_clusters import LoadedPageClusters
+from millrace.serving.model_store import ModelStore
 from millrace.workloads import find_workload as find
 from millrace.workloads import load_workloads
 

@@ -15,19 +15,19 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from millrace import __version__
-from millrace.api import documented, tensors
-from millrace.api.bodies import RowReader
-from millrace.api.champions import Key, ModelStore
-from millrace.api.codings import compress
-from millrace.api.documented import RouteRegistry, describe_body, json_response
+from millrace.api import declarations, tensors
+from millrace.api.declarations import RouteRegistry, describe_body, json_response
 from millrace.api.errors import InferenceError
-from millrace.api.fast import JSON_HEADER, NegotiatedRoute, Reply
+from millrace.api.fast_path import JSON_HEADER, NegotiatedRoute, Reply
 from millrace.api.metrics import metrics
+from millrace.api.middleware.codings import compress
 from millrace.api.routes.health import check_readiness
-from millrace.api.served import LoadedClusters
+from millrace.api.rows import RowReader
 from millrace.api.tensors import InferenceResponse
 from millrace.errors import NotFound
 from millrace.records.numbers import show
+from millrace.serving.kinds.clusters import LoadedClusters
+from millrace.serving.model_store import Key, ModelStore
 from millrace.workloads import load_workloads
 
 OCTET_HEADER = (b"content-type", b"application/octet-stream")
@@ -71,7 +71,7 @@ class ModelState(BaseModel):
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of OpenAPI, in the protocol's form of an error."""
-    return documented.error_responses(*statuses, model=InferenceError)
+    return declarations.error_responses(*statuses, model=InferenceError)
 
 
 def make_metadata(served: LoadedClusters, body: RowReader, versions: list[str]) -> dict[str, Any]:

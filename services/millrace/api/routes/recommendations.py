@@ -7,9 +7,8 @@ from fastapi import Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from millrace.api import asked
-from millrace.api.champions import ModelStore
-from millrace.api.documented import (
+from millrace.api import query
+from millrace.api.declarations import (
     Endpoint,
     RouteRegistry,
     describe_body,
@@ -18,10 +17,11 @@ from millrace.api.documented import (
     json_response,
 )
 from millrace.api.metrics import metrics
-from millrace.api.recommended import LoadedRecommender
 from millrace.errors import NotFound
 from millrace.records.numbers import show
 from millrace.records.types import ID_LIMIT
+from millrace.serving.kinds.recommender import LoadedRecommender
+from millrace.serving.model_store import ModelStore
 from millrace.workloads import load_workloads
 from millrace.workloads.base import RecommenderModel, Workload
 
@@ -75,21 +75,21 @@ class RecommenderRoutes:
         return self.champions.get(self.workload.name, self.declared_model.name)
 
     def read_n(self, request: Request) -> int:
-        return asked.read_number(request, "n", self.declared_model.n, asked.MAX_N)
+        return query.read_number(request, "n", self.declared_model.n, query.MAX_N)
 
     def respond(self, content: dict[str, Any]) -> Response:
         self.answered.inc()
         return json_response(content)
 
     async def for_user(self, request: Request) -> Response:
-        user, n, keep = asked.read_id(request, "user_id"), self.read_n(request), asked.read_flag(request, "keep_known")
+        user, n, keep = query.read_id(request, "user_id"), self.read_n(request), query.read_flag(request, "keep_known")
         return self.respond(self._for(self.champion(), user, n, keep))
 
     def _for(self, served: LoadedRecommender, user: str, n: int, keep: bool) -> dict[str, Any]:
         return served.recommend(served.user_items(user), n, keep)
 
     async def for_question(self, request: Request) -> Response:
-        wanted, served = asked.parse_question(await request.body(), self.declared_model.n), self.champion()
+        wanted, served = query.parse_question(await request.body(), self.declared_model.n), self.champion()
         if wanted.history is not None:
             return self.respond(served.recommend(served.item_numbers(wanted.history), wanted.n, wanted.keep_known))
 
@@ -104,14 +104,14 @@ class RecommenderRoutes:
         return Response(content, media_type="application/json")
 
     async def similar(self, request: Request) -> Response:
-        item, n, served = asked.read_id(request, "item_id"), self.read_n(request), self.champion()
+        item, n, served = query.read_id(request, "item_id"), self.read_n(request), self.champion()
         return self.respond(served.recommend([served.item_number(item)], n, keep_known=False))
 
     async def popular(self, request: Request) -> Response:
         return self.respond(self.champion().popular(self.read_n(request)))
 
     async def history(self, request: Request) -> Response:
-        user, n = asked.read_id(request, "user_id"), asked.read_number(request, "n", 100, asked.MAX_HISTORY_IDS)
+        user, n = query.read_id(request, "user_id"), query.read_number(request, "n", 100, query.MAX_HISTORY_IDS)
         served = self.champion()
         items = served.history(user)
         if not items:
@@ -124,13 +124,13 @@ class RecommenderRoutes:
 
     def declare(self, declared: RouteRegistry) -> None:
         base, tag = f"/v1/{self.workload.name}", self.workload.name
-        n = describe_query("n", 1, asked.MAX_N, self.declared_model.n)
+        n = describe_query("n", 1, query.MAX_N, self.declared_model.n)
         keep = {"name": "keep_known", "in": "query", "required": False, "schema": {"type": "boolean", "default": False}}
         wrong, unknown = error_responses(401, 422, 503), error_responses(401, 404, 422, 503)
         path = f"{base}/recommendations"
         summary = "Next items for a user"
         self.add_id_routes(declared, path, "user_id", self.for_user, summary, Recommendations, wrong, [n, keep])
-        schema = describe_body(asked.QuestionBody.model_json_schema() | {"oneOf": asked.EITHER})
+        schema = describe_body(query.QuestionBody.model_json_schema() | {"oneOf": query.EITHER})
         answer = Recommendations | list[UserRecommendations]
         summary = "Next items after a history, or for many users"
         declared.add_request_post(
@@ -139,7 +139,7 @@ class RecommenderRoutes:
         summary = "What goes with an item"
         self.add_id_routes(declared, f"{base}/similar", "item_id", self.similar, summary, Recommendations, unknown, [n])
         declared.add_get(f"{base}/popular", self.popular, "What most took lately", tag, Recommendations, wrong, [n])
-        long = describe_query("n", 1, asked.MAX_HISTORY_IDS, 100)
+        long = describe_query("n", 1, query.MAX_HISTORY_IDS, 100)
         summary = "What a user took"
         self.add_id_routes(declared, f"{base}/history", "user_id", self.history, summary, UserHistory, unknown, [long])
 

@@ -8,11 +8,11 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from millrace.analytics.sales import SUMS, Days
-from millrace.api import asked
-from millrace.api.champions import ModelStore
-from millrace.api.documented import RouteRegistry, describe_query, error_responses, json_response
+from millrace.api import query
+from millrace.api.declarations import RouteRegistry, describe_query, error_responses, json_response
 from millrace.api.metrics import metrics
-from millrace.api.sold import LoadedSales
+from millrace.serving.kinds.sales import LoadedSales
+from millrace.serving.model_store import ModelStore
 from millrace.workloads import load_workloads
 from millrace.workloads.base import SalesModel, Workload
 
@@ -87,7 +87,7 @@ class SalesRoutes:
 
     async def answer(self, request: Request, compute: Callable[[LoadedSales, Days], dict[str, Any]]) -> Response:
         """Sums over years take milliseconds: beside the event loop."""
-        days, served = asked.read_days(request), self.champions.get(self.workload.name, self.model.name)
+        days, served = query.read_days(request), self.champions.get(self.workload.name, self.model.name)
         sums = await run_in_threadpool(compute, served, days)
         self.answered.inc()
         limits = {"from": days.first and days.first.isoformat(), "to": days.last and days.last.isoformat()}
@@ -101,12 +101,12 @@ class SalesRoutes:
         return await self.answer(request, compute)
 
     async def customers(self, request: Request) -> Response:
-        n = asked.read_number(request, "n", 10, asked.MAX_N)
+        n = query.read_number(request, "n", 10, query.MAX_N)
         return await self.answer(request, lambda served, days: {"customers": served.sales.top_customers(days, n)})
 
     async def statistics(self, request: Request) -> Response:
-        by, order = asked.read_choice(request, "by", tuple(self.model.by)), asked.read_choice(request, "order", SUMS)
-        n = asked.read_number(request, "n", 10, asked.MAX_N)
+        by, order = query.read_choice(request, "by", tuple(self.model.by)), query.read_choice(request, "order", SUMS)
+        n = query.read_number(request, "n", 10, query.MAX_N)
 
         def compute(served: LoadedSales, days: Days) -> dict[str, Any]:
             return {"by": by, "statistics": served.sales.top_values(by, days, n, order)}
@@ -115,7 +115,7 @@ class SalesRoutes:
 
     def declare(self, declared: RouteRegistry) -> None:
         base, tag, wrong = f"/v1/{self.workload.name}", self.workload.name, error_responses(401, 422, 503)
-        limits, n = [describe_day("from"), describe_day("to")], describe_query("n", 1, asked.MAX_N, 10)
+        limits, n = [describe_day("from"), describe_day("to")], describe_query("n", 1, query.MAX_N, 10)
         declared.add_get(f"{base}/sales", self.trend, "Sales by month", tag, SalesTrend, wrong, limits)
         summary = "Customers who spent most"
         declared.add_get(f"{base}/customers/top", self.customers, summary, tag, TopCustomers, wrong, [n, *limits])

@@ -7,7 +7,7 @@ continual/<workload>/<model>/<network>/cuts/<micro-batch>.json
 from collections.abc import Callable
 
 from millrace.errors import Conflict, Corrupt, NotFound
-from millrace.neural.continual.cuts import CutJournal
+from millrace.neural.continual.micro_batches import CutJournal
 from millrace.neural.continual.plan import ContinualPlan
 from millrace.neural.continual.state import TrainingState
 from millrace.registry.store import ObjectStore

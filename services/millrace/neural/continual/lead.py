@@ -10,15 +10,15 @@ from typing import Any
 import orjson
 
 from millrace.errors import Corrupt
+from millrace.neural.continual.bootstrap import start_state
 from millrace.neural.continual.checkpoint import CheckpointStore
-from millrace.neural.continual.cuts import next_cut
+from millrace.neural.continual.event_log import EventLog, OffsetRanges, StreamEvent, read_events
 from millrace.neural.continual.group import WorkerGroup
 from millrace.neural.continual.learner import Learner
-from millrace.neural.continual.log import EventLog, OffsetRanges, StreamEvent, read_events
 from millrace.neural.continual.metrics import ContinualMetrics
+from millrace.neural.continual.micro_batches import next_cut
 from millrace.neural.continual.plan import ContinualPlan
 from millrace.neural.continual.publish import VersionPublisher
-from millrace.neural.continual.start import start_state
 from millrace.neural.continual.state import TrainingState
 from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore

@@ -10,8 +10,8 @@ import torch
 
 from millrace.evaluation.metrics import user_metrics
 from millrace.neural.batches import pad
+from millrace.neural.continual.event_log import OffsetRanges, StreamEvent
 from millrace.neural.continual.group import WorkerGroup
-from millrace.neural.continual.log import OffsetRanges, StreamEvent
 from millrace.neural.continual.state import RECENT_BATCHES, TrainingState
 from millrace.neural.continual.weights import checksum
 from millrace.workloads.base import ANONYMOUS

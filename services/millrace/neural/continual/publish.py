@@ -7,15 +7,15 @@ import numpy as np
 import torch
 
 from millrace.errors import Conflict, Corrupt, NotFound
-from millrace.neural.continual.judged import judge_state, make_questions, score_questions
-from millrace.neural.continual.log import StreamEvent
+from millrace.neural.continual.event_log import StreamEvent
+from millrace.neural.continual.gate import judge_state, make_questions, score_questions
 from millrace.neural.continual.state import TrainingState
 from millrace.neural.continual.weights import checksum
-from millrace.recommend import stored
-from millrace.recommend.answer import Recommender
+from millrace.recommend import loading
+from millrace.recommend.top_items import Recommender
 from millrace.records.contract import compute_schema_hash
 from millrace.registry.champion import Champion
-from millrace.registry.code import find_code_version
+from millrace.registry.code_version import find_code_version
 from millrace.registry.manifest import DataSpec, Manifest, ManifestDraft
 from millrace.registry.registry import NO_CHAMPION, Registry
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
@@ -31,7 +31,7 @@ def to_served_arrays(state: TrainingState) -> tuple[Recommender, dict[str, np.nd
     rank = np.empty(len(by_id), dtype=np.int32)
     rank[by_id] = np.arange(len(by_id), dtype=np.int32)
     plain = state.weights.network.eval().model(rank[state.taken.order])
-    model = stored.load_model(plain.algorithm, plain.arrays() | {"factors": plain.weights["factors"][by_id]})
+    model = loading.load_model(plain.algorithm, plain.arrays() | {"factors": plain.weights["factors"][by_id]})
     _insist_on_agreement(state, model, rank)
     histories = state.histories
     users = sorted(
@@ -112,7 +112,7 @@ class VersionPublisher:
             before, other = self.registry.load(self.workload.name, self.model.name, champion.version)
             known = [one.decode() for one in other["item_ids"].tolist()]
             names = dict(zip(known, other["item_names"].tolist(), strict=True))
-            learned, theirs = before.data.offsets, (stored.load_model(before.algorithm, other), known)
+            learned, theirs = before.data.offsets, (loading.load_model(before.algorithm, other), known)
         questions, left_out = make_questions(state, held_out, learned)
         metrics = score_questions(model, ids, questions)
         rival = (champion.version, score_questions(*theirs, questions)["ndcg"]) if champion and theirs else None

@@ -14,8 +14,8 @@ import orjson
 
 from millrace.errors import Corrupt
 from millrace.neural.continual.histories import HistoryTable, TextTable
+from millrace.neural.continual.item_counts import ItemCounts
 from millrace.neural.continual.plan import FIXED_FIELDS, ContinualPlan
-from millrace.neural.continual.popular import ItemCounts
 from millrace.neural.continual.reservoir import ReplayBuffer
 from millrace.neural.continual.weights import NetworkWeights
 from millrace.records.times import MARGIN_S

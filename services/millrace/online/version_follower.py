@@ -1,0 +1,228 @@
+"""One version, followed: a thread reads the records after its snapshot, folds them, and publishes what has changed."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+from pydantic import ValidationError
+
+from millrace.errors import MillraceError
+from millrace.messaging.client import open_consumer
+from millrace.messaging.producer import Producer, make_producer
+from millrace.online import deltas
+from millrace.online.event_counts import EventCounts, VersionBase
+from millrace.online.metrics import metrics
+from millrace.records.times import parse_moment
+
+log = logging.getLogger("millrace.online")
+FLUSH_INTERVAL_S = 0.25  # seconds in which changes gather
+HEARTBEAT_S = 1.0  # seconds between two watermarks where nothing changes
+POPULARITY_INTERVAL_S = 3.0  # seconds between two orders of popularity
+RETRY_DELAY_S = 1.0  # seconds before a broker that failed is tried again
+CLIENT_OPTIONS = {
+    "auto_offset_reset": "none",
+    "bootstrap_timeout_ms": 5000,
+    "reconnect_backoff_max_ms": 500,
+    "fetch_max_wait_ms": 200,
+}
+Offsets = dict[int, int]
+"""Partition -> next offset."""
+
+
+class RecordsLost(Exception):
+    """Records after the snapshot are no longer in Kafka."""
+
+
+class VersionFollower(threading.Thread):
+    """`after` is where the snapshot ends; `published` how far an earlier process had published this version."""
+
+    def __init__(
+        self, base: VersionBase, after: Offsets, published: Offsets, making: Callable[[], Producer] = make_producer
+    ):
+        super().__init__(name=f"{base.workload.name} {base.version}", daemon=True)
+        self.fold = EventCounts(base)
+        self.next: Offsets = dict(after)
+        self.ended = threading.Event()
+        self._published, self._making = published, making
+        self._topic = base.workload.records_topic
+        self._time = base.model.time
+        self._validate = base.workload.record.__pydantic_validator__.validate_python
+        self._producer: Producer | None = None
+        self._newest: dict[int, int] = {}  # by partition, the timestamp of what was read last, in milliseconds
+        self._at: float | None = None
+        self._error: str | None = None
+        self._due = {"flush": 0.0, "heartbeat": 0.0, "popular": 0.0, "ends": 0.0}
+        self._metrics = metrics().for_workload(base.workload.name)
+
+    @property
+    def full_version(self) -> str:
+        return f"{self.fold.base.workload.name} {self.fold.base.version}"
+
+    def covers(self, other: "VersionFollower") -> bool:
+        """Whether it has published all that the other has."""
+        return self._is_caught_up() and all(self.next.get(part, 0) >= offset for part, offset in other.next.items())
+
+    def run(self) -> None:
+        logged = None
+        while not self.ended.is_set():
+            try:
+                with open_consumer(**CLIENT_OPTIONS) as client:
+                    self._follow(client)
+            except RecordsLost as error:
+                self._error = str(error)
+                log.error("%s: %s", self.full_version, error)
+                self._metrics.lost.set(1)
+                self._give_up()
+            except (KafkaError, MillraceError, OSError) as error:
+                if str(error) != logged:
+                    log.error("%s: Kafka is away, state is kept until it is back: %s", self.full_version, error)
+                logged = str(error)
+                self._forget_producer()
+                self.ended.wait(RETRY_DELAY_S)
+            except Exception:
+                log.exception("%s: a fault; it goes on from where it was", self.full_version)
+                self._forget_producer()
+                self.ended.wait(RETRY_DELAY_S)
+        self._forget_producer()
+
+    def _follow(self, client: KafkaConsumer) -> None:
+        look = 0.0
+        while not self.ended.is_set():
+            if time.monotonic() >= look:
+                self._assign(client)
+                look = time.monotonic() + 5
+            if not client.assignment():
+                self.ended.wait(RETRY_DELAY_S)
+                look = 0.0
+                continue
+            began = time.time()
+            # A record ends the wait; what it changes goes out at once, or with what gathers.
+            due = self._due["flush" if self.fold.changed else "heartbeat"]
+            wait = max(0.01, due - time.monotonic())
+            try:
+                batches = client.poll(timeout_ms=int(1000 * wait), max_records=2000)
+            except OffsetOutOfRangeError as error:
+                raise RecordsLost(f"Kafka no longer has what follows the snapshot ({error}); train again.") from None
+            for part, batch in batches.items():
+                for item in batch:
+                    self._add_record(item)
+                self._newest[part.partition] = batch[-1].timestamp
+            self._watermark(client, began)
+            self._publish()
+
+    def _assign(self, client: KafkaConsumer) -> None:
+        """Read every partition that there is from where this version is; new ones from their beginning."""
+        parts = {TopicPartition(self._topic, number) for number in client.partitions_for_topic(self._topic) or ()}
+        if parts == client.assignment():
+            return
+        begins, ends = client.beginning_offsets(list(parts)), client.end_offsets(list(parts))
+        for part in sorted(parts):
+            wanted = self.next.setdefault(part.partition, 0)
+            if not begins[part] <= wanted <= ends[part]:
+                raise RecordsLost(
+                    f"{self._topic} holds offsets {begins[part]} to {ends[part]} of partition {part.partition}, and "
+                    f"the snapshot ends before {wanted}: the events in between are not in Kafka. Train again: "
+                    f"`millrace train {self.fold.base.workload.name}`."
+                )
+        client.assign(sorted(parts))
+        for part in parts:
+            client.seek(part, self.next[part.partition])
+
+    def _add_record(self, item: Any) -> None:
+        self.next[item.partition] = item.offset + 1
+        try:
+            record = self._read(orjson.loads(item.value or b""))
+        except (orjson.JSONDecodeError, ValidationError):
+            # Not from an ingest or the API; the sink leaves it out too, so training never sees it.
+            self._metrics.event_counter("unreadable").inc()
+            return
+        silent = item.offset < self._published.get(item.partition, 0)
+        added = self.fold.add(record, (item.timestamp, item.partition, item.offset), silent)
+        self._metrics.event_counter("accepted" if added else "repeated").inc()
+
+    def _read(self, values: Any) -> dict[str, Any]:
+        """A record as the lake has it, with a time too that no contract allows: a training counts such an event."""
+        try:
+            return self._validate(values).__dict__
+        except ValidationError:
+            moment = parse_moment(values.get(self._time)) if isinstance(values, dict) else None
+            if moment is None:
+                raise
+            return self._validate(values | {self._time: None}).__dict__ | {self._time: moment}
+
+    def _watermark(self, client: KafkaConsumer, began: float) -> None:
+        """Where all partitions are read to their end, everything that had come before is in.
+
+        Once a second the brokers are asked where that is: what a fetch said last may be old.
+        """
+        behind = [part for part in client.assignment() if client.position(part) < (client.highwater(part) or 1 << 62)]
+        empty = [part for part in behind if client.highwater(part) == 0]
+        late = [self._newest.get(part.partition) for part in set(behind) - set(empty)]
+        if not late:
+            if time.monotonic() >= self._due["ends"]:
+                ends = client.end_offsets(list(client.assignment()))
+                if all(client.position(part) >= end for part, end in ends.items()):
+                    self._at, self._due["ends"] = began, time.monotonic() + HEARTBEAT_S
+        elif None not in late:
+            self._at = min(at for at in late if at is not None) / 1000
+
+    def _is_caught_up(self) -> bool:
+        return all(self.next.get(part, 0) >= offset for part, offset in self._published.items())
+
+    def _publish(self) -> None:
+        now = time.monotonic()
+        # Until all is read that was published before, a message could take back what an earlier process has said.
+        if now < self._due["flush"] or not self._is_caught_up():
+            return
+        popular = now >= self._due["popular"]
+        messages = list(self.fold.messages(popular))
+        if not messages and now < self._due["heartbeat"]:
+            return
+        self._send([*messages, self._watermark_message()])
+        self.fold.mark_published(popular)
+        if popular:
+            self._due["popular"] = now + POPULARITY_INTERVAL_S
+        self._due["flush"], self._due["heartbeat"] = now + FLUSH_INTERVAL_S, now + HEARTBEAT_S
+        self._metrics.record_publish(len(messages), time.monotonic() - now, self._at)
+
+    def _watermark_message(self) -> tuple[str, bytes]:
+        fold = self.fold
+        counts = {"accepted": fold.accepted, "repeated": fold.repeated, "unlinked": fold.unlinked}
+        newest = max(self._newest.values(), default=None)
+        return deltas.watermark_message(
+            fold.base.version,
+            format=deltas.DELTA_FORMAT,
+            offsets={str(part): offset for part, offset in sorted(self.next.items())},
+            at=self._at,
+            newest=None if newest is None else newest / 1000,
+            error=self._error,
+            **counts,
+        )
+
+    def _send(self, messages: list[tuple[str, bytes]]) -> None:
+        if self._producer is None:
+            self._producer = self._making()
+        for key, value in messages:
+            self._producer.send(self.fold.base.workload.deltas_topic, key.encode(), value)
+        self._producer.flush()
+
+    def _give_up(self) -> None:
+        """Say so, once Kafka takes it, and wait for a new version."""
+        while not self.ended.is_set():
+            try:
+                self._send([self._watermark_message()])
+                break
+            except MillraceError:
+                self._forget_producer()
+                self.ended.wait(RETRY_DELAY_S)
+        self.ended.wait()
+
+    def _forget_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close()

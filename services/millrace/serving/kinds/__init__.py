@@ -1,0 +1,1 @@
+"""One loaded version of each kind of model."""

@@ -1,0 +1,48 @@
+"""A loaded model together with what events add to it: links that grow, and the order of popularity."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from millrace.recommend.link_model import LinkModel
+from millrace.recommend.live_arrays import POPULAR_ARRAY, LiveParameters
+from millrace.recommend.popularity import PopularityModel
+from millrace.recommend.top_items import Recommender
+from millrace.serving.live_links import LiveLinks, LiveRows
+from millrace.serving.overlays import Overlay
+
+
+class LiveModel:
+    """`now` is the model with all that the overlay has by now. Histories are the caller's (see api.recommended)."""
+
+    def __init__(
+        self, model: Recommender, arrays: Mapping[str, np.ndarray], parameters: Mapping[str, Any], overlay: Overlay
+    ):
+        live = LiveParameters.from_manifest(parameters)
+        if isinstance(model, LinkModel) and live.share is not None:
+            model = LiveLinks.from_links(model, LiveRows(arrays, live, model.items, overlay))
+        self._model, self._overlay = model, overlay
+        self._counts = arrays.get(POPULAR_ARRAY)
+        self._own = model.counts if isinstance(model, PopularityModel) else None
+        self._popular: Any = None  # what of the overlay's is in the model
+
+    def current(self) -> Recommender:
+        added = self._overlay.popular
+        if added is not self._popular and added is not None and self._counts is not None:
+            lately, whole = self._sums(*added)
+            order = np.lexsort((-whole, -lately))[: int(np.count_nonzero(whole))].astype(np.int32)
+            # Whole arrays take the place of others, so that a request that has begun sees one or the other.
+            object.__setattr__(self._model, "popular", order)
+            if self._own is not None:
+                counts = np.array(self._own)
+                counts[added[0]] += added[1][0]
+                object.__setattr__(self._model, "counts", counts)
+            self._popular = added
+        return self._model
+
+    def _sums(self, items: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """(2, items) events in the window and of all time."""
+        sums = np.array(self._counts)
+        sums[:, items] += counts
+        return sums

@@ -1,0 +1,199 @@
+"""The champions of all models, kept up to date without a request noticing."""
+
+import logging
+import re
+import shutil
+import threading
+import time
+from collections import OrderedDict
+from typing import Any
+
+from prometheus_client import Counter
+
+from millrace.analytics import sales
+from millrace.api.metrics import metrics
+from millrace.errors import Corrupt, MillraceError, NotFound, Unavailable
+from millrace.pages.model import ALGORITHM as PAGES
+from millrace.records.numbers import show
+from millrace.registry.champion import Champion
+from millrace.registry.checks import RECOMMENDER_ALGORITHMS, UPDATER_ARRAYS
+from millrace.registry.registry import Registry, version_prefix
+from millrace.serving.delta_follower import DeltaFollower
+from millrace.serving.kinds.clusters import LoadedClusters
+from millrace.serving.kinds.page_clusters import LoadedPageClusters
+from millrace.serving.kinds.recommender import LoadedRecommender
+from millrace.serving.kinds.sales import LoadedSales
+from millrace.settings import settings
+from millrace.workloads import load_workloads
+
+log = logging.getLogger("millrace.api")
+VERSION_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
+CATCH_UP_TIMEOUT_S = 30.0  # seconds that a new champion has to take up the events which the old one answers with
+MAX_OTHER_VERSIONS = 8  # versions other than the champion that stay in memory for the V2 protocol
+Key = tuple[str, str]
+
+
+class ModelStore:
+    """Looks for new champions every `api_poll_interval` seconds in a thread of its own."""
+
+    def __init__(self, registry: Registry | None = None, live: DeltaFollower | None = None):
+        self._registry = registry or Registry()
+        self.live = live or DeltaFollower()
+        """What is followed in Kafka: `live.store(workload)` for what arrived since the champions were trained."""
+        self._served: dict[Key, Any] = {}
+        self._champions: dict[Key, Champion] = {}
+        self._others: OrderedDict[tuple[str, str, str], LoadedClusters] = OrderedDict()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self.polled_at: float | None = None
+        """When all champions were last asked for with success; None before the first time."""
+        self.faults: dict[str, str] = {}
+        """Model -> why its newest champion is not served, or why S3 could not be asked."""
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="champions", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            models = sum(len(workload.models) for workload in load_workloads().values())
+            # All at once after the start; then one after the other: signing and parsing hold up the answers.
+            pause = settings().api_poll_interval / max(1, models) if self.polled_at else 0.0
+            try:
+                self.poll(pause)
+            except Exception:
+                log.exception("looking for champions failed")
+            if not pause or self.faults:
+                self._stop.wait(settings().api_poll_interval)
+
+    def poll(self, pause: float = 0.0) -> None:
+        """Load what has changed, with so many seconds before each model.
+
+        A model that can't be loaded is named in `faults`; the old one goes on serving.
+        """
+        for key in [(workload.name, model.name) for workload in load_workloads().values() for model in workload.models]:
+            if self._stop.wait(pause):
+                return
+            name = "/".join(key)
+            try:
+                self._refresh(key)
+            except Unavailable as error:
+                # The others would only wait for the same server: until the next time.
+                self._record_fault(name, error, metrics().poll_failures)
+                return
+            except MillraceError as error:
+                self._record_fault(name, error, metrics().refused.labels(name))
+            else:
+                if name in self.faults:
+                    self.faults = {other: text for other, text in self.faults.items() if other != name}
+        self.polled_at = time.time()
+        metrics().polled_at.set(self.polled_at)
+
+    def _record_fault(self, name: str, error: MillraceError, counter: Counter) -> None:
+        """A fault that lasts is logged and counted once."""
+        if self.faults.get(name) != error.message:
+            log.error("%s stays as it is: %s", name, error.message)
+            counter.inc()
+            self.faults = {**self.faults, name: error.message}
+
+    def _refresh(self, key: Key) -> None:
+        known = self._champions.get(key)
+        try:
+            champion = self._registry.champion_if_changed(*key, known.etag if known else None)
+        except NotFound:
+            return
+        if champion is None:
+            return
+        before = self._served.get(key)
+        if before is None or before.manifest.version != champion.version:
+            try:
+                loaded = self._load(*key, champion.version)
+            except NotFound as error:
+                raise Corrupt(f"champion.json names a version that is not there. {error.message}") from None
+            if isinstance(loaded, LoadedRecommender):
+                self._await_events(key[0], champion.version)
+            # The new one is whole in memory before the old one is let go: no request ever finds neither.
+            self._champions[key] = champion
+            self._served = {**self._served, key: loaded}
+            name = "/".join(key)
+            if before and (arrays := settings().api_arrays):
+                # What is mapped stays readable; another worker that still wants the files fetches them again.
+                shutil.rmtree(arrays / version_prefix(*key, before.manifest.version), ignore_errors=True)
+            metrics().record_swap(name, before.manifest.version if before else None, champion.version)
+            log.info("%s serves %s", name, champion.version)
+        self._champions[key] = champion
+
+    def _await_events(self, workload: str, version: str) -> None:
+        """Wait until the version has taken up the events that any other has.
+
+        What was answered once is not forgotten, whether a champion is new or this process.
+        """
+        store, ends = self.live.store(workload), time.monotonic() + CATCH_UP_TIMEOUT_S
+        while not (caught_up := self.live.ready and store.leads(version)) and time.monotonic() < ends:
+            if self._stop.wait(0.05):
+                break
+        if not caught_up:
+            log.warning("%s %s is served without the latest events: is `millrace online` running?", workload, version)
+        store.served = version
+
+    def _load(self, workload: str, model: str, version: str) -> Any:
+        folder = settings().api_arrays
+        manifest, arrays = self._registry.load(workload, model, version, mapped=folder, without=UPDATER_ARRAYS)
+        if manifest.algorithm in RECOMMENDER_ALGORITHMS:
+            return LoadedRecommender(manifest, arrays, self.live.store(workload).get(version))
+        kinds = {sales.ALGORITHM: LoadedSales, PAGES: LoadedPageClusters}
+        return kinds.get(manifest.algorithm, LoadedClusters)(manifest, arrays)
+
+    def all(self) -> dict[Key, Any]:
+        return self._served
+
+    def champion(self, workload: str, model: str) -> Champion:
+        """What champion.json said about the model that `get` returns."""
+        return self._champions[(workload, model)]
+
+    def get(self, workload: str, model: str) -> Any:
+        """The champion in memory. Raises Unavailable that says how to get one."""
+        served = self._served.get((workload, model))
+        if served is None:
+            fault = self.faults.get(f"{workload}/{model}")
+            raise Unavailable(
+                f"{workload}/{model} has no champion to answer from; "
+                + (fault or f"train it: `millrace train {workload}`"),
+                code="no_champion",
+                field="model",
+            )
+        return served
+
+    def version(self, workload: str, model: str, version: str) -> Any:
+        """Any published version; other than the champion through a small cache.
+
+        May read S3: not for the event loop. Raises NotFound, or Unavailable for one that can't be trusted.
+        """
+        champion = self._served.get((workload, model))
+        if champion and champion.manifest.version == version:
+            return champion
+        if not VERSION_NAME.fullmatch(version):
+            allowed = "a version such as 20261121T040000Z-0123abcd"
+            raise NotFound(
+                f"version: {show(version)} is not one; allowed: {allowed}.", field="version", allowed=allowed
+            )
+        key = (workload, model, version)
+        with self._lock:
+            if key in self._others:
+                self._others.move_to_end(key)
+                return self._others[key]
+        try:
+            loaded = self._load(*key)
+        except Corrupt as error:
+            raise Unavailable(error.message, code="corrupt", field="version") from None
+        with self._lock:
+            self._others[key] = loaded
+            while len(self._others) > MAX_OTHER_VERSIONS:
+                self._others.popitem(last=False)
+        return loaded
+
+    def versions(self, workload: str, model: str) -> list[str]:
+        """All versions that were published. Reads S3: not for the event loop."""
+        return self._registry.versions(workload, model)

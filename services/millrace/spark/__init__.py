@@ -1,0 +1,1 @@
+"""Spark sessions, for training and the page stream."""

@@ -1,0 +1,1 @@
+"""Training k-means clusters of records."""

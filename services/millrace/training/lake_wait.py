@@ -1,0 +1,70 @@
+"""Whether the lake holds anything to train on, asked of the catalog alone: Spark and its executors come later."""
+
+from collections.abc import Callable, Sequence
+
+from millrace.errors import NotFound, Unavailable
+from millrace.lake import tables
+from millrace.lake.progress import count_dead_letters, count_published
+from millrace.runtime.retry import retry_unavailable
+from millrace.workloads import find_workload
+from millrace.workloads.base import Workload
+
+Say = Callable[[str], None]
+SETTLE_S = 300.0
+"""Seconds that what was published before the first row landed may take to land as well."""
+
+
+def newest_snapshot(workload: Workload) -> str:
+    """The id of the table's newest snapshot. Raises Unavailable when the table is empty or not there yet."""
+    try:
+        snapshot = tables.load_table(workload.name).current_snapshot()
+    except NotFound as error:
+        raise Unavailable(error.message, code="no_table") from None
+    if snapshot is None:
+        raise Unavailable(
+            f"The lake holds no record of {workload.name} yet; `millrace ingest {workload.name} FILE` publishes some, "
+            "and the sink lands them within its commit interval.",
+            code="empty_lake",
+        )
+    return str(snapshot.snapshot_id)
+
+
+def wait_for_rows(names: Sequence[str], seconds: float, say: Say) -> None:
+    """Return when one of the workloads has rows, and those that came while this waited have all landed.
+
+    Raises Unavailable after `seconds` without a row of any of them, at once with 0.
+    """
+    looks = 0
+
+    def look() -> list[Workload]:
+        nonlocal looks
+        looks += 1
+        ready, missing = [], []
+        for workload in map(find_workload, names):
+            try:
+                newest_snapshot(workload)
+                ready.append(workload)
+            except Unavailable as error:
+                missing.append(error)
+        if not ready:
+            raise missing[0]
+        return ready
+
+    ready = retry_unavailable(look, seconds, say)
+    for workload in ready if looks > 1 else ():
+        _let_settle(workload, say)
+
+
+def _let_settle(workload: Workload, say: Say) -> None:
+    """Let land what is published by now: a first training on a few rows of many would stay the only one."""
+    target = count_published(workload)
+
+    def look() -> None:
+        landed = tables.count_rows(workload.name)
+        if landed < target and landed + count_dead_letters(workload) < target:
+            raise Unavailable(f"{landed} of {target} records of {workload.name} have landed", code="lake_behind")
+
+    try:
+        retry_unavailable(look, SETTLE_S, say)
+    except Unavailable as error:
+        say(f"{error.message} after {SETTLE_S:.0f} s; training on those")

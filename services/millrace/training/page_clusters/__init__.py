@@ -1,0 +1,1 @@
+"""Training clusters of visited pages."""

@@ -1,0 +1,1 @@
+"""Training recommenders: count, choose, judge, fit, publish."""

@@ -1,0 +1,164 @@
+"""Training a recommender: count, choose, judge against the champion, fit on everything, publish with the histories."""
+
+import time
+from typing import Any
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from millrace.evaluation import candidates
+from millrace.evaluation.gate import RecommenderVerdict, judge
+from millrace.evaluation.split import Fold
+from millrace.lake import CATALOG, table_name
+from millrace.registry.manifest import Manifest
+from millrace.training import events, offsets
+from millrace.training.events import LAST, NEXT, EventSet, to_text_array
+from millrace.training.recommender import live, selection
+from millrace.training.recommender.counting import DAY_S
+from millrace.training.recommender.recipes import RecipeSource, fit_recipe
+from millrace.workloads.base import RecommenderModel
+
+
+def make_source(history: EventSet, rows: DataFrame, model: RecommenderModel, now: float | None) -> RecipeSource:
+    """The sequences of some of the events; `now` is when they end."""
+    half_life = model.half_life * DAY_S if model.half_life and history.points else None
+    kept = events.group_by_user(rows).cache()
+    return RecipeSource(kept, len(history.item_ids), now, history.oldest, model.window * DAY_S, half_life, model.seed)
+
+
+def make_early_source(history: EventSet, rows: DataFrame, model: RecommenderModel, part: int) -> RecipeSource:
+    """What a fit may see that is asked for items of `part`. Leaving items out, no fit sees either of the two."""
+    if history.points is None:
+        return make_source(history, rows.where(F.col("part") < NEXT), model, history.newest)
+    return make_source(history, rows.where(F.col("part") < part), model, history.points[part - 1])
+
+
+def judge_recommender(
+    training: Any, history: EventSet, model: RecommenderModel, ndcg: float, test: Fold, champion: Manifest | None
+) -> RecommenderVerdict:
+    """The candidate against the champion's recipe on the champion's own data, as far as it lies before the split."""
+    if champion is None:
+        return judge(ndcg, None, len(test))
+    theirs = make_early_source(history, events.filter_by_offsets(history, champion.data.offsets), model, LAST)
+    other = candidates.score_ndcg(fit_recipe(theirs, champion.parameters["recipe"]), test)
+    theirs.sequences.unpersist()
+    return judge(ndcg, (champion.version, other), len(test))
+
+
+def train_recommender(
+    training: Any, model: RecommenderModel, window: str, bounds: offsets.Ranges, history: EventSet
+) -> dict[str, Any]:
+    """Train on the events within the bounds; `training` is training.train.Training."""
+    started, workload = time.monotonic(), training.workload
+    rows = events.filter_by_offsets(history, bounds)
+    whole = events.group_by_user(history.rows).cache()
+    asked = selection.make_held_out_users(whole, len(history.item_ids))
+    whole.unpersist()
+    validation = make_early_source(history, rows, model, NEXT)
+    tried = selection.try_recipes(validation, asked.validation, model.seed, training.say, training.options.networks)
+    recipe, reached, _ = max(tried, key=lambda trial: trial[1])
+    # The best of each version is measured, side by side, and windowed popularity always.
+    best: dict[str, Any] = {}
+    for trial in sorted(tried, key=lambda trial: -trial[1]):  # of equal ones the first, as `max` has it
+        best.setdefault(trial[0]["version"], trial)
+    popular = next(trial for trial in tried if trial[0]["model"] == "popularity")
+    others = [trial for trial in tried if trial[0]["model"] in training.options.networks]
+    measured = list({id(trial[0]): trial for trial in (*best.values(), popular, *others)}.values())
+    test = validation if history.points is None else make_early_source(history, rows, model, LAST)
+    table = [
+        selection.test_recipe(trial, fitted if test is validation else fit_recipe(test, trial), asked.test, model.seed)
+        | {"validation_ndcg@10": round(value, 5), "served": trial is recipe}
+        for trial, value, fitted in measured
+    ]
+    ours = next(line for line in table if line["served"])
+    champion = training.registry.champion(workload.name, model.name)
+    before = training.registry.manifest(workload.name, model.name, champion.version) if champion else None
+    judged = judge_recommender(training, history, model, ours["ndcg@10"], asked.test, before)
+    for trial in {id(validation): validation, id(test): test}.values():
+        trial.sequences.unpersist()
+    full = make_source(history, rows, model, history.newest)
+    fitted, later, how = live.fit_live(full, recipe)
+    arrays = (
+        fitted.arrays()
+        | {"popular": full.popular}
+        | history_arrays(full.sequences)
+        | item_names(training, history, model)
+    )
+    arrays |= later | live.seen_array(training.rows, workload, bounds)
+    kept = rows.count()
+    draft = training.draft(
+        model.name,
+        fitted.algorithm,
+        {
+            "recipe": recipe,
+            "live": how,
+            "protocol": history.protocol,
+            "compared": table,
+            "tried": [{**trial, "ndcg@10": round(value, 5)} for trial, value, _ in tried],
+            "window_days": model.window,
+            "half_life_days": model.half_life,
+            "users_asked": {"validation": len(asked.validation), "test": len(asked.test)},
+            "gate": judged.sentence,
+        },
+        {"ndcg@10": ours["ndcg@10"], "hr@10": ours["hr@10"], "mrr": ours["mrr"], "validation_ndcg@10": reached},
+        window=window,
+        offsets=bounds,
+        rows=kept,
+        fitted=kept,
+        repeated=history.repeated if kept == history.kept else 0,
+    )
+    full.sequences.unpersist()
+    manifest = training.registry.publish(draft, arrays)
+    promoted, reason = training.promote(model.name, manifest.version, champion, judged.passed, judged.sentence)
+    training.say(f"{manifest.full_name} {window}: {recipe['model']}, {recipe['version']}, {reason}")
+    return {
+        "workload": workload.name,
+        "model": model.name,
+        "window": window,
+        "version": manifest.version,
+        "recipe": f"{recipe['model']}, {recipe['version']}",
+        "ndcg@10": ours["ndcg@10"],
+        "rows": kept,
+        "snapshot_id": training.snapshot_id,
+        "promoted": promoted,
+        "gate": reason,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def history_arrays(sequences: DataFrame) -> dict[str, np.ndarray]:
+    """`users`: (u,) bytes, sorted; `history_starts`: (u + 1,) int64; `history_items`: (n,) int32, oldest first."""
+    table = sequences.where("known").select("user", "items").toArrow().combine_chunks()
+    users = to_text_array(table.column("user").to_pylist())
+    order = np.argsort(users, kind="stable")
+    lists = table.column("items").combine_chunks().take(order)
+    offsets_, flat = lists.offsets.to_numpy(), lists.flatten().to_numpy()
+    return {
+        "users": users[order],
+        "history_starts": (offsets_ - offsets_[0]).astype(np.int64),
+        "history_items": flat.astype(np.int32),
+    }
+
+
+def item_names(training: Any, history: EventSet, model: RecommenderModel) -> dict[str, np.ndarray]:
+    """`item_ids` and `item_names`, both (items,) bytes; an item without a name has its id for one."""
+    names = dict(zip(history.item_ids, history.labels, strict=True))
+    if model.names:
+        catalogue, key, name = model.names
+        table = f"{CATALOG}.{table_name(catalogue)}"
+        if not training.spark.catalog.tableExists(table):
+            return item_name_arrays(history, names)
+        rows = training.spark.table(table)
+        position = F.struct("kafka_timestamp", "kafka_partition", "kafka_offset")
+        latest = rows.groupBy(key).agg(F.max_by(name, position).alias("name")).toArrow()
+        names |= dict(zip(latest.column(key).to_pylist(), latest.column("name").to_pylist(), strict=True))
+    return item_name_arrays(history, names)
+
+
+def item_name_arrays(history: EventSet, names: dict[str, str]) -> dict[str, np.ndarray]:
+    """Ids and names of the items, as the API reads them."""
+    return {
+        "item_ids": to_text_array(history.item_ids),
+        "item_names": to_text_array([names.get(item) or item for item in history.item_ids]),
+    }
