@@ -47,7 +47,7 @@ def samples(metrics):
 
 
 def served_by_the_api():
-    from millrace.api.metrics import ApiMetrics
+    from millrace.serving.metrics import ApiMetrics
 
     return samples(ApiMetrics())
 
@@ -94,7 +94,7 @@ def test_no_documented_number_is_unused():
 
 
 def test_no_query_groups_by_a_label_that_the_api_lacks():
-    from millrace.api.metrics import ApiMetrics
+    from millrace.serving.metrics import ApiMetrics
 
     metrics = ApiMetrics()
     labels = {"pod", "le", "workload", "cluster", "outcome"}

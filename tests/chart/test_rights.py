@@ -15,9 +15,9 @@ from tests.conftest import generated
 # What the API does with Kafka: it sends events, and follows all deltas from their beginning.
 API = """
 import asyncio, time
-from millrace.serving.delta_follower import Live
+from millrace.serving.delta_follower import DeltaFollower
 from millrace.messaging.outbox import Outbox
-live, outbox = Live(), Outbox()
+live, outbox = DeltaFollower(), Outbox()
 live.start()
 print(asyncio.run(outbox.send("mooc.records", [(b"U_1", b'{"user_id": "U_1", "course_id": "C_1"}')])))
 until = time.monotonic() + 30
@@ -32,19 +32,19 @@ outbox.stop()
 UPDATER = """
 from contextlib import closing
 from millrace.messaging.client import read_all
-from millrace.messaging.producer import producer
+from millrace.messaging.producer import make_producer
 from millrace.online import deltas
-from millrace.online.updater import forget, published
+from millrace.online.updater import delete_versions, read_watermark
 from millrace.local import jars
-from millrace.workloads import workload
-of = workload("mooc")
-with closing(producer()) as client:
-    key, value = deltas.watermark("v1", offsets={"0": 7}, format=deltas.FORMAT)
+from millrace.workloads import find_workload
+of = find_workload("mooc")
+with closing(make_producer()) as client:
+    key, value = deltas.watermark_message("v1", offsets={"0": 7}, format=deltas.DELTA_FORMAT)
     client.send(of.deltas_topic, key.encode() if isinstance(key, str) else key, value)
     client.flush()
-assert published(of, "v1") == {0: 7}
-forget(of, set())
-assert published(of, "v1") == {}
+assert read_watermark(of, "v1") == {0: 7}
+delete_versions(of, set())
+assert read_watermark(of, "v1") == {}
 print(len(list(read_all(of.records_topic))))
 """
 # What the stream does: Spark's source and sink, its own look into the topics of the clusters, and its deltas.
@@ -52,25 +52,25 @@ STREAM = """
 import tempfile
 from millrace.messaging.client import end_offsets, read_all
 from millrace.stream import source
-from millrace.stream.delta_publisher import Deltas
-from millrace.spark.session import spark
+from millrace.stream.delta_publisher import DeltaPublisher
+from millrace.spark.session import start_session
 from millrace.local import jars
-from millrace.workloads import workload
-of, rows = workload("urls"), []
+from millrace.workloads import find_workload
+of, rows = find_workload("urls"), []
 def batch(frame, number):
     rows.extend(frame.collect())
-    source.write(frame.selectExpr("'urls.cluster.3' AS topic", "CAST('0:0' AS BINARY) AS key", "value"))
+    source.write_messages(frame.selectExpr("'urls.cluster.3' AS topic", "CAST('0:0' AS BINARY) AS key", "value"))
 query = (
-    source.read(spark("rights"), of, dict.fromkeys(end_offsets(of.records_topic), 0)).writeStream
+    source.read_records(start_session("rights"), of, dict.fromkeys(end_offsets(of.records_topic), 0)).writeStream
     .option("checkpointLocation", tempfile.mkdtemp()).trigger(availableNow=True).foreachBatch(batch).start()
 )
 query.awaitTermination()
-deltas = Deltas(of)
+deltas = DeltaPublisher(of)
 deltas.publish({"stream": {"rows": len(rows)}})
 deltas.close()
 print(len(rows), len(list(read_all("urls.cluster.3"))))
 """
-ROWS = "from millrace.lake.tables import total_rows; print(total_rows('courses'))"
+ROWS = "from millrace.lake.tables import count_rows; print(count_rows('courses'))"
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def test_a_line_of_a_stranger_stays_in_its_cell():
 
 def run_in(encoding: str, command: str) -> subprocess.CompletedProcess[bytes]:
     """Run Python as the command line sets its output up, in an environment of that encoding."""
-    code = f"from millrace.cli import output; output.print_what_fits(); {command}"
+    code = f"from millrace.cli import output; output.escape_unencodable(); {command}"
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
 

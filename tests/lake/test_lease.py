@@ -9,7 +9,12 @@ from millrace.errors import BadInput, Conflict, Unavailable
 from millrace.lake.lease import hold_lease
 from tests.registry.servers import settings_of
 
-HOLDER = "from millrace.lake.lease import hold\nwith hold('a', 'no'):\n    print('held', flush=True)\n    input()\n"
+HOLDER = """
+from millrace.lake.lease import hold_lease
+with hold_lease('a', 'no'):
+    print('held', flush=True)
+    input()
+"""
 
 
 @pytest.fixture

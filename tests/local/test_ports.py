@@ -79,7 +79,7 @@ def unclaimed_port() -> int:
 def test_two_stacks_that_choose_at_the_same_moment_get_different_ports():
     """Both find a usual port free; the second is another process, and sees that the first has chosen it."""
     usual = unclaimed_port()
-    code = f"from millrace.local import ports; print(ports.choose('s3', {usual})[0], flush=True); input()"
+    code = f"from millrace.local import ports; print(ports.choose_port('s3', {usual})[0], flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout
         theirs = int(other.stdout.readline())
@@ -92,7 +92,7 @@ def test_two_stacks_that_choose_at_the_same_moment_get_different_ports():
 
 def test_a_claim_ends_with_its_process():
     port = unclaimed_port()
-    code = f"from millrace.local import ports; assert ports.claim({port})"
+    code = f"from millrace.local import ports; assert ports.claim_port({port})"
     for _ in range(2):
         subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -5,12 +5,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
-from millrace.evaluation.candidates import NEURAL, RecommenderCandidate  # noqa: E402
+from millrace.evaluation.candidates import RecommenderCandidate  # noqa: E402
 from millrace.evaluation.metrics import user_metrics  # noqa: E402
 from millrace.evaluation.ranks import rank_targets  # noqa: E402
 from millrace.evaluation.split import split_leave_one_out  # noqa: E402
 from millrace.evaluation.table import evaluate_all  # noqa: E402
 from millrace.neural.batches import make_batches, pad  # noqa: E402
+from millrace.neural.candidates import NETWORK_CANDIDATES  # noqa: E402
 from millrace.neural.network import NETWORKS, SasRec  # noqa: E402
 from millrace.neural.train import NetworkPlan, fit_network  # noqa: E402
 from millrace.recommend import loading  # noqa: E402
@@ -114,7 +115,7 @@ def test_the_same_seed_gives_the_same_model_in_a_group():
     assert all((other.arrays()[name] == array).all() for name, array in one.arrays().items())
 
 
-@pytest.mark.parametrize("one", NEURAL, ids=lambda one: one.name)
+@pytest.mark.parametrize("one", NETWORK_CANDIDATES, ids=lambda one: one.name)
 def test_the_evaluation_takes_them_beside_the_others_and_notes_the_epoch(one):
     candidate = RecommenderCandidate(one.name, one.fit, (SMALL | {"processes": 1},), validated=True)
     (entry,) = evaluate_all(FOUND, models=[one.name], candidates=[candidate])["models"]

@@ -34,8 +34,8 @@ def test_a_page_has_the_same_features_alone_and_among_many():
 
 
 def test_tokens_do_not_depend_on_the_hash_seed_of_the_process():
-    code = "from millrace.pages.tokens import *; from millrace.pages.hosts import parts;"
-    code += "print(tokens([parts('https://a.example.com/b-c/d')], ['e f g h i'], ['jj, kk'])[0].tolist())"
+    code = "from millrace.pages.tokens import *; from millrace.pages.hosts import split_url;"
+    code += "print(hash_pages([split_url('https://a.example.com/b-c/d')], ['e f g h i'], ['jj, kk'])[0].tolist())"
     seen = {
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}

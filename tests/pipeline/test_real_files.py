@@ -3,9 +3,10 @@
 import pytest
 
 from millrace.ingest import rejected
-from millrace.ingest.check import AcceptedRecord, RecordChecker
+from millrace.ingest.check import RecordChecker
 from millrace.ingest.publish import ingest_source
 from millrace.lake.progress import wait_until_landed
+from millrace.records.accepted import AcceptedRecord
 from millrace.records.readers import open_source, read_rows
 from millrace.workloads import find_workload
 from tests.conftest import real_file

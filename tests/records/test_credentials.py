@@ -3,7 +3,8 @@
 import orjson
 import pytest
 
-from millrace.ingest.check import AcceptedRecord, RecordChecker
+from millrace.ingest.check import RecordChecker
+from millrace.records.accepted import AcceptedRecord
 from millrace.records.credentials import remove_password
 from millrace.records.readers import RawRow
 from millrace.workloads import find_workload

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from millrace.cli.main import app
 from millrace.errors import BadInput, NotFound
-from millrace.evaluation.candidates import NETWORKS
+from millrace.neural.candidates import NETWORK_NAMES
 from millrace.training.options import WINDOWS, Pace, TrainingOptions, TrainingRequest
 
 paces = st.builds(Pace, rows=st.integers(1, 10_000)) | st.builds(Pace, seconds=st.integers(1, 10_000))
@@ -16,7 +16,7 @@ options = st.builds(
     windows=st.lists(st.sampled_from(WINDOWS), max_size=3).map(tuple),
     snapshot_id=st.none() | st.integers(1).map(str),
     accept_gaps=st.booleans(),
-    networks=st.lists(st.sampled_from(NETWORKS), max_size=3).map(tuple),
+    networks=st.lists(st.sampled_from(NETWORK_NAMES), max_size=3).map(tuple),
     fresh=st.booleans(),
 )
 

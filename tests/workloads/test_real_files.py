@@ -5,7 +5,8 @@ from collections import Counter
 import orjson
 import pytest
 
-from millrace.ingest.check import AcceptedRecord, IngestCounts, RecordChecker
+from millrace.ingest.check import IngestCounts, RecordChecker
+from millrace.records.accepted import AcceptedRecord
 from millrace.records.contract import Rejection
 from millrace.records.readers import open_source, read_rows
 from millrace.workloads import find_workload

@@ -26,7 +26,7 @@ def test_a_name_that_is_none_is_refused_with_those_there_are():
 
 
 def test_only_chosen_workloads_are_in_use():
-    code = "from millrace.workloads import workloads; print(*workloads())"
+    code = "from millrace.workloads import load_workloads; print(*load_workloads())"
     for chosen, words in (("products", "products"), ("rentals, courses", "courses rentals")):
         done = subprocess.run(
             [sys.executable, "-c", code],

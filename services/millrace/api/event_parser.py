@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from millrace.api.rows import check_length, parse_json, to_bad_input
 from millrace.errors import BadInput
-from millrace.ingest.check import AcceptedRecord, make_message
+from millrace.records.accepted import AcceptedRecord, make_message
 from millrace.records.contract import list_time_fields
 from millrace.records.identity import to_plain
 from millrace.records.numbers import show
@@ -85,7 +85,7 @@ class EventParser:
             else [to_plain(record[name]) for name in self.workload.identity]
         )
         record_id = blake2b(orjson.dumps([self.workload.name, *identity]), digest_size=16).hexdigest()
-        return record_id, make_message(self.workload, record, orjson.dumps(record), record_id)
+        return record_id, make_message(record, self.workload.key, orjson.dumps(record), record_id)
 
     @staticmethod
     def _read_event_id(value: object, where: str) -> str:

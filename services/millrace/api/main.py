@@ -10,10 +10,10 @@ from millrace import __version__
 from millrace.api import errors, openapi
 from millrace.api.declarations import RouteRegistry
 from millrace.api.fast_path import FastPaths
-from millrace.api.metrics import MetricsMiddleware
 from millrace.api.middleware.api_keys import AccessRules, ApiKeyMiddleware
 from millrace.api.middleware.body_limit import BodyLimitMiddleware
 from millrace.api.middleware.request_guard import RequestGuard
+from millrace.api.middleware.request_metrics import MetricsMiddleware
 from millrace.api.routes import (
     docs,
     events,

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from millrace.api.fast_path import Answer
-from millrace.api.metrics import metrics
 from millrace.api.rows import Columns, RowReader, parse_json
 from millrace.serving.kinds.page_clusters import LoadedPageClusters
+from millrace.serving.metrics import metrics
 from millrace.serving.model_store import ModelStore
 from millrace.workloads.base import Feature, PageModel, Workload
 

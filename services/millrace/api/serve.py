@@ -6,7 +6,7 @@ import tempfile
 import uvicorn
 
 from millrace.errors import Unavailable
-from millrace.local.ports import is_free
+from millrace.runtime.ports import is_free
 from millrace.runtime.signals import end_on_sigterm
 from millrace.runtime.text import print_logs_safely
 from millrace.settings import settings

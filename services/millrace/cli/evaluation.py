@@ -43,6 +43,7 @@ def evaluate(
     """Compare all recommenders on held-out items: HR@10, NDCG@10, MRR, coverage, 95% intervals over users."""
     from millrace.evaluation import table
     from millrace.ingest.remote import fetch_source
+    from millrace.neural.candidates import NETWORK_CANDIDATES
     from millrace.recommend import files
 
     if (sequences is None) == (name is None):
@@ -65,6 +66,7 @@ def evaluate(
             interactions,
             protocol,
             models=model or (),
+            on_request=NETWORK_CANDIDATES,
             seed=table.DEFAULT_SEED if seed is None else seed,
             say=lambda sentence: err.print(sentence),
             progress=progress,

@@ -3,12 +3,10 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from millrace.errors import BadInput
 from millrace.evaluation.blend import POWERS
 from millrace.evaluation.metrics import user_metrics
 from millrace.evaluation.ranks import draw_negatives, rank_targets
@@ -66,24 +64,6 @@ CANDIDATES = (
     ),
     RecommenderCandidate("als", als.fit_als, ({"power": 0.5}, {"power": 1.0})),
 )
-
-
-NETWORKS = ("sasrec", "bert4rec", "fm")
-
-
-def fit_neural(
-    network: str, sequences: Sequences, validation: Fold | None = None, **options: Any
-) -> tuple[Recommender, int]:
-    """A network and the epoch it was taken from. Raises BadInput where PyTorch is not installed."""
-    try:
-        from millrace.neural.train import NetworkPlan, fit_network
-    except ImportError:
-        raise BadInput(f"{network} needs PyTorch: pip install 'millrace[neural]'.", field="model") from None
-    return fit_network(sequences, validation, NetworkPlan(network=network, **options))
-
-
-# Only where it is asked for by name: it takes minutes.
-NEURAL = tuple(RecommenderCandidate(name, partial(fit_neural, name), validated=True) for name in NETWORKS)
 
 
 def cpu_seconds() -> float:

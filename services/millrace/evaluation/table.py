@@ -8,7 +8,6 @@ from millrace.errors import BadInput
 from millrace.evaluation import blend
 from millrace.evaluation.candidates import (
     CANDIDATES,
-    NEURAL,
     FittedModel,
     RecommenderCandidate,
     choose_option,
@@ -40,6 +39,7 @@ def evaluate_all(
     *,
     models: Sequence[str] = (),
     candidates: Sequence[RecommenderCandidate] = CANDIDATES,
+    on_request: Sequence[RecommenderCandidate] = (),
     seed: int = DEFAULT_SEED,
     say: Say = lambda sentence: None,
     progress: Callable[[float, float], None] = lambda done, total: None,
@@ -47,14 +47,18 @@ def evaluate_all(
     """The result of `millrace evaluate --json`: one entry a model, the best NDCG first.
 
     `fit_seconds` are those of this process' own time, of the one fit that is measured; `choose_seconds` those of all
-    that was tried for it on the validation items. `models` names those to compare; none means all that are possible.
+    that was tried for it on the validation items. `models` names those to compare; none means all `candidates` that are
+    possible. Those `on_request` take part where they are named.
     Among negatives most items are far from the top, so there links are not cut to what a top 10 needs.
 
     Raises BadInput for an unknown protocol or model, and for sequences that are too short, too few or without times.
     """
     parts = split_by_protocol(sequences, protocol)
-    named = [fitted.name for fitted in candidates]
-    candidates = [*candidates, *(fitted for fitted in NEURAL if fitted.name in models and fitted.name not in named)]
+    names = [*dict.fromkeys(candidate.name for candidate in (*candidates, *on_request)), "blend"]
+    if unknown := [name for name in models if name not in names]:
+        allowed = ", ".join(names)
+        raise BadInput(f"--model {unknown[0]!r} is unknown; allowed: {allowed}.", field="model", allowed=allowed)
+    candidates = [*candidates, *(candidate for candidate in on_request if candidate.name in models)]
     sampled = protocol == "negatives"
     keep = sequences.item_count if sampled and sequences.item_count**2 <= MAX_UNCUT_CELLS else None
     if keep:
@@ -94,10 +98,6 @@ def select_candidates(
     candidates: Sequence[RecommenderCandidate], items: int, models: Sequence[str], say: Say
 ) -> list[RecommenderCandidate]:
     """The candidates that are wanted and can be fitted for so many items; a blend wants all of them."""
-    names = [*dict.fromkeys(candidate.name for candidate in (*candidates, *NEURAL)), "blend"]
-    if unknown := [name for name in models if name not in names]:
-        allowed = ", ".join(names)
-        raise BadInput(f"--model {unknown[0]!r} is unknown; allowed: {allowed}.", field="model", allowed=allowed)
     wanted = [
         candidate
         for candidate in candidates

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
+from millrace.records.accepted import AcceptedRecord, make_message
 from millrace.records.contract import RAW_LIMIT, Rejection, explain_error, list_time_fields
 from millrace.records.credentials import remove_passwords
 from millrace.records.duplicates import DuplicateFilter
@@ -20,13 +21,6 @@ from millrace.workloads.base import Workload
 
 NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes of a file that were no UTF-8
 ICONV_HINT = "`iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW` makes it so"
-
-
-class AcceptedRecord(NamedTuple):
-    """A record ready to publish: its Kafka key and its JSON with `record_id`."""
-
-    key: bytes
-    value: bytes
 
 
 @dataclass
@@ -115,7 +109,7 @@ class RecordChecker:
             return None
         counts.conflicts = self._seen.conflicts
         counts.accepted += 1
-        return make_message(self.workload, record, content, record_id)
+        return make_message(record, self.workload.key, content, record_id)
 
     def _reject(self, row: RawRow, record_id: str, code: str, field: str | None, message: str) -> Rejection:
         self.counts.rejected[code] += 1
@@ -123,12 +117,6 @@ class RecordChecker:
             message += ". The row is not UTF-8: if the file is of Windows, " + ICONV_HINT
         raw = to_printable(row.raw)[:RAW_LIMIT]
         return Rejection(code, field, message, raw, _to_printable(row.values), self.source, row.number, record_id)
-
-
-def make_message(workload: Workload, record: dict[str, Any], content: bytes, record_id: str) -> AcceptedRecord:
-    """The message of a checked record; `content` is its JSON."""
-    key = str(record[workload.key]).encode()
-    return AcceptedRecord(key, b'%s,"record_id":"%s"}' % (content[:-1], record_id.encode()))
 
 
 def _make_picker(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:

@@ -1,47 +1,24 @@
 """Reading, checking and publishing one source."""
 
 import itertools
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from millrace.errors import BadInput
 from millrace.ingest import receipts
-from millrace.ingest.check import AcceptedRecord, IngestCounts, RecordChecker
+from millrace.ingest.check import IngestCounts, RecordChecker
 from millrace.ingest.pace import throttle
 from millrace.messaging.producer import Producer, make_producer
+from millrace.records.accepted import AcceptedRecord
 from millrace.records.contract import Rejection
 from millrace.records.names import FieldNames, make_field_names
 from millrace.records.readers import RawRow, Source, open_source, read_rows
+from millrace.runtime.signals import StopSignal
 from millrace.workloads.base import Workload
 
 Progress = Callable[[IngestCounts, Source], None]
 PROGRESS_ROWS = 1000  # rows between two calls of the progress
-
-
-class StopSignal:
-    """Set by SIGTERM and SIGINT: reading ends, what was read is still acknowledged and counted."""
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-
-    @contextmanager
-    def listen(self) -> Iterator[None]:
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-        for number in before:
-            signal.signal(number, self._receive)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: object) -> None:
-        if self.signal is not None:
-            raise KeyboardInterrupt  # the second time, now
-        self.signal = number
 
 
 def validate_source(

@@ -1,10 +1,7 @@
 """A child process of the stack: what to run, and how to tell that it is ready."""
 
-import ctypes
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +10,9 @@ import httpx
 
 from millrace.local import jvm
 from millrace.runtime import http
+from millrace.runtime.signals import die_with_parent
 
-PR_SET_PDEATHSIG = 1
 MAX_LOG_BYTES = 20_000_000  # bytes; a larger one is set aside at the next start
-# Loaded here: between fork and exec nothing may be imported.
-LIBC: ctypes.CDLL | None = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -46,12 +41,6 @@ def http_probe(url: str, *statuses: int, login: tuple[str, str] | None = None) -
     return probe
 
 
-def _die_with_parent() -> None:
-    """On Linux the kernel ends the child when its supervisor is gone, even by kill -9."""
-    if LIBC is not None:
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 def start_child(child: Child, log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start it with its output appended to `log`, in a process group of its own."""
     inherited = jvm.clean_environment(environment) if child.folder else environment
@@ -64,7 +53,7 @@ def start_child(child: Child, log: Path, environment: Mapping[str, str]) -> subp
             stderr=subprocess.STDOUT,
             env={**inherited, **child.environment},
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
 
 

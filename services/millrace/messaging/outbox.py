@@ -17,9 +17,9 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from millrace.errors import MillraceError, Unavailable
-from millrace.ingest.check import AcceptedRecord
 from millrace.messaging.client import close_producer, common_options
 from millrace.messaging.topics import MAX_MESSAGE_BYTES
+from millrace.records.accepted import AcceptedRecord
 from millrace.settings import settings
 
 log = logging.getLogger("millrace.messaging")

@@ -1,8 +1,11 @@
-"""Ending by a signal, as an exception that runs every `finally` and can't get lost; ending a child for certain."""
+"""Signals: heard between two steps, as an exception that runs every `finally`, and for children that must end."""
 
+import ctypes
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
@@ -11,6 +14,33 @@ POLL_INTERVAL_S = 0.05
 """Seconds after which an ending that a finalizer swallowed is raised again."""
 END_TIMEOUT_S = 30.0
 """Seconds that a child may take to end by itself; Spark takes up to ten."""
+
+PR_SET_PDEATHSIG = 1
+# Loaded here: between fork and exec nothing may be imported.
+LIBC: ctypes.CDLL | None = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class StopSignal:
+    """Set by SIGTERM and SIGINT while it listens; `signal` is the first one's number; a second one interrupts."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    @contextmanager
+    def listen(self) -> Iterator[None]:
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        for number in before:
+            signal.signal(number, self._receive)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: object) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt  # the second time, now
+        self.signal = number
 
 
 def end_on_sigterm(code: int = SIGTERM_EXIT) -> None:
@@ -48,3 +78,9 @@ def end_child(child: "subprocess.Popen[bytes]", patience: float = END_TIMEOUT_S)
         child.wait(patience)
     except subprocess.TimeoutExpired:
         child.kill()
+
+
+def die_with_parent(number: int = signal.SIGTERM) -> None:
+    """On Linux let the kernel send this process a signal when its parent is gone, even by kill -9."""
+    if LIBC is not None:
+        LIBC.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(number))

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from millrace.api.metrics import metrics
 from millrace.messaging.client import open_consumer
+from millrace.serving.metrics import metrics
 from millrace.settings import settings
 from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload

@@ -11,7 +11,6 @@ from typing import Any
 from prometheus_client import Counter
 
 from millrace.analytics import sales
-from millrace.api.metrics import metrics
 from millrace.errors import Corrupt, MillraceError, NotFound, Unavailable
 from millrace.pages.model import ALGORITHM as PAGES
 from millrace.records.numbers import show
@@ -23,6 +22,7 @@ from millrace.serving.kinds.clusters import LoadedClusters
 from millrace.serving.kinds.page_clusters import LoadedPageClusters
 from millrace.serving.kinds.recommender import LoadedRecommender
 from millrace.serving.kinds.sales import LoadedSales
+from millrace.serving.metrics import metrics
 from millrace.settings import settings
 from millrace.workloads import load_workloads
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JNetworkError
 
 from millrace.errors import BadInput, Conflict, Corrupt, MillraceError, Unavailable
-from millrace.ingest.publish import StopSignal
+from millrace.runtime.signals import StopSignal
 from millrace.runtime.text import dump_json, make_printable, print_logs_safely
 from millrace.settings import settings
 from millrace.stream.champion import ChampionFollower

@@ -8,8 +8,8 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, T
 from kafka.errors import CommitFailedError
 
 from millrace.errors import BadInput, NotFound
-from millrace.ingest.publish import StopSignal
 from millrace.messaging.client import open_consumer, translate_errors
+from millrace.runtime.signals import StopSignal
 from millrace.workloads.base import Workload
 
 MAX_POLL_RECORDS = 500  # messages that are written before their offsets are committed

@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from millrace.errors import Unavailable
-from millrace.ingest.publish import StopSignal
 from millrace.lake.lease import Check
+from millrace.runtime.signals import StopSignal
 from millrace.settings import settings
 from millrace.stream import cluster_topics, source, tally
 from millrace.stream.champion import ChampionFollower, ScoringModel

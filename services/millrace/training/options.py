@@ -11,7 +11,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from millrace.errors import BadInput
-from millrace.evaluation.candidates import NETWORKS
+from millrace.neural.candidates import NETWORK_NAMES
 from millrace.workloads import find_model, find_workload
 from millrace.workloads.base import Model, Workload
 
@@ -80,8 +80,8 @@ class TrainingOptions:
         if wrong := [window for window in self.windows if window not in WINDOWS]:
             allowed = ", ".join(WINDOWS)
             raise BadInput(f"--window {wrong[0]!r} is not a window; allowed: {allowed}.", field="window")
-        if wrong := [network for network in self.networks if network not in NETWORKS]:
-            allowed = ", ".join(NETWORKS)
+        if wrong := [network for network in self.networks if network not in NETWORK_NAMES]:
+            allowed = ", ".join(NETWORK_NAMES)
             sentence = f"--network {wrong[0]!r} is not a network; allowed: {allowed}."
             raise BadInput(sentence, field="network", allowed=allowed)
 

@@ -7,8 +7,8 @@ from starlette.concurrency import run_in_threadpool
 
 from millrace.api.declarations import RouteRegistry, describe_body, error_responses
 from millrace.api.event_parser import EventParser, EventsAccepted, make_event_schema
-from millrace.api.metrics import metrics
 from millrace.messaging.outbox import Outbox
+from millrace.serving.metrics import metrics
 from millrace.settings import settings
 from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload

@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import Request, Response
 
 from millrace.api.declarations import RouteRegistry, error_responses, json_response
-from millrace.api.metrics import metrics
 from millrace.api.schemas import LivenessStatus, ReadinessStatus
 from millrace.errors import Unavailable
+from millrace.serving.metrics import metrics
 from millrace.serving.model_store import ModelStore
 
 

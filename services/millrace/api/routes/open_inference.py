@@ -19,7 +19,6 @@ from millrace.api import declarations, tensors
 from millrace.api.declarations import RouteRegistry, describe_body, json_response
 from millrace.api.errors import InferenceError
 from millrace.api.fast_path import JSON_HEADER, NegotiatedRoute, Reply
-from millrace.api.metrics import metrics
 from millrace.api.middleware.codings import compress
 from millrace.api.routes.health import check_readiness
 from millrace.api.rows import RowReader
@@ -27,6 +26,7 @@ from millrace.api.tensors import InferenceResponse
 from millrace.errors import NotFound
 from millrace.records.numbers import show
 from millrace.serving.kinds.clusters import LoadedClusters
+from millrace.serving.metrics import metrics
 from millrace.serving.model_store import Key, ModelStore
 from millrace.workloads import load_workloads
 

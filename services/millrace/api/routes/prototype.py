@@ -4,9 +4,9 @@ from fastapi import Request, Response
 
 from millrace.api.declarations import RouteRegistry, error_responses, json_response, make_body_schema
 from millrace.api.fast_path import Answer
-from millrace.api.metrics import metrics
 from millrace.api.rows import RowReader, parse_json
 from millrace.api.schemas import ClusterAnswer, ClusterAnswerWithInput, ServiceBanner
+from millrace.serving.metrics import metrics
 from millrace.serving.model_store import ModelStore
 from millrace.workloads import load_workloads
 from millrace.workloads.base import ClusterModel, Workload

@@ -16,11 +16,11 @@ from millrace.api.declarations import (
     error_responses,
     json_response,
 )
-from millrace.api.metrics import metrics
 from millrace.errors import NotFound
 from millrace.records.numbers import show
 from millrace.records.types import ID_LIMIT
 from millrace.serving.kinds.recommender import LoadedRecommender
+from millrace.serving.metrics import metrics
 from millrace.serving.model_store import ModelStore
 from millrace.workloads import load_workloads
 from millrace.workloads.base import RecommenderModel, Workload

@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from millrace.analytics.sales import SUMS, Days
 from millrace.api import query
 from millrace.api.declarations import RouteRegistry, describe_query, error_responses, json_response
-from millrace.api.metrics import metrics
 from millrace.serving.kinds.sales import LoadedSales
+from millrace.serving.metrics import metrics
 from millrace.serving.model_store import ModelStore
 from millrace.workloads import load_workloads
 from millrace.workloads.base import SalesModel, Workload

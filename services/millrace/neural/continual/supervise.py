@@ -13,10 +13,10 @@ from typing import Any
 
 from millrace import errors
 from millrace.errors import BadInput, MillraceError, Unavailable
-from millrace.ingest.publish import StopSignal
 from millrace.neural.continual.event_log import EventLog
 from millrace.neural.continual.kafka_event_log import KafkaLog
 from millrace.neural.continual.plan import NETWORKS, ContinualPlan
+from millrace.runtime.signals import StopSignal
 from millrace.settings import settings
 from millrace.workloads.base import RecommenderModel, Workload
 

@@ -1,6 +1,5 @@
 """The life of a worker: it joins the group, leads it or follows, and leaves its errors to the supervisor."""
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -11,18 +10,18 @@ from pathlib import Path
 import torch
 
 from millrace.errors import MillraceError
-from millrace.local.child import LIBC, PR_SET_PDEATHSIG
 from millrace.neural.continual.group import WorkerGroup, join_group
 from millrace.neural.continual.lead import COMPARE, LEARN, STOP, LeadWorker, WorkerTask, decode_batch
 from millrace.neural.continual.learner import Learner
 from millrace.neural.continual.state import TrainingState
+from millrace.runtime.signals import die_with_parent
 
 
 def run_worker(rank: int, task: WorkerTask, parent: Connection) -> None:
     """The whole life of a worker; its errors go to the supervisor, which says them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal interrupts all of them; the supervisor decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _die_with_parent()
+    _end_with_parent()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     try:
@@ -42,10 +41,9 @@ def run_worker(rank: int, task: WorkerTask, parent: Connection) -> None:
         sys.exit(1)
 
 
-def _die_with_parent() -> None:
-    """On Linux, even when the supervisor is ended by kill -9; also if that was before this line."""
-    if LIBC is not None:
-        LIBC.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
+def _end_with_parent() -> None:
+    """Also if the parent was gone before this line."""
+    die_with_parent(signal.SIGKILL)
     parent = multiprocessing.parent_process()
     if parent is not None and os.getppid() != parent.pid:
         sys.exit(1)

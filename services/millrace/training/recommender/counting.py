@@ -1,7 +1,8 @@
 """Counting by Spark what millrace.recommend counts in memory: pairs of items, transitions, popularity.
 
-Cost of pairs: the sum over users of their squared number of items; of transitions: AHEAD times the events. Both are
-added up where the events are (see sums.py); the driver gets the strongest links of each item, and the transitions of the version that is published, for the events that come after it.
+Cost of pairs: the sum over users of their squared number of items; of transitions: MAX_STEPS_AHEAD times the
+events. Both are added up where the events are (see sums.py); the driver gets the strongest links of each item, and the
+transitions of the version that is published, for the events that come after it.
 """
 
 from dataclasses import dataclass

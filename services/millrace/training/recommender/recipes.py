@@ -9,8 +9,7 @@ import numpy as np
 from pyspark.sql import DataFrame
 
 from millrace.evaluation import blend
-from millrace.evaluation.candidates import NETWORKS
-from millrace.evaluation.candidates import fit_neural as network
+from millrace.neural.candidates import NETWORK_NAMES, fit_neural
 from millrace.recommend import linear
 from millrace.recommend.als import AlsModel
 from millrace.recommend.link_model import LinkModel
@@ -105,8 +104,8 @@ def fit_recipe(
     """The model of a recipe. The same sequences give the same model. `layered` and `raw` get what links are made of."""
     if recipe["model"] == "popularity":
         return source.fit_popularity(recipe["version"])
-    if recipe["model"] in NETWORKS:
-        return network(recipe["model"], source.collect(), epochs=recipe["epochs"], seed=source.seed)[0]
+    if recipe["model"] in NETWORK_NAMES:
+        return fit_neural(recipe["model"], source.collect(), epochs=recipe["epochs"], seed=source.seed)[0]
     if recipe["model"] == "als":
         return source.fit_als(recipe["version"]).with_power(recipe["power"])
     layers = tuple(name for name in source.layers if recipe["shares"].get(name, 0) > 0)

@@ -12,9 +12,9 @@ from millrace.errors import BadInput
 from millrace.evaluation import blend
 from millrace.evaluation.blend import POWERS
 from millrace.evaluation.candidates import FittedModel, score_ndcg
-from millrace.evaluation.candidates import fit_neural as network
 from millrace.evaluation.scores import score_model
 from millrace.evaluation.split import Fold
+from millrace.neural.candidates import fit_neural
 from millrace.recommend.sequences import Sequences
 from millrace.recommend.top_items import Recommender
 from millrace.training.events import EARLY, LAST, NEXT
@@ -83,7 +83,7 @@ def try_recipes(
 
     for name in networks:
         say(f"{name}: training in PyTorch")
-        model, epochs = network(name, source.collect(), fold, seed=seed)
+        model, epochs = fit_neural(name, source.collect(), fold, seed=seed)
         add({"model": name, "version": "count", "epochs": epochs}, model)
     for version in source.versions:
         add({"model": "popularity", "version": version}, source.fit_popularity(version))
@@ -103,7 +103,7 @@ def try_recipes(
     return results
 
 
-def test_recipe(recipe: Recipe, model: Recommender, fold: Fold, seed: int) -> dict[str, Any]:
+def measure_recipe(recipe: Recipe, model: Recommender, fold: Fold, seed: int) -> dict[str, Any]:
     """HR@10, NDCG@10 and MRR with 95% intervals over the users of the fold."""
     entry = score_model(FittedModel(recipe["model"], model, {}, 0.0), fold, None, seed, lambda done, total: None)
     kept = ("model", "hr@10", "ndcg@10", "mrr", "coverage", "ci95")

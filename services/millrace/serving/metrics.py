@@ -1,16 +1,14 @@
-"""Prometheus metrics, right with several worker processes, and the middleware that counts requests.
+"""Prometheus metrics of the API, right with several worker processes.
 
 With PROMETHEUS_MULTIPROC_DIR set (as `millrace serve` does) each worker writes its numbers into that folder and any
 worker answers for all of them.
 """
 
 import os
-import time
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 LATENCY_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
@@ -93,41 +91,3 @@ def _is_alive(pid: int) -> bool:
 def metrics() -> ApiMetrics:
     """The metrics of this process."""
     return ApiMetrics()
-
-
-def template_of(route: object) -> str:
-    """The path of a route as its document writes it."""
-    return getattr(route, "path_format", None) or getattr(route, "path", "unknown")
-
-
-class MetricsMiddleware:
-    """Counts and times each request under its route's template, so that paths can't multiply the series."""
-
-    def __init__(self, app: ASGIApp):
-        self.app = app
-        self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started, status, begun = time.perf_counter(), 500, None
-
-        async def counted(message: Message) -> None:
-            nonlocal status, begun
-            if message["type"] == "http.response.start":
-                status, begun = message["status"], time.perf_counter()
-            await send(message)
-
-        try:
-            await self.app(scope, receive, counted)
-        finally:
-            requests, seconds = self._children_of(template_of(scope.get("route")), status)
-            requests.inc()
-            seconds.observe((begun or time.perf_counter()) - started)
-
-    def _children_of(self, route: str, status: int) -> tuple[Counter, Histogram]:
-        if (route, status) not in self._children:
-            current = metrics()
-            self._children[route, status] = current.requests.labels(route, str(status)), current.seconds.labels(route)
-        return self._children[route, status]

@@ -1,0 +1,28 @@
+"""The networks as candidates of an evaluation and of a training, fitted where they are asked for by name."""
+
+from functools import partial
+from typing import Any
+
+from millrace.errors import BadInput
+from millrace.evaluation.candidates import RecommenderCandidate
+from millrace.evaluation.split import Fold
+from millrace.recommend.sequences import Sequences
+from millrace.recommend.top_items import Recommender
+
+NETWORK_NAMES = ("sasrec", "bert4rec", "fm")
+
+
+def fit_neural(
+    network: str, sequences: Sequences, validation: Fold | None = None, **options: Any
+) -> tuple[Recommender, int]:
+    """A network and the epoch it was taken from. Raises BadInput where PyTorch is not installed."""
+    try:
+        from millrace.neural.train import NetworkPlan, fit_network
+    except ImportError:
+        raise BadInput(f"{network} needs PyTorch: pip install 'millrace[neural]'.", field="model") from None
+    return fit_network(sequences, validation, NetworkPlan(network=network, **options))
+
+
+NETWORK_CANDIDATES = tuple(
+    RecommenderCandidate(name, partial(fit_neural, name), validated=True) for name in NETWORK_NAMES
+)
