@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.settings import Settings, read_explicit, settings
 
 FIELDS = sorted(Settings.model_fields)
@@ -50,7 +50,7 @@ def test_what_somebody_set_by_mistake_is_still_refused(text: str, monkeypatch: p
     if text.strip().isdigit():
         assert settings().api_port == int(text)
     else:
-        with pytest.raises(BadInput, match="MILLRACE_API_PORT"):
+        with pytest.raises(BadInputError, match="MILLRACE_API_PORT"):
             settings()
 
 
@@ -69,7 +69,7 @@ def test_a_secret_or_an_address_that_is_set_to_nothing_is_refused(
     field: str, text: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv(f"MILLRACE_{field.upper()}", text)
-    with pytest.raises(BadInput, match=f"MILLRACE_{field.upper()}=.* is not usable: it is set and holds no"):
+    with pytest.raises(BadInputError, match=f"MILLRACE_{field.upper()}=.* is not usable: it is set and holds no"):
         settings()
 
 
@@ -81,7 +81,7 @@ def test_a_login_or_authority_of_blanks_is_refused_and_an_empty_one_is_none(
     assert getattr(settings(), field) is None
     settings.cache_clear()
     monkeypatch.setenv(f"MILLRACE_{field.upper()}", " ")
-    with pytest.raises(BadInput, match=f"MILLRACE_{field.upper()}=' ' is not usable"):
+    with pytest.raises(BadInputError, match=f"MILLRACE_{field.upper()}=' ' is not usable"):
         settings()
 
 
@@ -102,14 +102,14 @@ def test_half_a_login_is_refused_by_the_other_half(
     monkeypatch.delenv(f"MILLRACE_{lacking.upper()}", raising=False)
     if text is not None:
         monkeypatch.setenv(f"MILLRACE_{lacking.upper()}", text)
-    with pytest.raises(BadInput, match=f"MILLRACE_{lacking.upper()}") as error:
+    with pytest.raises(BadInputError, match=f"MILLRACE_{lacking.upper()}") as error:
         settings()
     assert "a-secret" not in error.value.message
 
 
 def test_an_authority_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("MILLRACE_KAFKA_CA_FILE", str(tmp_path / "ca.crt"))
-    with pytest.raises(BadInput, match=r"MILLRACE_KAFKA_CA_FILE=.* there is no such file"):
+    with pytest.raises(BadInputError, match=r"MILLRACE_KAFKA_CA_FILE=.* there is no such file"):
         settings()
     (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----")
     assert settings().kafka_ca_file == tmp_path / "ca.crt"
@@ -118,7 +118,7 @@ def test_an_authority_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("text", [",", " ", "*", "null", "shop.example", "https://shop.example/", "https://a.b,*"])
 def test_origins_are_named_one_by_one(text: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MILLRACE_API_CORS_ORIGINS", text)
-    with pytest.raises(BadInput, match=r"MILLRACE_API_CORS_ORIGINS=.* comma-separated origins such as"):
+    with pytest.raises(BadInputError, match=r"MILLRACE_API_CORS_ORIGINS=.* comma-separated origins such as"):
         settings()
     settings.cache_clear()
     monkeypatch.setenv("MILLRACE_API_CORS_ORIGINS", "https://Shop.example, http://localhost:3000")
@@ -128,7 +128,7 @@ def test_origins_are_named_one_by_one(text: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("text", [",", " ", "*", "https://api.example", "api.example:80", "a b", "api.example/"])
 def test_hosts_are_names(text: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MILLRACE_API_HOSTS", text)
-    with pytest.raises(BadInput, match=r"MILLRACE_API_HOSTS=.* comma-separated names such as"):
+    with pytest.raises(BadInputError, match=r"MILLRACE_API_HOSTS=.* comma-separated names such as"):
         settings()
     settings.cache_clear()
     monkeypatch.setenv("MILLRACE_API_HOSTS", "api.example, *.apps.example")

@@ -1,13 +1,13 @@
 """Every error that Millrace raises on purpose.
 
-    MillraceError            500  exit 1
-    ├── BadInput             422  exit 2   a value, a row, a file or a request is not acceptable
-    │   ├── NotFound         404  exit 2   no such workload, model, version or file
-    │   └── TooLarge         413  exit 2   a body, a list or a text over its limit
-    ├── Unauthorized         401  exit 2   an API key is missing or wrong
-    ├── Conflict             409  exit 3   somebody else changed it first, or the gate said no
-    ├── Corrupt              500  exit 4   stored bytes are not what their manifest says
-    └── Unavailable          503  exit 5   broker, Connect, S3, catalog or model is not there now
+    MillraceError                 500  exit 1
+    ├── BadInputError             422  exit 2   a value, a row, a file or a request is not acceptable
+    │   ├── NotFoundError         404  exit 2   no such workload, model, version or file
+    │   └── TooLargeError         413  exit 2   a body, a list or a text over its limit
+    ├── UnauthorizedError         401  exit 2   an API key is missing or wrong
+    ├── ConflictError             409  exit 3   somebody else changed it first, or the gate said no
+    ├── CorruptError              500  exit 4   stored bytes are not what their manifest says
+    └── UnavailableError          503  exit 5   broker, Connect, S3, catalog or model is unavailable
 
 A message says what is wrong, with which value, what is allowed and what to do, in one or two sentences.
 """
@@ -32,43 +32,43 @@ class MillraceError(Exception):
         return {"code": self.code, "message": self.message, "field": self.field, "allowed": self.allowed}
 
 
-class BadInput(MillraceError):
+class BadInputError(MillraceError):
     """A value, a row, a file or a request is not acceptable."""
 
     status, exit_code, code = 422, 2, "bad_input"
 
 
-class NotFound(BadInput):
+class NotFoundError(BadInputError):
     """There is no such workload, model, version or file."""
 
     status, code = 404, "not_found"
 
 
-class TooLarge(BadInput):
+class TooLargeError(BadInputError):
     """A body, a list or a text is over its limit."""
 
     status, code = 413, "too_large"
 
 
-class Unauthorized(MillraceError):
+class UnauthorizedError(MillraceError):
     """An API key is missing or wrong."""
 
     status, exit_code, code = 401, 2, "unauthorized"
 
 
-class Conflict(MillraceError):
+class ConflictError(MillraceError):
     """Somebody else was first, or the gate refused."""
 
     status, exit_code, code = 409, 3, "conflict"
 
 
-class Corrupt(MillraceError):
+class CorruptError(MillraceError):
     """Stored bytes are not what their manifest says."""
 
     status, exit_code, code = 500, 4, "corrupt"
 
 
-class Unavailable(MillraceError):
+class UnavailableError(MillraceError):
     """Something that this depends on does not answer."""
 
     status, exit_code, code = 503, 5, "unavailable"

@@ -33,7 +33,7 @@ def provision(
 ) -> dict[str, list[str]]:
     """Make what is missing, of all kinds or `only` some, and return it by kind; a second call changes nothing.
 
-    For each kind it waits `wait_s` seconds for the part that it needs, and says so. Raises Unavailable after that.
+    For each kind it waits `wait_s` seconds for the part that it needs, and says so. Raises UnavailableError after that.
     """
     chosen = set(only) or STEPS.keys()
     wanted = list(load_workloads().values())

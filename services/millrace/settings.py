@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from millrace.errors import BadInput, Unavailable
+from millrace.errors import BadInputError, UnavailableError
 from millrace.runtime.permissions import explain_unreadable
 from millrace.runtime.proxies import exempt_loopback
 from millrace.runtime.setting_types import File, Given, Hosts, Keys, Origins, Secret, find_half_login
@@ -183,7 +183,7 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process. Raises BadInput that names the variable and what is allowed.
+    """The settings of this process. Raises BadInputError that names the variable and what is allowed.
 
     Who asks for an address will call it: from here on no client asks a proxy for one of this machine.
     """
@@ -193,7 +193,7 @@ def settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise BadInput(
+        raise BadInputError(
             f"MILLRACE_{name.upper()}={first['input']!r} is not usable: {first['msg'].removeprefix('Value error, ')}.",
             code="bad_setting",
             field=name,
@@ -201,7 +201,7 @@ def settings() -> Settings:
     if half := find_half_login(vars(current)):
         present, missing = half
         sentence = f"MILLRACE_{present.upper()} is set and MILLRACE_{missing.upper()} is not: set both, or neither."
-        raise BadInput(sentence, code="bad_setting", field=missing)
+        raise BadInputError(sentence, code="bad_setting", field=missing)
     return current
 
 
@@ -217,7 +217,7 @@ def read_explicit(name: str) -> str | None:
 def require_address(name: str) -> str:
     """The address that a setting names, or that of the running stack of `home`; empty where the setting is none.
 
-    Raises Unavailable where neither is to be had: no command ever turns to whatever listens on a usual port.
+    Raises UnavailableError where neither is to be had: no command ever turns to whatever listens on a usual port.
     """
     if (address := getattr(settings(), name)) != OWN_STACK:
         return address or ""
@@ -226,8 +226,8 @@ def require_address(name: str) -> str:
     if (address := getattr(current, name)) != OWN_STACK:
         return address or ""
     if reason := explain_unreadable(current.home, ENDPOINTS):
-        raise Unavailable(reason, code="home_unreadable", field="home")
-    raise Unavailable(
+        raise UnavailableError(reason, code="home_unreadable", field="home")
+    raise UnavailableError(
         f"No stack runs in {current.home}. Start it with `millrace up`, or name another in MILLRACE_{name.upper()}.",
         code="stopped",
     )

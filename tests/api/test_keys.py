@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from millrace.api.main import create_app
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.settings import settings
 from millrace.workloads import load_workloads
 from tests import sixth
@@ -82,7 +82,7 @@ def test_keys_that_hold_none_are_refused(monkeypatch, keys):
     monkeypatch.setenv("MILLRACE_API_KEYS", keys)
     settings.cache_clear()
     try:
-        with pytest.raises(BadInput, match=r"MILLRACE_API_KEYS=.* it is set and holds no key"):
+        with pytest.raises(BadInputError, match=r"MILLRACE_API_KEYS=.* it is set and holds no key"):
             settings()
     finally:
         monkeypatch.undo()

@@ -112,9 +112,9 @@ def test_bad_input_is_not_tried_again_and_a_lost_node_does_not_count():
 
 
 def test_those_exit_codes_are_bad_input_and_corrupt_data():
-    from millrace.errors import BadInput, Corrupt
+    from millrace.errors import BadInputError, CorruptError
 
-    assert [BadInput.exit_code, Corrupt.exit_code] == [2, 4]
+    assert [BadInputError.exit_code, CorruptError.exit_code] == [2, 4]
 
 
 def test_it_logs_in_to_the_brokers_and_knows_storage_only_for_a_source_in_it():

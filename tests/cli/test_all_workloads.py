@@ -64,7 +64,7 @@ def test_rejected_rows_are_listed_with_their_workload(rows):
 
 def test_compact_takes_all_workloads(monkeypatch):
     started = []
-    monkeypatch.setattr("millrace.cli.models.run_spark", lambda script, arguments: started.append(arguments) or [])
+    monkeypatch.setattr("millrace.cli.training.run_spark", lambda script, arguments: started.append(arguments) or [])
     assert millrace("compact") == []
     assert millrace("compact", "courses") == []
     assert started == [[*load_workloads(), "--keep-days=7.0"], ["courses", "--keep-days=7.0"]]

@@ -13,7 +13,7 @@ from rich.console import Console
 from millrace.cli import output
 from millrace.cli.consume import format_line, printable_line
 from millrace.cli.output import PlainConsole, emit, handle_errors, make_table
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 
 FOREIGN = [
     "[/part 1]",
@@ -84,7 +84,7 @@ def test_an_error_is_its_sentence_and_nothing_in_it_is_obeyed(monkeypatch):
 
     @handle_errors
     def fail() -> None:
-        raise BadInput(f"no [/b] file {STEERING}.")
+        raise BadInputError(f"no [/b] file {STEERING}.")
 
     with pytest.raises(output.typer.Exit) as ended:
         fail()

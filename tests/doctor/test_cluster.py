@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from millrace.doctor import pods, release_wait
-from millrace.doctor.checks import CheckFailed
-from millrace.errors import NotFound, Unavailable
+from millrace.doctor.checks import CheckFailedError
+from millrace.errors import NotFoundError, UnavailableError
 
 Object = dict[str, Any]
 
@@ -167,7 +167,7 @@ def test_what_is_missing_is_told_with_since_when_and_why(missing, changed: dict[
     ],
 )
 def test_what_waiting_does_not_mend_ends_it(missing, changed: dict[str, list[Object]], sentence: str):
-    with pytest.raises(CheckFailed, match=sentence):
+    with pytest.raises(CheckFailedError, match=sentence):
         missing(**changed)
 
 
@@ -187,14 +187,14 @@ def test_a_secret_that_strimzi_has_still_to_make_is_waited_for(missing, user: Ob
 
 @pytest.mark.parametrize("user", [ready("millrace-ingest"), thing("millrace-api")], ids=["made long ago", "another"])
 def test_a_secret_that_nobody_makes_ends_it(missing, user: Object):
-    with pytest.raises(CheckFailed, match='secret "millrace-ingest" not found, for '):
+    with pytest.raises(CheckFailedError, match='secret "millrace-ingest" not found, for '):
         missing(pods=[LACKING], kafkausers=[user])
 
 
 def test_what_is_missing_is_said_and_at_last_raised(missing):
     said: list[str] = []
     missing(jobs=[thing("millrace-ingest-1")])
-    with pytest.raises(Unavailable, match="job millrace-ingest-1: not done"):
+    with pytest.raises(UnavailableError, match="job millrace-ingest-1: not done"):
         release_wait.wait_for_release("millrace", "millrace", 0, said.append)
 
 
@@ -223,5 +223,5 @@ def test_it_ends_with_the_address_to_ask(missing, changed: dict[str, list[Object
 
 def test_a_release_without_an_api_has_no_address(missing):
     missing()
-    with pytest.raises(NotFound, match=r"has no API; `api\.enabled` makes one"):
+    with pytest.raises(NotFoundError, match=r"has no API; `api\.enabled` makes one"):
         release_wait.find_address("millrace", "millrace")

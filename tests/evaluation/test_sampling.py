@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.evaluation.bootstrap import bootstrap_intervals
 from millrace.evaluation.metrics import user_metrics
 from millrace.evaluation.ranks import draw_negatives, rank_targets
@@ -42,7 +42,7 @@ def test_negatives_are_uniform_over_what_is_left():
 
 def test_too_few_items_for_the_negatives_are_named():
     fold = split_leave_one_out(sequences(1)).test
-    with pytest.raises(BadInput, match=r"100 negatives are not to be had: of 25 items, a user knows \d"):
+    with pytest.raises(BadInputError, match=r"100 negatives are not to be had: of 25 items, a user knows \d"):
         draw_negatives(fold, 1)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.evaluation.split import split_by_time, split_leave_one_out
 from millrace.evaluation.table import evaluate_all
 from millrace.recommend.sequences import Sequences, number_sequences
@@ -67,15 +67,15 @@ def test_no_choice_hears_of_a_test_item(seed):
 
 
 def test_times_are_needed_for_a_split_in_time():
-    with pytest.raises(BadInput, match="--protocol time needs times, and this source has only an order"):
+    with pytest.raises(BadInputError, match="--protocol time needs times, and this source has only an order"):
         split_by_time(sequences(1))
 
 
 def test_users_of_fewer_than_three_items_cannot_be_asked():
-    with pytest.raises(BadInput, match="No user has the 3 items that leaving two out needs"):
+    with pytest.raises(BadInputError, match="No user has the 3 items that leaving two out needs"):
         split_leave_one_out(number_sequences([["a", "b"], ["c"]]))
 
 
 def test_all_users_on_one_side_of_the_time_are_refused():
-    with pytest.raises(BadInput, match="No user has items on both sides of the split in time"):
+    with pytest.raises(BadInputError, match="No user has items on both sides of the split in time"):
         split_by_time(number_sequences([["a"], ["b"], ["c"]], [[1.0], [2.0], [3.0]]))

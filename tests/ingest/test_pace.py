@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.ingest import pace
 from millrace.ingest.pace import parse_rate, throttle
 
@@ -21,14 +21,14 @@ def test_a_rate_is_rows_per_second(text, per_second):
 
 @pytest.mark.parametrize("text", ["", "0", "0/s", "-1/s", "fast", "1/d", "nan", "inf", "1e3/s", "/s", "9" * 400])
 def test_what_is_no_rate_is_refused_with_an_example(text):
-    with pytest.raises(BadInput, match="is not a rate; allowed: ") as refused:
+    with pytest.raises(BadInputError, match="is not a rate; allowed: ") as refused:
         parse_rate(text)
     assert refused.value.field == "rate"
 
 
 @given(st.text(max_size=12))
 def test_any_text_is_a_positive_rate_or_bad_input(text):
-    with contextlib.suppress(BadInput):
+    with contextlib.suppress(BadInputError):
         assert parse_rate(text) > 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.ingest import publish, receipts
 from millrace.workloads import find_workload
 from tests.cli.made import FIFTY_ROWS, HEADER, row
@@ -93,7 +93,7 @@ def test_a_file_that_grew_while_it_was_read_gets_no_receipt(sent, tmp_path):
 def test_an_empty_file_is_refused_and_gets_no_receipt(sent, tmp_path, content):
     file = tmp_path / "a.csv"
     file.write_text(content)
-    with pytest.raises(BadInput, match=r"a\.csv is empty; allowed: ") as refused:
+    with pytest.raises(BadInputError, match=r"a\.csv is empty; allowed: ") as refused:
         publish.ingest_source(COURSES, str(file))
     assert refused.value.code == "empty_file"
     assert sent.messages == []

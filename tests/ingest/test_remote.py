@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace.errors import BadInput, NotFound, Unavailable
+from millrace.errors import BadInputError, NotFoundError, UnavailableError
 from millrace.ingest.publish import validate_source
 from millrace.ingest.remote import fetch_source
 from millrace.registry.store import ObjectStore
@@ -50,9 +50,9 @@ def test_a_source_of_the_web_is_read_under_its_own_name_and_gone_afterwards(web)
 
 
 def test_an_address_that_has_nothing_is_told(web):
-    with pytest.raises(NotFound, match=r"none\.csv answers 404"), fetch_source(f"{web}/none.csv"):
+    with pytest.raises(NotFoundError, match=r"none\.csv answers 404"), fetch_source(f"{web}/none.csv"):
         pass
-    with pytest.raises(Unavailable, match="can't be fetched"), fetch_source("http://127.0.0.1:1/courses.csv"):
+    with pytest.raises(UnavailableError, match="can't be fetched"), fetch_source("http://127.0.0.1:1/courses.csv"):
         pass
 
 
@@ -63,7 +63,7 @@ def test_a_source_in_s3_is_read(stack):
         assert validate_source(find_workload("courses"), path).accepted == 1
     store.delete("sources/courses.csv")
     with (
-        pytest.raises(NotFound, match=r"sources/courses\.csv does not exist"),
+        pytest.raises(NotFoundError, match=r"sources/courses\.csv does not exist"),
         fetch_source(f"s3://{settings().models_bucket}/sources/courses.csv"),
     ):
         pass
@@ -71,5 +71,5 @@ def test_a_source_in_s3_is_read(stack):
 
 @pytest.mark.parametrize("source", ["ftp://host/file.csv", "s3://bucket", "s3:///key"])
 def test_an_address_of_another_form_is_refused_with_what_is_allowed(source):
-    with pytest.raises(BadInput, match=r"allowed: .*s3://BUCKET/KEY"), fetch_source(source):
+    with pytest.raises(BadInputError, match=r"allowed: .*s3://BUCKET/KEY"), fetch_source(source):
         pass

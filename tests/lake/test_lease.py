@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from millrace.errors import BadInput, Conflict, Unavailable
+from millrace.errors import BadInputError, ConflictError, UnavailableError
 from millrace.lake.lease import hold_lease
 from tests.registry.servers import settings_of
 
@@ -25,9 +25,9 @@ def catalog(tmp_path):
 
 def test_one_process_at_a_time_holds_it(catalog):
     with hold_lease("a", "no"):
-        with pytest.raises(Conflict, match="another runs"), hold_lease("a", "another runs", patience=0):
+        with pytest.raises(ConflictError, match="another runs"), hold_lease("a", "another runs", patience=0):
             pytest.fail("held twice")
-        with pytest.raises(Conflict), hold_lease("a", "stopped meanwhile", lambda: False):
+        with pytest.raises(ConflictError), hold_lease("a", "stopped meanwhile", lambda: False):
             pytest.fail("held twice")
         with hold_lease("b", "no", patience=0) as check:
             check()
@@ -39,7 +39,7 @@ def test_the_end_of_a_killed_holder_gives_it_back(catalog):
     holder = subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(Conflict), hold_lease("a", "no", patience=0):
+        with pytest.raises(ConflictError), hold_lease("a", "no", patience=0):
             pytest.fail("held twice")
     finally:
         holder.kill()
@@ -52,9 +52,9 @@ def test_a_database_that_is_away_is_said():
     pytest.importorskip("psycopg2", reason="Postgres' driver is not installed: pip install 'millrace[cluster]'")
     with (
         settings_of({"MILLRACE_CATALOG_JDBC": "jdbc:postgresql://127.0.0.1:1/none"}),
-        pytest.raises(Unavailable, match="does not answer"),
+        pytest.raises(UnavailableError, match="does not answer"),
         hold_lease("a", "no", patience=0),
     ):
         pytest.fail("held without a database")
-    with settings_of({"MILLRACE_CATALOG_JDBC": "jdbc:oracle:x"}), pytest.raises(BadInput), hold_lease("a", "no"):
+    with settings_of({"MILLRACE_CATALOG_JDBC": "jdbc:oracle:x"}), pytest.raises(BadInputError), hold_lease("a", "no"):
         pytest.fail("held")

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from millrace.cli.output import handle_errors
-from millrace.errors import BadInput, Unavailable
+from millrace.errors import BadInputError, UnavailableError
 from millrace.local import credentials
 from millrace.local.home import make_home
 from millrace.local.jvm import clean_environment
@@ -32,14 +32,14 @@ def test_a_home_is_closed_to_others_also_one_of_before(home, monkeypatch, before
 
 def test_a_home_whose_path_no_jvm_can_name_is_refused(home, monkeypatch):
     use(monkeypatch, os.fsencode(home) + b"/caf\xe9")
-    with pytest.raises(BadInput, match=r"MILLRACE_HOME=b'.*caf\\xe9' is not usable: its bytes are not UTF-8"):
+    with pytest.raises(BadInputError, match=r"MILLRACE_HOME=b'.*caf\\xe9' is not usable: its bytes are not UTF-8"):
         make_home()
 
 
 def test_a_home_that_is_a_file_is_said(home, monkeypatch):
     (home / "file").write_text("in the way")
     use(monkeypatch, home / "file")
-    with pytest.raises(Unavailable, match=r"file is not a folder"):
+    with pytest.raises(UnavailableError, match=r"file is not a folder"):
         make_home()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace.errors import Corrupt, Unavailable
+from millrace.errors import CorruptError, UnavailableError
 from millrace.local import jars, stack
 from millrace.settings import settings
 
@@ -72,7 +72,7 @@ def test_jars_are_downloaded_once(maven):
 
 def test_a_jar_with_another_checksum_is_refused_and_not_kept(maven):
     lock("one", sha256="0" * 64)
-    with pytest.raises(Corrupt, match=r"one.jar has the checksum .* the lock says 0000000000000000"):
+    with pytest.raises(CorruptError, match=r"one.jar has the checksum .* the lock says 0000000000000000"):
         jars.ensure_jars(["tools"])
     assert kept() == []
 
@@ -88,7 +88,7 @@ def test_a_download_that_breaks_off_is_tried_again(maven):
 
 def test_a_jar_that_is_not_there_is_named_and_what_came_is_kept(maven):
     lock("one", "absent")
-    with pytest.raises(Unavailable, match=r"absent.jar can't be downloaded.*404"):
+    with pytest.raises(UnavailableError, match=r"absent.jar can't be downloaded.*404"):
         jars.ensure_jars(["tools"])
     assert maven.asked == 2
     assert kept() == ["one.jar"]
@@ -99,13 +99,13 @@ def test_no_network_is_said_with_the_way_out(maven, monkeypatch):
     lock("one")
     monkeypatch.setenv("MILLRACE_MAVEN_URL", "http://127.0.0.1:1")
     settings.cache_clear()
-    with pytest.raises(Unavailable, match=r"Check the network, or set MILLRACE_MAVEN_URL"):
+    with pytest.raises(UnavailableError, match=r"Check the network, or set MILLRACE_MAVEN_URL"):
         jars.ensure_jars(["tools"])
 
 
 def test_a_disk_that_is_too_small_is_said_before_the_download(maven):
     lock("one", size=10**17)
-    with pytest.raises(Unavailable, match=r"GB free and the jars need.*MILLRACE_CACHE") as raised:
+    with pytest.raises(UnavailableError, match=r"GB free and the jars need.*MILLRACE_CACHE") as raised:
         jars.ensure_jars(["tools"])
     assert raised.value.code == "no_disk"
     assert maven.asked == 0
@@ -114,7 +114,7 @@ def test_a_disk_that_is_too_small_is_said_before_the_download(maven):
 def test_a_cache_that_is_a_file_is_said(maven, tmp_path):
     (tmp_path / "cache").write_text("in the way")
     lock("one")
-    with pytest.raises(Unavailable, match=r"can't be kept in"):
+    with pytest.raises(UnavailableError, match=r"can't be kept in"):
         jars.ensure_jars(["tools"])
 
 

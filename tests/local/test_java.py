@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.local import java
 
 
@@ -26,13 +26,13 @@ def only_java(tmp_path, monkeypatch):
 def test_a_java_that_is_too_old_is_named_with_its_version(only_java, version):
     program = only_java(version)
     number = "8" if version.startswith("1.8") else "11"
-    with pytest.raises(Unavailable, match=rf"{program} is {number}.*openjdk-17") as raised:
+    with pytest.raises(UnavailableError, match=rf"{program} is {number}.*openjdk-17") as raised:
         java.ensure_java()
     assert raised.value.code == "no_java"
 
 
 def test_no_java_at_all_says_what_to_install(only_java):
-    with pytest.raises(Unavailable, match=r"no java at all.*apt-get install"):
+    with pytest.raises(UnavailableError, match=r"no java at all.*apt-get install"):
         java.ensure_java()
 
 
@@ -44,7 +44,7 @@ def test_a_java_that_kafka_and_spark_run_on_is_taken(only_java, version):
 @pytest.mark.parametrize("version", ["24", "25.0.1"])
 def test_a_java_that_spark_can_not_use_is_never_chosen_and_usable_ones_are_named(only_java, version):
     program = only_java(version)
-    with pytest.raises(Unavailable, match=rf"Java 17 to 23 are usable.*{program} is {version[:2]}"):
+    with pytest.raises(UnavailableError, match=rf"Java 17 to 23 are usable.*{program} is {version[:2]}"):
         java.find_java()
 
 

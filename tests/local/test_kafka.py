@@ -4,7 +4,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.local import jars, kafka
 from millrace.messaging.client import end_offsets
 from tests.local.broker import broker
@@ -46,9 +46,9 @@ def test_a_broker_of_another_home_lets_nobody_in_and_it_is_said(engines, home):
     with broker(home) as other:
         for login in ({"MILLRACE_KAFKA_PASSWORD": "this home's"}, {"MILLRACE_KAFKA_USERNAME": "somebody"}):
             variables = {**other.settings, **login, "MILLRACE_KAFKA_TIMEOUT": "3"}
-            with settings_of(variables), pytest.raises(Unavailable, match="does not know this login") as raised:
+            with settings_of(variables), pytest.raises(UnavailableError, match="does not know this login") as raised:
                 end_offsets("kept")
             assert raised.value.code == "kafka_refused"
         without = {"MILLRACE_KAFKA_BOOTSTRAP": other.address, "MILLRACE_KAFKA_TIMEOUT": "3"}
-        with settings_of(without), pytest.raises(Unavailable):
+        with settings_of(without), pytest.raises(UnavailableError):
             end_offsets("kept")

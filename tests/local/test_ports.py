@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from millrace.errors import BadInput, Unavailable
+from millrace.errors import BadInputError, UnavailableError
 from millrace.local import ports
 
 
@@ -53,7 +53,7 @@ def test_a_port_that_the_user_insists_on_is_taken_or_refused_by_name(monkeypatch
     monkeypatch.setenv(variable, value.format(free))
     assert ports.choose_port(name) == (free, None)
     monkeypatch.setenv(variable, value.format(listener))
-    with pytest.raises(Unavailable, match=rf"Port {listener} \({variable}\) is in use"):
+    with pytest.raises(UnavailableError, match=rf"Port {listener} \({variable}\) is in use"):
         ports.choose_port(name)
 
 
@@ -66,7 +66,7 @@ def test_a_port_in_the_env_file_counts_as_insisted(tmp_path):
 @pytest.mark.parametrize("value", ["https://s3.example.com", "http://127.0.0.1", "", "127.0.0.1:x"])
 def test_settings_that_lead_elsewhere_are_refused(monkeypatch, value):
     monkeypatch.setenv("MILLRACE_S3_ENDPOINT", value)
-    with pytest.raises(BadInput, match=r"MILLRACE_S3_ENDPOINT.*Unset"):
+    with pytest.raises(BadInputError, match=r"MILLRACE_S3_ENDPOINT.*Unset"):
         ports.choose_port("s3")
 
 
@@ -113,5 +113,5 @@ def test_every_address_of_this_machine_can_be_asked_for(host):
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "no.such.host.invalid", "a b"])
 def test_an_address_that_is_not_of_this_machine_is_not_called_a_port_in_use(host):
-    with pytest.raises(BadInput, match=r"MILLRACE_API_HOST=.* can't be listened on.*an address of this machine"):
+    with pytest.raises(BadInputError, match=r"MILLRACE_API_HOST=.* can't be listened on.*an address of this machine"):
         ports.is_free(8124, host)

@@ -10,7 +10,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from millrace.errors import Conflict, Unavailable
+from millrace.errors import ConflictError, UnavailableError
 from millrace.lake import sink
 from millrace.local import kafka, ports, s3, state
 from millrace.local import stack as local
@@ -96,7 +96,7 @@ def child_of(name: str) -> dict:
 def test_no_disk_space_is_said_with_both_figures(home, monkeypatch):
     monkeypatch.setenv("MILLRACE_LOCAL_DISK", str(10**17))
     settings.cache_clear()
-    with pytest.raises(Unavailable, match=r"has .* GB free and the stack wants 100000000.0 GB") as raised:
+    with pytest.raises(UnavailableError, match=r"has .* GB free and the stack wants 100000000.0 GB") as raised:
         local.start_stack()
     assert raised.value.code == "no_disk"
 
@@ -104,7 +104,7 @@ def test_no_disk_space_is_said_with_both_figures(home, monkeypatch):
 def test_two_ups_at_once_are_refused(home):
     with (home / "up.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(Conflict, match=r"Another `millrace up`"):
+        with pytest.raises(ConflictError, match=r"Another `millrace up`"):
             local.start_stack()
 
 
@@ -115,7 +115,7 @@ def test_an_up_that_can_not_have_its_port_starts_nothing(engines, home, monkeypa
         port = other.getsockname()[1]
         monkeypatch.setenv("MILLRACE_API_PORT", str(port))
         settings.cache_clear()
-        with pytest.raises(Unavailable, match=rf"Port {port} \(MILLRACE_API_PORT\) is in use"):
+        with pytest.raises(UnavailableError, match=rf"Port {port} \(MILLRACE_API_PORT\) is in use"):
             local.start_stack()
     assert state.find_supervisor() is None
     assert not state.find_orphans()
@@ -125,5 +125,5 @@ def test_an_up_that_can_not_have_its_port_starts_nothing(engines, home, monkeypa
 def test_a_minio_that_is_not_there_is_named(home, monkeypatch):
     monkeypatch.setenv("MILLRACE_MINIO", str(home / "minio"))
     settings.cache_clear()
-    with pytest.raises(Unavailable, match=r"MILLRACE_MINIO=.*is not a program"):
+    with pytest.raises(UnavailableError, match=r"MILLRACE_MINIO=.*is not a program"):
         s3.make_s3(home, home, ports.find_free_port(), "key", "secret")

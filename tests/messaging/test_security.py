@@ -2,7 +2,7 @@
 
 import pytest
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.messaging import security
 from millrace.settings import settings
 
@@ -54,19 +54,19 @@ def test_scram_over_tls_names_user_password_and_authority(given, authority):
 def test_an_identity_of_aws_needs_no_password(given):
     given(security_protocol="SASL_SSL", sasl_mechanism="AWS_MSK_IAM")
     assert security.kafka_python_options() == {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
-    with pytest.raises(BadInput, match="kafka-python only"):
+    with pytest.raises(BadInputError, match="kafka-python only"):
         security.librdkafka_options()
 
 
 def test_a_login_without_a_password_is_refused_by_its_variables(given):
     given(security_protocol="SASL_SSL", username="millrace-api")
-    with pytest.raises(BadInput, match="MILLRACE_KAFKA_PASSWORD"):
+    with pytest.raises(BadInputError, match="MILLRACE_KAFKA_PASSWORD"):
         security.kafka_python_options()
 
 
 def test_a_protocol_that_kafka_does_not_know_is_refused(given):
     given(security_protocol="TLS")
-    with pytest.raises(BadInput, match="MILLRACE_KAFKA_SECURITY_PROTOCOL='TLS'"):
+    with pytest.raises(BadInputError, match="MILLRACE_KAFKA_SECURITY_PROTOCOL='TLS'"):
         security.kafka_python_options()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.neural.continual.group import join_group
 from millrace.neural.continual.learner import Learner
 from millrace.neural.continual.state import TrainingState
@@ -25,5 +25,5 @@ def run(rank: int, folder: str) -> None:
             learner.state.weights.network.norm.bias.data[0] += 1e-7
         try:
             group.insist_on_equal(learner.checksum(), "state")
-        except Corrupt as error:
+        except CorruptError as error:
             Path(folder, f"heard-{rank}").write_text(error.message)

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
-from millrace.errors import Corrupt  # noqa: E402
+from millrace.errors import CorruptError  # noqa: E402
 from millrace.neural.continual.event_log import StreamEvent, read_events  # noqa: E402
 from millrace.neural.continual.gate import make_questions  # noqa: E402
 from millrace.neural.continual.item_counts import DAY_S, ItemCounts  # noqa: E402
@@ -99,11 +99,11 @@ def test_a_state_that_was_changed_on_the_way_is_no_state(packed):
     for place in (len(packed) // 2, len(packed) - 1, 30):
         changed = bytearray(packed)
         changed[place] ^= 1
-        with pytest.raises(Corrupt, match=r"(?s)checkpoint 7 .*(checksum|no checkpoint)"):
+        with pytest.raises(CorruptError, match=r"(?s)checkpoint 7 .*(checksum|no checkpoint)"):
             TrainingState.from_bytes(bytes(changed), "checkpoint 7")
-    with pytest.raises(Corrupt, match="truncated"):
+    with pytest.raises(CorruptError, match="truncated"):
         TrainingState.from_bytes(packed[:-100], "checkpoint 7")
-    with pytest.raises(Corrupt, match="no checkpoint of millrace"):
+    with pytest.raises(CorruptError, match="no checkpoint of millrace"):
         TrainingState.from_bytes(b"", "checkpoint 7")
 
 

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
-from millrace.errors import BadInput, Corrupt  # noqa: E402
+from millrace.errors import BadInputError, CorruptError  # noqa: E402
 from millrace.neural.continual.gate import MIN_USERS, HeldOutQuestion, judge_state, make_questions, score_questions  # noqa: E402
 from millrace.neural.continual.learner import Learner  # noqa: E402
 from millrace.neural.continual.plan import ContinualPlan  # noqa: E402
@@ -49,7 +49,7 @@ def test_a_version_serves_what_the_network_computes_with_its_items_and_users_sor
 def test_weights_that_NumPy_would_answer_otherwise_are_not_published(packed, monkeypatch):
     state = of(packed)
     monkeypatch.setattr(state.weights.network, "scores", lambda history: torch.ones(1, len(state.items)))
-    with pytest.raises(Corrupt, match="Nothing was published"):
+    with pytest.raises(CorruptError, match="Nothing was published"):
         to_served_arrays(state)
 
 
@@ -89,5 +89,5 @@ def test_the_verdict_names_both_numbers_and_too_few_users_are_no_ground_for_one(
 
 def test_a_plan_that_makes_no_sense_is_refused_with_what_is_allowed():
     for name, value in (("workers", 0), ("batch", 0), ("depth", 1), ("replay", -1)):
-        with pytest.raises(BadInput, match=f"--{name} {value} is not usable; allowed"):
+        with pytest.raises(BadInputError, match=f"--{name} {value} is not usable; allowed"):
             ContinualPlan(**{name: value})

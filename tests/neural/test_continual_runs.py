@@ -12,7 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
-from millrace.errors import Conflict, Corrupt  # noqa: E402
+from millrace.errors import ConflictError, CorruptError  # noqa: E402
 from millrace.neural.continual.bootstrap import start_state  # noqa: E402
 from millrace.neural.continual.checkpoint import CheckpointStore  # noqa: E402
 from millrace.neural.continual.learner import Learner  # noqa: E402
@@ -129,7 +129,7 @@ def test_a_corrupt_checkpoint_is_told_set_aside_and_the_one_before_it_leads_to_t
     assert bucket.get(checkpoints.key(6))[0] == content
     for batch in (3, 6):
         bucket.put(checkpoints.key(batch), b"nothing")
-    with pytest.raises(Corrupt, match=r"No checkpoint .* --fresh"):
+    with pytest.raises(CorruptError, match=r"No checkpoint .* --fresh"):
         checkpoints.newest(SMALL, str)
 
 
@@ -137,11 +137,11 @@ def test_a_second_trainer_that_cuts_or_keeps_otherwise_learns_that_it_is_not_alo
     checkpoints, learner = kept(bucket), by_one_process(1)
     checkpoints.journal.put(1, {0: (0, 64)})
     checkpoints.journal.put(1, {0: (0, 64)})
-    with pytest.raises(Conflict, match="Let only one run"):
+    with pytest.raises(ConflictError, match="Let only one run"):
         checkpoints.journal.put(1, {1: (0, 64)})
     checkpoints.write(learner.state)
     learner.state.progress.hits += 1
-    with pytest.raises(Conflict, match="another state of micro-batch 1"):
+    with pytest.raises(ConflictError, match="another state of micro-batch 1"):
         checkpoints.write(learner.state)
 
 
@@ -218,10 +218,10 @@ def test_a_start_takes_up_the_newest_version_and_goes_on_where_its_data_ends(buc
 def test_events_that_Kafka_has_deleted_or_lost_are_no_reason_to_go_on(bucket):
     kept(bucket).write(by_one_process(3).state)
     alone = replace(TO_THE_END, workers=1)
-    with pytest.raises(Corrupt, match=r"partition 0 ends at offset 10; 6\d of it were read"):
+    with pytest.raises(CorruptError, match=r"partition 0 ends at offset 10; 6\d of it were read"):
         GroupSupervisor(MOOC, MODEL, alone, str, Listed(tuple(one[:10] for one in LOG.partitions))).run()
     late = replace(LOG, begin=100)
-    with pytest.raises(Corrupt, match=r"partition 0 begins at offset 100; the next to learn from is 6\d"):
+    with pytest.raises(CorruptError, match=r"partition 0 begins at offset 100; the next to learn from is 6\d"):
         GroupSupervisor(MOOC, MODEL, alone, str, late).run()
     result = GroupSupervisor(MOOC, MODEL, replace(alone, accept_gaps=True), str, late).run()
     assert result["batch"] == 3 + (sum(late.ends().values()) - 300) // SMALL.batch

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.neural.continual.metrics import ContinualMetrics
 from millrace.settings import settings
 from tests.registry.servers import free_port
@@ -33,7 +33,7 @@ def test_the_port_may_stand_in_the_env_file(env_file):
 
 def test_a_port_that_is_none_is_refused_by_its_name(env_file):
     env_file.write_text("MILLRACE_METRICS_PORT=70000\n")
-    with pytest.raises(BadInput, match="MILLRACE_METRICS_PORT='70000' is not usable"):
+    with pytest.raises(BadInputError, match="MILLRACE_METRICS_PORT='70000' is not usable"):
         ContinualMetrics("mooc/recommendations", restarts=0)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.pages.board import KEPT_S, MAX_POINTS, Board
 from tests.pages import told
 
@@ -105,7 +105,7 @@ def test_the_time_in_which_a_stream_stood_still_is_shown_as_empty(board):
 def test_what_the_stream_does_not_write_is_refused_and_changes_nothing(board, key, value):
     told.apply(board, *told.history(END, 3))
     before = board.timeline(60), board.clusters(), board.changed
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(BadInputError) as refused:
         board.apply(key, value, int(END.timestamp() * 1000))
     assert key.split("/")[0] in refused.value.message
     assert (board.timeline(60), board.clusters(), board.changed) == before
@@ -113,7 +113,7 @@ def test_what_the_stream_does_not_write_is_refused_and_changes_nothing(board, ke
 
 def test_a_window_of_a_clock_that_is_years_ahead_does_not_push_the_others_out(board):
     told.apply(board, told.window(END, {0: 1}))
-    with pytest.raises(BadInput, match="begins after"):
+    with pytest.raises(BadInputError, match="begins after"):
         told.apply(board, told.window(datetime(2099, 1, 1, tzinfo=UTC), {0: 1}))
     assert board.timeline(60)["messages"] == [1]
 

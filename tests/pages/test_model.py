@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.pages import lexical
 from millrace.pages.hosts import split_url
 from millrace.pages.learning import learn_space
@@ -93,7 +93,7 @@ def test_arrays_give_the_model_back_and_no_engine_is_needed_for_it():
 def test_arrays_that_do_not_fit_are_refused_by_name(name, broken):
     arrays = by_theme().arrays()
     changed = {**arrays, name: broken(arrays[name])} if broken else {k: v for k, v in arrays.items() if k != name}
-    with pytest.raises(Corrupt, match=name):
+    with pytest.raises(CorruptError, match=name):
         PageClusters.load(changed)
 
 

@@ -8,7 +8,7 @@ import time
 import orjson
 import pytest
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.ingest import rejected
 from millrace.ingest.publish import ingest_source, validate_source
 from millrace.lake.progress import count_published, wait_until_landed
@@ -115,7 +115,7 @@ def test_a_broker_that_is_away_gives_one_sentence_and_no_hang(stack, tmp_path, m
     monkeypatch.setenv("MILLRACE_KAFKA_TIMEOUT", "2")
     settings.cache_clear()
     try:
-        with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1 gave no answer within 2 s.*millrace up"):
+        with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:1 gave no answer within 2 s.*millrace up"):
             ingest_source(find_workload("rentals"), str(file))
     finally:
         monkeypatch.undo()

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pydantic import create_model
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.ingest.publish import ingest_source
 from millrace.lake import sink, tables
 from millrace.lake.catalog import load_catalog
@@ -58,7 +58,7 @@ def test_a_new_optional_field_becomes_a_column_and_a_changed_type_is_refused(sta
         "millrace.evolving.note"
     ]
     retyped = create_model("Rental", __base__=base.record, rent=(Count, ...), flat_id=(Id, ...))
-    with pytest.raises(BadInput, match="holds rent as double, the contract says long"):
+    with pytest.raises(BadInputError, match="holds rent as double, the contract says long"):
         tables.ensure_tables([changed("evolving", retyped, base.identity, base.generate)])
     load_catalog().drop_table("millrace.evolving")
     load_catalog().drop_table("millrace.evolving_assignments")

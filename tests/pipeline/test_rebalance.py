@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.lake import sink
 from millrace.workloads import find_workload
 from tests.registry.servers import settings_of
@@ -59,13 +59,13 @@ def test_a_connector_is_created_although_connect_rebalances(connect):
 def test_a_rebalance_without_an_end_is_told(connect, monkeypatch):
     monkeypatch.setattr(sink, "REBALANCE_TIMEOUT_S", 1.0)
     connect[0].append(STALE)
-    with pytest.raises(Unavailable, match="stale configuration"):
+    with pytest.raises(UnavailableError, match="stale configuration"):
         sink.ensure_sinks([find_workload("courses")])
 
 
 def test_any_other_refusal_is_told_at_once(connect):
     answers, seen = connect
     answers.append((400, b'{"error_code":400,"message":"no such class"}'))
-    with pytest.raises(Unavailable, match="no such class"):
+    with pytest.raises(UnavailableError, match="no such class"):
         sink.ensure_sinks([find_workload("courses")])
     assert seen == ["GET"]

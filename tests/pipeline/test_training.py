@@ -5,7 +5,7 @@ import time
 import orjson
 import pytest
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.lake import tables
 from millrace.lake.progress import wait_until_landed
 from millrace.recommend import loading
@@ -165,7 +165,7 @@ def test_a_missing_offset_stops_the_training_with_its_place(trained, spark):
     lost = rows.where("NOT (kafka_partition = 1 AND kafka_offset BETWEEN 5 AND 7)")
     audit = offsets.audit_offsets(lost)
     assert (1, 5, 7) in audit.gaps
-    with pytest.raises(Corrupt, match="partition 1 offset 5"):
+    with pytest.raises(CorruptError, match="partition 1 offset 5"):
         offsets.check_audit(audit, "rentals", {}, offsets_of_dead_letters(audit))
     explained = {(1, offset) for offset in (5, 6, 7)} | offsets_of_dead_letters(audit)
     offsets.check_audit(audit, "rentals", {}, explained)
@@ -182,7 +182,7 @@ def test_rows_that_an_earlier_training_read_and_that_are_gone_stop_the_next(trai
     rows = dataset.read_snapshot(spark, find_workload("rentals"), trained["rentals/size"]["snapshot_id"])
     audit = offsets.audit_offsets(rows)
     first, last = audit.ranges["0"]
-    with pytest.raises(Corrupt, match=f"up to partition 0 offset {last + 1}"):
+    with pytest.raises(CorruptError, match=f"up to partition 0 offset {last + 1}"):
         offsets.check_audit(audit, "rentals", {"0": (first, last + 1)}, offsets_of_dead_letters(audit))
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.recommend.attention import AttentionModel
 from millrace.recommend.loading import load_model
 from tests.recommend.made import sequences
@@ -67,7 +67,7 @@ def test_stored_arrays_give_the_same_model(model):
 
 
 def test_a_mask_that_does_not_fit_is_refused():
-    with pytest.raises(Corrupt, match=r"mask.npy \[3\] does not fit the width 8"):
+    with pytest.raises(CorruptError, match=r"mask.npy \[3\] does not fit the width 8"):
         load_model("masked_attention", MASKED.arrays() | {"mask": np.ones(3, dtype=np.float32)})
 
 
@@ -80,7 +80,7 @@ def test_a_mask_that_does_not_fit_is_refused():
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(change, said):
-    with pytest.raises(Corrupt) as refused:
+    with pytest.raises(CorruptError) as refused:
         load_model("attention", MODEL.arrays() | change)
     assert said in refused.value.message
 

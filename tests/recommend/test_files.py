@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from millrace.errors import BadInput, NotFound
+from millrace.errors import BadInputError, NotFoundError
 from millrace.recommend.files import read_sequences
 
 
@@ -84,16 +84,16 @@ def test_a_packed_file_is_unpacked_and_progress_ends_at_its_size(tmp_path):
     ],
 )
 def test_a_bad_line_is_named(tmp_path, text, said):
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(BadInputError) as refused:
         read_sequences(written(tmp_path, text))
     assert said in refused.value.message
     assert refused.value.code == "bad_sequence"
 
 
 def test_a_file_that_is_not_there_and_one_that_is_damaged_are_named(tmp_path):
-    with pytest.raises(NotFound, match=r"none\.txt can't be read"):
+    with pytest.raises(NotFoundError, match=r"none\.txt can't be read"):
         read_sequences(str(tmp_path / "none.txt"))
     file = tmp_path / "s.gz"
     file.write_bytes(gzip.compress(b"1 a b\n" * 50)[:-12])
-    with pytest.raises(BadInput, match="is a damaged gz file"):
+    with pytest.raises(BadInputError, match="is a damaged gz file"):
         read_sequences(str(file))

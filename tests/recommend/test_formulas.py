@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.linear_model import Ridge
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.recommend import als, knn, linear, markov
 from millrace.recommend.links import age_weights, keep_strongest, merge_links
 from millrace.recommend.popularity import PopularityModel, count_items
@@ -144,5 +144,5 @@ def test_the_links_of_a_blend_are_the_shares_of_its_layers():
 @pytest.mark.parametrize("fit", [linear.fit_ease, linear.fit_ridge])
 def test_more_items_than_a_dense_model_takes_are_refused(fit):
     many = Sequences(np.array([0, 1], dtype=np.int32), np.array([0, 2]), linear.MAX_ITEMS + 1)
-    with pytest.raises(BadInput, match="with 10001 items is not usable; allowed: at most 10000"):
+    with pytest.raises(BadInputError, match="with 10001 items is not usable; allowed: at most 10000"):
         fit(many)

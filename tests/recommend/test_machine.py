@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.recommend.factorization_machine import MachineModel
 from millrace.recommend.loading import load_model
 from millrace.recommend.top_items import MAX_REASONS
@@ -54,5 +54,5 @@ def test_stored_arrays_give_the_same_model_and_those_that_do_not_fit_are_refused
     again = load_model("machine", MODEL.arrays())
     assert again.scores(np.array([1, 2])) == pytest.approx(MODEL.scores(np.array([1, 2])))
     for name in ("before", "bias"):
-        with pytest.raises(Corrupt, match=rf"{name}.npy .* does not fit factors \[20, 6\]"):
+        with pytest.raises(CorruptError, match=rf"{name}.npy .* does not fit factors \[20, 6\]"):
             load_model("machine", MODEL.arrays() | {name: np.ones((3, 3), dtype=np.float32)})

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.recommend.loading import load_model
 from tests.recommend.made import MODELS, fitted, sequences
 
@@ -39,11 +39,11 @@ def test_a_stored_model_answers_as_before(name, tmp_path):
 def test_arrays_that_do_not_fit_are_refused(name, change, said):
     model = fitted(name, FOUND)
     arrays = {key: value for key, value in (model.arrays() | change).items() if value is not None}
-    with pytest.raises(Corrupt) as refused:
+    with pytest.raises(CorruptError) as refused:
         load_model(model.algorithm, arrays)
     assert said in refused.value.message
 
 
 def test_an_unknown_algorithm_is_refused_with_those_there_are():
-    with pytest.raises(Corrupt, match="algorithm 'svd' is not known; allowed: linked, als, popularity"):
+    with pytest.raises(CorruptError, match="algorithm 'svd' is not known; allowed: linked, als, popularity"):
         load_model("svd", {})

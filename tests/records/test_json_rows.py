@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.records.json_rows import find_repeated_key
 from millrace.records.readers import Source, read_rows
 
@@ -70,7 +70,7 @@ def test_a_line_nested_too_deep_to_be_looked_through_costs_itself_only():
 @pytest.mark.parametrize("indent", [2, "\t", 0])
 def test_pretty_printed_json_is_refused_as_a_whole_with_the_command_that_helps(indent):
     text = "\n".join(json.dumps({"id": number, "tags": ["a"]}, indent=indent) for number in (1, 2))
-    with pytest.raises(BadInput, match=r"run over several lines.*`jq -c \. it\.jsonl > NEW\.jsonl`") as refused:
+    with pytest.raises(BadInputError, match=r"run over several lines.*`jq -c \. it\.jsonl > NEW\.jsonl`") as refused:
         read(text.encode())
     assert refused.value.code == "bad_format"
 

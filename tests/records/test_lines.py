@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace.errors import BadInput, NotFound
+from millrace.errors import BadInputError, NotFoundError
 from millrace.records.readers import open_source, read_rows
 
 FIELDS = ("id", "name")
@@ -35,7 +35,7 @@ def test_a_damaged_gz_file_is_bad_input(tmp_path, damage):
     file = tmp_path / "rows.csv.gz"
     file.write_bytes(content)
     with (
-        pytest.raises(BadInput, match=r"rows.csv.gz is a damaged gz file") as refused,
+        pytest.raises(BadInputError, match=r"rows.csv.gz is a damaged gz file") as refused,
         open_source(str(file)) as source,
     ):
         list(read_rows(source, FIELDS))
@@ -44,7 +44,7 @@ def test_a_damaged_gz_file_is_bad_input(tmp_path, damage):
 
 @pytest.mark.parametrize("name", ["absent.csv", "."])
 def test_what_cannot_be_opened_is_not_found(tmp_path: Path, name):
-    with pytest.raises(NotFound, match="can't be read") as refused, open_source(str(tmp_path / name)):
+    with pytest.raises(NotFoundError, match="can't be read") as refused, open_source(str(tmp_path / name)):
         pass
     assert refused.value.code == "no_such_file"
 

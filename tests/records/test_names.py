@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.records.names import MAX_NAMES, MAX_SHAPES, FieldNames, make_field_names
 from millrace.records.readers import Source, read_rows
 from millrace.workloads import find_workload
@@ -38,7 +38,7 @@ def test_an_optional_column_in_another_spelling_is_read_too():
 
 @pytest.mark.parametrize("columns", ["price,price", "price,Price", "PRICE,price", "Price,PRICE"])
 def test_a_field_that_stands_twice_is_refused_by_its_name(columns):
-    with pytest.raises(BadInput, match=r"it\.csv has the column .*twice, and which is meant") as refused:
+    with pytest.raises(BadInputError, match=r"it\.csv has the column .*twice, and which is meant") as refused:
         read(f"{columns}\n1,2\n", names())
     assert (refused.value.code, refused.value.field) == ("bad_header", "price")
     assert all(repr(column) in refused.value.message for column in columns.split(","))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace.errors import BadInput, NotFound
+from millrace.errors import BadInputError, NotFoundError
 from millrace.records import opening
 from millrace.records.readers import open_source, read_rows
 
@@ -111,7 +111,7 @@ def test_a_named_pipe_that_nobody_writes_into_is_refused_and_does_not_hang(tmp_p
     monkeypatch.setattr(opening, "WRITER_TIMEOUT_S", 0.2)
     fifo = tmp_path / "f"
     os.mkfifo(fifo)
-    with pytest.raises(BadInput, match="named pipe that nobody has written into") as refused:
+    with pytest.raises(BadInputError, match="named pipe that nobody has written into") as refused:
         values(str(fifo))
     assert refused.value.code == "no_writer"
 
@@ -138,17 +138,17 @@ def test_standard_input_that_is_a_file_is_one(tmp_path, monkeypatch):
 
 def test_standard_input_that_is_closed_is_named(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(NotFound, match="standard input is closed"):
+    with pytest.raises(NotFoundError, match="standard input is closed"):
         values("-")
 
 
 @pytest.mark.parametrize("device", ["/dev/null", "/dev/zero"])
 def test_a_device_is_refused_also_as_standard_input(monkeypatch, device):
-    with pytest.raises(NotFound, match=f"{device} can't be read: it is a device; allowed: a file, a pipe"):
+    with pytest.raises(NotFoundError, match=f"{device} can't be read: it is a device; allowed: a file, a pipe"):
         values(device)
     with open(device) as text:
         monkeypatch.setattr(sys, "stdin", text)
-        with pytest.raises(NotFound, match="- can't be read: it is a device"):
+        with pytest.raises(NotFoundError, match="- can't be read: it is a device"):
             values("-")
 
 
@@ -156,7 +156,7 @@ def test_a_directory_is_refused_also_as_standard_input(tmp_path, monkeypatch):
     descriptor = os.open(tmp_path, os.O_RDONLY)
     folder = type("Folder", (), {"buffer": type("Buffer", (), {"fileno": lambda self: descriptor})()})()
     monkeypatch.setattr(sys, "stdin", folder)
-    with pytest.raises(NotFound, match="- can't be read: Is a directory"):
+    with pytest.raises(NotFoundError, match="- can't be read: Is a directory"):
         values("-")
     os.close(descriptor)
 
@@ -165,15 +165,15 @@ def test_a_socket_by_its_path_is_refused(tmp_path):
     path = str(tmp_path / "s")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
-        with pytest.raises(NotFound, match="it is a socket; allowed: a file"):
+        with pytest.raises(NotFoundError, match="it is a socket; allowed: a file"):
             values(path)
 
 
 def test_a_descriptor_that_is_not_open_or_not_for_reading_is_refused():
-    with pytest.raises(NotFound, match="/dev/fd/987654 can't be read: Bad file descriptor"):
+    with pytest.raises(NotFoundError, match="/dev/fd/987654 can't be read: Bad file descriptor"):
         values("/dev/fd/987654")
     reading, writing = os.pipe()
-    with pytest.raises(NotFound, match="can't be read: Bad file descriptor"):
+    with pytest.raises(NotFoundError, match="can't be read: Bad file descriptor"):
         values(f"/dev/fd/{writing}")
     os.close(reading)
     os.close(writing)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.records.readers import MAX_LINE_BYTES, RawRow, Source, read_rows
 
 FIELDS = ("id", "name")
@@ -90,7 +90,7 @@ def test_text_behind_a_closing_quote_is_a_fault_and_no_part_of_the_field():
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_another_delimiter_is_named_with_the_command_that_rewrites_it(delimiter, called, quote):
     header = delimiter.join(f"{quote}{name}{quote}" for name in ("Id", "name"))
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(BadInputError) as refused:
         read(f"{header}\n1{delimiter}a\n".encode())
     assert refused.value.code == "bad_header"
     assert f"separated by {called}; allowed: a comma. `python3 -c 'import csv, sys; " in refused.value.message
@@ -99,17 +99,17 @@ def test_another_delimiter_is_named_with_the_command_that_rewrites_it(delimiter,
 
 def test_a_line_for_excel_is_skipped_and_the_separator_that_it_names_is_looked_at():
     assert values(b"sep=,\nid,name\n1,a\n") == ONE
-    with pytest.raises(BadInput, match="separated by `;`"):
+    with pytest.raises(BadInputError, match="separated by `;`"):
         read(b'"sep=;"\nid;name\n1;a\n')
 
 
 def test_lines_that_end_with_carriage_returns_alone_are_named():
-    with pytest.raises(BadInput, match="lines end with"):
+    with pytest.raises(BadInputError, match="lines end with"):
         read(b"id,name\r1,a\r2,b\r")
 
 
 def test_control_characters_of_a_header_are_shown_as_escapes():
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(BadInputError) as refused:
         read(b"\x1b[2J,\x07\n")
     assert refused.value.message.isprintable()
     assert r"\x1b[2J, \x07" in refused.value.message
@@ -141,13 +141,13 @@ def test_a_line_that_is_no_json_object_is_a_fault_of_that_line(line):
 
 
 def test_a_json_array_is_refused_with_the_command_that_helps():
-    with pytest.raises(BadInput, match="jq -c") as refused:
+    with pytest.raises(BadInputError, match="jq -c") as refused:
         read(b'[{"id": 1}]')
     assert refused.value.code == "bad_format"
 
 
 def test_a_header_without_a_needed_column_is_refused_by_the_name_of_it():
-    with pytest.raises(BadInput, match="no column name; its header is id, title") as refused:
+    with pytest.raises(BadInputError, match="no column name; its header is id, title") as refused:
         read(b"id,title\n1,a\n")
     assert (refused.value.field, refused.value.allowed) == ("name", "id, name")
 
@@ -165,7 +165,7 @@ def test_a_header_without_a_needed_column_is_refused_by_the_name_of_it():
     ids=["carriage returns", "utf-16", "png", "ff", "one long line", "every byte"],
 )
 def test_what_is_no_csv_is_refused_with_a_sentence_that_can_be_printed(content):
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(BadInputError) as refused:
         read(content)
     assert refused.value.code == "bad_header"
     refused.value.message.encode()
@@ -186,5 +186,5 @@ def test_any_bytes_after_a_header_become_rows_and_no_exception(junk):
 def test_any_bytes_are_rows_or_bad_input(junk):
     try:
         read(junk)
-    except BadInput as error:
+    except BadInputError as error:
         error.message.encode()

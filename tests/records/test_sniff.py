@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.records.readers import open_source, read_rows
 from millrace.records.sniff import detect_encoding, detect_packing
 from millrace.records.streams import (
@@ -41,8 +41,8 @@ def values(path: str) -> list:
         return [row.values for row in read_rows(source, FIELDS)]
 
 
-def refusal(path: str) -> BadInput:
-    with pytest.raises(BadInput) as refused:
+def refusal(path: str) -> BadInputError:
+    with pytest.raises(BadInputError) as refused:
         values(path)
     assert refused.value.message.isprintable()
     return refused.value

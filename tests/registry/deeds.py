@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from millrace import provision
 from millrace.doctor import examine
-from millrace.errors import Conflict, Unavailable
+from millrace.errors import ConflictError, UnavailableError
 from millrace.lake import NAMESPACE, assignments_table_name, catalog, pages_table_name, tables
 from millrace.neural.continual.micro_batches import CutJournal
 from millrace.registry.champion import format_champion
@@ -106,7 +106,7 @@ def lose_a_race() -> None:
     try:
         registry.promote("courses", "price", version, before)
         raise AssertionError("a promotion passed over another's claim")
-    except Conflict:
+    except ConflictError:
         pass
     finally:
         registry.store.delete(claim)
@@ -132,7 +132,7 @@ def look() -> None:
     """The doctor's own writes, and the tables."""
     found = {one["check"]: one for one in examine(["s3 conditional PUT", "catalog"])}
     if faults := [one["found"] for one in found.values() if not one["ok"]]:
-        raise Unavailable("; ".join(faults))
+        raise UnavailableError("; ".join(faults))
     Registry().champion("mooc", "recommendations")
 
 

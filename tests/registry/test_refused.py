@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.registry.registry import champion_key
 from tests.registry.made import made
 
@@ -22,7 +22,7 @@ def versions(registry):
 
 
 def refused(registry, versions, pattern: str) -> None:
-    with pytest.raises(Corrupt, match=pattern):
+    with pytest.raises(CorruptError, match=pattern):
         registry.promote("courses", "popularity", versions[1])
     assert registry.champion("courses", "popularity").version == versions[0]
 
@@ -110,5 +110,5 @@ def test_a_manifest_that_was_moved(registry, versions):
 )
 def test_a_champion_file_that_is_broken_is_named(registry, content):
     registry.store.put(champion_key("courses", "popularity"), content)
-    with pytest.raises(Corrupt, match=r"models/courses/popularity/champion\.json can't be read"):
+    with pytest.raises(CorruptError, match=r"models/courses/popularity/champion\.json can't be read"):
         registry.champion("courses", "popularity")

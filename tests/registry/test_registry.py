@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from millrace.errors import Conflict, Corrupt, NotFound
+from millrace.errors import ConflictError, CorruptError, NotFoundError
 from millrace.registry import promotion
 from millrace.registry.champion import format_champion
 from millrace.registry.promotion import claim_key, move_champion
@@ -39,7 +39,7 @@ def test_a_version_sorts_by_time_and_ends_in_a_hash_of_its_content(registry):
 def test_a_version_without_a_manifest_does_not_exist(registry):
     manifest = publish(registry)
     registry.store.delete(f"models/courses/popularity/{manifest.version}/manifest.json")
-    with pytest.raises(NotFound, match="There is no version"):
+    with pytest.raises(NotFoundError, match="There is no version"):
         registry.load("courses", "popularity", manifest.version)
     assert registry.manifests("courses", "popularity") == []
 
@@ -71,13 +71,13 @@ def test_rollback_goes_back_one_champion_each_time_and_then_refuses(registry):
         registry.promote("courses", "popularity", version)
     assert registry.rollback("courses", "popularity").version == versions[1]
     assert registry.rollback("courses", "popularity").version == versions[0]
-    with pytest.raises(Conflict, match="no earlier champion"):
+    with pytest.raises(ConflictError, match="no earlier champion"):
         registry.rollback("courses", "popularity")
     assert registry.champion("courses", "popularity").version == versions[0]
 
 
 def test_rollback_of_a_model_that_was_never_promoted_is_refused(registry):
-    with pytest.raises(Conflict, match="courses/popularity has no earlier champion"):
+    with pytest.raises(ConflictError, match="courses/popularity has no earlier champion"):
         registry.rollback("courses", "popularity")
 
 
@@ -96,7 +96,7 @@ def test_of_promotions_at_once_exactly_one_wins(registry, first, count):
             start.wait()  # past the check of the version, which takes longer than the race
             try:
                 return move_champion(registry.store, "courses", "popularity", version, history, before).version
-            except Conflict as error:
+            except ConflictError as error:
                 return error.message
 
         with ThreadPoolExecutor(count) as pool:
@@ -116,7 +116,7 @@ def test_two_whole_promotions_on_one_decision_do_not_both_win(registry):
     def promote(version: str) -> bool:
         try:
             return bool(registry.promote("courses", "popularity", version, expected_etag=etag))
-        except Conflict:
+        except ConflictError:
             return False
 
     with ThreadPoolExecutor(2) as pool:
@@ -126,7 +126,7 @@ def test_two_whole_promotions_on_one_decision_do_not_both_win(registry):
 def test_of_first_promotions_only_one_finds_none_yet(registry):
     first, second = (publish(registry, seed).version for seed in (1, 2))
     registry.promote("courses", "popularity", first, expected_etag=NO_CHAMPION)
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         registry.promote("courses", "popularity", second, expected_etag=NO_CHAMPION)
 
 
@@ -135,11 +135,11 @@ def test_a_promotion_that_died_in_the_middle_does_not_block_the_next_for_ever(re
     before = registry.promote("courses", "popularity", first)
     claim = claim_key("courses", "popularity", before.etag)
     registry.store.put_if_absent(claim, format_champion(second, datetime.now(UTC).isoformat(), [first]))
-    with pytest.raises(Conflict):  # it may still be at work
+    with pytest.raises(ConflictError):  # it may still be at work
         registry.promote("courses", "popularity", third)
     assert registry.champion("courses", "popularity").version == first
     monkeypatch.setattr(promotion, "CLAIM_TIMEOUT", timedelta(0))
-    with pytest.raises(Conflict):  # its move is finished first, and the decision is to be made again
+    with pytest.raises(ConflictError):  # its move is finished first, and the decision is to be made again
         registry.promote("courses", "popularity", third)
     assert registry.champion("courses", "popularity").version == second
     registry.promote("courses", "popularity", third)
@@ -150,13 +150,13 @@ def test_a_decision_on_an_old_champion_is_refused(registry):
     versions = [publish(registry, seed).version for seed in (1, 2, 3)]
     first = registry.promote("courses", "popularity", versions[0])
     registry.promote("courses", "popularity", versions[1])
-    with pytest.raises(Conflict, match=versions[2]):
+    with pytest.raises(ConflictError, match=versions[2]):
         registry.promote("courses", "popularity", versions[2], first)
     assert registry.champion("courses", "popularity").version == versions[1]
 
 
 def test_an_unknown_version_is_not_promoted(registry):
-    with pytest.raises(NotFound, match="20260101T000000Z-00000000"):
+    with pytest.raises(NotFoundError, match="20260101T000000Z-00000000"):
         registry.promote("courses", "popularity", "20260101T000000Z-00000000")
     assert registry.champion("courses", "popularity") is None
 
@@ -172,12 +172,12 @@ def test_a_trace_leads_from_a_version_to_its_data(registry):
 def test_an_array_that_is_not_finite_is_not_published(registry):
     draft, arrays = made("courses", "popularity")
     arrays["centres"][0, 0] = np.nan
-    with pytest.raises(Corrupt, match=r"centres\.npy holds a value that is not a finite float"):
+    with pytest.raises(CorruptError, match=r"centres\.npy holds a value that is not a finite float"):
         registry.publish(draft, arrays)
     assert registry.versions("courses", "popularity") == []
 
 
 def test_fewer_names_than_centres_are_not_published(registry):
     draft, arrays = made("courses", "popularity", k=4)
-    with pytest.raises(Corrupt, match="3 centres, but 4 names in label"):
+    with pytest.raises(CorruptError, match="3 centres, but 4 names in label"):
         registry.publish(draft, arrays | {"centres": arrays["centres"][:3]})

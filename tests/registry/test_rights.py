@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
 from millrace.rights import COMPONENTS, ComponentRights
@@ -77,19 +77,19 @@ def test_each_component_does_its_work(day: None, variables: dict[str, str]):
 @pytest.mark.parametrize("name", ONE_LESS)
 def test_no_right_is_given_that_is_not_needed(day: None, variables: dict[str, str], name: str):
     component, _ = ONE_LESS[name]
-    with acting(key_of(name), variables), pytest.raises((Unavailable, OSError), match=r"(?i)access.?denied"):
+    with acting(key_of(name), variables), pytest.raises((UnavailableError, OSError), match=r"(?i)access.?denied"):
         do(component)
 
 
 @pytest.mark.parametrize("component", sorted(COMPONENTS.keys() - {"train"}))
 def test_nobody_but_training_publishes(day: None, variables: dict[str, str], component: str):
-    with acting(component, variables), pytest.raises(Unavailable, match="AccessDenied"):
+    with acting(component, variables), pytest.raises(UnavailableError, match="AccessDenied"):
         publish()
 
 
 @pytest.mark.parametrize("component", ["api", "online", "ingest"])
 def test_the_lake_is_closed_to_who_does_not_need_it(day: None, variables: dict[str, str], component: str):
-    with acting(component, variables), pytest.raises(Unavailable, match="AccessDenied"):
+    with acting(component, variables), pytest.raises(UnavailableError, match="AccessDenied"):
         ObjectStore(settings().lake_bucket).keys("warehouse/")
 
 
@@ -97,7 +97,7 @@ def test_the_lake_is_closed_to_who_does_not_need_it(day: None, variables: dict[s
 def test_what_is_beside_the_prefixes_is_closed(day: None, variables: dict[str, str], component: str):
     with acting(component, variables):
         for bucket in (LAKE, MODELS):
-            with pytest.raises(Unavailable, match="AccessDenied"):
+            with pytest.raises(UnavailableError, match="AccessDenied"):
                 ObjectStore(bucket).put("elsewhere/x", b"")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.registry.store import ObjectStore
 from millrace.rights import COMPONENTS
 from tests.registry.deeds import LAKE, MODELS, acting, first_day, publish, with_buckets
@@ -35,14 +35,14 @@ def day(variables: dict[str, str]) -> None:
 def test_a_component_does_its_work_and_writes_nothing_else(day: None, variables: dict[str, str], component: str):
     with acting(component, variables):
         for bucket in (LAKE, MODELS):
-            with pytest.raises(Unavailable, match="AccessDenied"):
+            with pytest.raises(UnavailableError, match="AccessDenied"):
                 ObjectStore(bucket).put("elsewhere/x", b"")
         if component != "train":
-            with pytest.raises(Unavailable, match="AccessDenied"):
+            with pytest.raises(UnavailableError, match="AccessDenied"):
                 publish()
 
 
 def test_a_wrong_secret_opens_nothing(variables: dict[str, str]):
     guessed = variables | {"MILLRACE_S3_SECRET_KEY": "guessed"}
-    with acting("train", guessed), pytest.raises(Unavailable, match="SignatureDoesNotMatch"):
+    with acting("train", guessed), pytest.raises(UnavailableError, match="SignatureDoesNotMatch"):
         ObjectStore(MODELS).keys("models/")

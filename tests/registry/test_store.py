@@ -5,7 +5,7 @@ from threading import Barrier
 
 import pytest
 
-from millrace.errors import Conflict, NotFound, Unavailable
+from millrace.errors import ConflictError, NotFoundError, UnavailableError
 from millrace.registry.store import ObjectStore
 from tests.registry.conftest import REAL
 from tests.registry.servers import free_port, settings_of
@@ -21,13 +21,13 @@ def test_what_was_put_is_read_back_with_the_same_etag(store):
 
 
 def test_an_object_that_does_not_exist_is_named(store):
-    with pytest.raises(NotFound, match="a/missing does not exist"):
+    with pytest.raises(NotFoundError, match="a/missing does not exist"):
         store.get("a/missing")
 
 
 def test_put_if_absent_refuses_other_content_and_keeps_the_first(store):
     store.put_if_absent("key", b"one")
-    with pytest.raises(Conflict, match="key was changed by somebody else"):
+    with pytest.raises(ConflictError, match="key was changed by somebody else"):
         store.put_if_absent("key", b"two")
     assert store.get("key")[0] == b"one"
 
@@ -42,7 +42,7 @@ def test_a_put_whose_answer_was_lost_recognises_its_first_attempt(store):
 def test_put_if_match_refuses_a_stale_etag(store):
     first = store.put("key", b"one")
     store.put_if_match("key", b"two", first)
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         store.put_if_match("key", b"three", first)
     assert store.get("key")[0] == b"two"
 
@@ -50,7 +50,7 @@ def test_put_if_match_refuses_a_stale_etag(store):
 def test_put_if_match_of_an_object_that_is_gone_is_refused(store):
     etag = store.put("key", b"one")
     store.delete("key")
-    with pytest.raises((Conflict, NotFound)):
+    with pytest.raises((ConflictError, NotFoundError)):
         store.put_if_match("key", b"two", etag)
 
 
@@ -63,7 +63,7 @@ def test_of_eight_writers_at_once_exactly_one_creates_an_object(store):
             start.wait()
             try:
                 store.put_if_absent(key, f"writer {writer}".encode())
-            except Conflict:
+            except ConflictError:
                 return False
             return True
 
@@ -79,7 +79,7 @@ def test_an_unchanged_object_is_not_sent_again(store):
     assert store.get_if_changed("key", etag) is None
     newer = store.put("key", b"two")
     assert store.get_if_changed("key", etag) == (b"two", newer)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         store.get_if_changed("missing", etag)
 
 
@@ -92,12 +92,12 @@ def test_names_and_keys_are_listed_sorted(store):
 
 def test_a_server_that_is_away_is_named_with_its_setting(s3_settings):
     away = s3_settings | {"MILLRACE_S3_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
-    with settings_of(away), pytest.raises(Unavailable, match=r"does not answer.*MILLRACE_S3_ENDPOINT"):
+    with settings_of(away), pytest.raises(UnavailableError, match=r"does not answer.*MILLRACE_S3_ENDPOINT"):
         ObjectStore("any").get("key")
 
 
 @pytest.mark.parametrize("s3_settings", REAL, indirect=True)
 def test_wrong_credentials_are_refused_with_a_sentence(store, s3_settings):
     wrong = s3_settings | {"MILLRACE_S3_SECRET_KEY": "another-secret"}
-    with settings_of(wrong), pytest.raises(Unavailable, match="S3 refused"):
+    with settings_of(wrong), pytest.raises(UnavailableError, match="S3 refused"):
         ObjectStore(store.bucket).get("key")

@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from typer.testing import CliRunner
 
 from millrace.cli.main import app
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.pages.board import Board
 from millrace.report import charts
 from millrace.report.write import MESSAGES, PAGE, SHARES, write_report
@@ -107,7 +107,7 @@ def test_what_nobody_sees_in_a_page_of_a_stranger_is_shown_as_escapes(board, tmp
 
 
 def test_nothing_to_draw_is_an_error_and_no_empty_chart():
-    with pytest.raises(BadInput, match="empty"):
+    with pytest.raises(BadInputError, match="empty"):
         charts.draw_shares(Board().timeline(60))
 
 

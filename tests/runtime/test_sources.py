@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace.errors import BadInput, Unavailable
+from millrace.errors import BadInputError, UnavailableError
 from millrace.runtime.sources import ENDPOINTS, LOCK
 from millrace.settings import read_explicit, require_address, settings
 
@@ -68,14 +68,14 @@ def test_addresses_of_a_stack_that_has_stopped_are_believed_no_more(home, name):
     with running(home):
         pass
     with pytest.raises(
-        Unavailable, match=rf"No stack runs in {home}. Start it with `millrace up`.*{name.upper()}"
+        UnavailableError, match=rf"No stack runs in {home}. Start it with `millrace up`.*{name.upper()}"
     ) as it:
         require_address(name)
     assert (it.value.code, it.value.exit_code) == ("stopped", 5)
 
 
 def test_a_stack_that_starts_later_is_found_by_a_process_that_waits(home):
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         require_address("kafka_bootstrap")
     with (home / LOCK).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -87,7 +87,7 @@ def test_a_folder_without_a_home_finds_no_stack_of_another_folder(home, tmp_path
     with running(home):
         monkeypatch.chdir(tmp_path / "other")
         settings.cache_clear()
-        with pytest.raises(Unavailable, match=r"No stack runs in .*other/\.millrace"):
+        with pytest.raises(UnavailableError, match=r"No stack runs in .*other/\.millrace"):
             require_address("kafka_bootstrap")
 
 
@@ -126,7 +126,7 @@ def test_a_home_that_cannot_be_read_is_named_with_its_cure_where_a_stack_is_need
     monkeypatch.setattr(Path, "open", refuse)
     monkeypatch.setattr(os, "access", lambda path, _mode: Path(path).name != ".millrace")
     assert settings().api_port == 8000, "what needs no stack goes on"
-    with pytest.raises(Unavailable, match=rf"{home} belongs to .*sudo chown -R \w+ {home}`, or .*MILLRACE_HOME"):
+    with pytest.raises(UnavailableError, match=rf"{home} belongs to .*sudo chown -R \w+ {home}`, or .*MILLRACE_HOME"):
         require_address("kafka_bootstrap")
 
 
@@ -165,7 +165,7 @@ def test_a_value_may_be_made_of_another_tools_variable():
 
 def test_a_line_of_ours_that_cannot_be_parsed_is_refused_by_its_number():
     Path(".env").write_text('A=1\nMILLRACE_S3_SECRET_KEY="never closed\n')
-    with pytest.raises(BadInput, match=r"Line 2 of .*\.env can't be parsed.*quotes that are closed"):
+    with pytest.raises(BadInputError, match=r"Line 2 of .*\.env can't be parsed.*quotes that are closed"):
         settings()
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from millrace.errors import BadInput, Unavailable
+from millrace.errors import BadInputError, UnavailableError
 from millrace.runtime.retry import retry_unavailable
 
 
@@ -14,7 +14,7 @@ def away_until(*answers: str | None):
 
     def step() -> str:
         if left and (reason := left.pop(0)):
-            raise Unavailable(reason)
+            raise UnavailableError(reason)
         return "here"
 
     return step
@@ -40,13 +40,13 @@ def test_a_reason_that_stays_is_said_again():
 
 
 def test_after_its_time_the_last_reason_is_raised():
-    with pytest.raises(Unavailable, match="still away"):
+    with pytest.raises(UnavailableError, match="still away"):
         retry_unavailable(away_until(*["still away"] * 1000), 0.05, lambda _: None, pause=0.01)
 
 
 def test_other_errors_are_not_waited_out():
     def step() -> None:
-        raise BadInput("no")
+        raise BadInputError("no")
 
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInputError):
         retry_unavailable(step, 60, lambda _: None)

@@ -8,7 +8,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.local import ports
 from millrace.runtime import http
 from millrace.stream import consume
@@ -192,9 +192,9 @@ def test_a_reader_names_clusters_that_there_are():
     found, _ = declared()
     assert consume.select_topics(found, [3, 1, 3]) == ["urls.cluster.1", "urls.cluster.3"]
     assert consume.select_topics(found, []) == list(found.cluster_topics)
-    with pytest.raises(BadInput, match="--cluster 10 is none; allowed: 0 to 9"):
+    with pytest.raises(BadInputError, match="--cluster 10 is none; allowed: 0 to 9"):
         consume.select_topics(found, [10])
-    with pytest.raises(BadInput, match="courses has no clusters in a stream"):
+    with pytest.raises(BadInputError, match="courses has no clusters in a stream"):
         consume.select_topics(find_workload("courses"), [])
 
 

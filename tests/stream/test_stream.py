@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from millrace.errors import Conflict, Corrupt, NotFound
+from millrace.errors import ConflictError, CorruptError, NotFoundError
 from millrace.ingest.publish import ingest_source
 from millrace.lake import pages_table_name
 from millrace.lake.catalog import load_catalog
@@ -204,7 +204,7 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
     ends = {part: (min(own), max(own)) for part, own in places(missing).items()}
     lake, other = PagesTable(spark, found), PagesTable(spark, found)
     lake.append(pages, ends)
-    with pytest.raises(Conflict, match="Another stream appends"):
+    with pytest.raises(ConflictError, match="Another stream appends"):
         other.append(pages, ends)
     labels = {manifest.version: manifest.names["label"]}
     cluster_topics.send_pages(pages.where("kafka_offset % 2 = 0"), found, labels)
@@ -220,9 +220,9 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
 
 def test_a_topic_that_ends_before_what_was_read_is_not_read_on(stack):
     said = []
-    with pytest.raises(Corrupt, match="was made anew") as caught:
+    with pytest.raises(CorruptError, match="was made anew") as caught:
         source.starting_offsets("urls.records", {0: 10**9}, said.append)
     assert caught.value.field == f"0/{10**9}"
-    with pytest.raises(NotFound, match="millrace topics create"):
+    with pytest.raises(NotFoundError, match="millrace topics create"):
         source.starting_offsets("nobody.records", {}, said.append)
     assert not said

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from tests.registry.deeds import acting, enforced_s3, first_day, publish
 from tests.terraform.conftest import Aws
 
@@ -81,7 +81,7 @@ def test_each_component_does_all_its_work_under_the_policies_that_were_made(
     policies = {component: statements(aws, component) for component in COMPONENTS}
     with enforced_s3(policies, tmp_path, made["buckets"]["lake"], made["buckets"]["models"]) as variables:
         first_day(variables)
-        with acting("api", variables), pytest.raises(Unavailable, match="AccessDenied"):
+        with acting("api", variables), pytest.raises(UnavailableError, match="AccessDenied"):
             publish()
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from millrace.errors import NotFound, Unavailable
+from millrace.errors import NotFoundError, UnavailableError
 from millrace.training import lake_wait
 
 
@@ -20,7 +20,7 @@ class Lake:
     def load(self, name: str) -> "Lake":
         self.now = self.rows[name].pop(0) if len(self.rows[name]) > 1 else self.rows[name][0]
         if self.now is None:
-            raise NotFound(f"The lake has no table {name}")
+            raise NotFoundError(f"The lake has no table {name}")
         return self
 
     def current_snapshot(self) -> "Lake | None":
@@ -57,7 +57,9 @@ def test_rows_that_are_there_are_not_waited_for(lake):
 
 def test_an_empty_table_is_refused_at_once_without_a_wait(lake):
     lake(courses=[0])
-    with pytest.raises(Unavailable, match="The lake holds no record of courses yet; `millrace ingest courses FILE`"):
+    with pytest.raises(
+        UnavailableError, match="The lake holds no record of courses yet; `millrace ingest courses FILE`"
+    ):
         wait("courses", seconds=0)
 
 

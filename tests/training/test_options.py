@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.cli.main import app
-from millrace.errors import BadInput, NotFound
+from millrace.errors import BadInputError, NotFoundError
 from millrace.neural.candidates import NETWORK_NAMES
 from millrace.training.options import WINDOWS, Pace, TrainingOptions, TrainingRequest
 
@@ -33,7 +33,7 @@ def test_the_command_line_passes_all_options_on_to_a_training_that_follows(monke
     from typer.testing import CliRunner
 
     requests = []
-    monkeypatch.setattr("millrace.cli.models.run_training", lambda request: requests.append(request) or [])
+    monkeypatch.setattr("millrace.cli.training.run_training", lambda request: requests.append(request) or [])
     command = "train courses products --follow --every 5m --accept-gaps --fresh --network fm --window 1/3 --window all"
     assert CliRunner().invoke(app, [*command.split(), "--wait", "30"]).exit_code == 0
     options = TrainingOptions(windows=("1/3", "all"), accept_gaps=True, networks=("fm",), fresh=True)
@@ -42,7 +42,7 @@ def test_the_command_line_passes_all_options_on_to_a_training_that_follows(monke
 
 def test_a_snapshot_cannot_be_followed():
     with pytest.raises(
-        BadInput, match=r"--snapshot '17' is not usable with --follow, .* Leave out --follow"
+        BadInputError, match=r"--snapshot '17' is not usable with --follow, .* Leave out --follow"
     ) as refused:
         TrainingRequest.parse(["courses", "--snapshot", "17", "--follow"])
     assert refused.value.field == "snapshot"
@@ -50,12 +50,12 @@ def test_a_snapshot_cannot_be_followed():
 
 @pytest.mark.parametrize("seconds", ["-1", "inf", "nan"])
 def test_a_wait_has_an_end(seconds):
-    with pytest.raises(BadInput, match=f"--wait {seconds} is not usable; allowed: seconds, 0 or more"):
+    with pytest.raises(BadInputError, match=f"--wait {seconds} is not usable; allowed: seconds, 0 or more"):
         TrainingRequest.parse(["courses", f"--wait={seconds}"])
 
 
 def test_a_pace_without_follow_is_refused():
-    with pytest.raises(BadInput, match="--every '10m' is not usable without --follow") as refused:
+    with pytest.raises(BadInputError, match="--every '10m' is not usable without --follow") as refused:
         TrainingRequest.parse(["courses", "--every", "10m"])
     assert refused.value.field == "every"
 
@@ -63,10 +63,18 @@ def test_a_pace_without_follow_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "error", "sentence"),
     [
-        (["cources"], NotFound, "There is no workload 'cources'"),
-        (["courses", "--model", "prize"], NotFound, "There is no model 'courses/prize'; allowed: courses/popularity"),
-        (["courses", "--window", "1/2"], BadInput, "--window '1/2' is not a window; allowed: 1/3, 2/3, all"),
-        (["courses", "--network", "gpt"], BadInput, "--network 'gpt' is not a network; allowed: sasrec, bert4rec, fm"),
+        (["cources"], NotFoundError, "There is no workload 'cources'"),
+        (
+            ["courses", "--model", "prize"],
+            NotFoundError,
+            "There is no model 'courses/prize'; allowed: courses/popularity",
+        ),
+        (["courses", "--window", "1/2"], BadInputError, "--window '1/2' is not a window; allowed: 1/3, 2/3, all"),
+        (
+            ["courses", "--network", "gpt"],
+            BadInputError,
+            "--network 'gpt' is not a network; allowed: sasrec, bert4rec, fm",
+        ),
     ],
 )
 def test_a_mistake_is_named_before_spark_starts(arguments, error, sentence):

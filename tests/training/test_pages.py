@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from millrace.api.routes.models import describe
-from millrace.cli.models import make_results_table
-from millrace.errors import Corrupt
+from millrace.cli.training import make_results_table
+from millrace.errors import CorruptError
 from millrace.ingest.publish import ingest_source
 from millrace.lake.progress import wait_until_landed
 from millrace.pages import drift
@@ -94,7 +94,7 @@ def test_what_is_published_gives_every_record_the_cluster_that_spark_gave_it(reg
     clusters, _ = model.assign({name: together.column(name).to_pylist() for name in frames.FIELD_NAMES})
     assert (clusters == together.column("cluster").to_numpy()).all()
     pages.check_page_export(model, given, found, MODEL)
-    with pytest.raises(Corrupt, match="another cluster than Spark"):
+    with pytest.raises(CorruptError, match="another cluster than Spark"):
         pages.check_page_export(
             PageClusters(model.space, model.centres[::-1].copy(), model.weights), given, found, MODEL
         )

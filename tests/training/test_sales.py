@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from millrace.analytics.sales import UNDATED, Days, Sales, check_arrays
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.training.sales import train as sales
 from millrace.workloads import find_workload
 from tests.training.landed import landed
@@ -125,5 +125,5 @@ def test_arrays_that_do_not_fit_together_are_refused(summed):
         "customer": arrays["customer"] + 1_000_000,
     }.items():
         changed = {one: array for one, array in (arrays | {name: broken}).items() if array is not None}
-        with pytest.raises(Corrupt, match=name):
+        with pytest.raises(CorruptError, match=name):
             check_arrays(changed, tuple(MODEL.by))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from millrace.errors import BadInput, Corrupt
+from millrace.errors import BadInputError, CorruptError
 from millrace.lake.sink import find_cause
 from millrace.training.offsets import OffsetAudit, check_audit, window_bounds
 from millrace.training.options import Pace
@@ -25,15 +25,15 @@ def test_a_pace_is_rows_or_a_time(text, pace):
 
 @pytest.mark.parametrize("text", ["", "0rows", "0s", "10", "-5m", "often", "1.5h", "10 parsecs"])
 def test_a_pace_that_is_none_is_refused_with_what_is_allowed(text):
-    with pytest.raises(BadInput, match="allowed: rows such as 1000rows, or a time such as 30s, 10m, 6h"):
+    with pytest.raises(BadInputError, match="allowed: rows such as 1000rows, or a time such as 30s, 10m, 6h"):
         Pace.parse(text)
 
 
 def test_a_gap_is_named_by_its_place_and_a_dead_letter_explains_it():
     audit = OffsetAudit({"0": (0, 9)}, 0, [(0, 4, 5)])
-    with pytest.raises(Corrupt, match="partition 0 offset 4"):
+    with pytest.raises(CorruptError, match="partition 0 offset 4"):
         check_audit(audit, "courses", {}, set())
-    with pytest.raises(Corrupt, match="partition 0 offset 5"):
+    with pytest.raises(CorruptError, match="partition 0 offset 5"):
         check_audit(audit, "courses", {}, {(0, 4)})
     check_audit(audit, "courses", {}, {(0, 4), (0, 5)})
 
@@ -41,7 +41,7 @@ def test_a_gap_is_named_by_its_place_and_a_dead_letter_explains_it():
 def test_a_lake_that_has_shrunk_is_refused():
     audit = OffsetAudit({"0": (0, 9)}, 0, [])
     check_audit(audit, "courses", {"0": (0, 9)}, set())
-    with pytest.raises(Corrupt, match="up to partition 1 offset 3; the lake now ends at -1"):
+    with pytest.raises(CorruptError, match="up to partition 1 offset 3; the lake now ends at -1"):
         check_audit(audit, "courses", {"1": (0, 3)}, set())
 
 

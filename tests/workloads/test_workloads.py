@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from millrace.errors import NotFound
+from millrace.errors import NotFoundError
 from millrace.workloads import find_workload, load_workloads
 from millrace.workloads.naming import SCALES, make_scale
 
@@ -20,7 +20,7 @@ def test_a_workload_in_another_module_is_found():
 
 
 def test_a_name_that_is_none_is_refused_with_those_there_are():
-    with pytest.raises(NotFound, match=r"no workload 'course'; allowed: catalogue, courses") as refused:
+    with pytest.raises(NotFoundError, match=r"no workload 'course'; allowed: catalogue, courses") as refused:
         find_workload("course")
     assert refused.value.field == "workload"
 

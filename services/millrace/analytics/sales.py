@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 
 ALGORITHM = "sales"
 UNDATED = -1
@@ -39,7 +39,7 @@ class Days:
 
 
 def check_arrays(arrays: Arrays, by: tuple[str, ...]) -> None:
-    """Raises Corrupt that names the array which lacks, has another length or is not in order."""
+    """Raises CorruptError that names the array which lacks, has another length or is not in order."""
     wanted = {"day": [f"day_{name}" for name in SUMS]}
     wanted["customer_day"] = ["customer", *(f"customer_{name}" for name in SUMS)]
     for name in by:
@@ -47,20 +47,22 @@ def check_arrays(arrays: Arrays, by: tuple[str, ...]) -> None:
     texts = {"customer": "customer_ids"} | {name: f"{name}_values" for name in by}
     every = {array for day, rest in wanted.items() for array in (day, *rest)} | set(texts.values())
     if lacking := sorted(every - set(arrays)):
-        raise Corrupt(f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays))}.", field="arrays")
+        raise CorruptError(
+            f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays))}.", field="arrays"
+        )
     for day, rest in wanted.items():
         if (np.diff(arrays[day]) < 0).any():
-            raise Corrupt(f"{day}.npy must be sorted.", field=day)
+            raise CorruptError(f"{day}.npy must be sorted.", field=day)
         for array in rest:
             if arrays[array].shape != arrays[day].shape:
                 sentence = (
                     f"{array}.npy has the shape {list(arrays[array].shape)}; {day}.npy has {list(arrays[day].shape)}."
                 )
-                raise Corrupt(sentence, field=array)
+                raise CorruptError(sentence, field=array)
     for numbers, name in texts.items():
         rows = arrays[numbers]
         if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(arrays[name]):
-            raise Corrupt(
+            raise CorruptError(
                 f"{numbers}.npy names a row outside 0 ... {len(arrays[name]) - 1} of {name}.npy.", field=numbers
             )
 

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 NUMBER_TYPES = {int, float}
 
 
-class SlowPathNeeded(Exception):
+class NotPlainError(Exception):
     """These values must be read one by one."""
 
 
@@ -52,17 +52,17 @@ class ColumnReader:
             # A column of text often repeats itself: each distinct text is read once.
             known = {text: self._validate(text) for text in set(values)}
             return [known[text] for text in values]
-        raise SlowPathNeeded
+        raise NotPlainError
 
     @staticmethod
     def _numbers(values: Sequence[Any], limits: NumberLimits) -> np.ndarray:
         try:
             array = np.array(values, dtype=np.float64)
         except OverflowError:
-            raise SlowPathNeeded from None
+            raise NotPlainError from None
         # NaN is outside every range.
         if not ((array >= limits.low) & (array <= limits.high)).all():
-            raise SlowPathNeeded
+            raise NotPlainError
         if limits.whole and (array != np.floor(array)).any():
-            raise SlowPathNeeded
+            raise NotPlainError
         return array

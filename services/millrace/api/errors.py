@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from millrace.errors import BadInput, MillraceError
+from millrace.errors import BadInputError, MillraceError
 from millrace.records.numbers import show
 from millrace.runtime.text import make_printable
 
@@ -84,7 +84,7 @@ def install_handlers(app: FastAPI) -> None:
     async def parameters(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         field = str(first["loc"][-1])
-        return error_response(request.scope["path"], BadInput(f"{field}: {first['msg']}", field=field))
+        return error_response(request.scope["path"], BadInputError(f"{field}: {first['msg']}", field=field))
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, error: ClientDisconnect) -> Response:

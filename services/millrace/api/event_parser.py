@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
 from millrace.api.rows import check_length, parse_json, to_bad_input
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.records.accepted import AcceptedRecord, make_message
 from millrace.records.contract import list_time_fields
 from millrace.records.identity import to_plain
@@ -53,13 +53,16 @@ class EventParser:
         self._validate = workload.record.__pydantic_validator__.validate_python
 
     def parse(self, content: bytes) -> list[tuple[str, AcceptedRecord]]:
-        """Record id and message of each event. One that is not acceptable, and none is: raises BadInput or TooLarge."""
+        """Record id and message of each event.
+
+        One that is not acceptable, and none is: raises BadInputError or TooLargeError.
+        """
         request = parse_json(content)
         if not isinstance(request, list):
             return [self._parse_event(request, "")]
         if not request:
             allowed = "an event, or a list of one or more"
-            raise BadInput(f"body: is an empty list; allowed: {allowed}.", field="body", allowed=allowed)
+            raise BadInputError(f"body: is an empty list; allowed: {allowed}.", field="body", allowed=allowed)
         check_length(len(request))
         return [self._parse_event(row, f"[{index}]") for index, row in enumerate(request)]
 
@@ -67,16 +70,18 @@ class EventParser:
         if not isinstance(row, dict):
             allowed = f"a JSON object with {self._fields}"
             field = where or "body"
-            raise BadInput(f"{field}: {show(row)} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
+            raise BadInputError(
+                f"{field}: {show(row)} is not usable; allowed: {allowed}.", field=field, allowed=allowed
+            )
         if fault := self.workload.fault(row):
             code, field, message = fault
-            raise at_position(BadInput(message, code=code, field=field), where)
+            raise at_position(BadInputError(message, code=code, field=field), where)
         try:
             record = self._validate(row).__dict__
         except ValidationError as error:
             raise at_position(to_bad_input(error), where) from None
         if fault := find_implausible(record, self._time_fields):
-            refused = BadInput(fault.message, code=fault.code, field=fault.field, allowed=fault.allowed)
+            refused = BadInputError(fault.message, code=fault.code, field=fault.field, allowed=fault.allowed)
             raise at_position(refused, where)
         event_id = row.get(EVENT_ID)
         identity = (
@@ -93,13 +98,13 @@ class EventParser:
             return parse_id(value)
         except PydanticCustomError as error:
             allowed = (error.context or {}).get("allowed")
-            refused = BadInput(f"{EVENT_ID}: {error.message()}", code=error.type, field=EVENT_ID, allowed=allowed)
+            refused = BadInputError(f"{EVENT_ID}: {error.message()}", code=error.type, field=EVENT_ID, allowed=allowed)
             raise at_position(refused, where) from None
 
 
-def at_position(error: BadInput, where: str) -> BadInput:
+def at_position(error: BadInputError, where: str) -> BadInputError:
     """The same refusal with the place of the row in a list."""
     if not where:
         return error
     field = f"{where}.{error.field}"
-    return BadInput(f"{where}.{error.message}", code=error.code, field=field, allowed=error.allowed)
+    return BadInputError(f"{where}.{error.message}", code=error.code, field=field, allowed=error.allowed)

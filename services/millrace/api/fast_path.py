@@ -58,7 +58,7 @@ class NegotiatedRoute:
         return self.answer(content, dict(scope["headers"]))
 
 
-class Disconnected(Exception):
+class DisconnectedError(Exception):
     """The caller has gone: there is nobody to answer."""
 
 
@@ -79,7 +79,7 @@ class FastPaths:
             reply = await route.reply(scope, await read_body(receive))
         except MillraceError as error:
             status, reply = error.status, Reply(render_error(scope["path"], error))
-        except Disconnected:
+        except DisconnectedError:
             return
         headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -90,13 +90,13 @@ async def read_body(receive: Receive) -> bytes:
     """The whole body. Raises Disconnected."""
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise Disconnected
+        raise DisconnectedError
     if not message.get("more_body"):
         return message.get("body", b"")
     parts = [message.get("body", b"")]
     while message.get("more_body"):
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Disconnected
+            raise DisconnectedError
         parts.append(message.get("body", b""))
     return b"".join(parts)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from millrace.analytics.sales import Days
 from millrace.api.rows import parse_json
-from millrace.errors import BadInput, TooLarge
+from millrace.errors import BadInputError, TooLargeError
 from millrace.records.numbers import show
 from millrace.records.types import ID_LIMIT
 
@@ -49,13 +49,13 @@ class Question:
     keep_known: bool
 
 
-def reject(name: str, value: object, allowed: str) -> BadInput:
+def reject(name: str, value: object, allowed: str) -> BadInputError:
     """The error for a value of a field, with what is allowed."""
-    return BadInput(f"{name}: {show(value)} is not usable; allowed: {allowed}.", field=name, allowed=allowed)
+    return BadInputError(f"{name}: {show(value)} is not usable; allowed: {allowed}.", field=name, allowed=allowed)
 
 
 def read_number(request: Request, name: str, default: int, most: int) -> int:
-    """A whole number of the query. Raises BadInput that names it and its limits."""
+    """A whole number of the query. Raises BadInputError that names it and its limits."""
     value = request.query_params.get(name)
     if value is None:
         return default
@@ -63,14 +63,14 @@ def read_number(request: Request, name: str, default: int, most: int) -> int:
 
 
 def check_number(value: object, name: str, most: int) -> int:
-    """A whole number from 1 to `most`. Raises BadInput that names it."""
+    """A whole number from 1 to `most`. Raises BadInputError that names it."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise reject(name, value, f"a whole number from 1 to {most}")
     return value
 
 
 def read_flag(request: Request, name: str) -> bool:
-    """A parameter that is true or false, false where it is not given. Raises BadInput."""
+    """A parameter that is true or false, false where it is not given. Raises BadInputError."""
     value = request.query_params.get(name, "false")
     if value.lower() not in FLAGS:
         raise reject(name, value, "true, false")
@@ -86,16 +86,19 @@ def read_choice(request: Request, name: str, allowed: Sequence[str]) -> str:
 
 
 def read_days(request: Request) -> Days:
-    """The days of `from` and `to`, both included. Raises BadInput for what is no date, or ends before it begins."""
+    """The days of `from` and `to`, both included.
+
+    Raises BadInputError for what is no date, or ends before it begins.
+    """
     first, last = (read_day(request, name) for name in ("from", "to"))
     if first and last and last < first:
         allowed = f"a date from {first} on"
-        raise BadInput(f"to: {show(str(last))} is before from; allowed: {allowed}.", field="to", allowed=allowed)
+        raise BadInputError(f"to: {show(str(last))} is before from; allowed: {allowed}.", field="to", allowed=allowed)
     return Days(first, last)
 
 
 def read_day(request: Request, name: str) -> date | None:
-    """A day of the query, None where it is not given. Raises BadInput."""
+    """A day of the query, None where it is not given. Raises BadInputError."""
     value = request.query_params.get(name)
     if value is None:
         return None
@@ -108,12 +111,12 @@ def read_day(request: Request, name: str) -> date | None:
 
 
 def read_id(request: Request, name: str) -> str:
-    """An id of the path, or of the query where the path has none. Raises BadInput for what can't be one."""
+    """An id of the path, or of the query where the path has none. Raises BadInputError for what can't be one."""
     value = request.path_params.get(name)
     raw: bytes = request.scope.get("raw_path", b"") if value is not None else request.scope["query_string"]
     value = request.query_params.get(name) if value is None else value
     if value is None:
-        raise BadInput(f"{name}: is missing; allowed: an id.", code="missing", field=name, allowed="an id")
+        raise BadInputError(f"{name}: is missing; allowed: an id.", code="missing", field=name, allowed="an id")
     if REPLACEMENT in value:
         try:
             unquote_to_bytes(raw).decode()
@@ -123,7 +126,7 @@ def read_id(request: Request, name: str) -> str:
 
 
 def to_id(value: object, name: str) -> str:
-    """An id as text; a whole number is taken for its digits. Raises BadInput."""
+    """An id as text; a whole number is taken for its digits. Raises BadInputError."""
     value = str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**50 else value
     if not isinstance(value, str) or not 1 <= len(value) <= ID_LIMIT:
         raise reject(name, value, f"an id of 1 to {ID_LIMIT} characters")
@@ -131,21 +134,21 @@ def to_id(value: object, name: str) -> str:
 
 
 def parse_question(content: bytes, default: int) -> Question:
-    """A posted question. Ids may be whole numbers. Raises BadInput or TooLarge."""
+    """A posted question. Ids may be whole numbers. Raises BadInputError or TooLargeError."""
     question = parse_json(content)
     fields = ", ".join(QuestionBody.model_fields)
     if not isinstance(question, dict) or set(question) - set(QuestionBody.model_fields):
         raise reject("body", question, f"a JSON object with {fields}")
     if (question.get("history") is None) == (question.get("users") is None):
         allowed = "either history or users"
-        raise BadInput(f"body: has both or neither; allowed: {allowed}.", field="body", allowed=allowed)
+        raise BadInputError(f"body: has both or neither; allowed: {allowed}.", field="body", allowed=allowed)
     name, limit = ("users", MAX_USERS) if question.get("history") is None else ("history", MAX_HISTORY_IDS)
     ids = question[name]
     if not isinstance(ids, list):
         raise reject(name, ids, "a list of ids")
     if len(ids) > limit:
         allowed = f"{limit} ids"
-        raise TooLarge(f"{name}: {len(ids)} ids are too many; allowed: {allowed}.", field=name, allowed=allowed)
+        raise TooLargeError(f"{name}: {len(ids)} ids are too many; allowed: {allowed}.", field=name, allowed=allowed)
     n = question.get("n")
     keep = question.get("keep_known", False)
     if not isinstance(keep, bool):

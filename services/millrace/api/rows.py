@@ -6,8 +6,8 @@ from typing import Annotated, Any, Protocol, get_origin
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
-from millrace.api.column_reader import ColumnReader, SlowPathNeeded
-from millrace.errors import BadInput, TooLarge
+from millrace.api.column_reader import ColumnReader, NotPlainError
+from millrace.errors import BadInputError, TooLargeError
 from millrace.records.contract import unwrap_optional
 from millrace.records.numbers import show
 from millrace.settings import settings
@@ -62,7 +62,7 @@ class RowReader:
         self._shape = f"a JSON object with {', '.join(self.row.model_fields)}"
 
     def read_one(self, row_value: object) -> Columns:
-        """The columns, one value long, of a row. Raises BadInput."""
+        """The columns, one value long, of a row. Raises BadInputError."""
         if not isinstance(row_value, dict):
             raise self._reject(row_value, self._shape)
         try:
@@ -72,25 +72,25 @@ class RowReader:
         return {name: (getattr(row, name),) for name in self.features}
 
     def read_many(self, rows: object) -> Columns:
-        """The columns of a list of rows. Raises BadInput or TooLarge."""
+        """The columns of a list of rows. Raises BadInputError or TooLargeError."""
         if not isinstance(rows, list):
             raise self._reject(rows, f"a JSON list, each row {self._shape}")
         check_length(len(rows))
         try:
             columns = {name: [row[name] for row in rows] for name in self.features}
             if any(name in row for name in self._optional for row in rows):
-                raise SlowPathNeeded
+                raise NotPlainError
             return self._read_fast(columns)
-        except (SlowPathNeeded, ValidationError, KeyError, TypeError):
+        except (NotPlainError, ValidationError, KeyError, TypeError):
             return self._read_exact(rows)
 
     def read_columns(self, columns: dict[str, list[Any]]) -> Columns:
-        """Columns of equal length, checked. Raises BadInput."""
+        """Columns of equal length, checked. Raises BadInputError."""
         try:
             if set(columns) != set(self.features):
-                raise SlowPathNeeded
+                raise NotPlainError
             return self._read_fast(columns)
-        except (SlowPathNeeded, ValidationError):
+        except (NotPlainError, ValidationError):
             return self._read_exact(
                 [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
             )
@@ -107,15 +107,15 @@ class RowReader:
         return {name: [getattr(row, name) for row in checked] for name in self.features}
 
     @staticmethod
-    def _reject(value: object, allowed: str) -> BadInput:
-        return BadInput(f"body: {show(value)} is not usable; allowed: {allowed}.", field="body", allowed=allowed)
+    def _reject(value: object, allowed: str) -> BadInputError:
+        return BadInputError(f"body: {show(value)} is not usable; allowed: {allowed}.", field="body", allowed=allowed)
 
 
 def check_length(rows: int) -> None:
-    """Raises TooLarge for more rows than `api_list_limit`."""
+    """Raises TooLargeError for more rows than `api_list_limit`."""
     limit = settings().api_list_limit
     if rows > limit:
-        raise TooLarge(
+        raise TooLargeError(
             f"body: {rows} rows are too many; allowed: {limit} rows. Send them in several requests.",
             field="body",
             allowed=f"{limit} rows",
@@ -123,13 +123,15 @@ def check_length(rows: int) -> None:
 
 
 def parse_json(content: bytes) -> Any:
-    """The JSON value of a body. Raises BadInput that says where it stops being JSON."""
+    """The JSON value of a body. Raises BadInputError that says where it stops being JSON."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
         what = f"is not JSON: {error}" if content.strip() else "is empty"
         allowed = "JSON in UTF-8"
-        raise BadInput(f"body: {what}; allowed: {allowed}.", code="bad_json", field="body", allowed=allowed) from None
+        raise BadInputError(
+            f"body: {what}; allowed: {allowed}.", code="bad_json", field="body", allowed=allowed
+        ) from None
 
 
 def describe_allowed(kind: str, context: Mapping[str, Any]) -> str | None:
@@ -158,7 +160,7 @@ def describe_allowed(kind: str, context: Mapping[str, Any]) -> str | None:
     return template and template.format(**context)
 
 
-def to_bad_input(error: ValidationError) -> BadInput:
+def to_bad_input(error: ValidationError) -> BadInputError:
     """The first thing wrong: `rating`, or `[3].rating` in a list; its value; what is allowed."""
     first = error.errors(include_url=False)[0]
     steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]]
@@ -166,12 +168,12 @@ def to_bad_input(error: ValidationError) -> BadInput:
     context = first.get("ctx", {})
     if first["type"] == "missing":
         allowed = f"a value for {first['loc'][-1]}"
-        return BadInput(f"{field}: is missing; allowed: {allowed}.", code="missing", field=field, allowed=allowed)
+        return BadInputError(f"{field}: is missing; allowed: {allowed}.", code="missing", field=field, allowed=allowed)
     if "allowed" in context:
-        return BadInput(f"{field}: {first['msg']}", code=first["type"], field=field, allowed=context["allowed"])
+        return BadInputError(f"{field}: {first['msg']}", code=first["type"], field=field, allowed=context["allowed"])
     allowed = describe_allowed(first["type"], context) or first["msg"].removeprefix("Input should be ")
     what = f"{show(first['input'])} is not usable"
     if first["type"] == "too_long":
         what = f"has {context['actual_length']} items"
     sentence = f"{field}: {what}; allowed: {allowed}."
-    return BadInput(sentence, code=first["type"], field=field, allowed=allowed)
+    return BadInputError(sentence, code=first["type"], field=field, allowed=allowed)

@@ -5,7 +5,7 @@ import tempfile
 
 import uvicorn
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.runtime.ports import is_free
 from millrace.runtime.signals import end_on_sigterm
 from millrace.runtime.text import print_logs_safely
@@ -16,11 +16,11 @@ START_TIMEOUT_S = 60  # seconds after which a worker that does not answer its su
 
 
 def serve() -> None:
-    """Serve until SIGTERM or SIGINT. Raises Unavailable when the port is taken."""
+    """Serve until SIGTERM or SIGINT. Raises UnavailableError when the port is taken."""
     current = settings()
     print_logs_safely()
     if not is_free(current.api_port, current.api_host):
-        raise Unavailable(
+        raise UnavailableError(
             f"Port {current.api_port} is in use by another program; set MILLRACE_API_PORT to a free one.",
             code="port_in_use",
             field="api_port",

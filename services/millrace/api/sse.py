@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 
 EVENT_STREAM = "text/event-stream"
 
@@ -22,9 +22,9 @@ class EventStreams:
         self.limit, self.open, self.ending = limit, 0, False
 
     def answer(self, content: Callable[[], AsyncIterator[bytes]]) -> StreamingResponse:
-        """An answer of server-sent events. Raises Unavailable where there are as many as there may be."""
+        """An answer of server-sent events. Raises UnavailableError where there are as many as there may be."""
         if self.open >= self.limit:
-            raise Unavailable(
+            raise UnavailableError(
                 f"{self.open} live streams are open; allowed: {self.limit} a worker. Close a page, come later, or "
                 "set MILLRACE_API_STREAMS higher.",
                 code="too_many_streams",

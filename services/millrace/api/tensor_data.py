@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.records.numbers import show
 
 Datatype = Literal[
@@ -43,21 +43,23 @@ class TensorSpec:
     def size(self) -> int:
         return math.prod(self.shape)
 
-    def reject(self, what: str, allowed: str) -> BadInput:
-        return BadInput(f"{self.field}: {what} is not usable; allowed: {allowed}.", field=self.field, allowed=allowed)
+    def reject(self, what: str, allowed: str) -> BadInputError:
+        return BadInputError(
+            f"{self.field}: {what} is not usable; allowed: {allowed}.", field=self.field, allowed=allowed
+        )
 
-    def reject_value(self, index: int, value: object, allowed: str) -> BadInput:
+    def reject_value(self, index: int, value: object, allowed: str) -> BadInputError:
         """The error for one element, by its row and, where the tensor has several columns, their name."""
         row, column = divmod(index, len(self.names) or 1)
         field = f"{self.field}[{row}]" + (f".{self.names[column]}" if self.names else "")
         allowed = f"{allowed}, as its datatype {self.datatype} says"
-        return BadInput(f"{field}: {show(value)} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
+        return BadInputError(f"{field}: {show(value)} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
 
 
 def read_json(form: TensorSpec, data: list[Any]) -> list[Any]:
     """The elements in row-major order, from a flat list or from lists nested as the shape says.
 
-    Raises BadInput for another count, another nesting, and elements that are not of the datatype.
+    Raises BadInputError for another count, another nesting, and elements that are not of the datatype.
     """
     if data and isinstance(data[0], list):
         wanted = f"{form.size} values, flat, or nested as shape {form.shape} says"
@@ -75,7 +77,7 @@ def read_json(form: TensorSpec, data: list[Any]) -> list[Any]:
 
 
 def check_elements(form: TensorSpec, data: list[Any]) -> None:
-    """Raises BadInput for the first element that is not of the datatype. The common case looks at types alone."""
+    """Raises BadInputError for the first element that is not of the datatype. The common case looks at types alone."""
     kinds, datatype = set(map(type, data)), form.datatype
     if datatype == "BYTES":
         wanted, allowed = {str}, "text"
@@ -108,7 +110,7 @@ def datatype_bounds(datatype: str) -> tuple[float, float]:
 
 
 def read_binary(form: TensorSpec, data: memoryview) -> list[Any]:
-    """The elements in row-major order. Raises BadInput for another count of bytes, or text that is not UTF-8."""
+    """The elements in row-major order. Raises BadInputError for another count of bytes, or text that is not UTF-8."""
     if form.datatype == "BYTES":
         return _read_texts(form, data)
     dtype = DTYPES[form.datatype]

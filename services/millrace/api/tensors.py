@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StrictInt, StrictStr, TypeAdapter, Valida
 
 from millrace.api.rows import Columns, RowReader, check_length, parse_json, to_bad_input
 from millrace.api.tensor_data import Datatype, TensorSpec, read_binary, read_json, write_binary
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.records.numbers import show
 from millrace.serving.kinds.clusters import LoadedClusters
 
@@ -66,18 +66,18 @@ REQUEST_ADAPTER = TypeAdapter(InferenceRequest)
 
 
 def split_body(content: bytes, json_length: bytes | None) -> tuple[bytes, memoryview]:
-    """The JSON of a body and the bytes after it, by the header JSON_LENGTH. Raises BadInput."""
+    """The JSON of a body and the bytes after it, by the header JSON_LENGTH. Raises BadInputError."""
     if json_length is None:
         return content, memoryview(b"")
     text = json_length.decode("latin-1")
     if not (text.isascii() and text.isdigit() and len(text) < 12 and 0 < int(text) <= len(content)):
         allowed = f"the bytes of JSON at the begin of the body, 1 to {len(content)}"
-        raise BadInput(f"{JSON_LENGTH}: {show(text)} is not usable; allowed: {allowed}.", field=JSON_LENGTH)
+        raise BadInputError(f"{JSON_LENGTH}: {show(text)} is not usable; allowed: {allowed}.", field=JSON_LENGTH)
     return content[: int(text)], memoryview(content)[int(text) :]
 
 
 def parse_request(content: bytes) -> InferenceRequest:
-    """Raises BadInput that names the part of the request which is not acceptable."""
+    """Raises BadInputError that names the part of the request which is not acceptable."""
     try:
         return REQUEST_ADAPTER.validate_python(parse_json(content))
     except ValidationError as error:
@@ -85,7 +85,7 @@ def parse_request(content: bytes) -> InferenceRequest:
 
 
 def read_columns(request: InferenceRequest, body: RowReader, binary: memoryview) -> Columns:
-    """The rows of a request by column, in whichever of the two forms. Raises BadInput or TooLarge."""
+    """The rows of a request by column, in whichever of the two forms. Raises BadInputError or TooLargeError."""
     fields = body.features
     numeric = all(column.limits for column in body.columns.values())
     forms = f"one tensor of shape [rows] for each of {', '.join(fields)}"
@@ -120,7 +120,7 @@ def _read_data(tensor: Tensor, form: TensorSpec, binary: memoryview) -> tuple[li
     if (size is None) == (tensor.data is None):
         what = "has neither data nor binary_data_size" if size is None else "has both data and binary_data_size"
         allowed = "data, or the parameter binary_data_size"
-        raise BadInput(f"{form.field}: {what}; allowed: {allowed}.", field=form.field, allowed=allowed)
+        raise BadInputError(f"{form.field}: {what}; allowed: {allowed}.", field=form.field, allowed=allowed)
     if tensor.data is not None:
         return read_json(form, tensor.data), binary
     if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(binary):
@@ -134,8 +134,8 @@ def _check_supported(field: str, parameters: dict[str, Any]) -> None:
         raise _reject(field, f"parameter {unknown}", "data in the body, and outputs as the metadata say")
 
 
-def _reject(field: str, what: str, allowed: str) -> BadInput:
-    return BadInput(f"{field}: {what} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
+def _reject(field: str, what: str, allowed: str) -> BadInputError:
+    return BadInputError(f"{field}: {what} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
 
 
 def output_types(served: LoadedClusters) -> dict[str, str]:
@@ -144,7 +144,10 @@ def output_types(served: LoadedClusters) -> dict[str, str]:
 
 
 def _select_outputs(request: InferenceRequest, kinds: dict[str, str]) -> dict[str, bool]:
-    """The outputs that are wanted, in order, and whether each is to be binary. Raises BadInput for an unknown one."""
+    """The outputs that are wanted, in order, and whether each is to be binary.
+
+    Raises BadInputError for an unknown one.
+    """
     binary = _read_switch("parameters", request.parameters or {}, "binary_data_output", False)
     if not request.outputs:
         return dict.fromkeys(kinds, binary)
@@ -166,7 +169,7 @@ def _read_switch(field: str, parameters: dict[str, Any], name: str, default: boo
 
 
 def make_response(request: InferenceRequest, served: LoadedClusters, columns: Columns) -> tuple[bytes, int | None]:
-    """The protocol's response, and how many bytes of it are JSON where tensors follow. Raises BadInput."""
+    """The protocol's response, and how many bytes of it are JSON where tensors follow. Raises BadInputError."""
     kinds = output_types(served)
     wanted = _select_outputs(request, kinds)
     clusters, distances = served.assign(columns)

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 @handle_errors
 def stream(name: Name) -> None:
     """Cluster pages as they arrive, with Spark, in the foreground, until Ctrl-C or SIGTERM."""
-    from millrace.cli.models import run_spark
+    from millrace.cli.training import run_spark
     from millrace.stream.app import find_page_model
 
     find_page_model(find_workload(name))

@@ -11,10 +11,11 @@ import typer
 from millrace.cli.data import make_counts_table
 from millrace.cli.demo_events import post_events, print_live, wait_for_pages
 from millrace.cli.demo_questions import api_url, ask_questions, key_header
-from millrace.cli.models import format_quality, make_results_table, run_training
+from millrace.cli.models import format_quality
 from millrace.cli.output import Json, emit, err, handle_errors, make_table, out, progress_bar
 from millrace.cli.platform import start_stack
-from millrace.errors import NotFound, Unavailable
+from millrace.cli.training import make_results_table, run_training
+from millrace.errors import NotFoundError, UnavailableError
 from millrace.records.writer import write_csv
 from millrace.runtime import http
 from millrace.settings import settings
@@ -38,7 +39,7 @@ def demo(
 ) -> None:
     """Start the stack, ingest, land, train, serve and ask; a second run repeats only what is new."""
     if data is not None and not data.is_dir():
-        raise NotFound(f"--data {data} is not a folder.", field="data")
+        raise NotFoundError(f"--data {data} is not a folder.", field="data")
     from millrace.training.options import TrainingOptions, TrainingRequest
 
     started = time.monotonic()
@@ -89,7 +90,7 @@ def find_source(workload: Workload, data: Path | None) -> Path:
     if data is not None:
         path = next((data / name for name in workload.files if (data / name).is_file()), None)
         if path is None:
-            raise NotFound(
+            raise NotFoundError(
                 f"{data} has no file of {workload.name}; allowed: {', '.join(workload.files)}.", field="data"
             )
         return path
@@ -164,7 +165,7 @@ def wait_for_champions() -> list[dict[str, Any]]:
         except (httpx.HTTPError, ValueError):
             pass  # the API is starting, or a worker is being replaced
         time.sleep(0.2)
-    raise Unavailable(
+    raise UnavailableError(
         f"The API at {api_url()} did not take up the champions within {SERVE_TIMEOUT_S} s; `millrace status`."
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from millrace.cli.demo_questions import api_url, find_first_row, get_json, key_header, wait_for_change
 from millrace.cli.output import make_table, out, progress_bar
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.runtime import http
 from millrace.workloads.base import Workload
 
@@ -29,7 +29,7 @@ def wait_for_pages(workload: Workload, rows: int) -> dict[str, Any]:
                     "live": f"{api_url()}/v1/{workload.name}/live",
                 }
             if time.monotonic() > deadline:
-                raise Unavailable(
+                raise UnavailableError(
                     f"The stream scored {pages} of {rows} pages of {workload.name} within {PAGES_TIMEOUT_S} s; "
                     "`millrace status` shows it, .millrace/logs/stream.log says why.",
                     code="stream_behind",

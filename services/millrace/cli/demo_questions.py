@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.local.api import reachable_host
 from millrace.runtime import http
 from millrace.settings import settings
@@ -72,7 +72,7 @@ def get_json(path: str) -> Any:
 
 
 def wait_for_change(path: str, item: str, workload: Workload) -> Any:
-    """Recommendations, as soon as they hold no item that the user has taken. Raises Unavailable after a while.
+    """Recommendations, as soon as they hold no item that the user has taken. Raises UnavailableError after a while.
 
     The API has several workers, and each takes up an event in its own time.
     """
@@ -82,7 +82,7 @@ def wait_for_change(path: str, item: str, workload: Workload) -> Any:
         if item not in [entry["id"] for entry in answer["items"]]:
             return answer
         if time.monotonic() > deadline:
-            raise Unavailable(
+            raise UnavailableError(
                 f"A posted event of {workload.name} changed no recommendation within {EVENT_TIMEOUT_S} s; "
                 "`millrace status` shows the updater (online), .millrace/logs/online.log says why.",
                 code="updater_behind",

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from millrace.cli.output import Json, emit, err, handle_errors, make_table, progress_bar
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.workloads import find_workload
 from millrace.workloads.base import Workload
 
@@ -47,10 +47,12 @@ def evaluate(
     from millrace.recommend import files
 
     if (sequences is None) == (name is None):
-        raise BadInput("Either a workload or --sequences FILE is needed: what to read.", field="sequences")
+        raise BadInputError("Either a workload or --sequences FILE is needed: what to read.", field="sequences")
     if protocol not in table.PROTOCOLS:
         allowed = ", ".join(table.PROTOCOLS)
-        raise BadInput(f"--protocol {protocol!r} is unknown; allowed: {allowed}.", field="protocol", allowed=allowed)
+        raise BadInputError(
+            f"--protocol {protocol!r} is unknown; allowed: {allowed}.", field="protocol", allowed=allowed
+        )
     snapshot_id: str | None = None
     if name is not None:
         from millrace.evaluation import snapshot

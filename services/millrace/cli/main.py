@@ -14,6 +14,7 @@ from millrace.cli import (
     platform,
     report,
     topics,
+    training,
 )
 from millrace.cli.output import escape_unencodable
 from millrace.runtime.signals import end_on_sigterm
@@ -29,7 +30,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a fault of Millrace, 2 bad input, 3 conflict, 4 corrupt data, 5 a part is away, "
     "130 interrupted.",
 )
-for module in (platform, topics, data, models, evaluation, online, continual, consume, report, demo):
+for module in (platform, topics, data, training, models, evaluation, online, continual, consume, report, demo):
     module.register(app)
 
 

@@ -26,7 +26,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from millrace.errors import MillraceError, Unavailable
+from millrace.errors import MillraceError, UnavailableError
 from millrace.runtime.permissions import explain_denied
 from millrace.runtime.text import dump_json, make_printable
 
@@ -81,13 +81,16 @@ def emit_line(value: object) -> None:
 
 
 def explain_denied_files(command: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What the command returns. Raises Unavailable that names a file which belongs to another user, with the cure."""
+    """What the command returns.
+
+    Raises UnavailableError that names a file which belongs to another user, with the cure.
+    """
     try:
         return command(*args, **kwargs)
     except PermissionError as error:
         if not error.filename:
             raise
-        raise Unavailable(explain_denied(Path(os.fsdecode(error.filename))), code="file_denied") from error
+        raise UnavailableError(explain_denied(Path(os.fsdecode(error.filename))), code="file_denied") from error
 
 
 def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from millrace.cli.output import Json, emit, err, handle_errors, make_table, progress_bar
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 
 
 def register(app: typer.Typer) -> None:
@@ -57,7 +57,7 @@ def provision(
 
     if unknown := [kind for kind in only or () if kind not in STEPS]:
         allowed = ", ".join(STEPS)
-        raise BadInput(f"--only {unknown[0]} is not usable; allowed: {allowed}.", field="only", allowed=allowed)
+        raise BadInputError(f"--only {unknown[0]} is not usable; allowed: {allowed}.", field="only", allowed=allowed)
     made = run(only or (), wait, lambda sentence: err.print(sentence))
     emit(made, as_json, lambda: "\n".join(f"{kind} made: {', '.join(names) or 'none'}" for kind, names in made.items()))
 
@@ -142,7 +142,7 @@ def doctor(
     names = [name for name, _, _ in CHECKS]
     if unknown := [name for name in only or () if name not in names]:
         allowed = ", ".join(names)
-        raise BadInput(f"--only {unknown[0]!r} is not usable; allowed: {allowed}.", field="only", allowed=allowed)
+        raise BadInputError(f"--only {unknown[0]!r} is not usable; allowed: {allowed}.", field="only", allowed=allowed)
     if cluster:
         from millrace.doctor.cluster import examine_cluster
         from millrace.doctor.release_wait import wait_for_release

@@ -11,5 +11,5 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help
 
 
 def select_workloads(names: list[str] | None) -> list[Workload]:
-    """The named workloads, or all of them. Raises NotFound with what is allowed."""
+    """The named workloads, or all of them. Raises NotFoundError with what is allowed."""
     return [find_workload(name) for name in names] if names else list(load_workloads().values())

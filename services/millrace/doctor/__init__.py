@@ -1,5 +1,5 @@
 """Looking at every part that a pipeline stands on: here, and on a Kubernetes cluster."""
 
-from millrace.doctor.checks import CHECKS, CheckFailed, examine
+from millrace.doctor.checks import CHECKS, CheckFailedError, examine
 
-__all__ = ["CHECKS", "CheckFailed", "examine"]
+__all__ = ["CHECKS", "CheckFailedError", "examine"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from millrace.errors import Conflict, MillraceError, NotFound
+from millrace.errors import ConflictError, MillraceError, NotFoundError
 from millrace.local.home import make_home
 from millrace.rights import DOCTOR
 from millrace.runtime import http
@@ -37,7 +37,7 @@ def run_check(name: str, check: Callable[[], str], cure: str) -> dict[str, Any]:
         return {"check": name, "ok": False, "found": str(error), "cure": cure}
 
 
-class CheckFailed(MillraceError):
+class CheckFailedError(MillraceError):
     """A check that did not hold."""
 
 
@@ -54,7 +54,7 @@ def _check_jars() -> str:
 
     missing = [jar.path for bundle in BUNDLES for jar in jars.find_missing(bundle)]
     if missing:
-        raise CheckFailed(f"{len(missing)} jars are missing, the first is {missing[0]}")
+        raise CheckFailedError(f"{len(missing)} jars are missing, the first is {missing[0]}")
     return f"all in {settings().cache}"
 
 
@@ -62,7 +62,7 @@ def _check_disk() -> str:
     home = make_home()
     free = shutil.disk_usage(home).free
     if free < settings().local_disk:
-        raise CheckFailed(f"{free / 1e9:.1f} GB free in {home}, {settings().local_disk / 1e9:.1f} GB wanted")
+        raise CheckFailedError(f"{free / 1e9:.1f} GB free in {home}, {settings().local_disk / 1e9:.1f} GB wanted")
     return f"{free / 1e9:.1f} GB free"
 
 
@@ -71,7 +71,7 @@ def _check_kafka() -> str:
     from millrace.workloads import load_workloads
 
     if missing := find_missing_topics(load_workloads().values()):
-        raise CheckFailed(f"reached, but these topics are missing: {', '.join(missing)}")
+        raise CheckFailedError(f"reached, but these topics are missing: {', '.join(missing)}")
     return f"{settings().kafka_bootstrap}, all topics present"
 
 
@@ -79,7 +79,7 @@ def _check_transactions() -> str:
     from millrace.messaging import hanging_transactions
 
     if transactions := hanging_transactions.find_hanging():
-        raise CheckFailed("; ".join(str(transaction) for transaction in transactions))
+        raise CheckFailedError("; ".join(str(transaction) for transaction in transactions))
     return "none hangs"
 
 
@@ -97,7 +97,7 @@ def _check_connect() -> str:
         or any(task["state"] != "RUNNING" for task in status["tasks"])
     ]
     if bad:
-        raise CheckFailed("; ".join(bad))
+        raise CheckFailedError("; ".join(bad))
     return ", ".join(status["connector"] for status in states) + " running"
 
 
@@ -113,7 +113,7 @@ def _check_conditional_writes() -> str:
         store.put_if_match(key, b"3", first)
         _must_refuse(lambda: store.put_if_match(key, b"4", first), "If-Match with an old ETag")
         if store.get(key)[0] != b"3":
-            raise CheckFailed("a refused write changed the object")
+            raise CheckFailedError("a refused write changed the object")
     finally:
         store.delete(key)
     return f"{settings().s3_endpoint or 'AWS'} honours If-None-Match and If-Match"
@@ -122,9 +122,9 @@ def _check_conditional_writes() -> str:
 def _must_refuse(write: Callable[[], Any], what: str) -> None:
     try:
         write()
-    except (Conflict, NotFound):
+    except (ConflictError, NotFoundError):
         return
-    raise CheckFailed(f"the S3 server accepted {what}: two promotions could both win")
+    raise CheckFailedError(f"the S3 server accepted {what}: two promotions could both win")
 
 
 def _check_catalog() -> str:
@@ -134,7 +134,7 @@ def _check_catalog() -> str:
     try:
         names = [".".join(name) for name in load_catalog().list_tables(NAMESPACE)]
     except Exception as error:
-        raise CheckFailed(f"{settings().catalog_jdbc}: {error}") from error
+        raise CheckFailedError(f"{settings().catalog_jdbc}: {error}") from error
     return f"{settings().catalog_jdbc}: {len(names)} tables"
 
 
@@ -142,15 +142,17 @@ def _check_clock() -> str:
     """The clock of this machine, against this century and the S3 server, whose Date header counts for signatures."""
     now = time.time()
     if not 1_700_000_000 < now < 4_102_444_800:
-        raise CheckFailed(f"this machine says it is {time.ctime(now)}")
+        raise CheckFailedError(f"this machine says it is {time.ctime(now)}")
     endpoint = require_address("s3_endpoint") or f"https://s3.{settings().s3_region}.amazonaws.com"
     try:
         date = http.request("HEAD", endpoint, timeout=5).headers.get("date")
     except httpx.HTTPError as error:
-        raise CheckFailed(f"{endpoint} does not answer: {type(error).__name__}") from None
+        raise CheckFailedError(f"{endpoint} does not answer: {type(error).__name__}") from None
     skew = abs(now - parsedate_to_datetime(date).timestamp()) if date else 0.0
     if skew > MAX_CLOCK_SKEW_S:
-        raise CheckFailed(f"this machine and {endpoint} differ by {skew:.0f} s; at most {MAX_CLOCK_SKEW_S} s is fine")
+        raise CheckFailedError(
+            f"this machine and {endpoint} differ by {skew:.0f} s; at most {MAX_CLOCK_SKEW_S} s is fine"
+        )
     return f"{skew:.0f} s from the S3 server's"
 
 
@@ -170,7 +172,7 @@ def _check_lake() -> str:
         else:
             sentences.append(f"{workload.name}: all {sent} landed")
     if faults:
-        raise CheckFailed("; ".join(faults))
+        raise CheckFailedError("; ".join(faults))
     return ", ".join(sentences)
 
 
@@ -191,7 +193,7 @@ def _check_online() -> str:
         else:
             sentences.append(f"{workload.name} followed")
     if faults:
-        raise CheckFailed("; ".join(faults))
+        raise CheckFailedError("; ".join(faults))
     return ", ".join(sentences) or "no recommender has a champion yet"
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from millrace.doctor.checks import CheckFailed, run_check
+from millrace.doctor.checks import CheckFailedError, run_check
 from millrace.doctor.kubectl import is_allowed, list_objects, read_condition, run_kubectl
 from millrace.doctor.pods import age_s, list_troubles
-from millrace.errors import NotFound, Unavailable
+from millrace.errors import NotFoundError, UnavailableError
 
 # Deployment's label app.kubernetes.io/name or name -> (what it is, versions that the chart was made for)
 OPERATORS = {
@@ -76,7 +76,7 @@ def examine_cluster(namespace: str, release: str) -> list[dict[str, Any]]:
         return results[:1]
     try:
         return results + _check_in_pod(namespace, release)
-    except (NotFound, Unavailable) as error:
+    except (NotFoundError, UnavailableError) as error:
         cure = f"`kubectl -n {namespace} get cronjob,pod` shows whether {release}-doctor is there and may start."
         return [*results, {"check": "in the cluster", "ok": False, "found": error.message, "cure": cure}]
 
@@ -91,11 +91,11 @@ def _check_definitions() -> str:
     for group, names in DEFINITIONS.items():
         try:
             served = {one["name"] for one in orjson.loads(run_kubectl("get", "--raw", f"/apis/{group}"))["resources"]}
-        except NotFound:
+        except NotFoundError:
             served = set()
         missing += [f"{name}.{group}" for name in names if name not in served]
     if missing:
-        raise CheckFailed(f"not served: {', '.join(missing)}")
+        raise CheckFailedError(f"not served: {', '.join(missing)}")
     return ", ".join(DEFINITIONS)
 
 
@@ -117,7 +117,7 @@ def _check_operators() -> str:
         else:
             installed.append(f"{name} {versions[key]}")
     if faults:
-        raise CheckFailed("; ".join(faults))
+        raise CheckFailedError("; ".join(faults))
     return ", ".join(installed)
 
 
@@ -136,7 +136,7 @@ def _check_namespace(namespace: str) -> str:
                 if not is_allowed("create", resource, account, namespace):
                     faults.append(f"{account} may not create {resource} in {namespace}")
     if faults:
-        raise CheckFailed("; ".join(faults))
+        raise CheckFailedError("; ".join(faults))
     return f"{namespace}, with Pod Security"
 
 
@@ -144,7 +144,7 @@ def _check_pods(namespace: str) -> str:
     """None waits for minutes for a node, an image or a secret, or ends again and again."""
     sentences = [str(trouble) for trouble in list_troubles(namespace) if trouble.seconds > MAX_PENDING_S]
     if sentences:
-        raise CheckFailed("; ".join(sentences))
+        raise CheckFailedError("; ".join(sentences))
     return "none waits"
 
 
@@ -161,7 +161,7 @@ def _check_strimzi(kind: str, namespace: str) -> str:
                 cause = task.get("trace", "").strip().splitlines() or ["no cause given"]
                 faults.append(f"{name}, task {task['id']}: {cause[0][:300]}")
     if faults:
-        raise CheckFailed("; ".join(faults))
+        raise CheckFailedError("; ".join(faults))
     return f"{len(resources)} ready" if resources else "none, as with a Kafka that is elsewhere"
 
 
@@ -179,7 +179,7 @@ def _check_applications(namespace: str) -> str:
         ):
             faults.append(f"{name} has been {state or 'unseen by the operator'} for {seconds / 60:.0f} minutes")
     if faults:
-        raise CheckFailed("; ".join(faults))
+        raise CheckFailedError("; ".join(faults))
     return f"{len(applications)} in order"
 
 
@@ -197,7 +197,7 @@ def _check_in_pod(namespace: str, release: str) -> list[dict[str, Any]]:
         printed = run_kubectl("logs", f"job/{job}", *where)
         start = printed.find("[")
         if start < 0:
-            raise Unavailable(f"The pod of {job} printed no result: {printed[-300:]}", code="no_result")
+            raise UnavailableError(f"The pod of {job} printed no result: {printed[-300:]}", code="no_result")
         return [one | {"check": f"{one['check']}, in the cluster"} for one in orjson.loads(printed[start:])]
     finally:
         run_kubectl("delete", "job", job, "--wait=false", *where)
@@ -212,7 +212,7 @@ def _wait_for_job(job: str, where: tuple[str, str]) -> None:
             return
         for trouble in list_troubles(where[1], f"job-name={job}"):
             if trouble.hopeless and trouble.seconds > HOPELESS_GRACE_S:
-                raise Unavailable(f"The pod of {job} can't start: {trouble.reason}.", code="no_result")
+                raise UnavailableError(f"The pod of {job} can't start: {trouble.reason}.", code="no_result")
         if time.monotonic() > until:
-            raise Unavailable(f"{job} did not end within {POD_TIMEOUT_S} s.", code="no_result")
+            raise UnavailableError(f"{job} did not end within {POD_TIMEOUT_S} s.", code="no_result")
         time.sleep(2)

@@ -6,30 +6,33 @@ from typing import Any
 
 import orjson
 
-from millrace.errors import NotFound, Unavailable
+from millrace.errors import NotFoundError, UnavailableError
 
 KUBECTL_TIMEOUT_S = 60  # seconds for one answer
 
 
 def run_kubectl(*words: str, timeout: float = KUBECTL_TIMEOUT_S) -> str:
-    """What it printed. Raises NotFound for an object that is not there, Unavailable with kubectl's own last line."""
+    """What it printed.
+
+    Raises NotFoundError for an object that is not there, UnavailableError with kubectl's own last line.
+    """
     program = shutil.which("kubectl")
     if program is None:
-        raise Unavailable(
+        raise UnavailableError(
             "kubectl is not on the PATH; install it, and point KUBECONFIG at the cluster.", code="no_kubectl"
         )
     try:
         done = subprocess.run([program, *words], capture_output=True, text=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
-        raise Unavailable(
+        raise UnavailableError(
             f"kubectl {' '.join(words[:3])} took longer than {timeout:g} s.", code="cluster_away"
         ) from None
     if done.returncode == 0:
         return done.stdout
     message = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
     if "NotFound" in message or "doesn't have a resource type" in message:
-        raise NotFound(message, field="resource")
-    raise Unavailable(f"kubectl {' '.join(words[:3])}: {message}", code="cluster_away")
+        raise NotFoundError(message, field="resource")
+    raise UnavailableError(f"kubectl {' '.join(words[:3])}: {message}", code="cluster_away")
 
 
 def list_objects(kind: str, namespace: str | None = None, selector: str = "") -> list[dict[str, Any]]:
@@ -43,7 +46,7 @@ def is_allowed(verb: str, resource: str, account: str, namespace: str) -> bool:
     """Whether a service account has a right; true also where you may not ask in its name."""
     try:
         run_kubectl("auth", "can-i", verb, resource, "--as", account, "--namespace", namespace)
-    except Unavailable as error:
+    except UnavailableError as error:
         return "impersonate" in error.message
     return True
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from millrace.doctor.checks import CheckFailed
+from millrace.doctor.checks import CheckFailedError
 from millrace.doctor.kubectl import list_objects, read_condition
 from millrace.doctor.pods import age_s, list_troubles
-from millrace.errors import NotFound, Unavailable
+from millrace.errors import NotFoundError, UnavailableError
 from millrace.runtime.retry import retry_unavailable
 
 POLL_INTERVAL_S = 5.0
@@ -19,14 +19,14 @@ def wait_for_release(namespace: str, release: str, seconds: float, say: Callable
     """Return when brokers, sinks, jobs, trainings and API of a release are all there.
 
     `say` hears what is waited for whenever that changes, with since when and why. Raises Fault for what waiting does
-    not mend, and Unavailable after `seconds`.
+    not mend, and UnavailableError after `seconds`.
     """
 
     def look() -> None:
         lacking = list(find_missing(namespace, release))
         if not lacking:
             return
-        raise Unavailable("; ".join(lacking), code="not_there_yet")
+        raise UnavailableError("; ".join(lacking), code="not_there_yet")
 
     retry_unavailable(look, seconds, say, pause=POLL_INTERVAL_S)
 
@@ -36,14 +36,14 @@ def find_missing(namespace: str, release: str) -> Iterator[str]:
     mine = f"app.kubernetes.io/instance={release}"
     deployed = list_objects("deployments.apps", namespace, mine) + list_objects("statefulsets.apps", namespace, mine)
     if not deployed:
-        raise CheckFailed(
+        raise CheckFailedError(
             f"There is no release {release} in the namespace {namespace}; `helm list -A` shows where it is."
         )
     stuck = list_troubles(namespace)
     coming = _find_coming_secrets(namespace) if any(resource.lacks for resource in stuck) else set()
     for resource in stuck:
         if resource.hopeless and resource.seconds > 60 and resource.lacks not in coming:
-            raise CheckFailed(str(resource))
+            raise CheckFailedError(str(resource))
     yield from _missing_strimzi(namespace, mine)
     for resource in deployed:
         wanted, ready = resource["spec"].get("replicas", 1), resource.get("status", {}).get("readyReplicas", 0)
@@ -100,7 +100,7 @@ def _missing_strimzi(namespace: str, mine: str) -> Iterator[str]:
 def _missing_job(job: dict[str, Any]) -> Iterator[str]:
     name, status = job["metadata"]["name"], job.get("status", {})
     if any(one["type"] == "Failed" and one["status"] == "True" for one in status.get("conditions", [])):
-        raise CheckFailed(f"job {name} has failed; `kubectl logs job/{name}` says why.")
+        raise CheckFailedError(f"job {name} has failed; `kubectl logs job/{name}` says why.")
     if not status.get("succeeded") and not job["spec"].get("suspend"):
         yield f"job {name}: not done{format_since(job)}"
 
@@ -112,7 +112,7 @@ def _missing_training(application: dict[str, Any]) -> Iterator[str]:
     if spec.get("suspend") or state == "SUSPENDED":
         return
     if state == "FAILED":
-        raise CheckFailed(
+        raise CheckFailedError(
             f"{name} has failed: {state_of.get('errorMessage') or 'no reason given'}; its driver's log says more."
         )
     endless = spec.get("restartPolicy", {}).get("type") == "Always" or "--follow" in spec.get("arguments", [])
@@ -133,4 +133,4 @@ def find_address(namespace: str, release: str) -> str:
     for resource in list_objects("services", namespace, f"{mine},app.kubernetes.io/component=api"):
         name, port = resource["metadata"]["name"], resource["spec"]["ports"][0]["port"]
         return f"kubectl -n {namespace} port-forward service/{name} 8000:{port} &\ncurl http://localhost:8000/v1/models"
-    raise NotFound(f"The release {release} has no API; `api.enabled` makes one.", field="release")
+    raise NotFoundError(f"The release {release} has no API; `api.enabled` makes one.", field="release")

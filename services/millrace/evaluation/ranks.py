@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.evaluation.split import Fold
 from millrace.recommend.top_items import Recommender
 
@@ -68,7 +68,7 @@ def draw_negatives(fold: Fold, seed: int, count: int = 100) -> np.ndarray:
     """(users, count) int64: distinct items of the catalogue, drawn uniformly, none of the history or the target."""
     size, users = fold.fit.item_count, len(fold)
     if users and size - 1 - int(fold.histories.lengths.max()) < count:
-        raise BadInput(
+        raise BadInputError(
             f"{count} negatives are not to be had: of {size} items, a user knows {fold.histories.lengths.max()}; "
             "allowed: --protocol full.",
             field="protocol",

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.recommend.sequences import Sequences
 from millrace.records.times import is_plausible
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
@@ -18,16 +18,18 @@ ARRIVAL = ("kafka_timestamp", "kafka_partition", "kafka_offset")
 def read_snapshot(workload: Workload, snapshot_id: str | None = None) -> tuple[str, Sequences]:
     """The snapshot's id, the newest by default, and each user's events, each item once, in the order of training.
 
-    Raises BadInput for a workload without a recommender, or where the lake is empty.
+    Raises BadInputError for a workload without a recommender, or where the lake is empty.
     """
     from millrace.lake import tables
 
     if not workload.recommenders:
-        raise BadInput(f"{workload.name} has no recommender to evaluate.", field="workload")
+        raise BadInputError(f"{workload.name} has no recommender to evaluate.", field="workload")
     table = tables.load_table(workload.name)
     snapshot = table.snapshot_by_id(int(snapshot_id)) if snapshot_id else table.current_snapshot()
     if snapshot is None:
-        raise BadInput(f"The lake holds no such snapshot of {workload.name}. Ingest some records.", field="snapshot")
+        raise BadInputError(
+            f"The lake holds no such snapshot of {workload.name}. Ingest some records.", field="snapshot"
+        )
     fields = tuple(dict.fromkeys((*workload.identity, *ARRIVAL)))
     rows = table.scan(selected_fields=fields, snapshot_id=snapshot.snapshot_id).to_arrow()
     return str(snapshot.snapshot_id), make_sequences(rows, workload, workload.recommenders[0])

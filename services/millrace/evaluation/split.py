@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.recommend.sequences import Sequences
 
 TRAIN_SHARE = 0.9  # of the interactions lie before the point in time
@@ -45,7 +45,9 @@ def split_leave_one_out(sequences: Sequences) -> Split:
     """
     asked = np.flatnonzero(sequences.lengths >= 3)
     if not len(asked):
-        raise BadInput("No user has the 3 items that leaving two out needs.", code="bad_sequence", field="sequences")
+        raise BadInputError(
+            "No user has the 3 items that leaving two out needs.", code="bad_sequence", field="sequences"
+        )
     long = np.repeat(sequences.lengths >= 3, sequences.lengths)
     ages = sequences.ages
     fit = sequences.where((ages >= 2) | ~long)
@@ -59,10 +61,10 @@ def split_leave_one_out(sequences: Sequences) -> Split:
 def split_by_time(sequences: Sequences, share: float = TRAIN_SHARE) -> Split:
     """One point in time for all: fitted on what came before it, asked for each user's first item from then on.
 
-    The validation is the same again within the earlier part. Raises BadInput where the source has no times.
+    The validation is the same again within the earlier part. Raises BadInputError where the source has no times.
     """
     if sequences.times is None:
-        raise BadInput(
+        raise BadInputError(
             "--protocol time needs times, and this source has only an order; allowed: full, negatives.",
             field="protocol",
             allowed="full, negatives",
@@ -78,6 +80,8 @@ def _split_at(sequences: Sequences, share: float) -> Fold:
     fit = sequences.where(early)
     asked = np.flatnonzero((fit.lengths > 0) & (fit.lengths < sequences.lengths))
     if not len(asked):
-        raise BadInput("No user has items on both sides of the split in time.", code="bad_sequence", field="sequences")
+        raise BadInputError(
+            "No user has items on both sides of the split in time.", code="bad_sequence", field="sequences"
+        )
     targets = sequences.items[sequences.starts[:-1][asked] + fit.lengths[asked]]
     return Fold(fit, fit.take(asked), targets)

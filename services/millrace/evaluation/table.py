@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.evaluation import blend
 from millrace.evaluation.candidates import (
     CANDIDATES,
@@ -26,10 +26,12 @@ Say = Callable[[str], None]
 
 
 def split_by_protocol(sequences: Sequences, protocol: str) -> Split:
-    """Raises BadInput for a protocol that there is not, or that the sequences do not allow."""
+    """Raises BadInputError for a protocol that there is not, or that the sequences do not allow."""
     if protocol not in PROTOCOLS:
         allowed = ", ".join(PROTOCOLS)
-        raise BadInput(f"--protocol {protocol!r} is unknown; allowed: {allowed}.", field="protocol", allowed=allowed)
+        raise BadInputError(
+            f"--protocol {protocol!r} is unknown; allowed: {allowed}.", field="protocol", allowed=allowed
+        )
     return split_by_time(sequences) if protocol == "time" else split_leave_one_out(sequences)
 
 
@@ -51,13 +53,14 @@ def evaluate_all(
     possible. Those `on_request` take part where they are named.
     Among negatives most items are far from the top, so there links are not cut to what a top 10 needs.
 
-    Raises BadInput for an unknown protocol or model, and for sequences that are too short, too few or without times.
+    Raises BadInputError for an unknown protocol or model, and for sequences that are too short, too few or without
+    times.
     """
     parts = split_by_protocol(sequences, protocol)
     names = [*dict.fromkeys(candidate.name for candidate in (*candidates, *on_request)), "blend"]
     if unknown := [name for name in models if name not in names]:
         allowed = ", ".join(names)
-        raise BadInput(f"--model {unknown[0]!r} is unknown; allowed: {allowed}.", field="model", allowed=allowed)
+        raise BadInputError(f"--model {unknown[0]!r} is unknown; allowed: {allowed}.", field="model", allowed=allowed)
     candidates = [*candidates, *(candidate for candidate in on_request if candidate.name in models)]
     sampled = protocol == "negatives"
     keep = sequences.item_count if sampled and sequences.item_count**2 <= MAX_UNCUT_CELLS else None
@@ -106,7 +109,7 @@ def select_candidates(
     large = [candidate for candidate in wanted if candidate.limit is not None and items > candidate.limit]
     for candidate in large:
         if candidate.name in models:
-            raise BadInput(
+            raise BadInputError(
                 f"--model {candidate.name} with {items} items is not usable; allowed: at most {candidate.limit}.",
                 field="model",
             )

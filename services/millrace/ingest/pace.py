@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 
 T = TypeVar("T")
 UNIT_S = {"s": 1, "m": 60, "h": 3600}
 
 
 def parse_rate(text: str) -> float:
-    """Rows per second from `100/s`, `30/m` or `100`. Raises BadInput."""
+    """Rows per second from `100/s`, `30/m` or `100`. Raises BadInputError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/([smh]))?", text.strip())
     if not match or not 0 < float(match[1]) <= 10_000_000:
-        raise BadInput(
+        raise BadInputError(
             f"--rate {text!r} is not a rate; allowed: rows per time such as 100/s, 30/m or 5/h, more than 0.",
             field="rate",
             allowed="100/s, 30/m, 5/h",

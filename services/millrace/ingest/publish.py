@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.ingest import receipts
 from millrace.ingest.check import IngestCounts, RecordChecker
 from millrace.ingest.pace import throttle
@@ -24,7 +24,7 @@ PROGRESS_ROWS = 1000  # rows between two calls of the progress
 def validate_source(
     workload: Workload, path: str, limit: int | None = None, progress: Progress = lambda c, s: None
 ) -> IngestCounts:
-    """Count what `ingest` would do, without Kafka. Raises NotFound or BadInput for the file as a whole."""
+    """Count what `ingest` would do, without Kafka. Raises NotFoundError or BadInputError for the file as a whole."""
     with open_source(path) as source:
         checker, names = RecordChecker(workload, source.name), make_field_names(workload.record, workload.reads)
         raw = itertools.islice(read_rows(source, required_fields(workload), names), limit)
@@ -49,7 +49,7 @@ def ingest_source(
     The source is opened once; what can be read only once, such as a pipe, is published without a receipt.
     `already` is true where a receipt shows that Kafka holds this very file: nothing is published then.
     `interrupted` is true after a signal: what was counted is acknowledged, the rest was not read.
-    Raises Unavailable when Kafka stays away; run again, nothing is lost or read twice by a training.
+    Raises UnavailableError when Kafka stays away; run again, nothing is lost or read twice by a training.
     """
     with open_source(path) as source:
         key = receipts.make_fingerprint(workload, source.digest(), limit) if source.is_rereadable else None
@@ -80,9 +80,12 @@ def ingest_source(
 
 
 def _note_source(counts: IngestCounts, source: Source, names: FieldNames) -> None:
-    """Add what is known of the source as a whole to its counts. Raises BadInput for one that holds nothing at all."""
+    """Add what is known of the source as a whole to its counts.
+
+    Raises BadInputError for one that holds nothing at all.
+    """
     if counts.read == 0 and source.is_empty:
-        raise BadInput(
+        raise BadInputError(
             f"{source.name} is empty; allowed: CSV with a header line, or JSON lines. Was the export finished?",
             code="empty_file",
             field="file",
@@ -121,6 +124,6 @@ def _with_progress(
 
 
 def check_limit(limit: int | None) -> None:
-    """Raises BadInput for a limit below 1."""
+    """Raises BadInputError for a limit below 1."""
     if limit is not None and limit < 1:
-        raise BadInput(f"--limit {limit} is not usable; allowed: 1 or more.", field="limit", allowed="1 or more")
+        raise BadInputError(f"--limit {limit} is not usable; allowed: 1 or more.", field="limit", allowed="1 or more")

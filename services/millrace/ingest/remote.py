@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from millrace.errors import BadInput, NotFound, Unavailable
+from millrace.errors import BadInputError, NotFoundError, UnavailableError
 from millrace.records.credentials import remove_password
 
 SCHEMES = ("s3", "https", "http")
@@ -21,14 +21,14 @@ SCHEMES = ("s3", "https", "http")
 def fetch_source(path: str) -> Iterator[str]:
     """The path of a local copy, gone after the block; a path that is local already is given back.
 
-    Raises NotFound, BadInput or Unavailable that names the address.
+    Raises NotFoundError, BadInputError or UnavailableError that names the address.
     """
     scheme, _, rest = path.partition("://")
     if not rest:
         yield path
         return
     if scheme not in SCHEMES:
-        raise BadInput(
+        raise BadInputError(
             f"{path}: {scheme}:// is not usable; allowed: a file, -, s3://BUCKET/KEY, https://...",
             code="bad_source",
             field="file",
@@ -45,7 +45,7 @@ def _fetch_s3(path: str, target: Path) -> None:
 
     bucket, _, key = path.removeprefix("s3://").partition("/")
     if not bucket or not key:
-        raise BadInput(f"{path} names no object; allowed: s3://BUCKET/KEY.", code="bad_source", field="file")
+        raise BadInputError(f"{path} names no object; allowed: s3://BUCKET/KEY.", code="bad_source", field="file")
     with target.open("wb") as file:
         for chunk in ObjectStore(bucket).read_chunks(key):
             file.write(chunk)
@@ -56,10 +56,10 @@ def _fetch_web(path: str, target: Path) -> None:
     try:
         with httpx.stream("GET", path, follow_redirects=True, timeout=60) as answer:
             if answer.status_code >= 400:
-                raise NotFound(f"{shown} answers {answer.status_code}.", code="no_such_file", field="file")
+                raise NotFoundError(f"{shown} answers {answer.status_code}.", code="no_such_file", field="file")
             with target.open("wb") as file:
                 for chunk in answer.iter_bytes():
                     file.write(chunk)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         sentence = remove_password(f"{shown} can't be fetched: {type(error).__name__} {error}")
-        raise Unavailable(sentence, code="source_away") from error
+        raise UnavailableError(sentence, code="source_away") from error

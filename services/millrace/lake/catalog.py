@@ -6,7 +6,7 @@ from urllib.parse import quote
 from pyiceberg.catalog.sql import SqlCatalog
 from sqlalchemy import URL
 
-from millrace.errors import BadInput, Unavailable
+from millrace.errors import BadInputError, UnavailableError
 from millrace.lake import CATALOG
 from millrace.rights import WAREHOUSE
 from millrace.runtime.sqlite import to_file
@@ -61,7 +61,7 @@ def sql_uri() -> str:
         password = current.catalog_password.get_secret_value() if current.catalog_password else ""
         login = f"{quote(current.catalog_user, '')}:{quote(password, '')}@" if current.catalog_user else ""
         return f"postgresql+psycopg2://{login}{rest.removeprefix('//')}"
-    raise BadInput(
+    raise BadInputError(
         f"MILLRACE_CATALOG_JDBC={jdbc!r} is not usable; allowed: jdbc:sqlite:FILE or "
         "jdbc:postgresql://HOST:PORT/DATABASE.",
         code="bad_setting",
@@ -71,7 +71,7 @@ def sql_uri() -> str:
 
 @lru_cache(maxsize=1)
 def load_catalog() -> SqlCatalog:
-    """Pyiceberg's view of the catalog. Raises Unavailable with its address."""
+    """Pyiceberg's view of the catalog. Raises UnavailableError with its address."""
     uri, current = sql_uri(), settings()
     properties = {
         "uri": uri,
@@ -89,7 +89,7 @@ def load_catalog() -> SqlCatalog:
     try:
         return SqlCatalog(CATALOG, **properties)
     except Exception as error:
-        raise Unavailable(
+        raise UnavailableError(
             f"The catalog at {current.catalog_jdbc} does not answer: {error}. `millrace doctor` says more.",
             code="catalog_unavailable",
         ) from error

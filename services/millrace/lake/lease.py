@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from millrace.errors import Conflict, Unavailable
+from millrace.errors import ConflictError, UnavailableError
 from millrace.lake.catalog import sql_uri
 from millrace.runtime.sqlite import to_file
 from millrace.settings import require_address
@@ -26,10 +26,10 @@ Check = Callable[[], None]
 def hold_lease(
     name: str, what: str, going: Callable[[], bool] = lambda: True, patience: float = ACQUIRE_TIMEOUT_S
 ) -> Iterator[Check]:
-    """Hold the lock `name` for a while; gives a function that raises Unavailable where it was lost.
+    """Hold the lock `name` for a while; gives a function that raises UnavailableError where it was lost.
 
-    Raises Conflict that says `what` when another process keeps it for `patience` seconds, or until `going` says no;
-    Unavailable where the catalog's database is away.
+    Raises ConflictError that says `what` when another process keeps it for `patience` seconds, or until `going` says
+    no; UnavailableError where the catalog's database is away.
     """
     database = to_file(require_address("catalog_jdbc"))
     holding = _file_lease(database, name) if database else _session_lease(name)
@@ -37,7 +37,7 @@ def hold_lease(
         until = time.monotonic() + patience
         while not take():
             if time.monotonic() >= until or not going():
-                raise Conflict(what, code="held")
+                raise ConflictError(what, code="held")
             time.sleep(RETRY_DELAY_S)
         yield check
 
@@ -83,4 +83,6 @@ def _unavailable() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         cause = str(error).splitlines()[0]
-        raise Unavailable(f"The catalog's database does not answer: {cause}.", code="catalog_unavailable") from error
+        raise UnavailableError(
+            f"The catalog's database does not answer: {cause}.", code="catalog_unavailable"
+        ) from error

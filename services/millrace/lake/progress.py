@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.lake import sink, tables
 from millrace.messaging.client import end_offsets, read_all
 from millrace.messaging.topics import DEAD_LETTERS
@@ -36,7 +36,7 @@ def wait_until_landed(
 ) -> int:
     """Wait until the lake holds every published record; returns its rows.
 
-    Raises Unavailable with the sink's state and cause when `timeout` seconds pass without one more row.
+    Raises UnavailableError with the sink's state and cause when `timeout` seconds pass without one more row.
     """
     target = count_published(workload)
     best, since = -1, time.monotonic()
@@ -51,7 +51,7 @@ def wait_until_landed(
             return landed
         if time.monotonic() - since > timeout:
             status = sink.sink_status(workload.name)
-            raise Unavailable(
+            raise UnavailableError(
                 f"The lake holds {landed} of {target} records of {workload.name} and got none for {timeout:g} s. "
                 f"{status['connector']} is {status['state']}, its tasks: {status['tasks'] or 'none'}.",
                 code="lake_behind",

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.lake import CATALOG, table_name
 from millrace.lake.catalog import java_properties
 from millrace.messaging.topics import CONTROL, DEAD_LETTERS
@@ -100,14 +100,16 @@ def _call(method: str, path: str, **options: Any) -> httpx.Response:
         try:
             response = http.request(method, f"{url}{path}", timeout=30, auth=_login(), **options)
         except httpx.HTTPError as error:
-            raise Unavailable(
+            raise UnavailableError(
                 f"Kafka Connect at {url} does not answer ({type(error).__name__}). `millrace status` shows it.",
                 code="connect_unavailable",
             ) from error
         if response.status_code == 404 or response.is_success:
             return response
         if not (response.status_code == 409 or "rebalance" in response.text) or time.monotonic() > until:
-            raise Unavailable(f"Kafka Connect refused {method} {path}: {response.text[:500]}", code="connect_refused")
+            raise UnavailableError(
+                f"Kafka Connect refused {method} {path}: {response.text[:500]}", code="connect_refused"
+            )
         time.sleep(0.5)
 
 

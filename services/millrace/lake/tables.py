@@ -16,7 +16,7 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
-from millrace.errors import BadInput, NotFound
+from millrace.errors import BadInputError, NotFoundError
 from millrace.lake import NAMESPACE, assignments_table_name, pages_table_name, table_name
 from millrace.lake.catalog import load_catalog
 from millrace.records.contract import LakeColumn, list_columns
@@ -73,7 +73,7 @@ def make_schema(wanted: Iterable[LakeColumn]) -> Schema:
 def ensure_tables(workloads: Iterable[Workload]) -> list[str]:
     """Create missing tables, add missing optional columns, and return what was changed.
 
-    Raises BadInput where a table holds a column under another type: data is never reinterpreted.
+    Raises BadInputError where a table holds a column under another type: data is never reinterpreted.
     """
     with contextlib.suppress(NamespaceAlreadyExistsError):
         load_catalog().create_namespace(NAMESPACE)
@@ -103,7 +103,7 @@ def _ensure_table(name: str, wanted: list[LakeColumn]) -> list[str]:
     for column in wanted:
         existing = present.get(column.name)
         if existing is not None and existing.field_type != TYPES[column.type]:
-            raise BadInput(
+            raise BadInputError(
                 f"Table {name} holds {column.name} as {existing.field_type}, the contract says {column.type}. "
                 "Give the field a new name, or move the table away first.",
                 code="contract_changed",
@@ -119,11 +119,11 @@ def _ensure_table(name: str, wanted: list[LakeColumn]) -> list[str]:
 
 
 def load_table(workload: str) -> Table:
-    """The workload's table. Raises NotFound when nothing has created it yet."""
+    """The workload's table. Raises NotFoundError when nothing has created it yet."""
     try:
         return load_catalog().load_table(table_name(workload))
     except NoSuchTableError:
-        raise NotFound(
+        raise NotFoundError(
             f"The lake has no table {table_name(workload)}; `millrace up` creates it.", field="workload"
         ) from None
 

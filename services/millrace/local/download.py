@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from millrace.errors import Corrupt, Unavailable
+from millrace.errors import CorruptError, UnavailableError
 from millrace.settings import settings
 
 ATTEMPTS = 3
@@ -19,7 +19,7 @@ PARTIAL_PREFIX = ".download-"
 def fetch(client: httpx.Client, url: str, sha256: str, target: Path, advance: Callable[[int], None]) -> None:
     """Download `url` to `target`; `advance` gets the bytes of each chunk, and takes them back on another try.
 
-    Raises Unavailable when it can't be had or kept, Corrupt when it has another checksum.
+    Raises UnavailableError when it can't be had or kept, CorruptError when it has another checksum.
     """
     for attempt in range(ATTEMPTS):
         got: list[int] = []
@@ -32,7 +32,7 @@ def fetch(client: httpx.Client, url: str, sha256: str, target: Path, advance: Ca
             advance(-sum(got))
             status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
             if attempt == ATTEMPTS - 1 or (status is not None and status < 500):
-                raise Unavailable(
+                raise UnavailableError(
                     f"{url} can't be downloaded ({str(error) or type(error).__name__}). Check the network, or set "
                     "MILLRACE_MAVEN_URL to a mirror of Maven Central.",
                     code="download_failed",
@@ -55,7 +55,7 @@ def _chunks(client: httpx.Client, url: str, sha256: str, target: Path) -> Iterat
                     yield len(chunk)
             part.close()
             if digest.hexdigest() != sha256:
-                raise Corrupt(
+                raise CorruptError(
                     f"{url} has the checksum {digest.hexdigest()[:16]}..., the lock says {sha256[:16]}...; "
                     "it was not kept. Try again, and if it stays so, do not trust the source."
                 )
@@ -64,9 +64,9 @@ def _chunks(client: httpx.Client, url: str, sha256: str, target: Path) -> Iterat
             Path(part.name).unlink(missing_ok=True)
 
 
-def explain_unwritable(error: OSError) -> Unavailable:
+def explain_unwritable(error: OSError) -> UnavailableError:
     """The error of a cache that can't be written to."""
-    return Unavailable(
+    return UnavailableError(
         f"The jars can't be kept in {settings().cache} ({error.strerror or error}). Make room or give this user the "
         "right to write there, or set MILLRACE_CACHE to another folder.",
         code="no_disk",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.local.download import PARTIAL_PREFIX, explain_unwritable, fetch
 from millrace.settings import settings
 
@@ -65,9 +65,9 @@ def find_missing(bundle: str) -> list[Jar]:
 def ensure_jars(bundles: list[str], progress: Progress = lambda done, all_: None) -> None:
     """Download what is missing of the bundles, four at a time.
 
-    Raises Unavailable when Maven Central can't be reached or the disk is full, Corrupt when a file is not what the
-    lock says. A file gets its name only when it is whole and checked: a killed download goes on where it stopped, a
-    file at a time.
+    Raises UnavailableError when Maven Central can't be reached or the disk is full, CorruptError when a file is not
+    what the lock says. A file gets its name only when it is whole and checked: a killed download goes on where it
+    stopped, a file at a time.
     """
     wanted = [(bundle, jar) for bundle in bundles for jar in find_missing(bundle)]
     total, done, lock = sum(jar.size for _, jar in wanted), 0, threading.Lock()
@@ -114,7 +114,7 @@ def _sweep(target: Path) -> None:
 def _check_room(size: int) -> None:
     free = shutil.disk_usage(settings().cache).free
     if free < size + SPARE_BYTES:
-        raise Unavailable(
+        raise UnavailableError(
             f"{settings().cache} has {free / 1e9:.1f} GB free and the jars need {(size + SPARE_BYTES) / 1e9:.1f} GB. "
             "Free some, or set MILLRACE_CACHE to a larger disk.",
             code="no_disk",

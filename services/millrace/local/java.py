@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 
 log = logging.getLogger(__name__)
 OLDEST, NEWEST = 17, 23
@@ -42,7 +42,7 @@ def list_candidates() -> list[Path]:
 
 
 def find_java() -> Path:
-    """The first Java that is usable. Raises Unavailable that says which versions were seen and what to install."""
+    """The first Java that is usable. Raises UnavailableError that says which versions were seen and what to install."""
     seen: dict[Path, str] = {}
     for program in list_candidates():
         number = read_version(program)
@@ -52,7 +52,7 @@ def find_java() -> Path:
             return program
         if number is not None:
             seen.setdefault(program.resolve(), f"{program} is {number}, and {USABLE_VERSIONS} are usable")
-    raise Unavailable(
+    raise UnavailableError(
         f"{USABLE_VERSIONS} are usable, and none was found ({'; '.join(seen.values()) or 'no java at all'}). "
         "Install one, for example `sudo apt-get install openjdk-17-jre-headless`, or point JAVA_HOME at it.",
         code="no_java",
@@ -63,7 +63,7 @@ def ensure_java() -> Path:
     """`find`, after an attempt to install a JRE where this user may install packages."""
     try:
         return find_java()
-    except Unavailable:
+    except UnavailableError:
         installer = next((name for name in INSTALLERS if shutil.which(name)), None)
         if os.geteuid() != 0 or installer is None:
             raise

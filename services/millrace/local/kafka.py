@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.local import jvm
 from millrace.local.child import Child, last_words
 from millrace.local.credentials import STACK_USER
@@ -109,7 +109,7 @@ def make_cluster_id(draw: Callable[[], uuid.UUID]) -> str:
 
 
 def make_kafka(home: Path, java: Path, port: int, controller: int, password: str) -> Child:
-    """Write the configuration, format the log directory once. Raises Unavailable when that fails."""
+    """Write the configuration, format the log directory once. Raises UnavailableError when that fails."""
     jvm.link_jars(home)
     write_private_text(home / CONFIG_FILE, format_properties(broker_properties(port, controller, password)))
     # For Kafka's own tools, as --command-config, and for other Java clients.
@@ -130,7 +130,9 @@ def make_kafka(home: Path, java: Path, port: int, controller: int, password: str
                 env=jvm.clean_environment(os.environ),
             )
         if done.returncode:
-            raise Unavailable(f"Kafka's storage in {home / DATA_FOLDER} can't be formatted: {last_words(log)} ({log})")
+            raise UnavailableError(
+                f"Kafka's storage in {home / DATA_FOLDER} can't be formatted: {last_words(log)} ({log})"
+            )
     # After a kill -9 the broker reads its log segments again before it listens: hence the long wait below.
     options = ["-Xms128m", "-Xmx512m", *jvm.SHARED_OPTIONS, logging_option(home)]
     command = [str(java), *options, "-cp", classpath, "kafka.Kafka", CONFIG_FILE]

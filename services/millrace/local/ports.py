@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from millrace.errors import BadInput, Unavailable
+from millrace.errors import BadInputError, UnavailableError
 from millrace.runtime.ports import LOOPBACK, claim_port, find_free_port, is_free
 from millrace.settings import read_explicit
 
@@ -15,7 +15,7 @@ VARIABLES = {name: f"MILLRACE_{setting.upper()}" for name, setting in SETTINGS.i
 def requested_port(name: str) -> int | None:
     """The port that the user's own settings name for this child, if any.
 
-    Raises BadInput when they name another machine: the stack would run here, and its clients look elsewhere.
+    Raises BadInputError when they name another machine: the stack would run here, and its clients look elsewhere.
     """
     value = read_explicit(SETTINGS[name]) if name in SETTINGS else None
     if value is None:
@@ -29,7 +29,7 @@ def requested_port(name: str) -> int | None:
     except ValueError:
         here, port = False, None
     if not here or port is None:
-        raise BadInput(
+        raise BadInputError(
             f"{variable}={value!r} does not name a port of this machine, and the stack on one machine brings its own "
             f"{name}. Unset {variable}, or name 127.0.0.1 and a port.",
             code="bad_setting",
@@ -48,7 +48,7 @@ def choose_port(
     wanted = requested_port(name)
     if wanted is not None:
         if wanted in taken or not (is_free(wanted, host) and claim_port(wanted)):
-            raise Unavailable(
+            raise UnavailableError(
                 f"Port {wanted} ({VARIABLES[name]}) is in use by another program. Stop that program, or leave "
                 f"{VARIABLES[name]} unset and a free port is taken.",
                 code="port_in_use",

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.local import jvm
 from millrace.local.child import Child, http_probe
 from millrace.local.state import write_private_text
@@ -30,15 +30,15 @@ LOGBACK = """\
 
 
 def find_minio() -> Path:
-    """The MinIO binary of the settings, the cache or PATH. Raises Unavailable that says how to get one."""
+    """The MinIO binary of the settings, the cache or PATH. Raises UnavailableError that says how to get one."""
     cached = settings().cache / "bin/minio"
     places = [settings().minio] if settings().minio else [cached, shutil.which("minio")]
     for path in places:
         if path and os.access(path, os.X_OK) and Path(path).is_file():
             return Path(path)
     if settings().minio:
-        raise Unavailable(f"MILLRACE_MINIO={settings().minio} is not a program that can be run.", code="no_minio")
-    raise Unavailable(
+        raise UnavailableError(f"MILLRACE_MINIO={settings().minio} is not a program that can be run.", code="no_minio")
+    raise UnavailableError(
         f"MILLRACE_LOCAL_S3=minio needs a minio binary in PATH or at {cached}; `make minio` builds it with Go.",
         code="no_minio",
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from millrace.errors import Conflict, Unavailable
+from millrace.errors import ConflictError, UnavailableError
 from millrace.local import jars, java, s3, state
 from millrace.local.home import make_home
 from millrace.settings import settings
@@ -33,16 +33,16 @@ def lock_home() -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Conflict(f"Another `millrace up` or `down` is at work in {home}; wait for it to end.") from None
+            raise ConflictError(f"Another `millrace up` or `down` is at work in {home}; wait for it to end.") from None
         yield
 
 
 def check_free_space() -> None:
-    """Raises Unavailable where less is free than `local_disk`."""
+    """Raises UnavailableError where less is free than `local_disk`."""
     current = settings()
     free = shutil.disk_usage(current.home).free
     if free < current.local_disk:
-        raise Unavailable(
+        raise UnavailableError(
             f"{current.home} has {free / 1e9:.1f} GB free and the stack wants {current.local_disk / 1e9:.1f} GB. Free "
             "some, or set MILLRACE_HOME to a larger disk.",
             code="no_disk",
@@ -52,7 +52,7 @@ def check_free_space() -> None:
 def start_stack(say: Say = lambda sentence: None, progress: jars.Progress = lambda done, all_: None) -> bool:
     """Start the stack and wait until every part serves. False when it ran already and nothing was changed.
 
-    Raises Unavailable with the one cause when a part can't start; all that was started is stopped again.
+    Raises UnavailableError with the one cause when a part can't start; all that was started is stopped again.
     """
     with lock_home():
         if state.find_supervisor() and state.read_json(state.state_file())["phase"] == "running":
@@ -92,7 +92,7 @@ def _start() -> None:
                 return
             if daemon.poll() is not None:
                 reason = saved_state.get("error") or f"the supervisor ended with {daemon.returncode}, see {log.name}"
-                raise Unavailable(f"The stack did not start: {reason}", code="start_failed")
+                raise UnavailableError(f"The stack did not start: {reason}", code="start_failed")
             time.sleep(0.1)
     except BaseException:
         # Ctrl-C while it starts must leave nothing half-started.

@@ -14,7 +14,7 @@ from typing import IO
 
 import psutil
 
-from millrace.errors import Conflict, MillraceError, Unavailable
+from millrace.errors import ConflictError, MillraceError, UnavailableError
 from millrace.local import child, state
 from millrace.local.configure import configure
 from millrace.runtime.locks import take_lock
@@ -57,7 +57,7 @@ class StackSupervisor:
         self.state.save()
         self.lock = take_lock(self.home / LOCK, LOCK_TIMEOUT_S)
         if self.lock is None:
-            raise Conflict(f"Another supervisor runs in {self.home}; `millrace down` ends it.")
+            raise ConflictError(f"Another supervisor runs in {self.home}; `millrace down` ends it.")
         # The lock says that the addresses there are true; those of the last run are no more.
         state.endpoints_file().unlink(missing_ok=True)
         self.children = configure(self.home, self.note)
@@ -77,7 +77,7 @@ class StackSupervisor:
         self.state.save()
 
     def wait_ready(self, spec: child.Child) -> None:
-        """Raises Unavailable with the child's last words when it dies or takes too long."""
+        """Raises UnavailableError with the child's last words when it dies or takes too long."""
         deadline = time.monotonic() + spec.seconds
         while not self.stopping.is_set():
             gone = self.processes[spec.name].poll()
@@ -89,7 +89,7 @@ class StackSupervisor:
                 what = f"ended with {gone}" if gone is not None else f"was not ready after {spec.seconds:g} s"
                 log = self.log(spec.name)
                 words = child.last_words(log, self.starts[spec.name])
-                raise Unavailable(f"{spec.name} {what}: {words} (log: {log})", code="start_failed")
+                raise UnavailableError(f"{spec.name} {what}: {words} (log: {log})", code="start_failed")
             time.sleep(0.1)
 
     def start_all(self) -> None:
@@ -153,7 +153,7 @@ class StackSupervisor:
         """Say what a step has done, and its fault, each once as long as it stays the same."""
         try:
             sentences = step()
-        except Unavailable:
+        except UnavailableError:
             return  # Kafka or Connect is starting; the child itself is looked after above.
         except Exception as error:  # noqa: BLE001 - a fault of the watch must not end the watch
             sentences = [f"{what} can't be watched: {type(error).__name__}: {error}"]

@@ -12,7 +12,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.messaging import security
 from millrace.settings import require_address, settings
 
@@ -56,18 +56,18 @@ def common_options() -> dict[str, Any]:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn Kafka's errors into Unavailable with the address and what to do."""
+    """Turn Kafka's errors into UnavailableError with the address and what to do."""
     try:
         yield
     except (KafkaError, OSError) as error:
         current = settings()
         if time.monotonic() - _refused_logins.newest < current.kafka_timeout:
-            raise Unavailable(
+            raise UnavailableError(
                 f"Kafka at {current.kafka_bootstrap} does not know this login: it is another Kafka, or its users have "
                 "changed. `millrace status` shows the stack of this home; elsewhere look at MILLRACE_KAFKA_USERNAME.",
                 code="kafka_refused",
             ) from error
-        raise Unavailable(
+        raise UnavailableError(
             f"Kafka at {current.kafka_bootstrap} gave no answer within {current.kafka_timeout:g} s "
             f"({type(error).__name__}: {error}). Is it running? `millrace status` shows it, `millrace up` starts it.",
             code="kafka_unavailable",
@@ -160,7 +160,7 @@ def last_message(topic: str) -> Message | None:
 
 
 def read_all(topic: str) -> Iterator[Message]:
-    """Every message of a topic from its beginning to the end it has now. Raises Unavailable when none come."""
+    """Every message of a topic from its beginning to the end it has now. Raises UnavailableError when none come."""
     with translate_errors(), open_consumer() as client:
         partitions = [TopicPartition(topic, number) for number in client.partitions_for_topic(topic) or ()]
         client.assign(partitions)

@@ -42,7 +42,7 @@ class HangingTransaction:
 
 
 def find_hanging(age: float = MIN_AGE_S) -> list[HangingTransaction]:
-    """The hanging transactions older than `age` seconds. Raises Unavailable."""
+    """The hanging transactions older than `age` seconds. Raises UnavailableError."""
     before = (time.time() - age) * 1000
     with translate_errors(), open_admin() as client:
         parts = [
@@ -88,7 +88,7 @@ def _list_open(
 
 
 def end_transaction(transaction: HangingTransaction) -> None:
-    """Write the marker that was lost. Raises Unavailable; a broker with rights wants ClusterAction for it."""
+    """Write the marker that was lost. Raises UnavailableError; a broker with rights wants ClusterAction for it."""
     with translate_errors(), open_admin() as client:
         spec = AbortTransactionSpec(
             transaction.partition, transaction.producer, transaction.epoch, transaction.coordinator_epoch
@@ -115,7 +115,7 @@ def _write_commit(client: KafkaAdminClient, spec: AbortTransactionSpec) -> None:
 def end_hanging(age: float = MIN_AGE_S) -> list[str]:
     """End every hanging transaction older than `age` seconds of which it is known how; one sentence each.
 
-    Raises Unavailable.
+    Raises UnavailableError.
     """
     sentences = []
     for transaction in find_hanging(age):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from millrace.errors import MillraceError, Unavailable
+from millrace.errors import MillraceError, UnavailableError
 from millrace.messaging.client import close_producer, common_options
 from millrace.messaging.topics import MAX_MESSAGE_BYTES
 from millrace.records.accepted import AcceptedRecord
@@ -67,7 +67,7 @@ class Outbox:
         self._fault = "it was not reached yet"
 
     async def send(self, topic: str, messages: Sequence[AcceptedRecord]) -> Positions:
-        """Send and wait for all acknowledgements. Raises Unavailable within `api_event_timeout`, and a second."""
+        """Send and wait for all acknowledgements. Raises UnavailableError within `api_event_timeout`, and a second."""
         ends = time.monotonic() + settings().api_event_timeout
         if self._under_way + len(messages) > MAX_WAITING_MESSAGES:
             raise self._unavailable(f"{self._under_way} events wait for it already")
@@ -106,9 +106,9 @@ class Outbox:
         if client := self._client:
             close_producer(client, 1)
 
-    def _unavailable(self, why: str) -> Unavailable:
+    def _unavailable(self, why: str) -> UnavailableError:
         seconds = settings().api_event_timeout
-        return Unavailable(
+        return UnavailableError(
             f"Kafka at {settings().kafka_bootstrap} did not acknowledge the events within {seconds:g} s ({why}). "
             "Whether they were written is not known: send them again, the same event counts once.",
             code="kafka_unavailable",

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from kafka import KafkaProducer
 
-from millrace.errors import BadInput, MillraceError, Unavailable
+from millrace.errors import BadInputError, MillraceError, UnavailableError
 from millrace.messaging.client import close_producer, common_options, translate_errors
 from millrace.messaging.topics import MAX_MESSAGE_BYTES
 from millrace.settings import settings
@@ -37,7 +37,7 @@ def make_producer() -> Producer:
     try:
         from millrace.messaging.confluent_producer import ConfluentProducer
     except ImportError:
-        raise BadInput(
+        raise BadInputError(
             "MILLRACE_KAFKA_CLIENT=confluent-kafka needs the extra `fast`: pip install 'millrace[fast]'.",
             code="bad_setting",
             field="kafka_client",
@@ -48,7 +48,7 @@ def make_producer() -> Producer:
 def delivery_error(error: object) -> MillraceError:
     """The error for a record that was not acknowledged in time."""
     seconds = 4 * settings().kafka_timeout
-    return Unavailable(
+    return UnavailableError(
         f"Kafka at {settings().kafka_bootstrap} did not acknowledge a record within {seconds:g} s ({error}). "
         "What was acknowledged is safe; run the same command again to send the rest.",
         code="kafka_unavailable",

@@ -3,19 +3,19 @@
 import logging
 from typing import Any
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.settings import settings
 
 LOOPBACK = ("127.0.0.1:", "localhost:", "[::1]:")
 
 
 def find_login() -> tuple[str, str] | None:
-    """(user, password) where the mechanism has them. Raises BadInput when one is missing."""
+    """(user, password) where the mechanism has them. Raises BadInputError when one is missing."""
     current = settings()
     if not current.kafka_security_protocol.startswith("SASL") or current.kafka_sasl_mechanism == "AWS_MSK_IAM":
         return None
     if not (current.kafka_username and current.kafka_password):
-        raise BadInput(
+        raise BadInputError(
             f"MILLRACE_KAFKA_SECURITY_PROTOCOL={current.kafka_security_protocol} with "
             f"{current.kafka_sasl_mechanism} needs MILLRACE_KAFKA_USERNAME and MILLRACE_KAFKA_PASSWORD.",
             code="bad_setting",
@@ -45,10 +45,10 @@ def kafka_python_options() -> dict[str, Any]:
 
 
 def librdkafka_options() -> dict[str, Any]:
-    """Options of confluent-kafka's clients. Raises BadInput for AWS_MSK_IAM, which librdkafka does not know."""
+    """Options of confluent-kafka's clients. Raises BadInputError for AWS_MSK_IAM, which librdkafka does not know."""
     current, credentials = settings(), find_login()
     if current.kafka_sasl_mechanism == "AWS_MSK_IAM" and current.kafka_security_protocol.startswith("SASL"):
-        raise BadInput(
+        raise BadInputError(
             "MILLRACE_KAFKA_SASL_MECHANISM=AWS_MSK_IAM works with MILLRACE_KAFKA_CLIENT=kafka-python only.",
             code="bad_setting",
             field="kafka_sasl_mechanism",

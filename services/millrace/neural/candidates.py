@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.evaluation.candidates import RecommenderCandidate
 from millrace.evaluation.split import Fold
 from millrace.recommend.sequences import Sequences
@@ -15,11 +15,11 @@ NETWORK_NAMES = ("sasrec", "bert4rec", "fm")
 def fit_neural(
     network: str, sequences: Sequences, validation: Fold | None = None, **options: Any
 ) -> tuple[Recommender, int]:
-    """A network and the epoch it was taken from. Raises BadInput where PyTorch is not installed."""
+    """A network and the epoch it was taken from. Raises BadInputError where PyTorch is not installed."""
     try:
         from millrace.neural.train import NetworkPlan, fit_network
     except ImportError:
-        raise BadInput(f"{network} needs PyTorch: pip install 'millrace[neural]'.", field="model") from None
+        raise BadInputError(f"{network} needs PyTorch: pip install 'millrace[neural]'.", field="model") from None
     return fit_network(sequences, validation, NetworkPlan(network=network, **options))
 
 

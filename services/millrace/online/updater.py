@@ -7,7 +7,7 @@ from contextlib import closing
 
 import orjson
 
-from millrace.errors import MillraceError, NotFound
+from millrace.errors import MillraceError, NotFoundError
 from millrace.messaging.client import read_all
 from millrace.messaging.producer import make_producer
 from millrace.online import deltas
@@ -40,7 +40,7 @@ class ModelFollower:
         try:
             self._check()
             self._said = None
-        except NotFound:
+        except NotFoundError:
             pass  # nothing was trained yet
         except MillraceError as error:
             if error.message != self._said:

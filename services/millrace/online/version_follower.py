@@ -34,7 +34,7 @@ Offsets = dict[int, int]
 """Partition -> next offset."""
 
 
-class RecordsLost(Exception):
+class RecordsLostError(Exception):
     """Records after the snapshot are no longer in Kafka."""
 
 
@@ -73,7 +73,7 @@ class VersionFollower(threading.Thread):
             try:
                 with open_consumer(**CLIENT_OPTIONS) as client:
                     self._follow(client)
-            except RecordsLost as error:
+            except RecordsLostError as error:
                 self._error = str(error)
                 log.error("%s: %s", self.full_version, error)
                 self._metrics.lost.set(1)
@@ -107,7 +107,9 @@ class VersionFollower(threading.Thread):
             try:
                 batches = client.poll(timeout_ms=int(1000 * wait), max_records=2000)
             except OffsetOutOfRangeError as error:
-                raise RecordsLost(f"Kafka no longer has what follows the snapshot ({error}); train again.") from None
+                raise RecordsLostError(
+                    f"Kafka no longer has what follows the snapshot ({error}); train again."
+                ) from None
             for part, batch in batches.items():
                 for item in batch:
                     self._add_record(item)
@@ -124,7 +126,7 @@ class VersionFollower(threading.Thread):
         for part in sorted(parts):
             wanted = self.next.setdefault(part.partition, 0)
             if not begins[part] <= wanted <= ends[part]:
-                raise RecordsLost(
+                raise RecordsLostError(
                     f"{self._topic} holds offsets {begins[part]} to {ends[part]} of partition {part.partition}, and "
                     f"the snapshot ends before {wanted}: the events in between are not in Kafka. Train again: "
                     f"`millrace train {self.fold.base.workload.name}`."

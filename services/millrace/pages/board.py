@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.pages.messages import ClusterState, StreamState, WindowMessage
 from millrace.records.numbers import show
 
@@ -36,7 +36,7 @@ class Board:
     def apply(self, key: str, value: bytes | None, timestamp_ms: int) -> None:
         """Take up one message; no value takes its key away.
 
-        Raises BadInput for one that the stream does not write; then nothing has changed.
+        Raises BadInputError for one that the stream does not write; then nothing has changed.
         """
         try:
             with self._lock:
@@ -45,10 +45,10 @@ class Board:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"]))
-            raise BadInput(f"{show(key)}: {where or 'the value'}: {first['msg']}.", field="value") from None
+            raise BadInputError(f"{show(key)}: {where or 'the value'}: {first['msg']}.", field="value") from None
         except (ValueError, OverflowError) as error:
             allowed = "window/<start>, cluster/<number>, stream"
-            raise BadInput(f"{show(key)}: {error}; allowed: {allowed}.", field="key", allowed=allowed) from None
+            raise BadInputError(f"{show(key)}: {error}; allowed: {allowed}.", field="key", allowed=allowed) from None
 
     def _apply(self, key: str, value: bytes | None, timestamp_ms: int) -> None:
         if key.startswith(WINDOW):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.pages.space import BUCKETS, TEXT_WIDTH, WIDTH, Columns, PageSpace
 from millrace.scoring.kmeans import KMeans
 
@@ -31,19 +31,19 @@ class PageClusters:
 
     @classmethod
     def load(cls, arrays: dict[str, np.ndarray]) -> "PageClusters":
-        """The model of a version's arrays. Raises Corrupt that names the array which does not fit."""
+        """The model of a version's arrays. Raises CorruptError that names the array which does not fit."""
         if lacking := sorted({*ARRAY_SHAPES, "centres", "weights"} - set(arrays)):
-            raise Corrupt(f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays)) or 'none'}.")
+            raise CorruptError(f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays)) or 'none'}.")
         k = len(arrays["centres"]) if arrays["centres"].ndim else 0
         for name, shape in {**ARRAY_SHAPES, "centres": (max(k, 1), WIDTH), "weights": (k,)}.items():
             array = arrays[name]
             if array.shape != shape:
                 sentence = f"{name}.npy has the shape {list(array.shape)}; [{', '.join(map(str, shape))}] is needed."
-                raise Corrupt(sentence, field=name)
+                raise CorruptError(sentence, field=name)
             if array.dtype.kind != "f" or not np.isfinite(array).all():
-                raise Corrupt(f"{name}.npy holds a value that is not a finite float.", field=name)
+                raise CorruptError(f"{name}.npy holds a value that is not a finite float.", field=name)
         if (arrays["scale"] <= 0).any() or (arrays["weights"] < 0).any():
-            raise Corrupt("every value of scale.npy must be above 0, of weights.npy 0 or above.", field="scale")
+            raise CorruptError("every value of scale.npy must be above 0, of weights.npy 0 or above.", field="scale")
         return cls(PageSpace(**{name: arrays[name] for name in ARRAY_SHAPES}), arrays["centres"], arrays["weights"])
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.recommend.links import age_weights
 from millrace.recommend.matrices import seen_matrix
 from millrace.recommend.popularity import rank_popular
@@ -88,11 +88,16 @@ def fit_als(
     iterations: int = 15,
     seed: int = 20261121,
 ) -> AlsModel:
-    """Fitted by the library `implicit`. Raises BadInput where it is not installed. The same seed, the same factors."""
+    """Fitted by the library `implicit`.
+
+    Raises BadInputError where it is not installed. The same seed, the same factors.
+    """
     try:
         from implicit.cpu.als import AlternatingLeastSquares
     except ImportError:
-        raise BadInput("als needs the library implicit: pip install 'millrace[recommend]'.", field="model") from None
+        raise BadInputError(
+            "als needs the library implicit: pip install 'millrace[recommend]'.", field="model"
+        ) from None
     from threadpoolctl import threadpool_limits
 
     # Its own threads and those of BLAS would wait for each other; and one thread adds in the same order every time.

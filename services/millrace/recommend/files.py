@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.recommend.sequences import Sequences, number_sequences
 from millrace.records.json_rows import array_error, find_repeated_key, multiline_error
 from millrace.records.lines import LongLine, Source
@@ -24,7 +24,7 @@ Progress = Callable[[float, float | None], None]
 def read_sequences(path: str, progress: Progress = lambda done, total: None) -> Sequences:
     """The sequences of a file, oldest first, each item of a user once; .gz is unpacked, - is standard input.
 
-    Raises BadInput that names the line: a file of sequences is a benchmark, of which nothing may go missing.
+    Raises BadInputError that names the line: a file of sequences is a benchmark, of which nothing may go missing.
     """
     users: set[str] = set()
     histories: list[list[str]] = []
@@ -43,12 +43,12 @@ def read_sequences(path: str, progress: Progress = lambda done, total: None) -> 
                 times.append(when)
             progress(source.position, source.size)
         if not histories:
-            raise BadInput(f"{source.name} holds no sequence.", code="bad_sequence", field="sequences")
+            raise BadInputError(f"{source.name} holds no sequence.", code="bad_sequence", field="sequences")
     return number_sequences(histories, times or None).distinct()
 
 
-def _bad_line(source: Source, number: int, sentence: str) -> BadInput:
-    return BadInput(f"{source.name}, line {number}: {sentence}.", code="bad_sequence", field="sequences")
+def _bad_line(source: Source, number: int, sentence: str) -> BadInputError:
+    return BadInputError(f"{source.name}, line {number}: {sentence}.", code="bad_sequence", field="sequences")
 
 
 def _read_lines(source: Source) -> Iterator[tuple[int, str, list[str], list[float] | None]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.recommend.links import Links, age_weights, keep_strongest
 from millrace.recommend.matrices import BLOCK_ROWS, SparseMatrix, import_sparse, seen_matrix
 from millrace.recommend.sequences import Sequences
@@ -28,7 +28,7 @@ def _import_lapack() -> Any:
 
 def _check(sequences: Sequences, name: str) -> None:
     if sequences.item_count > MAX_ITEMS:
-        raise BadInput(
+        raise BadInputError(
             f"{name} with {sequences.item_count} items is not usable; allowed: at most {MAX_ITEMS}.", field="model"
         )
 
@@ -55,7 +55,7 @@ def fit_ease_from_gram(
     factor, fault = lapack.spotrf(gram, overwrite_a=1)
     inverse, fault = lapack.spotri(factor, overwrite_c=1) if not fault else (factor, fault)
     if fault:
-        raise BadInput(f"ease: penalty {penalty:g} is too small for this data; allowed: more.", field="penalty")
+        raise BadInputError(f"ease: penalty {penalty:g} is too small for this data; allowed: more.", field="penalty")
     inverse = np.triu(inverse) + np.triu(inverse, 1).T
     weights = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0)
@@ -77,7 +77,7 @@ def fit_ridge(sequences: Sequences, *, penalty: float = 20.0, power: float = 1.0
     target = (before.T @ after).toarray().astype(np.float32, order="F", copy=False)
     _, solved, fault = lapack.sposv(gram, target, overwrite_a=1, overwrite_b=1)
     if fault:
-        raise BadInput(f"ridge: penalty {penalty:g} is too small for this data; allowed: more.", field="penalty")
+        raise BadInputError(f"ridge: penalty {penalty:g} is too small for this data; allowed: more.", field="penalty")
     return keep_strongest(_split_rows(solved), sequences.item_count, power, keep)
 
 

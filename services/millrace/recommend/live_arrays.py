@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 
 COUNT_ARRAYS = ("live_starts", "live_neighbours", "live_counts")
 STATIC_ARRAYS = ("static_starts", "static_neighbours", "static_weights")
@@ -63,18 +63,20 @@ def csr_row(arrays: Mapping[str, np.ndarray], names: tuple[str, str, str], item:
 
 
 def check_arrays(arrays: Mapping[str, np.ndarray], live: LiveParameters, items: int) -> None:
-    """Raises Corrupt that says what does not fit."""
+    """Raises CorruptError that says what does not fit."""
     for names in (COUNT_ARRAYS, STATIC_ARRAYS):
         if live.share is None and not set(names) & set(arrays):
             continue
         if lacking := sorted(set(names) - set(arrays)):
-            raise Corrupt(f"lacks the arrays {', '.join(lacking)}, without which no event can be added.", field="live")
+            raise CorruptError(
+                f"lacks the arrays {', '.join(lacking)}, without which no event can be added.", field="live"
+            )
         starts, columns, values = (arrays[name] for name in names)
         if len(starts) != items + 1 or starts[0] != 0 or (np.diff(starts) < 0).any() or starts[-1] != len(columns):
-            raise Corrupt(f"{names[0]}.npy must rise from 0 to the number of {names[1]}.", field=names[0])
+            raise CorruptError(f"{names[0]}.npy must rise from 0 to the number of {names[1]}.", field=names[0])
         if len(columns) != len(values) or (len(columns) and not 0 <= columns.min() <= columns.max() < items):
-            raise Corrupt(f"{names[1]}.npy does not fit {items} items and {len(values)} values.", field=names[1])
+            raise CorruptError(f"{names[1]}.npy does not fit {items} items and {len(values)} values.", field=names[1])
     if POPULAR_ARRAY in arrays and arrays[POPULAR_ARRAY].shape != (2, items):
-        raise Corrupt(
+        raise CorruptError(
             f"{POPULAR_ARRAY}.npy has the shape {list(arrays[POPULAR_ARRAY].shape)}; {items} items need [2, {items}]."
         )

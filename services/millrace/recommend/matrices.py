@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.recommend.sequences import Sequences
 
 SparseMatrix = Any
@@ -15,11 +15,11 @@ BLOCK_ROWS = 512  # rows of an item-to-item product at a time
 
 
 def import_sparse() -> ModuleType:
-    """SciPy's sparse matrices. Raises BadInput that names the extra."""
+    """SciPy's sparse matrices. Raises BadInputError that names the extra."""
     try:
         from scipy import sparse  # here, so that an API that only answers does not load it
     except ImportError:
-        raise BadInput(
+        raise BadInputError(
             "Fitting and evaluating recommenders needs SciPy: pip install 'millrace[recommend]'.", field="model"
         ) from None
     return sparse

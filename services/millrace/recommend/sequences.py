@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def number_sequences(histories: Iterable[Sequence[str]], times: Sequence[Sequenc
     if times is None:
         return Sequences(items, starts, len(numbers), None, ids)
     if [len(part) for part in times] != [len(part) for part in arrays]:
-        raise BadInput("There must be one time for each item of a sequence.", code="bad_sequence", field="times")
+        raise BadInputError("There must be one time for each item of a sequence.", code="bad_sequence", field="times")
     seconds = np.concatenate([np.asarray(part, dtype=np.float64) for part in times]) if arrays else np.empty(0)
     plain = Sequences(items, starts, len(numbers), seconds, ids)
     order = np.lexsort((np.arange(len(items)), seconds, plain.users))

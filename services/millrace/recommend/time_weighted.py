@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.recommend.links import Links, keep_strongest
 from millrace.recommend.markov import MAX_STEPS_AHEAD
 from millrace.recommend.matrices import SparseMatrix, import_sparse, multiply_blocks
@@ -12,7 +12,7 @@ from millrace.recommend.sequences import Sequences
 def event_gains(sequences: Sequences, half_life: float, now: float | None = None) -> np.ndarray:
     """(n,) float64 in 0 ... 1; `half_life` and `now`, the newest time where left out, in seconds."""
     if sequences.times is None:
-        raise BadInput("Time-weighted versions need times, and this source has only an order.", field="half_life")
+        raise BadInputError("Time-weighted versions need times, and this source has only an order.", field="half_life")
     now = float(np.nanmax(sequences.times)) if now is None else now
     times = np.where(np.isnan(sequences.times), np.nanmin(sequences.times), sequences.times)
     return np.exp(-np.maximum(now - times, 0) * np.log(2) / half_life)

@@ -5,7 +5,7 @@ import itertools
 import shlex
 from collections.abc import Iterator
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.records.lines import LongLine, RawRow, escape
 from millrace.records.names import FieldNames, fold_name
 
@@ -51,7 +51,10 @@ class RowLines:
 def read_csv(
     name: str, first: str, lines: Iterator[str], fields: tuple[str, ...], names: FieldNames
 ) -> Iterator[RawRow]:
-    """The rows after the header `first`. Raises BadInput when the header lacks one of `fields` or has one twice."""
+    """The rows after the header `first`.
+
+    Raises BadInputError when the header lacks one of `fields` or has one twice.
+    """
     header = _read_header(name, first, fields, names)
     taken = RowLines(lines)
     reader = csv.reader(taken, strict=True)
@@ -97,7 +100,7 @@ def _backslash_hint(lines: list[str]) -> str:
 
 
 def _read_header(name: str, line: str, fields: tuple[str, ...], names: FieldNames) -> list[str]:
-    """The columns as the contract calls them. Raises BadInput."""
+    """The columns as the contract calls them. Raises BadInputError."""
     try:
         if isinstance(line, LongLine):
             raise LineTooLongError(LongLine.fault[1])
@@ -105,7 +108,7 @@ def _read_header(name: str, line: str, fields: tuple[str, ...], names: FieldName
     except csv.Error as error:
         cure = "its lines end with \\r alone: `tr '\\r' '\\n'` mends that." if "\r" in line.strip() else ""
         cure = cure or _delimiter_hint(name, line, fields)
-        raise BadInput(
+        raise BadInputError(
             f"{name} starts with '{escape(line[:80])}', which is no CSV header: {cure or f'{error}.'}",
             code="bad_header",
             field="file",
@@ -121,7 +124,7 @@ def _read_header(name: str, line: str, fields: tuple[str, ...], names: FieldName
             f"{name} has no column {', '.join(lacking)}; its header is {escape(', '.join(columns)[:300])}. "
             "Rename the columns or add a header line."
         )
-    raise BadInput(what, code="bad_header", field=lacking[0], allowed=", ".join(fields))
+    raise BadInputError(what, code="bad_header", field=lacking[0], allowed=", ".join(fields))
 
 
 def _delimiter_hint(name: str, line: str, fields: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.records.lines import LongLine, RawRow, Source, escape
 from millrace.records.names import FieldNames
 from millrace.records.sniff import format_error
@@ -18,7 +18,7 @@ class _RepeatedKeyError(ValueError):
 
 
 def read_json_lines(source: Source, first: str, lines: Iterator[str], names: FieldNames) -> Iterator[RawRow]:
-    """The rows of JSON lines. Raises BadInput for a document of several lines."""
+    """The rows of JSON lines. Raises BadInputError for a document of several lines."""
     lines = itertools.chain([first], _refuse_document(source, first, lines))
     shapes, number = names.shapes, 0
     for line in lines:
@@ -92,7 +92,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_document(source: Source, first: str, lines: Iterator[str]) -> Iterator[str]:
-    """The lines after the first. Raises BadInput where both together begin a document that runs over lines."""
+    """The lines after the first. Raises BadInputError where both together begin a document that runs over lines."""
     try:
         orjson.loads(first)
         return lines
@@ -105,13 +105,13 @@ def _refuse_document(source: Source, first: str, lines: Iterator[str]) -> Iterat
     return itertools.chain([second], lines)
 
 
-def multiline_error(source: Source) -> BadInput:
+def multiline_error(source: Source) -> BadInputError:
     """The error for a JSON object that runs over several lines."""
     what = "holds JSON objects that run over several lines, as pretty-printed JSON does; JSON lines are one a line"
     return format_error(source.name, what, "`jq -c . {file} > NEW.jsonl` puts each on a line of its own")
 
 
-def array_error(source: Source) -> BadInput:
+def array_error(source: Source) -> BadInputError:
     """The error for a JSON array."""
     what = "starts with `[`, a JSON array; JSON lines are an object a line"
     return format_error(source.name, what, "`jq -c '.[]' {file} > NEW.jsonl` turns an array into lines")

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from millrace.errors import BadInput, NotFound
+from millrace.errors import BadInputError, NotFoundError
 
 MAX_LINE_BYTES = 1_000_000  # bytes of a line; a longer one is rejected, so that a file without line ends is no trap
 HASH_CHUNK_BYTES = 1 << 20
@@ -83,7 +83,7 @@ class Source:
     def lines(self) -> Iterator[str]:
         """Lines with their ends, as text; bytes that are not UTF-8 become surrogates, which no field accepts.
 
-        Raises BadInput for damaged bytes and NotFound where the system can't read on.
+        Raises BadInputError for damaged bytes and NotFoundError where the system can't read on.
         """
         first = True
         try:
@@ -106,11 +106,11 @@ class Source:
         return status.st_size, status.st_mtime_ns
 
 
-def unreadable_error(name: str, error: Exception, form: str = "") -> BadInput:
+def unreadable_error(name: str, error: Exception, form: str = "") -> BadInputError:
     """The error for a source that can't be read (on): the system's reason, or that its bytes are damaged."""
     if isinstance(error, OSError) and error.errno is not None:
-        return NotFound(f"{name} can't be read: {error.strerror}.", code="no_such_file", field="file")
-    return BadInput(f"{name} is a damaged {form or 'file'}: {error}.", code="damaged_file", field="file")
+        return NotFoundError(f"{name} can't be read: {error.strerror}.", code="no_such_file", field="file")
+    return BadInputError(f"{name} is a damaged {form or 'file'}: {error}.", code="damaged_file", field="file")
 
 
 def to_printable(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import AliasChoices
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.records.contract import Record
 from millrace.records.lines import escape
 
@@ -44,7 +44,7 @@ class FieldNames:
         return [group[0] for group in optional if not self._present.intersection(group)] if self.shapes else []
 
     def match(self, source: str, header: list[str]) -> list[str]:
-        """The header in the contract's spelling. Raises BadInput where two columns would be one field."""
+        """The header in the contract's spelling. Raises BadInputError where two columns would be one field."""
         known = {*self._known(), *self._others}
         matched: list[str] = []
         for column in header:
@@ -100,9 +100,9 @@ def _shorten(name: str) -> str:
     return escape(name[:NAME_CHARACTERS]) + "..." * (len(name) > NAME_CHARACTERS) if name else "(no name)"
 
 
-def _repeated_error(source: str, name: str, first: str, second: str) -> BadInput:
+def _repeated_error(source: str, name: str, first: str, second: str) -> BadInputError:
     columns = f"{_shorten(first)!r} and {_shorten(second)!r}, which are one field," if first != second else repr(name)
-    return BadInput(
+    return BadInputError(
         f"{source} has the column {columns} twice, and which is meant can't be known; allowed: once. "
         "Rename or drop one of them.",
         code="bad_header",

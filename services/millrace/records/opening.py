@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from millrace.errors import BadInput, NotFound
+from millrace.errors import BadInputError, NotFoundError
 from millrace.records import sniff
 from millrace.records.lines import Source, escape, unreadable_error
 from millrace.records.streams import (
@@ -40,8 +40,8 @@ DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})").fullmatch
 def open_source(path: str) -> Iterator[Source]:
     """Open what `path` names; `-` and /dev/stdin are standard input.
 
-    gz, bz2, xz, UTF-16 and UTF-32 are read as what they hold. Raises NotFound for what can't be opened, BadInput for
-    a directory, a device, a named pipe that nobody writes into, and files of another kind.
+    gz, bz2, xz, UTF-16 and UTF-32 are read as what they hold. Raises NotFoundError for what can't be opened,
+    BadInputError for a directory, a device, a named pipe that nobody writes into, and files of another kind.
     """
     name = _display_name(path)
     with ExitStack() as stack:
@@ -96,7 +96,7 @@ def _read_head(stream: BinaryIO, head: bytes = b"") -> bytes:
 def _open_standard_input() -> tuple[BinaryIO, bytes]:
     # Python leaves it None where it is closed.
     if sys.stdin is None:
-        raise NotFound("- can't be read: standard input is closed.", code="no_such_file", field="file")
+        raise NotFoundError("- can't be read: standard input is closed.", code="no_such_file", field="file")
     stored = sys.stdin.buffer
     with suppress(OSError):  # what stands in for it may have no descriptor
         descriptor = stored.fileno()
@@ -117,7 +117,7 @@ def _open(path: str, shown: str) -> tuple[BinaryIO, bytes]:
     except OSError as error:
         if error.errno == errno.ENXIO:
             sentence = f"{shown} can't be read: it is a socket; allowed: a file, a pipe, or - for standard input."
-            raise NotFound(sentence, code="no_such_file", field="file") from None
+            raise NotFoundError(sentence, code="no_such_file", field="file") from None
         raise unreadable_error(shown, error) from None
     try:
         mode = os.fstat(descriptor).st_mode
@@ -131,18 +131,18 @@ def _open(path: str, shown: str) -> tuple[BinaryIO, bytes]:
 
 
 def _check_kind(mode: int, shown: str, terminal: bool = False) -> None:
-    """Raises NotFound for a directory, and for a device: it has no rows, or has no end."""
+    """Raises NotFoundError for a directory, and for a device: it has no rows, or has no end."""
     reason = "Is a directory" if stat.S_ISDIR(mode) else ""
     if (stat.S_ISCHR(mode) and not terminal) or stat.S_ISBLK(mode):
         reason = "it is a device; allowed: a file, a pipe, or - for standard input"
     if reason:
-        raise NotFound(f"{shown} can't be read: {reason}.", code="no_such_file", field="file")
+        raise NotFoundError(f"{shown} can't be read: {reason}.", code="no_such_file", field="file")
 
 
 def _await_writer(descriptor: int, shown: str) -> bytes:
     """The first bytes of a named pipe, or none where its writer has opened it and not written yet.
 
-    Raises BadInput when nobody has opened it for writing within WRITER_TIMEOUT_S.
+    Raises BadInputError when nobody has opened it for writing within WRITER_TIMEOUT_S.
     """
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
@@ -157,7 +157,7 @@ def _await_writer(descriptor: int, shown: str) -> bytes:
         if events and not events[0][1] & select.POLLIN:
             return b""  # its writer has come and gone
         if time.monotonic() > deadline:
-            raise BadInput(
+            raise BadInputError(
                 f"{shown} is a named pipe that nobody has written into for {WRITER_TIMEOUT_S:g} s. Start the program "
                 "that writes into it first, or pipe its output into this command with - as the file.",
                 code="no_writer",

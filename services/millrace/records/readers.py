@@ -17,7 +17,7 @@ def read_rows(source: Source, fields: tuple[str, ...], names: FieldNames | None 
     """The rows of a source whose first character tells its format: `{` is JSON lines, else CSV with a header.
 
     `names` knows in what spellings a CSV header may have the fields, and remembers what the source had; without it
-    only `fields` are known. Raises BadInput when a CSV header lacks one of `fields`.
+    only `fields` are known. Raises BadInputError when a CSV header lacks one of `fields`.
     """
     names = names or FieldNames(([name] for name in fields), fields)
     lines = source.lines()

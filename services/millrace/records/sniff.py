@@ -2,7 +2,7 @@
 
 import shlex
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 
 HEAD_BYTES = 8  # what every decision but one needs; a live source has that much in its first line
 ZIP_HEAD_BYTES = 64  # a zip archive's first member tells a workbook from other archives
@@ -71,7 +71,7 @@ def is_zip(head: bytes) -> bool:
 
 
 def refuse_other_kinds(name: str, head: bytes) -> None:
-    """Raises BadInput for a file of another kind: what it is, and the command that makes a readable one of it."""
+    """Raises BadInputError for a file of another kind: what it is, and the command that makes a readable one of it."""
     for magic, kind, cure in KINDS:
         if not head.startswith(magic) or (magic in MAGIC_WORDS and _is_text(head[len(magic) :])):
             continue
@@ -82,10 +82,12 @@ def refuse_other_kinds(name: str, head: bytes) -> None:
         raise format_error(name, f"is {kind}", cure)
 
 
-def format_error(name: str, what: str, cure: str) -> BadInput:
+def format_error(name: str, what: str, cure: str) -> BadInputError:
     """The error for a file of another form; in `cure`, {file} becomes its name for a shell."""
     cure = cure.replace("{file}", "FILE" if name == "-" else shlex.quote(name))
-    return BadInput(f"{name} {what}; allowed: {ALLOWED}. {cure[0].upper()}{cure[1:]}.", code="bad_format", field="file")
+    return BadInputError(
+        f"{name} {what}; allowed: {ALLOWED}. {cure[0].upper()}{cure[1:]}.", code="bad_format", field="file"
+    )
 
 
 def _is_text(data: bytes) -> bool:

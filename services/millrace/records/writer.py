@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.records.lines import escape
 
 
 def write_csv(
     file: Path, fields: Iterable[str], rows: Iterable[dict[str, Any]], progress: Callable[[int], None] = lambda n: None
 ) -> None:
-    """Write rows with a header; a name that ends in `.gz` is compressed. Raises BadInput when that can't be done.
+    """Write rows with a header; a name that ends in `.gz` is compressed. Raises BadInputError when that can't be done.
 
     A row whose last values are None is written with that many fields fewer.
     """
@@ -31,6 +31,6 @@ def write_csv(
                 if number % 1000 == 0:
                     progress(number)
     except OSError as error:
-        raise BadInput(
+        raise BadInputError(
             f"{escape(str(file))} can't be written: {error.strerror}.", code="not_writable", field="out"
         ) from None

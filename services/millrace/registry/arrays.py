@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.registry.manifest import ArraySpec
 
 
@@ -21,10 +21,10 @@ def pack_array(name: str, array: np.ndarray) -> tuple[ArraySpec, bytes]:
 
 
 def unpack_array(spec: ArraySpec, content: bytes, where: str) -> np.ndarray:
-    """The array, checked against the manifest. Raises Corrupt with both values of what differs."""
+    """The array, checked against the manifest. Raises CorruptError with both values of what differs."""
     checksum = hashlib.sha256(content).hexdigest()
     if checksum != spec.sha256:
-        raise Corrupt(
+        raise CorruptError(
             f"{where} has the checksum {checksum[:16]}... over {len(content)} bytes; its manifest says "
             f"{spec.sha256[:16]}.... The file was truncated or changed.",
             field=spec.file,
@@ -32,9 +32,9 @@ def unpack_array(spec: ArraySpec, content: bytes, where: str) -> np.ndarray:
     try:
         array = np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError, SyntaxError) as error:
-        raise Corrupt(f"{where} is not an array: {error}.", field=spec.file) from None
+        raise CorruptError(f"{where} is not an array: {error}.", field=spec.file) from None
     if (str(array.dtype), array.shape) != (spec.dtype, spec.shape):
-        raise Corrupt(
+        raise CorruptError(
             f"{where} is {array.dtype}{list(array.shape)}; its manifest says {spec.dtype}{list(spec.shape)}.",
             field=spec.file,
         )

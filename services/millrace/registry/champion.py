@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 
 MAX_HISTORY = 100  # earlier champions remembered for rollback
 
@@ -38,13 +38,13 @@ def format_champion(version: str, promoted_at: str, history: list[str]) -> bytes
 
 
 def parse_champion(content: bytes, etag: str, where: str = "champion.json") -> Champion:
-    """Raises Corrupt that names the file when it is not a champion."""
+    """Raises CorruptError that names the file when it is not a champion."""
     try:
         body: Any = orjson.loads(content)
         version, promoted_at, history = body["version"], body["promoted_at"], body["history"]
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise Corrupt(f"{where} can't be read: {error!r}.", field="champion.json") from None
+        raise CorruptError(f"{where} can't be read: {error!r}.", field="champion.json") from None
     texts = [version, promoted_at, *(history if isinstance(history, list) else [None])]
     if not all(isinstance(text, str) for text in texts):
-        raise Corrupt(f"{where} can't be read: version and history must be text.", field="champion.json")
+        raise CorruptError(f"{where} can't be read: version and history must be text.", field="champion.json")
     return Champion(version, promoted_at, history, etag)

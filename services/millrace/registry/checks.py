@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from millrace.analytics import sales
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.pages.model import ALGORITHM as PAGES
 from millrace.pages.model import PageClusters
 from millrace.recommend import live_arrays as live_arrays
@@ -17,7 +17,7 @@ from millrace.scoring.kmeans import KMeans
 from millrace.workloads import load_workloads
 from millrace.workloads.base import ClusterModel
 
-MakeError = Callable[[str, str], Corrupt]
+MakeError = Callable[[str, str], CorruptError]
 """The error of a field, for a sentence."""
 RECOMMENDER_ALGORITHMS = tuple(loading.NEEDED_ARRAYS)
 MAPPED_ALGORITHMS = (*RECOMMENDER_ALGORITHMS, sales.ALGORITHM)
@@ -30,10 +30,10 @@ UPDATER_ARRAYS = (live_arrays.SEEN_ARRAY,)
 
 
 def check_model(manifest: Manifest, arrays: dict[str, np.ndarray], where: str) -> None:
-    """Raises Corrupt that names `where` (the manifest's file) and both values of what does not fit."""
+    """Raises CorruptError that names `where` (the manifest's file) and both values of what does not fit."""
 
-    def refuse(field: str, sentence: str) -> Corrupt:
-        return Corrupt(f"{where}: {sentence}", field=field)
+    def refuse(field: str, sentence: str) -> CorruptError:
+        return CorruptError(f"{where}: {sentence}", field=field)
 
     if manifest.algorithm not in KNOWN_ALGORITHMS:
         raise refuse(
@@ -46,7 +46,7 @@ def check_model(manifest: Manifest, arrays: dict[str, np.ndarray], where: str) -
     if manifest.algorithm == PAGES:
         try:
             PageClusters.load(arrays)
-        except Corrupt as error:
+        except CorruptError as error:
             raise refuse(error.field or "arrays", error.message) from None
         _check_names(manifest, arrays["centres"], refuse)
         _check_contract(manifest, refuse)
@@ -79,13 +79,13 @@ def _check_names(manifest: Manifest, centres: np.ndarray, refuse: MakeError) -> 
 def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse: MakeError) -> None:
     try:
         items = loading.load_model(manifest.algorithm, arrays).items
-    except Corrupt as error:
+    except CorruptError as error:
         raise refuse(error.field or "arrays", error.message) from None
     if lacking := sorted(set(SERVED_ARRAYS) - set(arrays)):
         raise refuse("arrays", f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays))}.")
     try:
         live_arrays.check_arrays(arrays, live_arrays.LiveParameters.from_manifest(manifest.parameters), items)
-    except (Corrupt, TypeError) as error:
+    except (CorruptError, TypeError) as error:
         raise refuse("live", str(error)) from None
     starts, flat = arrays["history_starts"], arrays["history_items"]
     if (
@@ -113,7 +113,7 @@ def _check_sales(manifest: Manifest, arrays: dict[str, np.ndarray], refuse: Make
         raise refuse("parameters", f"parameters.by is {by!r}; allowed: an object of what statistics can be asked by.")
     try:
         sales.check_arrays(arrays, tuple(by))
-    except Corrupt as error:
+    except CorruptError as error:
         raise refuse(error.field or "arrays", error.message) from None
 
 

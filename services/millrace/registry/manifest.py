@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 
 MANIFEST_FORMAT = "millrace.model/1"
 Name = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
@@ -89,15 +89,15 @@ class Manifest(ManifestDraft):
 
 
 def parse_manifest(content: bytes, where: str) -> Manifest:
-    """The manifest in a file. Raises Corrupt that names the file and what is wrong with it."""
+    """The manifest in a file. Raises CorruptError that names the file and what is wrong with it."""
     # The format first: the fields of another format would only give a misleading sentence.
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise Corrupt(f"{where} is not JSON: {error}. The file was truncated or changed.", field="file") from None
+        raise CorruptError(f"{where} is not JSON: {error}. The file was truncated or changed.", field="file") from None
     stated_format = document.get("format") if isinstance(document, dict) else None
     if stated_format != MANIFEST_FORMAT:
-        raise Corrupt(
+        raise CorruptError(
             f"{where} has the format {stated_format!r}; this version of Millrace reads {MANIFEST_FORMAT!r}.",
             field="format",
             allowed=MANIFEST_FORMAT,
@@ -107,6 +107,6 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
-        raise Corrupt(
+        raise CorruptError(
             f"{where} is not a manifest of {MANIFEST_FORMAT}: {field}: {first['msg']}.", field=field
         ) from None

@@ -12,7 +12,7 @@ Only its creator goes on to write champion.json, still under `If-Match`.
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from millrace.errors import Conflict, Corrupt, NotFound
+from millrace.errors import ConflictError, CorruptError, NotFoundError
 from millrace.registry import champion as champions
 from millrace.registry.champion import Champion
 from millrace.registry.store import ObjectStore
@@ -35,7 +35,10 @@ def claim_key(workload: str, model: str, etag: str) -> str:
 def move_champion(
     store: ObjectStore, workload: str, model: str, version: str, history: list[str], before: Champion | None
 ) -> Champion:
-    """Replace `before` (None: there was no champion). Raises Conflict when somebody else does; nothing is changed."""
+    """Replace `before` (None: there was no champion).
+
+    Raises ConflictError when somebody else does; nothing is changed.
+    """
     key = champion_key(workload, model)
     now = datetime.now(UTC).isoformat()
     content = champions.format_champion(version, now, history)
@@ -46,18 +49,18 @@ def move_champion(
             claim = claim_key(workload, model, before.etag)
             try:
                 store.put_if_absent(claim, content)
-            except Conflict:
+            except ConflictError:
                 _finish(store, key, claim, before)
                 raise
             etag = store.put_if_match(key, content, before.etag)
-    except (Conflict, NotFound):
+    except (ConflictError, NotFoundError):
         raise lost_race(workload, model, version) from None
     return Champion(version, now, history, etag)
 
 
-def lost_race(workload: str, model: str, version: str) -> Conflict:
+def lost_race(workload: str, model: str, version: str) -> ConflictError:
     """The error for a promotion that came too late."""
-    return Conflict(
+    return ConflictError(
         f"{workload}/{model} got another champion while {version} was being promoted; nothing was changed. "
         "Look at `millrace models list` and decide again.",
         code="lost_race",
@@ -70,7 +73,7 @@ def _finish(store: ObjectStore, key: str, claim: str, before: Champion) -> None:
     try:
         claimed_at = datetime.fromisoformat(champions.parse_champion(content, etag, claim).promoted_at)
         abandoned = datetime.now(UTC) - claimed_at > CLAIM_TIMEOUT
-    except (Corrupt, ValueError, TypeError):
+    except (CorruptError, ValueError, TypeError):
         return
     if abandoned:
         store.put_if_match(key, content, before.etag)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.errors import Conflict, Corrupt, NotFound
+from millrace.errors import ConflictError, CorruptError, NotFoundError
 from millrace.registry import arrays as packing
 from millrace.registry.champion import Champion
 from millrace.registry.champion import parse_champion as read_champion
@@ -36,7 +36,7 @@ def version_prefix(workload: str, model: str, version: str) -> str:
 
 
 class Registry:
-    """The registry in `store`; by default the bucket of the settings. Every method may raise Unavailable."""
+    """The registry in `store`; by default the bucket of the settings. Every method may raise UnavailableError."""
 
     def __init__(self, store: ObjectStore | None = None):
         self.store = store or ObjectStore(settings().models_bucket)
@@ -44,7 +44,7 @@ class Registry:
     def publish(self, draft: ManifestDraft, arrays: dict[str, np.ndarray]) -> Manifest:
         """Write a new version, manifest last, and return it. It is not served until it is promoted.
 
-        Raises Corrupt, before anything is written, when arrays, names and features don't fit together.
+        Raises CorruptError, before anything is written, when arrays, names and features don't fit together.
         """
         packed = {name: packing.pack_array(name, array) for name, array in arrays.items()}
         specs = {name: spec for name, (spec, _) in packed.items()}
@@ -60,18 +60,18 @@ class Registry:
         return manifest
 
     def manifest(self, workload: str, model: str, version: str) -> Manifest:
-        """Raises NotFound for an unknown version, Corrupt for one whose manifest can't be trusted."""
+        """Raises NotFoundError for an unknown version, CorruptError for one whose manifest can't be trusted."""
         key = f"{version_prefix(workload, model, version)}/manifest.json"
         try:
             content, _ = self.store.get(key)
-        except NotFound:
-            raise NotFound(
+        except NotFoundError:
+            raise NotFoundError(
                 f"There is no version {version!r} of {workload}/{model}; see `millrace models list {workload}`.",
                 field="version",
             ) from None
         manifest = parse_manifest(content, key)
         if (manifest.workload, manifest.model, manifest.version) != (workload, model, version):
-            raise Corrupt(
+            raise CorruptError(
                 f"{key} describes {manifest.full_name} {manifest.version}; it was moved here.", field="version"
             )
         return manifest
@@ -84,10 +84,12 @@ class Registry:
         mapped: Path | None = None,
         without: Collection[str] = (),
     ) -> tuple[Manifest, dict[str, np.ndarray]]:
-        """The manifest and the arrays but those of `without`, each checked. Raises NotFound or Corrupt with a sentence.
+        """The manifest and the arrays but those of `without`, each checked.
 
-        Where `mapped` is given, a recommender's arrays are kept in files below it and mapped from there, so that
-        processes share one copy and only what is read takes memory.
+        Raises NotFoundError or CorruptError with a sentence.
+
+        Where `mapped` is given, a recommender's arrays are kept in files below it and mapped from there, so
+        that processes share one copy and only what is read takes memory.
         """
         manifest = self.manifest(workload, model, version)
         path = version_prefix(workload, model, version)
@@ -119,8 +121,8 @@ class Registry:
         key = f"{version_prefix(manifest.workload, manifest.model, manifest.version)}/{spec.file}"
         try:
             content, _ = self.store.get(key)
-        except NotFound:
-            raise Corrupt(f"{key} is named by its manifest and does not exist.", field=spec.file) from None
+        except NotFoundError:
+            raise CorruptError(f"{key} is named by its manifest and does not exist.", field=spec.file) from None
         return packing.unpack_array(spec, content, key), content
 
     def models(self, workload: str) -> list[str]:
@@ -137,7 +139,7 @@ class Registry:
         for version in self.versions(workload, model):
             try:
                 manifests.append(self.manifest(workload, model, version))
-            except (NotFound, Corrupt):
+            except (NotFoundError, CorruptError):
                 continue
         return manifests
 
@@ -145,12 +147,12 @@ class Registry:
         key = champion_key(workload, model)
         try:
             content, etag = self.store.get(key)
-        except NotFound:
+        except NotFoundError:
             return None
         return read_champion(content, etag, key)
 
     def champion_if_changed(self, workload: str, model: str, etag: str | None) -> Champion | None:
-        """None when the champion still has that ETag. Raises NotFound when there is no champion."""
+        """None when the champion still has that ETag. Raises NotFoundError when there is no champion."""
         key = champion_key(workload, model)
         changed = self.store.get_if_changed(key, etag)
         return read_champion(*changed, key) if changed else None
@@ -167,7 +169,7 @@ class Registry:
         """Make a version the champion, after it was loaded and checked.
 
         `expected`, or its `expected_etag`, is the champion on which the decision was based (NONE_YET:
-        there was none); left out, it is the one there is now. Raises Conflict when another promotion came
+        there was none); left out, it is the one there is now. Raises ConflictError when another promotion came
         first: the loser changes nothing. A version that is the champion already stays it, history and all.
         """
         self.load(workload, model, version)
@@ -180,10 +182,10 @@ class Registry:
         return move_champion(self.store, workload, model, version, before.next_history() if before else [], before)
 
     def rollback(self, workload: str, model: str) -> Champion:
-        """Serve the previous champion again. Raises Conflict when there is none."""
+        """Serve the previous champion again. Raises ConflictError when there is none."""
         before = self.champion(workload, model)
         if before is None or before.previous is None:
-            raise Conflict(
+            raise ConflictError(
                 f"{workload}/{model} has no earlier champion to go back to; "
                 "`millrace models promote` takes any version."
             )

@@ -10,7 +10,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from millrace.errors import Conflict, NotFound, Unavailable
+from millrace.errors import ConflictError, NotFoundError, UnavailableError
 from millrace.runtime.proxies import leads_to_loopback
 from millrace.settings import require_address, settings
 
@@ -60,7 +60,7 @@ def make_client() -> Any:
 
 
 class ObjectStore:
-    """One bucket. Every method raises Unavailable when the server is away or refuses the credentials."""
+    """One bucket. Every method raises UnavailableError when the server is away or refuses the credentials."""
 
     def __init__(self, bucket: str):
         self.bucket = bucket
@@ -78,13 +78,13 @@ class ObjectStore:
         except ClientError as error:
             code, message = (error.response["Error"].get(name, "") for name in ("Code", "Message"))
             if code in NOT_FOUND_CODES:
-                raise NotFound(f"{where} does not exist.", field="key") from None
+                raise NotFoundError(f"{where} does not exist.", field="key") from None
             if code in CONFLICT_CODES:
-                raise Conflict(f"{where} was changed by somebody else in the meantime.") from None
-            raise Unavailable(f"S3 refused {where}: {code} {message}", code="s3_refused") from error
+                raise ConflictError(f"{where} was changed by somebody else in the meantime.") from None
+            raise UnavailableError(f"S3 refused {where}: {code} {message}", code="s3_refused") from error
         except BotoCoreError as error:
             server = settings().s3_endpoint or "AWS"
-            raise Unavailable(
+            raise UnavailableError(
                 f"S3 at {server} does not answer for {where}: {error} (MILLRACE_S3_ENDPOINT names the server).",
                 code="s3_unavailable",
             ) from error
@@ -96,24 +96,24 @@ class ObjectStore:
                 # Not HeadBucket, which some servers allow only to who may read the whole bucket.
                 self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
             return False
-        except NotFound:
+        except NotFoundError:
             with self._translate_errors(""):
                 self._client.create_bucket(Bucket=self.bucket)
             return True
 
     def get(self, key: str) -> tuple[bytes, str]:
-        """(content, ETag). Raises NotFound."""
+        """(content, ETag). Raises NotFoundError."""
         with self._translate_errors(key):
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
             return answer["Body"].read(), answer["ETag"]
 
     def read_chunks(self, key: str, size: int = 1 << 20) -> Iterator[bytes]:
-        """The content of a large object, a piece at a time. Raises NotFound."""
+        """The content of a large object, a piece at a time. Raises NotFoundError."""
         with self._translate_errors(key):
             yield from self._client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(size)
 
     def get_if_changed(self, key: str, etag: str | None) -> tuple[bytes, str] | None:
-        """(content, ETag), or None when the object still has that ETag. Raises NotFound."""
+        """(content, ETag), or None when the object still has that ETag. Raises NotFoundError."""
         condition = {"IfNoneMatch": etag} if etag else {}
         with self._translate_errors(key):
             try:
@@ -130,22 +130,22 @@ class ObjectStore:
             return self._client.put_object(Bucket=self.bucket, Key=key, Body=content)["ETag"]
 
     def put_if_absent(self, key: str, content: bytes) -> str:
-        """Write a new object and return its ETag. Raises Conflict when one with other content exists."""
+        """Write a new object and return its ETag. Raises ConflictError when one with other content exists."""
         return self._put_if(key, content, {"IfNoneMatch": "*"})
 
     def put_if_match(self, key: str, content: bytes, etag: str) -> str:
-        """Replace the object only if it still has that ETag. Raises Conflict."""
+        """Replace the object only if it still has that ETag. Raises ConflictError."""
         return self._put_if(key, content, {"IfMatch": etag})
 
     def _put_if(self, key: str, content: bytes, condition: dict[str, str]) -> str:
         try:
             with self._translate_errors(key):
                 return self._client.put_object(Bucket=self.bucket, Key=key, Body=content, **condition)["ETag"]
-        except Conflict:
+        except ConflictError:
             # A PUT whose answer was lost is sent again by the client, and then meets its own first attempt.
             try:
                 stored, etag = self.get(key)
-            except NotFound:
+            except NotFoundError:
                 stored, etag = None, ""
             if stored == content:
                 return etag

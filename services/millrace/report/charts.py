@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.runtime.text import make_printable
 
 # Those of web/live.css, by cluster number.
@@ -27,7 +27,7 @@ MAX_LABEL = 40  # characters of a label
 def step_times(timeline: dict[str, Any]) -> tuple[list[float], float]:
     """Where steps begin, and how wide they are, in Matplotlib's days."""
     if timeline["from"] is None:
-        raise BadInput("The timeline is empty: there is nothing to draw.", field="timeline")
+        raise BadInputError("The timeline is empty: there is nothing to draw.", field="timeline")
     first, step = datetime.fromisoformat(timeline["from"]), timedelta(seconds=timeline["step"])
     starts = [float(date2num(first + place * step)) for place in range(len(timeline["messages"]))]
     return starts, step / timedelta(days=1)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.pages.board import Board
 from millrace.report.document import render_document
 
@@ -11,11 +11,11 @@ PAGE, SHARES, MESSAGES = "report.html", "clusters.png", "messages.png"
 
 
 def import_charts() -> Any:
-    """The module that draws. Raises BadInput where Matplotlib is not installed."""
+    """The module that draws. Raises BadInputError where Matplotlib is not installed."""
     try:
         from millrace.report import charts
     except ImportError:
-        raise BadInput(
+        raise BadInputError(
             "A report draws with Matplotlib, which is not installed; get the extra: pip install 'millrace[report]'.",
             code="bad_setting",
         ) from None
@@ -23,7 +23,10 @@ def import_charts() -> Any:
 
 
 def write_report(workload: str, board: Board, out: Path, minutes: int) -> dict[str, Any]:
-    """Write both charts and the page; what was written and of what. Raises BadInput where `out` can't be written."""
+    """Write both charts and the page; what was written and of what.
+
+    Raises BadInputError where `out` can't be written.
+    """
     charts, timeline = import_charts(), board.timeline(minutes)
     shares, messages = charts.shares(timeline), charts.messages(timeline)
     page = render_document(workload, board.status(), board.clusters(), timeline, shares, messages)
@@ -35,7 +38,7 @@ def write_report(workload: str, board: Board, out: Path, minutes: int) -> dict[s
     except OSError as error:
         allowed = "a folder that can be made and written to"
         reason = error.strerror or error
-        raise BadInput(f"--out {out}: {reason}; allowed: {allowed}.", field="out", allowed=allowed) from None
+        raise BadInputError(f"--out {out}: {reason}; allowed: {allowed}.", field="out", allowed=allowed) from None
     return {
         "workload": workload,
         "from": timeline["from"],

@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Collection
 
-from millrace.errors import BadInput, Unavailable
+from millrace.errors import BadInputError, UnavailableError
 
 # Below the range from which the system takes ports for outgoing connections, so that a restarted child finds its own.
 FREE_PORTS = range(20_000, 32_000)
@@ -17,7 +17,7 @@ _claims: dict[int, socket.socket] = {}
 def is_free(port: int, host: str = LOOPBACK) -> bool:
     """Whether a server could listen there now. A connection in TIME_WAIT does not count as a server.
 
-    Raises BadInput where `host` is no address of this machine, or the port is not for this user.
+    Raises BadInputError where `host` is no address of this machine, or the port is not for this user.
     """
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -30,8 +30,8 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
     return True
 
 
-def _reject(host: str, port: int, error: Exception) -> BadInput:
-    return BadInput(
+def _reject(host: str, port: int, error: Exception) -> BadInputError:
+    return BadInputError(
         f"MILLRACE_API_HOST={host!r} can't be listened on (port {port}: {error}); allowed: an address of this machine, "
         "127.0.0.1 or ::1 for itself only, 0.0.0.0 or :: for all, with a port from 1024 on for who is not root.",
         code="bad_setting",
@@ -58,8 +58,8 @@ def claim_port(port: int) -> bool:
 
 
 def find_free_port(taken: Collection[int] = ()) -> int:
-    """A free port that is not in `taken`. Raises Unavailable when there is none."""
+    """A free port that is not in `taken`. Raises UnavailableError when there is none."""
     for port in random.sample(FREE_PORTS, len(FREE_PORTS)):
         if port not in taken and is_free(port) and claim_port(port):
             return port
-    raise Unavailable(f"No port from {FREE_PORTS.start} to {FREE_PORTS.stop - 1} is free.", code="port_in_use")
+    raise UnavailableError(f"No port from {FREE_PORTS.start} to {FREE_PORTS.stop - 1} is free.", code="port_in_use")

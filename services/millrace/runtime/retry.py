@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 
 Result = TypeVar("Result")
 RETRY_DELAY_S = 2.0
@@ -20,16 +20,16 @@ def retry_unavailable(
     pause: float = RETRY_DELAY_S,
     again: float = REPORT_INTERVAL_S,
 ) -> Result:
-    """What `step` returns, tried again while it raises Unavailable, for `seconds` from the first time on.
+    """What `step` returns, tried again while it raises UnavailableError, for `seconds` from the first time on.
 
-    `say` hears each new reason, and one that stays every `again` seconds. Raises the last Unavailable.
+    `say` hears each new reason, and one that stays every `again` seconds. Raises the last UnavailableError.
     """
     begun = time.monotonic()
     heard, heard_at = "", begun
     while True:
         try:
             return step()
-        except Unavailable as error:
+        except UnavailableError as error:
             now = time.monotonic()
             if now - begun >= seconds:
                 raise

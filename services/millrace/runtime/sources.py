@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, PydanticBaseSettingsSource
 from pydantic_settings.sources.utils import parse_env_vars
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.runtime.locks import is_held
 
 ENV_FILE = ".env"
@@ -69,18 +69,19 @@ def is_service_link(name: str, value: object) -> bool:
 def read_variables(file: Path, prefix: str) -> dict[str, str | None]:
     """The variables of an env file. Bytes that are not UTF-8 become surrogates; UTF-16 is read by its byte order mark.
 
-    Raises BadInput for a file that can't be read, and for a line of ours that can't be parsed; others are passed over.
+    Raises BadInputError for a file that can't be read, and for a line of ours that can't be parsed; others are passed
+    over.
     """
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise BadInput(f"{file.absolute()} can't be read: {error.strerror}.", code="bad_setting") from None
+        raise BadInputError(f"{file.absolute()} can't be read: {error.strerror}.", code="bad_setting") from None
     mark = next((mark for mark in BYTE_ORDER_MARKS if content.startswith(mark)), b"")
     text = content.decode(BYTE_ORDER_MARKS.get(mark, "utf-8"), "replace" if len(mark) == 2 else "surrogateescape")
     bindings = list(parse_stream(StringIO(text)))
     for binding in bindings:
         if binding.error and prefix.upper() in binding.original.string.upper():
-            raise BadInput(
+            raise BadInputError(
                 f"Line {binding.original.line} of {file.absolute()} can't be parsed: "
                 f"{binding.original.string.strip()[:80]!r}; allowed: NAME=value, with quotes that are closed.",
                 code="bad_setting",

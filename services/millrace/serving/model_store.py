@@ -11,7 +11,7 @@ from typing import Any
 from prometheus_client import Counter
 
 from millrace.analytics import sales
-from millrace.errors import Corrupt, MillraceError, NotFound, Unavailable
+from millrace.errors import CorruptError, MillraceError, NotFoundError, UnavailableError
 from millrace.pages.model import ALGORITHM as PAGES
 from millrace.records.numbers import show
 from millrace.registry.champion import Champion
@@ -79,7 +79,7 @@ class ModelStore:
             name = "/".join(key)
             try:
                 self._refresh(key)
-            except Unavailable as error:
+            except UnavailableError as error:
                 # The others would only wait for the same server: until the next time.
                 self._record_fault(name, error, metrics().poll_failures)
                 return
@@ -102,7 +102,7 @@ class ModelStore:
         known = self._champions.get(key)
         try:
             champion = self._registry.champion_if_changed(*key, known.etag if known else None)
-        except NotFound:
+        except NotFoundError:
             return
         if champion is None:
             return
@@ -110,8 +110,8 @@ class ModelStore:
         if before is None or before.manifest.version != champion.version:
             try:
                 loaded = self._load(*key, champion.version)
-            except NotFound as error:
-                raise Corrupt(f"champion.json names a version that is not there. {error.message}") from None
+            except NotFoundError as error:
+                raise CorruptError(f"champion.json names a version that is not there. {error.message}") from None
             if isinstance(loaded, LoadedRecommender):
                 self._await_events(key[0], champion.version)
             # The new one is whole in memory before the old one is let go: no request ever finds neither.
@@ -154,11 +154,11 @@ class ModelStore:
         return self._champions[(workload, model)]
 
     def get(self, workload: str, model: str) -> Any:
-        """The champion in memory. Raises Unavailable that says how to get one."""
+        """The champion in memory. Raises UnavailableError that says how to get one."""
         served = self._served.get((workload, model))
         if served is None:
             fault = self.faults.get(f"{workload}/{model}")
-            raise Unavailable(
+            raise UnavailableError(
                 f"{workload}/{model} has no champion to answer from; "
                 + (fault or f"train it: `millrace train {workload}`"),
                 code="no_champion",
@@ -169,14 +169,14 @@ class ModelStore:
     def version(self, workload: str, model: str, version: str) -> Any:
         """Any published version; other than the champion through a small cache.
 
-        May read S3: not for the event loop. Raises NotFound, or Unavailable for one that can't be trusted.
+        May read S3: not for the event loop. Raises NotFoundError, or UnavailableError for one that can't be trusted.
         """
         champion = self._served.get((workload, model))
         if champion and champion.manifest.version == version:
             return champion
         if not VERSION_NAME.fullmatch(version):
             allowed = "a version such as 20261121T040000Z-0123abcd"
-            raise NotFound(
+            raise NotFoundError(
                 f"version: {show(version)} is not one; allowed: {allowed}.", field="version", allowed=allowed
             )
         key = (workload, model, version)
@@ -186,8 +186,8 @@ class ModelStore:
                 return self._others[key]
         try:
             loaded = self._load(*key)
-        except Corrupt as error:
-            raise Unavailable(error.message, code="corrupt", field="version") from None
+        except CorruptError as error:
+            raise UnavailableError(error.message, code="corrupt", field="version") from None
         with self._lock:
             self._others[key] = loaded
             while len(self._others) > MAX_OTHER_VERSIONS:

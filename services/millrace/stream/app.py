@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JNetworkError
 
-from millrace.errors import BadInput, Conflict, Corrupt, MillraceError, Unavailable
+from millrace.errors import BadInputError, ConflictError, CorruptError, MillraceError, UnavailableError
 from millrace.runtime.signals import StopSignal
 from millrace.runtime.text import dump_json, make_printable, print_logs_safely
 from millrace.settings import settings
@@ -29,9 +29,9 @@ def print_error(sentence: str) -> None:
 
 
 def find_page_model(workload: Workload) -> PageModel:
-    """The page model that the stream scores with. Raises BadInput where the workload has none."""
+    """The page model that the stream scores with. Raises BadInputError where the workload has none."""
     if not workload.pages:
-        raise BadInput(f"{workload.name} has no page model, so that there is nothing to stream.", field="workload")
+        raise BadInputError(f"{workload.name} has no page model, so that there is nothing to stream.", field="workload")
     return workload.pages[0]
 
 
@@ -52,7 +52,7 @@ def wait_for_champion(follower: ChampionFollower, stop: StopSignal) -> bool:
                 return True
             name = f"{follower.workload.name}/{follower.declared.name}"
             sentence = f"waiting for a champion of {name}; `millrace train {follower.workload.name}` makes one"
-        except Unavailable as error:
+        except UnavailableError as error:
             sentence = f"waiting: {error}"
         if sentence != printed:
             print_error(sentence)
@@ -87,10 +87,10 @@ def run_stream(workload: Workload, stop: StopSignal) -> None:
                 stream = PageStream(session, workload, declared, follower, metrics)
                 try:
                     run_attempt(stream, stop)
-                except Conflict:
+                except ConflictError:
                     if stop.signal is None:  # else it was stopped while it waited for the other one
                         raise
-                except (BadInput, Corrupt, Py4JNetworkError):
+                except (BadInputError, CorruptError, Py4JNetworkError):
                     raise
                 except Exception as error:
                     failed = 1 if stream.batches else failed + 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.errors import Corrupt, NotFound
+from millrace.errors import CorruptError, NotFoundError
 from millrace.pages.model import PageClusters
 from millrace.registry.manifest import Manifest
 from millrace.registry.registry import Registry
@@ -56,10 +56,10 @@ class ChampionFollower:
         return Registry()
 
     def check(self) -> bool:
-        """Take up a new champion; whether there was one. Raises Unavailable when the registry is out of reach."""
+        """Take up a new champion; whether there was one. Raises UnavailableError when the registry is out of reach."""
         try:
             champion = self.registry.champion_if_changed(self.workload.name, self.declared.name, self._etag)
-        except NotFound:
+        except NotFoundError:
             return False
         if champion is None:
             return False
@@ -70,8 +70,10 @@ class ChampionFollower:
             manifest, arrays = self.registry.load(self.workload.name, self.declared.name, champion.version)
             model = PageClusters.load(arrays)
             if model.k > len(self.workload.cluster_topics):
-                raise Corrupt(f"it has {model.k} clusters, and there are {len(self.workload.cluster_topics)} topics")
-        except (Corrupt, NotFound) as error:
+                raise CorruptError(
+                    f"it has {model.k} clusters, and there are {len(self.workload.cluster_topics)} topics"
+                )
+        except (CorruptError, NotFoundError) as error:
             self._etag = champion.etag
             self.refused += 1
             kept = self.current.version if self.current else "nothing"
@@ -88,6 +90,6 @@ class ChampionFollower:
             try:
                 manifest = self.registry.manifest(self.workload.name, self.declared.name, version)
                 self._labels[version] = manifest.names.get("label", [])
-            except (NotFound, Corrupt):
+            except (NotFoundError, CorruptError):
                 self._labels[version] = []
         return self._labels[version]

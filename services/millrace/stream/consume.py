@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import CommitFailedError
 
-from millrace.errors import BadInput, NotFound
+from millrace.errors import BadInputError, NotFoundError
 from millrace.messaging.client import open_consumer, translate_errors
 from millrace.runtime.signals import StopSignal
 from millrace.workloads.base import Workload
@@ -18,13 +18,13 @@ POLL_TIMEOUT_MS = 200  # milliseconds of a poll
 
 
 def select_topics(workload: Workload, clusters: Sequence[int]) -> list[str]:
-    """The topics of some clusters, all by default. Raises BadInput for a cluster that has none."""
+    """The topics of some clusters, all by default. Raises BadInputError for a cluster that has none."""
     known = workload.cluster_topics
     if not known:
-        raise BadInput(f"{workload.name} has no clusters in a stream.", field="workload")
+        raise BadInputError(f"{workload.name} has no clusters in a stream.", field="workload")
     if wrong := [number for number in clusters if not 0 <= number < len(known)]:
         allowed = f"0 to {len(known) - 1}"
-        raise BadInput(f"--cluster {wrong[0]} is none; allowed: {allowed}.", field="cluster", allowed=allowed)
+        raise BadInputError(f"--cluster {wrong[0]} is none; allowed: {allowed}.", field="cluster", allowed=allowed)
     return [known[number] for number in sorted(set(clusters))] or list(known)
 
 
@@ -62,11 +62,11 @@ class PartitionListener(ConsumerRebalanceListener):
 
 @contextmanager
 def join_group(group: str, names: list[str], beginning: bool, say: Callable[[str], None]) -> Iterator[KafkaConsumer]:
-    """A member of the group, which it leaves at the end. Raises NotFound when a topic is missing."""
+    """A member of the group, which it leaves at the end. Raises NotFoundError when a topic is missing."""
     options = {"session_timeout_ms": 10_000, "heartbeat_interval_ms": 2_000}
     with open_consumer(group_id=group, auto_offset_reset="earliest" if beginning else "latest", **options) as client:
         if missing := sorted(set(names) - client.topics()):
-            raise NotFound(f"Kafka has no topic {missing[0]}; `millrace topics create` makes it.", field="topic")
+            raise NotFoundError(f"Kafka has no topic {missing[0]}; `millrace topics create` makes it.", field="topic")
         client.subscribe(names, listener=PartitionListener(say))
         yield client
 

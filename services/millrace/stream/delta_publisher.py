@@ -30,7 +30,7 @@ class DeltaPublisher:
             self._said[key] = value
 
     def publish(self, state: dict[str, Any]) -> int:
-        """Make the topic say this state; how many messages that took. Raises Unavailable."""
+        """Make the topic say this state; how many messages that took. Raises UnavailableError."""
         wanted = {key.encode(): orjson.dumps(value) for key, value in state.items()}
         changes: dict[bytes, bytes | None] = {key: None for key in self._said if key not in wanted}
         changes |= {key: value for key, value in wanted.items() if self._said.get(key) != value}

@@ -17,7 +17,7 @@ from pyiceberg.table import Table
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from millrace.errors import Conflict, NotFound
+from millrace.errors import ConflictError, NotFoundError
 from millrace.lake import CATALOG, pages_table_name
 from millrace.lake.catalog import load_catalog
 from millrace.stream.score import PAGE
@@ -46,7 +46,7 @@ class TableState:
 
 
 class PagesTable:
-    """The table of a workload's pages. Raises NotFound where nothing has made it."""
+    """The table of a workload's pages. Raises NotFoundError where nothing has made it."""
 
     def __init__(self, spark: SparkSession, workload: Workload):
         self.spark = spark
@@ -60,7 +60,7 @@ class PagesTable:
         try:
             return load_catalog().load_table(self.name)
         except NoSuchTableError:
-            raise NotFound(
+            raise NotFoundError(
                 f"The lake has no table {self.name}; `millrace provision` makes it.", field="table"
             ) from None
 
@@ -116,7 +116,10 @@ class PagesTable:
         return self.rows().where(F.col("kafka_timestamp") >= F.timestamp_seconds(F.lit(seconds)))
 
     def append(self, rows: DataFrame, ranges: Ranges) -> None:
-        """Add the pages of a batch in one commit. Raises Conflict when another stream has added pages meanwhile."""
+        """Add the pages of a batch in one commit.
+
+        Raises ConflictError when another stream has added pages meanwhile.
+        """
         self._check_single_writer()
         offsets = orjson.dumps({str(partition): ends for partition, ends in ranges.items()}).decode()
         writer = rows.writeTo(self.full_name).option(f"snapshot-property.{BATCH_PROPERTY}", offsets)
@@ -149,7 +152,7 @@ class PagesTable:
         while snapshot is not None and snapshot.snapshot_id != self._last:
             properties = snapshot.summary.additional_properties if snapshot.summary else {}
             if BATCH_PROPERTY in properties and properties.get(WRITER_PROPERTY) != self._writer:
-                raise Conflict(
+                raise ConflictError(
                     f"Another stream appends to {self.name} (snapshot {snapshot.snapshot_id}); one is allowed. "
                     "`millrace status` shows the one of this machine; end the other.",
                     code="second_stream",

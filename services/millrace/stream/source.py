@@ -7,7 +7,7 @@ from kafka import TopicPartition
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from millrace.errors import Corrupt, NotFound
+from millrace.errors import CorruptError, NotFoundError
 from millrace.messaging import security
 from millrace.messaging.client import open_consumer, translate_errors
 from millrace.messaging.topics import MAX_MESSAGE_BYTES
@@ -22,11 +22,11 @@ def spark_kafka_options() -> dict[str, str]:
 
 
 def topic_offsets(topic: str) -> dict[int, tuple[int, int]]:
-    """Partition -> (oldest offset that is kept, next one to be written). Raises NotFound without the topic."""
+    """Partition -> (oldest offset that is kept, next one to be written). Raises NotFoundError without the topic."""
     with translate_errors(), open_consumer() as client:
         parts = [TopicPartition(topic, number) for number in sorted(client.partitions_for_topic(topic) or ())]
         if not parts:
-            raise NotFound(f"Kafka has no topic {topic}; `millrace topics create` makes it.", field="topic")
+            raise NotFoundError(f"Kafka has no topic {topic}; `millrace topics create` makes it.", field="topic")
         begins, ends = client.beginning_offsets(parts), client.end_offsets(parts)
     return {part.partition: (begins[part], ends[part]) for part in parts}
 
@@ -35,13 +35,13 @@ def starting_offsets(topic: str, marks: dict[int, int], say: Callable[[str], Non
     """The first offset to read of each partition: the one behind its mark, or the oldest there is.
 
     Where Kafka has dropped records that were never scored, that is said and the rest is read: the lake's table of
-    records still holds them. Raises Corrupt where the topic ends before the mark: it is not the one that was read.
+    records still holds them. Raises CorruptError where the topic ends before the mark: it is not the one that was read.
     """
     offsets_by_partition = {}
     for partition, (begin, end) in topic_offsets(topic).items():
         wanted = marks.get(partition, -1) + 1
         if wanted > end:
-            raise Corrupt(
+            raise CorruptError(
                 f"The table of pages holds {topic} partition {partition} up to offset {wanted - 1}, and the topic ends "
                 f"at {end}: it was made anew. Move the table away, or give the topic its records back.",
                 code="offset_loss",

@@ -10,7 +10,7 @@ from functools import partial
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.lake.lease import Check
 from millrace.runtime.signals import StopSignal
 from millrace.settings import settings
@@ -30,7 +30,7 @@ CHAMPION_CHECK_INTERVAL_S = 1.0  # seconds between two looks for a new champion 
 PROGRESS_INTERVAL_S = 5.0  # seconds between two lines of progress
 
 
-class StreamHalted(Exception):
+class StreamHaltedError(Exception):
     """A batch that failed, or one that does not begin any more."""
 
 
@@ -62,7 +62,7 @@ class PageStream:
         self._said = (0.0, 0)
 
     def begin(self, check: Check) -> None:
-        """`check` is the lease's: it raises Unavailable before a batch is written without it."""
+        """`check` is the lease's: it raises UnavailableError before a batch is written without it."""
         self._check = check
         self.table = PagesTable(self.spark, self.workload)
         if repaired := cluster_topics.repair_last_batch(self.table, self.workload, self.follower.labels_of):
@@ -75,9 +75,8 @@ class PageStream:
         windows = self.table.windows(self.declared.window, since - tally.KEPT_S) if since else {}
         self.tally.rebuild(held.sizes, windows, held.newest)
         if since:
-            self.tally.describe(
-                summarise_rows(self.table.latest(since - tally.HOUR_S, DESCRIBED_PAGES), self.declared.window)
-            )
+            recent = self.table.latest(since - tally.HOUR_S, DESCRIBED_PAGES)
+            self.tally.describe(summarise_rows(recent, self.declared.window))
         self.deltas = DeltaPublisher(self.workload)
         self._check_champion()
         self._publish(0, 0.0)
@@ -94,9 +93,8 @@ class PageStream:
             .start()
         )
         self.metrics.set("running", 1)
-        self.say(
-            f"reading {self.workload.records_topic} behind {sum(held.sizes.values())} pages, scored by {self.version}"
-        )
+        pages = sum(held.sizes.values())
+        self.say(f"reading {self.workload.records_topic} behind {pages} pages, scored by {self.version}")
 
     @property
     def version(self) -> str:
@@ -138,22 +136,22 @@ class PageStream:
         self._busy = True
         try:
             if self._halting:
-                raise StreamHalted
+                raise StreamHaltedError
             with self._lock:
                 self._process_batch(frame)
         except Exception as error:  # noqa: BLE001 - kept for `follow`, the query gets a short one
             self._failure = error
             # Spark 4.0 looks through the whole message with a regular expression that overflows the stack on a trace.
-            raise StreamHalted(type(error).__name__) from None
+            raise StreamHaltedError(type(error).__name__) from None
         finally:
             self._busy = False
 
     def _process_batch(self, frame: DataFrame) -> None:
         started = time.monotonic()
         self._check_champion()
-        frozen = self._scoring_model()
-        arrays = frozen.broadcast(self.spark.sparkContext)
-        scoring = partial(score_pages, arrays=arrays, version=frozen.version, declared=self.declared)
+        scoring_model = self._scoring_model()
+        arrays = scoring_model.broadcast(self.spark.sparkContext)
+        scoring = partial(score_pages, arrays=arrays, version=scoring_model.version, declared=self.declared)
         scored = frame.mapInArrow(scoring, SCORED_SCHEMA).persist()
         try:
             summary = BatchSummary(self.declared.window)
@@ -164,7 +162,7 @@ class PageStream:
                 pages = scored.where("summary IS NULL").select(*PAGE).coalesce(1 + summary.rows // 100_000)
                 self._check()
                 self.table.append(pages, summary.offsets)
-                cluster_topics.send_pages(pages, self.workload, {frozen.version: frozen.labels})
+                cluster_topics.send_pages(pages, self.workload, {scoring_model.version: scoring_model.labels})
         finally:
             scored.unpersist()
         self._count(summary, time.monotonic() - started)
@@ -175,13 +173,10 @@ class PageStream:
         assert self._drift is not None
         self._drift.add(summary)
         self.read |= {partition: last for partition, (_, last) in summary.offsets.items()}
-        for name, value in (
-            ("rows_total", summary.rows),
-            ("unreadable_total", summary.unreadable),
-            ("batches_total", 1),
-            ("batch_seconds_total", seconds),
-        ):
-            self.metrics.add(name, value)
+        self.metrics.add("rows_total", summary.rows)
+        self.metrics.add("unreadable_total", summary.unreadable)
+        self.metrics.add("batches_total", 1)
+        self.metrics.add("batch_seconds_total", seconds)
         if summary.unreadable:
             self.say(f"{summary.unreadable} records of {self.workload.records_topic} are no pages and were left out")
         self.metrics.set("batch_seconds", seconds)
@@ -204,25 +199,27 @@ class PageStream:
     def _check_champion(self) -> bool:
         self._looked = time.monotonic()
         refused = self.follower.refused
-        with suppress(Unavailable):  # the registry is away: what scores goes on scoring
+        with suppress(UnavailableError):  # the registry is away: what scores goes on scoring
             self.follower.check()
         self.metrics.add("champion_refused_total", self.follower.refused - refused)
-        frozen = self._scoring_model()
-        if self._scored_by == frozen.version:
+        scoring_model = self._scoring_model()
+        if self._scored_by == scoring_model.version:
             return False
         if self._scored_by:
             self.metrics.add("champion_swaps_total")
-            self.say(f"scored by {frozen.version} from here on")
-        self._scored_by = frozen.version
-        self._drift = make_drift(frozen.manifest.parameters, frozen.manifest.metrics, frozen.model.centres)
-        self.metrics.replace("version", {f'version="{frozen.version}"': 1})
+            self.say(f"scored by {scoring_model.version} from here on")
+        self._scored_by = scoring_model.version
+        self._drift = make_drift(
+            scoring_model.manifest.parameters, scoring_model.manifest.metrics, scoring_model.model.centres
+        )
+        self.metrics.replace("version", {f'version="{scoring_model.version}"': 1})
         return True
 
     def _publish(self, rows: int, rate: float) -> None:
-        frozen, measures = self._scoring_model(), self._drift.measure() if self._drift else {}
-        state = self.tally.messages(frozen.labels)
+        scoring_model, measures = self._scoring_model(), self._drift.measure() if self._drift else {}
+        state = self.tally.messages(scoring_model.labels)
         state["stream"] = {
-            "version": frozen.version,
+            "version": scoring_model.version,
             "batch": self.batches,
             "rows": rows,
             "rows_per_second": round(rate, 3),
@@ -236,7 +233,7 @@ class PageStream:
         self.metrics.set("watermark_seconds", self.tally.watermark)
         for name, value in measures.items():
             self.metrics.set(name, value)
-        numbers = range(len(frozen.labels))
+        numbers = range(len(scoring_model.labels))
         sizes: dict[str, float] = {f'cluster="{number}"': self.tally.sizes[number] for number in numbers}
         self.metrics.replace("cluster_pages", sizes)
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.spark.rows import only_row
 from millrace.training.dataset import offsets_within, plausible_or_null
 from millrace.training.offsets import Ranges
@@ -55,7 +55,7 @@ def prepare_events(spark: SparkSession, rows: DataFrame, workload: Workload, mod
     """Each event once, where it came first, in the order of its user.
 
     An event without a time stands behind the one that came before it from the same user. Where the user is unknown,
-    the events of a session belong together. Raises BadInput where there is nothing to learn from.
+    the events of a session belong together. Raises BadInputError where there is nothing to learn from.
     """
     user = F.col(model.user)
     if model.session:
@@ -74,7 +74,9 @@ def prepare_events(spark: SparkSession, rows: DataFrame, workload: Workload, mod
     total = rows.count()
     totals = placed.agg(F.count("*"), F.count("at"), F.min("at"), F.max("at"), F.count_if("stated")).first()
     if not totals or not totals[0]:
-        raise BadInput(f"The window holds no event of {workload.name}. Ingest more.", code="too_few_rows", field="rows")
+        raise BadInputError(
+            f"The window holds no event of {workload.name}. Ingest more.", code="too_few_rows", field="rows"
+        )
     points = _split_points(placed) if totals[1] > totals[0] / 2 else None
     numbers = spark.createDataFrame(pa.table({"item_id": item_ids, "item": np.arange(len(item_ids), dtype=np.int32)}))
     numbered = placed.join(F.broadcast(numbers), "item_id")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from millrace.errors import NotFound, Unavailable
+from millrace.errors import NotFoundError, UnavailableError
 from millrace.lake import tables
 from millrace.lake.progress import count_dead_letters, count_published
 from millrace.runtime.retry import retry_unavailable
@@ -15,13 +15,13 @@ SETTLE_S = 300.0
 
 
 def newest_snapshot(workload: Workload) -> str:
-    """The id of the table's newest snapshot. Raises Unavailable when the table is empty or not there yet."""
+    """The id of the table's newest snapshot. Raises UnavailableError when the table is empty or not there yet."""
     try:
         snapshot = tables.load_table(workload.name).current_snapshot()
-    except NotFound as error:
-        raise Unavailable(error.message, code="no_table") from None
+    except NotFoundError as error:
+        raise UnavailableError(error.message, code="no_table") from None
     if snapshot is None:
-        raise Unavailable(
+        raise UnavailableError(
             f"The lake holds no record of {workload.name} yet; `millrace ingest {workload.name} FILE` publishes some, "
             "and the sink lands them within its commit interval.",
             code="empty_lake",
@@ -32,7 +32,7 @@ def newest_snapshot(workload: Workload) -> str:
 def wait_for_rows(names: Sequence[str], seconds: float, say: Say) -> None:
     """Return when one of the workloads has rows, and those that came while this waited have all landed.
 
-    Raises Unavailable after `seconds` without a row of any of them, at once with 0.
+    Raises UnavailableError after `seconds` without a row of any of them, at once with 0.
     """
     looks = 0
 
@@ -44,7 +44,7 @@ def wait_for_rows(names: Sequence[str], seconds: float, say: Say) -> None:
             try:
                 newest_snapshot(workload)
                 ready.append(workload)
-            except Unavailable as error:
+            except UnavailableError as error:
                 missing.append(error)
         if not ready:
             raise missing[0]
@@ -62,9 +62,9 @@ def _let_settle(workload: Workload, say: Say) -> None:
     def look() -> None:
         landed = tables.count_rows(workload.name)
         if landed < target and landed + count_dead_letters(workload) < target:
-            raise Unavailable(f"{landed} of {target} records of {workload.name} have landed", code="lake_behind")
+            raise UnavailableError(f"{landed} of {target} records of {workload.name} have landed", code="lake_behind")
 
     try:
         retry_unavailable(look, SETTLE_S, say)
-    except Unavailable as error:
+    except UnavailableError as error:
         say(f"{error.message} after {SETTLE_S:.0f} s; training on those")

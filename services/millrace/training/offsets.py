@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 
 Ranges = dict[str, tuple[int, int]]
 """Partition -> (first, last) offset."""
@@ -51,7 +51,7 @@ def _find_inner_gaps(rows: DataFrame) -> list[tuple[int, int, int]]:
 
 
 def check_audit(audit: OffsetAudit, workload: str, seen_before: Ranges, dead_letters: set[tuple[int, int]]) -> None:
-    """Raises Corrupt when offsets are missing that Connect did not reject, or fewer are there than were once read."""
+    """Raises CorruptError when offsets are missing that Connect did not reject, or fewer are there than once were."""
     unexplained = [
         (partition, offset)
         for partition, first, last in audit.gaps
@@ -60,7 +60,7 @@ def check_audit(audit: OffsetAudit, workload: str, seen_before: Ranges, dead_let
     ]
     if unexplained:
         partition, offset = unexplained[0]
-        raise Corrupt(
+        raise CorruptError(
             f"The lake lacks offsets of {workload}.records, the first is partition {partition} offset {offset}: the "
             "sink lost rows. Nothing was trained. docs/operations.md, `A gap`, says how to land them again from Kafka.",
             code="offset_gap",
@@ -69,7 +69,7 @@ def check_audit(audit: OffsetAudit, workload: str, seen_before: Ranges, dead_let
     for partition, (_, last) in seen_before.items():
         now = audit.ranges.get(partition, (0, -1))[1]
         if now < last:
-            raise Corrupt(
+            raise CorruptError(
                 f"An earlier training read {workload}.records up to partition {partition} offset {last}; the lake now "
                 f"ends at {now}. Rows that were once there are gone; nothing was trained.",
                 code="offset_loss",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.neural.candidates import NETWORK_NAMES
 from millrace.workloads import find_model, find_workload
 from millrace.workloads.base import Model, Workload
@@ -32,14 +32,14 @@ class Pace:
 
     @classmethod
     def parse(cls, text: str) -> "Pace":
-        """From `1000rows` or `10m`. Raises BadInput."""
+        """From `1000rows` or `10m`. Raises BadInputError."""
         rows = re.fullmatch(r"(\d+)\s*rows?", text)
         span = re.fullmatch(r"(\d+)\s*([smhd])", text)
         if rows and int(rows[1]):
             return cls(rows=int(rows[1]))
         if span and int(span[1]):
             return cls(seconds=int(span[1]) * UNITS[span[2]])
-        raise BadInput(
+        raise BadInputError(
             f"--every {text!r} is not usable; allowed: rows such as 1000rows, or a time such as 30s, 10m, 6h.",
             field="every",
             allowed="1000rows, 30s, 10m, 6h",
@@ -47,11 +47,11 @@ class Pace:
 
 
 def read_pace(follow: bool, every: str | None) -> Pace | None:
-    """The pace of --follow and --every; None for a single training. Raises BadInput for --every alone."""
+    """The pace of --follow and --every; None for a single training. Raises BadInputError for --every alone."""
     if follow:
         return Pace.parse(every or DEFAULT_PACE)
     if every is not None:
-        raise BadInput(
+        raise BadInputError(
             f"--every {every!r} is not usable without --follow; allowed: both or neither. Add --follow to keep "
             "training, or leave out --every to train once.",
             field="every",
@@ -67,7 +67,7 @@ def option(flag: str, help: str, default: Any) -> Any:
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How a workload is trained, once or each time that a training follows the lake. Raises BadInput when made."""
+    """How a workload is trained, once or each time that a training follows the lake. Raises BadInputError when made."""
 
     models: tuple[str, ...] = option("--model", "only this model; may be given several times", ())
     windows: tuple[str, ...] = option("--window", "1/3, 2/3 or all (the default); may be given several times", ())
@@ -79,24 +79,27 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if wrong := [window for window in self.windows if window not in WINDOWS]:
             allowed = ", ".join(WINDOWS)
-            raise BadInput(f"--window {wrong[0]!r} is not a window; allowed: {allowed}.", field="window")
+            raise BadInputError(f"--window {wrong[0]!r} is not a window; allowed: {allowed}.", field="window")
         if wrong := [network for network in self.networks if network not in NETWORK_NAMES]:
             allowed = ", ".join(NETWORK_NAMES)
             sentence = f"--network {wrong[0]!r} is not a network; allowed: {allowed}."
-            raise BadInput(sentence, field="network", allowed=allowed)
+            raise BadInputError(sentence, field="network", allowed=allowed)
 
     def select_windows(self) -> tuple[str, ...]:
         """The windows in the order given; all records where none is named."""
         return self.windows or ("all",)
 
     def select_models(self, workload: Workload) -> list[Model]:
-        """The named models of a workload; all of them where none is named. Raises NotFound with what is allowed."""
+        """The named models of a workload; all of them where none is named.
+
+        Raises NotFoundError with what is allowed.
+        """
         return [find_model(f"{workload.name}/{name}")[1] for name in self.models] or list(workload.models)
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """The workloads to train, how, and whether to follow the lake. Raises BadInput or NotFound when made."""
+    """The workloads to train, how, and whether to follow the lake. Raises BadInputError or NotFoundError when made."""
 
     workloads: tuple[str, ...]
     options: TrainingOptions = TrainingOptions()
@@ -109,11 +112,11 @@ class TrainingRequest:
         for name in self.workloads:
             self.options.select_models(find_workload(name))
         if not 0 <= self.wait_s < float("inf"):
-            raise BadInput(
+            raise BadInputError(
                 f"--wait {self.wait_s:g} is not usable; allowed: seconds, 0 or more.", field="wait", allowed="0 or more"
             )
         if self.pace and self.options.snapshot_id:
-            raise BadInput(
+            raise BadInputError(
                 f"--snapshot {self.options.snapshot_id!r} is not usable with --follow, which trains on the newest "
                 "snapshot each time; allowed: one of the two. Leave out --follow to train once on that snapshot.",
                 field="snapshot",
@@ -135,7 +138,7 @@ class TrainingRequest:
 
     @classmethod
     def parse(cls, arguments: Sequence[str] | None = None) -> "TrainingRequest":
-        """From arguments; those of the process by default. Raises BadInput or NotFound."""
+        """From arguments; those of the process by default. Raises BadInputError or NotFoundError."""
         parser = argparse.ArgumentParser(description="Train models on a snapshot of the lake.")
         parser.add_argument("workloads", nargs="+")
         for entry in fields(TrainingOptions):

@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from millrace.errors import Conflict, Unavailable
+from millrace.errors import ConflictError, UnavailableError
 from millrace.lake import CATALOG, assignments_table_name, table_name
 from millrace.records.contract import compute_schema_hash
 from millrace.registry.champion import Champion
@@ -209,9 +209,9 @@ class WorkloadTraining:
         try:
             etag = champion.etag if champion else NO_CHAMPION
             self.registry.promote(self.workload.name, model, version, expected_etag=etag)
-        except Conflict as error:
+        except ConflictError as error:
             return False, error.message
-        except Unavailable as error:
+        except UnavailableError as error:
             # A store that does not let us promote takes nothing away from what was published.
             if error.code != "s3_refused":
                 raise

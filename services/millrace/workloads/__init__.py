@@ -9,14 +9,14 @@ import pkgutil
 from functools import lru_cache
 from importlib.metadata import entry_points
 
-from millrace.errors import BadInput, NotFound
+from millrace.errors import BadInputError, NotFoundError
 from millrace.settings import settings
 from millrace.workloads.base import Model, Workload
 
 
 @lru_cache(maxsize=1)
 def load_workloads() -> dict[str, Workload]:
-    """All workloads in use by name. Raises BadInput when the settings choose one that there is not."""
+    """All workloads in use by name. Raises BadInputError when the settings choose one that there is not."""
     names = [f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)]
     names += [point.value for point in entry_points(group="millrace.workloads")]
     names += split_names(settings().workload_modules)
@@ -26,7 +26,7 @@ def load_workloads() -> dict[str, Workload]:
     chosen = split_names(settings().workloads) or known
     if unknown := [name for name in chosen if name not in known]:
         allowed = ", ".join(known)
-        raise BadInput(
+        raise BadInputError(
             f"MILLRACE_WORKLOADS names {unknown[0]!r}; allowed: {allowed}.", field="workloads", allowed=allowed
         )
     return {name: workload for name, workload in known.items() if name in chosen}
@@ -38,22 +38,22 @@ def split_names(text: str) -> list[str]:
 
 
 def find_workload(name: str) -> Workload:
-    """The workload of that name. Raises NotFound that lists the names there are."""
+    """The workload of that name. Raises NotFoundError that lists the names there are."""
     try:
         return load_workloads()[name]
     except KeyError:
         allowed = ", ".join(load_workloads())
-        raise NotFound(
+        raise NotFoundError(
             f"There is no workload {name!r}; allowed: {allowed}.", field="workload", allowed=allowed
         ) from None
 
 
 def find_model(full_name: str) -> tuple[Workload, Model]:
-    """The workload and the model of `courses/popularity`. Raises NotFound that lists the names there are."""
+    """The workload and the model of `courses/popularity`. Raises NotFoundError that lists the names there are."""
     name, _, short = full_name.partition("/")
     owner = find_workload(name)
     model = owner.model(short)
     if model is None:
         allowed = ", ".join(f"{name}/{model.name}" for model in owner.models)
-        raise NotFound(f"There is no model {full_name!r}; allowed: {allowed}.", field="model", allowed=allowed)
+        raise NotFoundError(f"There is no model {full_name!r}; allowed: {allowed}.", field="model", allowed=allowed)
     return owner, model

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from millrace.api.errors import error_response
-from millrace.errors import Unauthorized
+from millrace.errors import UnauthorizedError
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ApiKeyMiddleware:
             await self.app(scope, receive, send)
             return
         if not self.access.keys:
-            error = Unauthorized(
+            error = UnauthorizedError(
                 "X-API-Key: events are taken from callers with a key only, and this service has no keys; "
                 "MILLRACE_API_KEYS gives it some (the chart: api.auth.enabled), MILLRACE_API_POSTING=open opens it.",
                 field="X-API-Key",
@@ -59,7 +59,7 @@ class ApiKeyMiddleware:
             )
             await error_response(scope["path"], error)(scope, receive, send)
             return
-        error = Unauthorized(
+        error = UnauthorizedError(
             "X-API-Key: is missing or wrong; allowed: one of the keys of this service in the header X-API-Key, "
             "or in Authorization as `Bearer <key>`.",
             field="X-API-Key",

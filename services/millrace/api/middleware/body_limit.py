@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millrace.api.errors import error_response
 from millrace.api.middleware.codings import decompress_receive
-from millrace.errors import MillraceError, TooLarge
+from millrace.errors import MillraceError, TooLargeError
 
 BODY_TIMEOUT_S = 30.0  # seconds that a body may take to arrive
 MAX_DISCARDED_CHUNKS = 32  # times the limit that is read and thrown away, so that the caller gets to read the answer
@@ -18,9 +18,9 @@ class BodyTimeoutError(MillraceError):
     status, code = 408, "too_slow"
 
 
-def too_large(limit: int, what: str) -> TooLarge:
+def too_large(limit: int, what: str) -> TooLargeError:
     """The error for a body over the limit."""
-    return TooLarge(
+    return TooLargeError(
         f"body: {what}; allowed: {limit} bytes. Send the rows in several requests.",
         field="body",
         allowed=f"{limit} bytes",
@@ -69,7 +69,7 @@ class BodyLimitMiddleware:
 
         try:
             await self.app(scope, body, sending)
-        except (TooLarge, TimeoutError) as error:
+        except (TooLargeError, TimeoutError) as error:
             if started:
                 raise
             if isinstance(error, TimeoutError):
@@ -81,7 +81,7 @@ class BodyLimitMiddleware:
     async def _refuse(
         self, scope: Scope, receive: Receive, send: Send, error: MillraceError, discard: bool = False
     ) -> None:
-        if discard and isinstance(error, TooLarge):
+        if discard and isinstance(error, TooLargeError):
             await self._discard(receive)
         # After a body that was not read to its end the connection can't carry another request.
         await error_response(scope["path"], error, headers={"connection": "close"})(scope, receive, send)

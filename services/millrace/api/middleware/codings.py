@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from starlette.types import Message, Receive
 
-from millrace.errors import BadInput, MillraceError
+from millrace.errors import BadInputError, MillraceError
 
 MakeError = Callable[[int, str], MillraceError]
 """The error for a body over a limit, in words of what it has."""
@@ -25,7 +25,10 @@ class BodyDecompressor:
         self._left = limit
 
     def feed(self, data: bytes) -> bytes:
-        """What the next bytes come to. Raises BadInput for bytes of another format, TooLarge over the limit."""
+        """What the next bytes come to.
+
+        Raises BadInputError for bytes of another format, TooLargeError over the limit.
+        """
         parts: list[bytes] = []
         while data:
             if self._stream is None:
@@ -45,13 +48,13 @@ class BodyDecompressor:
         return b"".join(parts)
 
     def end(self) -> None:
-        """Raises BadInput where the body ended too early."""
+        """Raises BadInputError where the body ended too early."""
         if self._stream is not None and not self._stream.eof:
             raise self._bad_coding("it ends too early")
 
-    def _bad_coding(self, what: str) -> BadInput:
+    def _bad_coding(self, what: str) -> BadInputError:
         coding = self.coding.decode()
-        return BadInput(
+        return BadInputError(
             f"body: is not {coding}, as Content-Encoding says: {what}; allowed: a body of that coding.",
             code="bad_coding",
             field="body",

@@ -7,25 +7,25 @@ from fastapi import Request, Response
 
 from millrace.api.declarations import RouteRegistry, error_responses, json_response
 from millrace.api.schemas import LivenessStatus, ReadinessStatus
-from millrace.errors import Unavailable
+from millrace.errors import UnavailableError
 from millrace.serving.metrics import metrics
 from millrace.serving.model_store import ModelStore
 
 
 def check_readiness(champions: ModelStore) -> dict[str, Any]:
-    """The detail of readiness. Raises Unavailable while there is nothing to answer from."""
+    """The detail of readiness. Raises UnavailableError while there is nothing to answer from."""
     served = champions.all()
     faults = "; ".join(dict.fromkeys(champions.faults.values()))
     if champions.polled_at is None:
-        raise Unavailable(f"Not ready: {faults or 'the registry was not reached yet.'}", code="not_ready")
+        raise UnavailableError(f"Not ready: {faults or 'the registry was not reached yet.'}", code="not_ready")
     if not served:
-        raise Unavailable(
+        raise UnavailableError(
             f"Not ready: {faults or 'no model has a champion yet; `millrace train courses` trains some.'}",
             code="not_ready",
         )
     if not champions.live.ready:
         fault = champions.live.fault or "the deltas published so far are being read."
-        raise Unavailable(f"Not ready: {fault}", code="not_ready")
+        raise UnavailableError(f"Not ready: {fault}", code="not_ready")
     return {
         "status": "ready",
         "models": {f"{workload}/{model}": one.manifest.version for (workload, model), one in sorted(served.items())},

@@ -10,7 +10,7 @@ from millrace.api.fast_path import Answer
 from millrace.api.routes.prototype import make_list_answer, make_single_answer
 from millrace.api.rows import RowReader
 from millrace.api.schemas import ClusterAnswer, ClusterAnswerWithInput, ModelDetail, ModelSummary, WorkloadSummary
-from millrace.errors import NotFound
+from millrace.errors import NotFoundError
 from millrace.registry.champion import Champion
 from millrace.scoring.features import to_original_units
 from millrace.serving.kinds.clusters import LoadedClusters
@@ -81,7 +81,7 @@ def declare(declared: RouteRegistry, champions: ModelStore) -> None:
         if model not in known:
             allowed = ", ".join(sorted(known))
             sentence = f"model: {name} has no model {model[:80]!r}; allowed: {allowed}."
-            raise NotFound(sentence, field="model", allowed=allowed)
+            raise NotFoundError(sentence, field="model", allowed=allowed)
         return json_response(describe(champions.get(name, model), champions.champion(name, model)))
 
     tag = "models"

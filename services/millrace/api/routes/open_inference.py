@@ -23,7 +23,7 @@ from millrace.api.middleware.codings import compress
 from millrace.api.routes.health import check_readiness
 from millrace.api.rows import RowReader
 from millrace.api.tensors import InferenceResponse
-from millrace.errors import NotFound
+from millrace.errors import NotFoundError
 from millrace.records.numbers import show
 from millrace.serving.kinds.clusters import LoadedClusters
 from millrace.serving.metrics import metrics
@@ -94,7 +94,7 @@ def make_metadata(served: LoadedClusters, body: RowReader, versions: list[str]) 
 
 
 def infer(served: LoadedClusters, body: RowReader, content: bytes, headers: Mapping[bytes, bytes]) -> Reply:
-    """JSON, and binary tensors where they are sent and asked for. Raises BadInput or TooLarge."""
+    """JSON, and binary tensors where they are sent and asked for. Raises BadInputError or TooLargeError."""
     document, binary = tensors.split_body(content, headers.get(JSON_LENGTH))
     request = tensors.parse_request(document)
     columns = tensors.read_columns(request, body, binary)
@@ -110,7 +110,7 @@ def infer(served: LoadedClusters, body: RowReader, content: bytes, headers: Mapp
 def infer_champion(
     champions: ModelStore, key: Key, body: RowReader, content: bytes, headers: Mapping[bytes, bytes]
 ) -> Reply:
-    """`infer` by the champion. Raises Unavailable where there is none."""
+    """`infer` by the champion. Raises UnavailableError where there is none."""
     return infer(champions.get(*key), body, content, headers)
 
 
@@ -123,11 +123,11 @@ def declare(declared: RouteRegistry, champions: ModelStore) -> None:
     }
 
     async def chosen(request: Request) -> tuple[LoadedClusters, RowReader]:
-        """The version that the path means. Raises NotFound or Unavailable."""
+        """The version that the path means. Raises NotFoundError or UnavailableError."""
         name, version = request.path_params["model_name"], request.path_params.get("version")
         if name not in known:
             allowed = ", ".join(known)
-            raise NotFound(f"model_name: there is no {show(name)}; allowed: {allowed}.", field="model_name")
+            raise NotFoundError(f"model_name: there is no {show(name)}; allowed: {allowed}.", field="model_name")
         workload, model, body = known[name]
         if version is None:
             return champions.get(workload.name, model.name), body

@@ -16,7 +16,7 @@ from millrace.api.declarations import (
     error_responses,
     json_response,
 )
-from millrace.errors import NotFound
+from millrace.errors import NotFoundError
 from millrace.records.numbers import show
 from millrace.records.types import ID_LIMIT
 from millrace.serving.kinds.recommender import LoadedRecommender
@@ -116,7 +116,7 @@ class RecommenderRoutes:
         items = served.history(user)
         if not items:
             allowed = f"a user in the data of {served.manifest.full_name} {served.manifest.version}"
-            raise NotFound(
+            raise NotFoundError(
                 f"user_id: {show(user)} has no history; allowed: {allowed}.", field="user_id", allowed=allowed
             )
         named = [served.render_item(item) for item in items[-n:]]

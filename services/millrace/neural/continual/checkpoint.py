@@ -6,7 +6,7 @@ continual/<workload>/<model>/<network>/cuts/<micro-batch>.json
 
 from collections.abc import Callable
 
-from millrace.errors import Conflict, Corrupt, NotFound
+from millrace.errors import ConflictError, CorruptError, NotFoundError
 from millrace.neural.continual.micro_batches import CutJournal
 from millrace.neural.continual.plan import ContinualPlan
 from millrace.neural.continual.state import TrainingState
@@ -33,12 +33,12 @@ class CheckpointStore:
         return f"{self.prefix}{batch:012d}{SUFFIX}"
 
     def write(self, state: TrainingState) -> int:
-        """Its size in bytes. Raises Conflict where another training has left another state of this micro-batch."""
+        """Its size in bytes. Raises ConflictError where another training has left another state of this micro-batch."""
         batch, content = state.progress.batch, state.to_bytes()
         try:
             self.store.put_if_absent(self.key(batch), content)
-        except Conflict:
-            raise Conflict(
+        except ConflictError:
+            raise ConflictError(
                 f"s3://{self.store.bucket}/{self.key(batch)} holds another state of micro-batch {batch}: another "
                 "training runs here, or ran with other settings. Let only one run; --fresh starts anew.",
                 code="lost_race",
@@ -50,24 +50,27 @@ class CheckpointStore:
         return len(content)
 
     def newest(self, plan: ContinualPlan, say: Callable[[str], None]) -> TrainingState | None:
-        """The newest that can be trusted; one that can't is set aside as `.corrupt`. Raises Corrupt if all are such."""
+        """The newest that can be trusted; one that can't is set aside as `.corrupt`.
+
+        Raises CorruptError if all are such.
+        """
         batches = self._batches()
         reasons = []
         for batch in reversed(batches):
             key = self.key(batch)
             try:
                 content, _ = self.store.get(key)
-            except NotFound:
+            except NotFoundError:
                 continue
             try:
                 return TrainingState.from_bytes(content, f"s3://{self.store.bucket}/{key}", plan)
-            except Corrupt as error:
+            except CorruptError as error:
                 say(f"{error.message} The checkpoint before it is used.")
                 reasons.append(error.message)
                 self.store.put(f"{key}.corrupt", content)
                 self.store.delete(key)
         if reasons:
-            raise Corrupt(
+            raise CorruptError(
                 f"No checkpoint below s3://{self.store.bucket}/{self.prefix} can be used. {reasons[-1]} "
                 "--fresh starts from the newest published version.",
                 field="checkpoint",

@@ -25,7 +25,7 @@ class StreamEvent(NamedTuple):
 
 
 class EventLog(Protocol):
-    """One topic. Every method may raise Unavailable."""
+    """One topic. Every method may raise UnavailableError."""
 
     def begins(self) -> dict[int, int]:
         """The first offset that each partition still holds."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import distributed
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 
 GROUP_TIMEOUT = timedelta(minutes=15)
 """How long a worker waits for the others; rank 0 gives a sign of life far more often."""
@@ -41,14 +41,14 @@ class WorkerGroup:
         return tensor
 
     def insist_on_equal(self, checksum: str, what: str) -> None:
-        """Raises Corrupt, in every worker, where one has another checksum."""
+        """Raises CorruptError, in every worker, where one has another checksum."""
         if self.processes == 1:
             return
         own = torch.frombuffer(bytearray(hashlib.sha256(checksum.encode()).digest()), dtype=torch.uint8)
         all_of_them = [torch.empty_like(own) for _ in range(self.processes)]
         distributed.all_gather(all_of_them, own)
         if other := [rank for rank, one in enumerate(all_of_them) if not torch.equal(one, all_of_them[0])]:
-            raise Corrupt(
+            raise CorruptError(
                 f"Worker {other[0]} holds another {what} than worker 0; nothing of it was kept. The group starts again "
                 "from the last checkpoint.",
                 code="workers_differ",

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.neural.continual.bootstrap import start_state
 from millrace.neural.continual.checkpoint import CheckpointStore
 from millrace.neural.continual.event_log import EventLog, OffsetRanges, StreamEvent, read_events
@@ -94,13 +94,13 @@ class LeadWorker:
         return Learner(TrainingState.from_bytes(content, "the first state"), self.group)
 
     def _check_positions(self) -> None:
-        """Raises Corrupt where events were lost between what was learned and what the topic still holds."""
+        """Raises CorruptError where events were lost between what was learned and what the topic still holds."""
         begins = self.log.begins()
         for number, first in begins.items():
             position = self.positions.setdefault(number, first)
             if position < first and not self.plan.accept_gaps:
                 command = f"millrace train {self.workload.name} --network {self.plan.network}"
-                raise Corrupt(
+                raise CorruptError(
                     f"{self.workload.records_topic} partition {number} begins at offset {first}; the next to learn "
                     f"from is {position}. What lies between is gone from Kafka. `{command}` reads it from the lake, "
                     "then --fresh goes on from there; --accept-gaps skips it.",
@@ -111,11 +111,11 @@ class LeadWorker:
         self._check_ends(self.positions)
 
     def _check_ends(self, positions: dict[int, int]) -> None:
-        """Raises Corrupt where the topic ends before the offsets that it once had."""
+        """Raises CorruptError where the topic ends before the offsets that it once had."""
         self.ends = self.log.ends()
         for number, position in positions.items():
             if position > (end := self.ends.get(number, 0)):
-                raise Corrupt(
+                raise CorruptError(
                     f"{self.workload.records_topic} partition {number} ends at offset {end}; {position} of it were "
                     "read before. It is another topic, or it lost records; --fresh starts anew.",
                     code="offset_loss",

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from millrace.errors import BadInput, Unavailable
+from millrace.errors import BadInputError, UnavailableError
 from millrace.settings import settings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class ContinualMetrics:
         try:
             from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
         except ImportError:
-            raise BadInput(
+            raise BadInputError(
                 "MILLRACE_METRICS_PORT needs prometheus-client: pip install 'millrace[neural,api]'.",
                 field="metrics_port",
             ) from None
@@ -56,7 +56,7 @@ class ContinualMetrics:
             self.server, _ = start_http_server(port, addr=host, registry=registry)
         except OSError as error:
             sentence = f"MILLRACE_METRICS_PORT={port} can't be listened on at {host}: {error}."
-            raise Unavailable(sentence, code="port_in_use", field="metrics_port") from None
+            raise UnavailableError(sentence, code="port_in_use", field="metrics_port") from None
 
     def record_batch(self, state: "TrainingState", outcome: "BatchOutcome", lag: int) -> None:
         if not self.on:

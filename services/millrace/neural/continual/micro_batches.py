@@ -6,7 +6,7 @@ a kill the same cuts are taken again, and a second trainer that cuts otherwise i
 
 import orjson
 
-from millrace.errors import Conflict, NotFound
+from millrace.errors import ConflictError, NotFoundError
 from millrace.neural.continual.event_log import OffsetRanges
 from millrace.registry.store import ObjectStore
 
@@ -39,16 +39,16 @@ class CutJournal:
     def get(self, batch: int) -> OffsetRanges | None:
         try:
             content, _ = self.store.get(self._key(batch))
-        except NotFound:
+        except NotFoundError:
             return None
         return {int(number): (first, end) for number, (first, end) in orjson.loads(content).items()}
 
     def put(self, batch: int, made: OffsetRanges) -> None:
-        """Raises Conflict where another trainer has cut this micro-batch otherwise."""
+        """Raises ConflictError where another trainer has cut this micro-batch otherwise."""
         try:
             self.store.put_if_absent(self._key(batch), orjson.dumps({str(number): made[number] for number in made}))
-        except Conflict:
-            raise Conflict(
+        except ConflictError:
+            raise ConflictError(
                 f"Micro-batch {batch} was cut otherwise by another training that uses s3://{self.store.bucket}/"
                 f"{self.prefix}; nothing was learned from it. Let only one run, and start this one again.",
                 code="lost_race",

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 
 NETWORKS = ("sasrec", "bert4rec")
 FIXED_FIELDS = ("network", "width", "heads", "layers", "depth", "buffer", "seed")
@@ -55,13 +55,13 @@ class ContinualPlan:
     """Go on although the topic no longer holds events that were to be read next."""
 
     def __post_init__(self) -> None:
-        """Raises BadInput that names the field and what is allowed."""
+        """Raises BadInputError that names the field and what is allowed."""
         least = dict.fromkeys(("replay", "negatives", "restarts"), 0) | {"depth": 2}
         for option in fields(self):
             value = getattr(self, option.name)
             if option.type is int and value < least.get(option.name, 1):
                 allowed = f"{least.get(option.name, 1)} or more"
-                raise BadInput(
+                raise BadInputError(
                     f"--{option.name.replace('_', '-')} {value} is not usable; allowed: {allowed}.",
                     field=option.name,
                     allowed=allowed,

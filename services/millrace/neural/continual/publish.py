@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from millrace.errors import Conflict, Corrupt, NotFound
+from millrace.errors import ConflictError, CorruptError, NotFoundError
 from millrace.neural.continual.event_log import StreamEvent
 from millrace.neural.continual.gate import judge_state, make_questions, score_questions
 from millrace.neural.continual.state import TrainingState
@@ -53,14 +53,14 @@ def _to_text_array(values: Sequence[str]) -> np.ndarray:
 
 @torch.no_grad()
 def _insist_on_agreement(state: TrainingState, model: Recommender, rank: np.ndarray) -> None:
-    """Raises Corrupt where NumPy would answer otherwise than the network in PyTorch, on a few histories."""
+    """Raises CorruptError where NumPy would answer otherwise than the network in PyTorch, on a few histories."""
     for walk in [walk for walk in state.histories.walks if len(walk)][:8]:
         history = np.array(walk[-state.plan.depth :])
         expected = state.weights.network.scores(torch.from_numpy(history[None].astype(np.int64))).numpy()[0]
         scores = model.scores(rank[history])[rank]
         finite = np.isfinite(scores)
         if not np.allclose(scores[finite], expected[finite], rtol=1e-3, atol=1e-3):
-            raise Corrupt(
+            raise CorruptError(
                 f"NumPy's scores differ from PyTorch's by up to {np.abs(scores - expected)[finite].max():.4g}; "
                 "allowed: 0.001. Nothing was published.",
                 field="weights",
@@ -95,7 +95,7 @@ class VersionPublisher:
         for version in reversed(self.registry.versions(self.workload.name, self.model.name)[-MAX_VERSIONS_SEARCHED:]):
             try:
                 manifest = self.registry.manifest(self.workload.name, self.model.name, version)
-            except (Corrupt, NotFound):
+            except (CorruptError, NotFoundError):
                 continue
             parameters = manifest.parameters.get("continual", {})
             if (parameters.get("batch"), parameters.get("weights")) == (batch, weights):
@@ -182,6 +182,6 @@ class VersionPublisher:
         try:
             etag = champion.etag if champion else NO_CHAMPION
             self.registry.promote(self.workload.name, self.model.name, manifest.version, expected_etag=etag)
-        except Conflict as error:
+        except ConflictError as error:
             return False, error.message
         return True, sentence

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from millrace.errors import Corrupt
+from millrace.errors import CorruptError
 from millrace.neural.continual.histories import HistoryTable, TextTable
 from millrace.neural.continual.item_counts import ItemCounts
 from millrace.neural.continual.plan import FIXED_FIELDS, ContinualPlan
@@ -94,16 +94,16 @@ class TrainingState:
 
     @classmethod
     def from_bytes(cls, content: bytes, where: str, plan: ContinualPlan | None = None) -> "TrainingState":
-        """The state in the bytes; of `plan` everything counts but FIXED. Raises Corrupt that names `where`."""
+        """The state in the bytes; of `plan` everything counts but FIXED. Raises CorruptError that names `where`."""
         head, _, rest = content.partition(b"\n")
         form, _, expected = head.partition(b" ")
         if form != STATE_FORMAT:
-            raise Corrupt(
+            raise CorruptError(
                 f"{where} is no checkpoint of {STATE_FORMAT.decode()}: it begins with {head[:40]!r}.", field="format"
             )
         digest = hashlib.sha256(rest).hexdigest()
         if digest != expected.decode("ascii", "replace"):
-            raise Corrupt(
+            raise CorruptError(
                 f"{where} has the checksum {digest[:16]}... over {len(rest)} bytes; its first line says "
                 f"{expected[:16].decode('ascii', 'replace')}.... The file was truncated or changed.",
                 field="checksum",

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from millrace import errors
-from millrace.errors import BadInput, MillraceError, Unavailable
+from millrace.errors import BadInputError, MillraceError, UnavailableError
 from millrace.neural.continual.event_log import EventLog
 from millrace.neural.continual.kafka_event_log import KafkaLog
 from millrace.neural.continual.plan import NETWORKS, ContinualPlan
@@ -26,20 +26,22 @@ Say = Callable[[str], None]
 
 
 def check_plan(workload: Workload, name: str | None, plan: ContinualPlan) -> RecommenderModel:
-    """The model to train. Raises BadInput or NotFound with what is allowed."""
+    """The model to train. Raises BadInputError or NotFoundError with what is allowed."""
     if plan.network not in NETWORKS:
         allowed = ", ".join(NETWORKS)
-        raise BadInput(f"--network {plan.network!r} is none; allowed: {allowed}.", field="network", allowed=allowed)
+        raise BadInputError(
+            f"--network {plan.network!r} is none; allowed: {allowed}.", field="network", allowed=allowed
+        )
     models = [model for model in workload.recommenders if name in (None, model.name)]
     if not models:
         allowed = ", ".join(model.name for model in workload.recommenders) or "none"
-        raise errors.NotFound(
+        raise errors.NotFoundError(
             f"{workload.name} has no recommender{f' {name!r}' if name else ''}; allowed: {allowed}.",
             field="model",
             allowed=allowed,
         )
     if importlib.util.find_spec("torch") is None:
-        raise BadInput(
+        raise BadInputError(
             f"{plan.network} needs PyTorch, which is not installed: pip install 'millrace[neural,api]'.",
             code="no_torch",
             field="network",
@@ -80,7 +82,7 @@ class GroupSupervisor:
             while (fault := self._run_group()) is not None:
                 self.failures += 1
                 if self.failures > self.plan.restarts:
-                    raise Unavailable(
+                    raise UnavailableError(
                         f"The group ended {self.failures} times without another checkpoint; the last time {fault}. "
                         "Started again, the command goes on from the last checkpoint.",
                         code="workers_died",
@@ -159,7 +161,7 @@ class GroupSupervisor:
                 error = self._receive(pipe, open_pipes) or error
         if error is not None:
             # What another start may mend: a server that is away for a while, once this one has worked.
-            if "begun" in self.heard and (isinstance(error, Unavailable) or error.code == "workers_differ"):
+            if "begun" in self.heard and (isinstance(error, UnavailableError) or error.code == "workers_differ"):
                 return error.message.rstrip(".")
             raise error
         codes = [worker.exitcode for worker in self.workers]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.registry.checks import load_kmeans
 from millrace.registry.manifest import Manifest
 from millrace.scoring.features import make_matrix
@@ -55,14 +55,17 @@ class LoadedClusters:
         return b"%b%b%b" % (self._heads[clusters[0]], orjson.dumps(float(distances[0])), self._tail)
 
     def answer_many(self, columns: Mapping[str, Sequence[Any]], rows: Sequence[Any]) -> bytes:
-        """The JSON list of answers, each with its input as `rows`. Raises BadInput for input too deep to repeat."""
+        """The JSON list of answers, each with its input as `rows`.
+
+        Raises BadInputError for input too deep to repeat.
+        """
         if not rows:
             return b"[]"
         clusters, distances = self.assign(columns)
         try:
             inputs = [orjson.dumps(row) for row in rows]
         except TypeError:
-            raise BadInput(
+            raise BadInputError(
                 "body: a row is nested too deeply; allowed: at most 200 levels.", field="body", allowed="200 levels"
             ) from None
         heads, tail = self._heads, self._tail[:-1] + b',"input":'

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.errors import NotFound
+from millrace.errors import NotFoundError
 from millrace.recommend import loading
 from millrace.recommend.top_items import Recommender, TopItems, clean_history
 from millrace.records.numbers import show
@@ -53,11 +53,11 @@ class LoadedRecommender:
         return items[:0] if index is None else items[starts[index] : starts[index + 1]]
 
     def item_number(self, item_id: str) -> int:
-        """Raises NotFound for an item that the version does not know."""
+        """Raises NotFoundError for an item that the version does not know."""
         index = loading.find_text(self.arrays["item_ids"], item_id)
         if index is None:
             allowed = f"an item of {self.manifest.full_name} {self.manifest.version}"
-            raise NotFound(
+            raise NotFoundError(
                 f"item_id: {show(item_id)} is not known; allowed: {allowed}. `popular` lists some.",
                 field="item_id",
                 allowed=allowed,

@@ -13,7 +13,7 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from millrace.errors import BadInput, Corrupt
+from millrace.errors import BadInputError, CorruptError
 from millrace.scoring.kmeans import KMeans, order_centres
 from millrace.spark.rows import only_row
 from millrace.workloads.base import ClusterModel
@@ -41,7 +41,7 @@ class KMeansFit:
 def fit_kmeans(frame: DataFrame, model: ClusterModel) -> KMeansFit:
     """Fit the candidate k on the rows that are not held out, keep the best silhouette, assign every row.
 
-    `frame` is `featured()`'s. Raises BadInput when there are too few distinct rows to cluster.
+    `frame` is `featured()`'s. Raises BadInputError when there are too few distinct rows to cluster.
     """
     names = [column for column in frame.columns if column.startswith("f")]
     fitted = frame.where("NOT held_out")
@@ -53,7 +53,7 @@ def fit_kmeans(frame: DataFrame, model: ClusterModel) -> KMeansFit:
     )
     statistics = only_row(totals)
     if statistics.rows < 2 * max(model.k) or statistics.distinct < max(model.k):
-        raise BadInput(
+        raise BadInputError(
             f"{model.name} has {statistics.rows} usable rows, {statistics.distinct} of them different; allowed: at "
             f"least {2 * max(model.k)} rows for up to {max(model.k)} clusters. Ingest more.",
             code="too_few_rows",
@@ -103,7 +103,7 @@ def _standardise(frame: DataFrame, names: list[str], mean: np.ndarray, scale: np
 
 
 def check_export(scorer: KMeans, assigned: DataFrame, names: list[str]) -> None:
-    """Raises Corrupt unless the export gives each compared row the cluster that Spark gave it."""
+    """Raises CorruptError unless the export gives each compared row the cluster that Spark gave it."""
     rows = assigned.select("cluster", *names).limit(MAX_COMPARED_ROWS).toArrow()
     values = np.column_stack([rows.column(name).to_numpy() for name in names])
     clusters, _ = scorer.assign(values)
@@ -111,11 +111,11 @@ def check_export(scorer: KMeans, assigned: DataFrame, names: list[str]) -> None:
 
 
 def check_same_clusters(exported: np.ndarray, expected: np.ndarray, what: str, shown: Callable[[int], Any]) -> None:
-    """Raises Corrupt that shows the first row for which the export's cluster, (n,), is not the one of Spark, (n,)."""
+    """Raises CorruptError that shows the first row for which the export's cluster, (n,), is not Spark's, (n,)."""
     different = np.flatnonzero(exported != expected)
     if len(different):
         row = int(different[0])
-        raise Corrupt(
+        raise CorruptError(
             f"The export gives {len(different)} of {len(exported)} {what} another cluster than Spark, the first is "
             f"{shown(row)}: {exported[row]} instead of {expected[row]}. Nothing was published.",
             code="export_differs",

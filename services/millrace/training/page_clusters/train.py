@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.pages import drift, update
 from millrace.pages.learning import learn_space
 from millrace.pages.model import ALGORITHM, PageClusters
@@ -51,7 +51,7 @@ def train_window(
         sentence = (
             f"{model.name} has {records.kept} pages; allowed: at least {least} for up to {max(model.k)} clusters."
         )
-        raise BadInput(f"{sentence} Ingest more.", code="too_few_rows", field="rows")
+        raise BadInputError(f"{sentence} Ingest more.", code="too_few_rows", field="rows")
     champion = registry.champion(workload.name, model.name)
     before = None
     if champion:
@@ -174,7 +174,7 @@ def measure_drift(before: PreviousModel, after: PageClusters, new: PageSample) -
 
 
 def check_page_export(pages: PageClusters, assigned: Any, records: dataset.RecordSet, model: PageModel) -> None:
-    """Raises Corrupt unless the arrays that are published give pages the clusters that Spark gave them."""
+    """Raises CorruptError unless the arrays that are published give pages the clusters that Spark gave them."""
     exported = PageClusters.load(pages.arrays())
     texts = records.rows.select("record_id", *frames.page_fields(model)).limit(SAMPLE_PAGES // 10)
     rows = texts.join(assigned.select("record_id", "cluster"), "record_id").toArrow()

@@ -8,7 +8,7 @@ import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.evaluation import blend
 from millrace.evaluation.blend import POWERS
 from millrace.evaluation.candidates import FittedModel, score_ndcg
@@ -33,7 +33,7 @@ class HeldOutUsers:
 
 
 def make_held_out_users(sequences: DataFrame, items: int) -> HeldOutUsers:
-    """Questions from the known users with a new item in a part. Raises BadInput where nobody can be asked."""
+    """Questions from the known users with a new item in a part. Raises BadInputError where nobody can be asked."""
     later = sequences.where(F.col("known") & F.exists("part", lambda part: part > EARLY) & (F.size("items") > 1))
     chosen = later.orderBy(F.xxhash64("user"), "user").limit(4 * MAX_USERS).select("items", "part").toArrow()
     rows = [
@@ -43,7 +43,7 @@ def make_held_out_users(sequences: DataFrame, items: int) -> HeldOutUsers:
     folds = [_make_fold(rows, items, part) for part in (NEXT, LAST)]
     for name, fold in zip(("validation", "test"), folds, strict=True):
         if not len(fold):
-            raise BadInput(
+            raise BadInputError(
                 f"No user has a new item in the {name}; allowed: at least one with items before and after the split. "
                 "Ingest more events of returning users.",
                 code="too_few_rows",

@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from millrace.analytics.sales import ALGORITHM, SUMS, UNDATED
-from millrace.errors import BadInput
+from millrace.errors import BadInputError
 from millrace.lake import CATALOG, table_name
 from millrace.spark.rows import only_row
 from millrace.training import offsets
@@ -146,7 +146,9 @@ def train_sales(training: Any, model: SalesModel, window: str, bounds: offsets.R
     order_lines = make_order_lines(rows, workload, model)
     kept, total = order_lines.count(), rows.count()
     if not kept:
-        raise BadInput(f"The window holds no order of {workload.name}. Ingest more.", code="too_few_rows", field="rows")
+        raise BadInputError(
+            f"The window holds no order of {workload.name}. Ingest more.", code="too_few_rows", field="rows"
+        )
     tables = sum_tables(order_lines, model)
     champion = training.registry.champion(workload.name, model.name)
     whole = only_row(tables["sales"].agg(*(F.sum(name).alias(name) for name in SUMS)))
