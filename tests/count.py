@@ -43,10 +43,10 @@ def assertions(file: Path) -> dict[str, int]:
 def main() -> int:
     """Print the table; 1 when the tests can't be collected."""
     collected = Collected()
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()) as output:
         code = pytest.main(["--collect-only", "-q"], plugins=[collected])
     if code:
-        sys.stderr.write(said.getvalue())
+        sys.stderr.write(output.getvalue())
         return 1
     cases, functions = Counter(tier for tier, _, _ in collected.cases), {}
     for tier, file, name in sorted(collected.cases, key=lambda case: -TIERS.index(case[0])):

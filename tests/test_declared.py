@@ -61,13 +61,13 @@ def imported_modules(file: Path) -> set[str]:
 @cache
 def imports() -> dict[str, dict[str, set[str]]]:
     """By folder and module, the files that import it."""
-    found: dict[str, dict[str, set[str]]] = {}
+    results: dict[str, dict[str, set[str]]] = {}
     for folder in ("services", "spark-apps", "tools", "tests"):
-        found[folder] = defaultdict(set)
+        results[folder] = defaultdict(set)
         for file in sorted((ROOT / folder).rglob("*.py")):
             for module in imported_modules(file):
-                found[folder][module].add(str(file.relative_to(ROOT)))
-    return found
+                results[folder][module].add(str(file.relative_to(ROOT)))
+    return results
 
 
 installed = cache(packages_distributions)

@@ -69,8 +69,8 @@ def direct_reads(source: str) -> Iterator[str]:
 
 
 def test_no_module_reads_a_setting_from_the_environment_itself():
-    found = {str(file.relative_to(ROOT)): list(direct_reads(file.read_text())) for file in FILES}
-    assert {file: reads for file, reads in found.items() if reads} == {}
+    result = {str(file.relative_to(ROOT)): list(direct_reads(file.read_text())) for file in FILES}
+    assert {file: reads for file, reads in result.items() if reads} == {}
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ def could_be_a_link(field: str) -> bool:
 
 
 def test_of_the_names_that_kubernetes_makes_settings_have_only_those_of_ports():
-    found = [field for field in FIELDS if could_be_a_link(field)]
-    assert "api_port" in found
-    assert all(field.endswith("_port") and "_service_" not in field for field in found)
+    result = [field for field in FIELDS if could_be_a_link(field)]
+    assert "api_port" in result
+    assert all(field.endswith("_port") and "_service_" not in field for field in result)
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -86,7 +86,7 @@ def test_a_login_or_authority_of_blanks_is_refused_and_an_empty_one_is_none(
 
 
 @pytest.mark.parametrize(
-    ("given", "lacking"),
+    ("parameters", "lacking"),
     [
         ("kafka_password", "kafka_username"),
         ("catalog_password", "catalog_user"),
@@ -96,9 +96,9 @@ def test_a_login_or_authority_of_blanks_is_refused_and_an_empty_one_is_none(
 )
 @pytest.mark.parametrize("text", [None, ""])
 def test_half_a_login_is_refused_by_the_other_half(
-    given: str, lacking: str, text: str | None, monkeypatch: pytest.MonkeyPatch
+    parameters: str, lacking: str, text: str | None, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv(f"MILLRACE_{given.upper()}", "a-secret")
+    monkeypatch.setenv(f"MILLRACE_{parameters.upper()}", "a-secret")
     monkeypatch.delenv(f"MILLRACE_{lacking.upper()}", raising=False)
     if text is not None:
         monkeypatch.setenv(f"MILLRACE_{lacking.upper()}", text)

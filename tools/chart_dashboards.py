@@ -29,8 +29,8 @@ def panel(number: int, title: str, unit: str, queries: list[tuple[str, str]]) ->
         "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
         "options": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}},
         "targets": [
-            {"refId": chr(65 + place), "datasource": source, "expr": query, "legendFormat": legend}
-            for place, (query, legend) in enumerate(queries)
+            {"refId": chr(65 + position), "datasource": source, "expr": query, "legendFormat": legend}
+            for position, (query, legend) in enumerate(queries)
         ],
     }
 

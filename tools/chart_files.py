@@ -21,8 +21,8 @@ FILES = Path(__file__).parents[1] / "charts/millrace/files"
 HEAD = "# Written by tools/chart_files.py from the Python package; change it there.\n"
 
 
-def topic(found: Topic) -> dict[str, Any]:
-    return {"name": found.name, "partitions": found.partitions, "config": found.configs}
+def topic(result: Topic) -> dict[str, Any]:
+    return {"name": result.name, "partitions": result.partitions, "config": result.configs}
 
 
 def described(workload: Workload) -> dict[str, Any]:
@@ -39,11 +39,11 @@ def rights() -> str:
     """What each component does with objects."""
     body = {
         component: {
-            "buckets": found.buckets,
-            "read": {bucket: list(prefixes) for bucket, prefixes in found.read.items()},
-            "write": {bucket: list(prefixes) for bucket, prefixes in found.write.items()},
+            "buckets": result.buckets,
+            "read": {bucket: list(prefixes) for bucket, prefixes in result.read.items()},
+            "write": {bucket: list(prefixes) for bucket, prefixes in result.write.items()},
         }
-        for component, found in COMPONENTS.items()
+        for component, result in COMPONENTS.items()
     }
     return HEAD + yaml.safe_dump(body, sort_keys=False, width=120)
 

@@ -24,17 +24,17 @@ def violations() -> set[tuple[str, str]]:
     """(file, rule) of what ruff finds without any exemption."""
     command = [sys.executable, "-m", "ruff", "check", "--exit-zero", "--output-format", "json"]
     command += ["--config", "lint.per-file-ignores = {}", "."]
-    found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return {(Path(item["filename"]).relative_to(ROOT).as_posix(), item["code"]) for item in json.loads(found)}
+    result = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return {(Path(item["filename"]).relative_to(ROOT).as_posix(), item["code"]) for item in json.loads(result)}
 
 
 def faults() -> list[str]:
     """A sentence for each thing to change."""
-    listed, found = exemptions(), violations()
+    listed, result = exemptions(), violations()
     sentences = [
         f"pyproject.toml: {pattern} is exempt from {rule}, and needs it no more; take the rule off the list"
         for pattern, rule in listed
-        if not any(fnmatch(file, pattern) and code.startswith(rule) for file, code in found)
+        if not any(fnmatch(file, pattern) and code.startswith(rule) for file, code in result)
     ]
     debts = sum("*" not in pattern for pattern, _ in listed)
     if debts > MAX_DEBTS:

@@ -61,9 +61,9 @@ def resolve(wanted: list[str], transitive: bool, folder: Path) -> list[str]:
     """`path sha256 size` of every jar, the path as in a Maven repository."""
     parts = []
     for name in wanted:
-        *place, version, classifier = [*name.split(":"), ""][:4]
+        *position, version, classifier = [*name.split(":"), ""][:4]
         chosen = f"<classifier>{classifier}</classifier>" if classifier else ""
-        parts.append(DEPENDENCY.format(*place, version, chosen + ("" if transitive else ALONE)))
+        parts.append(DEPENDENCY.format(*position, version, chosen + ("" if transitive else ALONE)))
     (folder / "pom.xml").write_text(POM.format("".join(parts)))
     options = ["-DincludeScope=runtime", "-DoutputDirectory=jars", "-Dmdep.useRepositoryLayout=true"]
     subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", *options], cwd=folder, check=True)

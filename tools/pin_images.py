@@ -33,10 +33,10 @@ class UnresolvedError(Exception):
 
 def split(image: str) -> tuple[str, str, str]:
     """(registry's host, repository, tag) of `docker.io/library/postgres:17.6`. Raises UnresolvedError."""
-    found = re.fullmatch(r"(?P<host>[^/]+)/(?P<repository>[^:@]+):(?P<tag>[^:@/]+)", image)
-    if not found:
+    match = re.fullmatch(r"(?P<host>[^/]+)/(?P<repository>[^:@]+):(?P<tag>[^:@/]+)", image)
+    if not match:
         raise UnresolvedError(f"{image} is not HOST/REPOSITORY:TAG")
-    return found["host"], found["repository"], found["tag"]
+    return match["host"], match["repository"], match["tag"]
 
 
 def address(host: str) -> str:
@@ -52,10 +52,10 @@ def token(client: httpx.Client, challenge: str) -> str:
         raise UnresolvedError(f"asks for {challenge or 'a login'}, which this can't give")
     answer = client.get(fields.pop("realm"), params=fields)
     body = answer.json() if answer.is_success else {}
-    found = body.get("token") or body.get("access_token")
-    if not found:
+    result = body.get("token") or body.get("access_token")
+    if not result:
         raise UnresolvedError(f"gave no token: {answer.status_code}")
-    return found
+    return result
 
 
 def digest(client: httpx.Client, image: str) -> str:
@@ -71,48 +71,48 @@ def digest(client: httpx.Client, image: str) -> str:
         raise UnresolvedError(f"does not answer: {type(error).__name__} {error}") from None
     if not answer.is_success:
         raise UnresolvedError(f"answers {answer.status_code}")
-    found = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
-    if (said := answer.headers.get("docker-content-digest", found)) != found:
-        raise UnresolvedError(f"says {said} of bytes whose digest is {found}")
-    return found
+    result = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
+    if (output := answer.headers.get("docker-content-digest", result)) != result:
+        raise UnresolvedError(f"says {output} of bytes whose digest is {result}")
+    return result
 
 
 def pinned(client: httpx.Client, registry: str = "", tag: str = "") -> dict[str, Any]:
     """Values that name by digest what could be resolved; sentences on standard error tell of the rest."""
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    found: dict[str, Any] = {}
-    wanted = {place: _at(values, place) for place in PLACES}
+    results: dict[str, Any] = {}
+    wanted = {position: _at(values, position) for position in PLACES}
     wanted |= {("image", "digests", name): f"{registry}/millrace-{name}:{tag}" for name in OWN if registry and tag}
-    for place, image in wanted.items():
+    for position, image in wanted.items():
         try:
             resolved = digest(client, image)
         except UnresolvedError as error:
             print(f"{image} stays a tag: {image.partition('/')[0]} {error}", file=sys.stderr)
             continue
-        below = found
-        for part in place[:-1]:
+        below = results
+        for part in position[:-1]:
             below = below.setdefault(part, {})
-        below[place[-1]] = resolved if place[0] == "image" else f"{image}@{resolved}"
+        below[position[-1]] = resolved if position[0] == "image" else f"{image}@{resolved}"
         print(f"{image} is {resolved}", file=sys.stderr)
-    return found
+    return results
 
 
-def _at(values: dict[str, Any], place: tuple[str, ...]) -> str:
-    found: Any = values
-    for part in place:
-        found = found[part]
-    return found
+def _at(values: dict[str, Any], position: tuple[str, ...]) -> str:
+    result: Any = values
+    for part in position:
+        result = result[part]
+    return result
 
 
 def main() -> None:
     """Write the file, or end with a sentence when nothing could be resolved."""
     file, *own = sys.argv[1:]
     with httpx.Client(timeout=20, follow_redirects=True) as client:
-        found = pinned(client, *own)
-    if not found:
+        result = pinned(client, *own)
+    if not result:
         sys.exit("No registry answered; nothing was written.")
     head = "# Written by `make pin-images`: what the tags of the images meant then. Give it to helm after all others.\n"
-    Path(file).write_text(head + yaml.safe_dump(found, sort_keys=False, width=200))
+    Path(file).write_text(head + yaml.safe_dump(result, sort_keys=False, width=200))
 
 
 if __name__ == "__main__":

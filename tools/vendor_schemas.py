@@ -46,22 +46,22 @@ def strict(part: Any, closed: bool = True) -> Any:
         return {"$ref": "#/$defs/" + part["$ref"].removeprefix("#/definitions/")}
     if part.get("x-kubernetes-int-or-string") or part.get("format") == "int-or-string":
         return NUMBER_OR_TEXT
-    found = {key: value for key, value in part.items() if key in KEPT}
+    result = {key: value for key, value in part.items() if key in KEPT}
     if "properties" in part:
-        found["properties"] = {key: strict(value, closed) for key, value in part["properties"].items()}
+        result["properties"] = {key: strict(value, closed) for key, value in part["properties"].items()}
         if closed and not part.get("x-kubernetes-preserve-unknown-fields") and "additionalProperties" not in part:
-            found["additionalProperties"] = False
+            result["additionalProperties"] = False
     for key in ("items", "additionalProperties"):
         if isinstance(part.get(key), dict):
-            found[key] = strict(part[key], closed)
+            result[key] = strict(part[key], closed)
     for key in ("oneOf", "anyOf", "allOf"):
         if key in part:
-            found[key] = [strict(item, closed=False) for item in part[key]]
+            result[key] = [strict(item, closed=False) for item in part[key]]
     if "not" in part:
-        found["not"] = strict(part["not"], closed=False)
-    if part.get("nullable") and isinstance(found.get("type"), str):
-        found["type"] = [found["type"], "null"]
-    return found
+        result["not"] = strict(part["not"], closed=False)
+    if part.get("nullable") and isinstance(result.get("type"), str):
+        result["type"] = [result["type"], "null"]
+    return result
 
 
 def of_kubernetes(swagger: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -79,7 +79,7 @@ def of_kubernetes(swagger: Path) -> tuple[dict[str, Any], dict[str, str]]:
 
 def of_crds(paths: list[Path]) -> dict[str, Any]:
     """Schemas by "<apiVersion>/<kind>"."""
-    found = {}
+    results = {}
     files = [file for path in paths for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
     for crd in (crd for file in files for crd in yaml.load_all(file.read_text(), yaml.CSafeLoader) if crd):
         if crd.get("kind") != "CustomResourceDefinition":
@@ -88,8 +88,8 @@ def of_crds(paths: list[Path]) -> dict[str, Any]:
             schema = version["schema"]["openAPIV3Schema"]
             schema["properties"]["metadata"] = {"$ref": f"#/definitions/{METADATA}"}
             schema["properties"].pop("status", None)
-            found[f"{crd['spec']['group']}/{version['name']}/{crd['spec']['names']['kind']}"] = strict(schema)
-    return found
+            results[f"{crd['spec']['group']}/{version['name']}/{crd['spec']['names']['kind']}"] = strict(schema)
+    return results
 
 
 def reached(part: Any, definitions: dict[str, Any], seen: set[str]) -> set[str]:
@@ -113,16 +113,16 @@ def text(part: Any) -> str:
 
 def over_parts(schema: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
     """The schema with `change` done to each schema directly below it."""
-    found = dict(schema)
+    result = dict(schema)
     if "properties" in schema:
-        found["properties"] = {key: change(value) for key, value in schema["properties"].items()}
+        result["properties"] = {key: change(value) for key, value in schema["properties"].items()}
     for key in ("items", "additionalProperties", "not"):
         if isinstance(schema.get(key), dict):
-            found[key] = change(schema[key])
+            result[key] = change(schema[key])
     for key in ("oneOf", "anyOf", "allOf"):
         if key in schema:
-            found[key] = [change(item) for item in schema[key]]
-    return found
+            result[key] = [change(item) for item in schema[key]]
+    return result
 
 
 def shared(schemas: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

@@ -27,14 +27,14 @@ def new_bucket(s3_variables) -> dict[str, str]:
 @pytest.fixture(scope="package")
 def variables(s3_variables):
     """Settings of a registry in which every model has a champion. Tests that change champions use `fresh`."""
-    found = new_bucket(s3_variables)
-    with settings_of(found):
+    result = new_bucket(s3_variables)
+    with settings_of(result):
         registry = Registry()
         for workload in load_workloads().values():
             for model in workload.models:
                 version = registry.publish(*made(workload.name, model.name)).version
                 registry.promote(workload.name, model.name, version)
-    return found
+    return result
 
 
 @pytest.fixture(scope="package")
@@ -42,9 +42,9 @@ def server(variables, tmp_path_factory):
     """One server with all champions, for tests that only ask."""
     # Its champions stay: to look for others ten times a second would be half of its work.
     settled = variables | {"MILLRACE_API_POLL_INTERVAL": "2"}
-    with serving(settled, tmp_path_factory.mktemp("api"), "/health/ready") as found:
-        yield found
-        assert "Traceback" not in found.log, found.log[-3000:]
+    with serving(settled, tmp_path_factory.mktemp("api"), "/health/ready") as result:
+        yield result
+        assert "Traceback" not in result.log, result.log[-3000:]
 
 
 @pytest.fixture

@@ -136,24 +136,24 @@ def test_all_workloads_and_champions_are_listed(api):
 
 @pytest.mark.parametrize(("workload", "model"), ALL)
 def test_a_model_shows_its_centres_in_the_fields_own_units(api, workload, model):
-    found = api.get(f"/v1/models/{workload}/{model}").json()
-    assert found["data"]["snapshot_id"] == "8236482374234872343"
-    assert len(found["clusters"]) == found["parameters"]["k"]
+    result = api.get(f"/v1/models/{workload}/{model}").json()
+    assert result["data"]["snapshot_id"] == "8236482374234872343"
+    assert len(result["clusters"]) == result["parameters"]["k"]
     numeric = [f.field for f in find(workload).model(model).features if f.transform in ("identity", "log1p")]
-    if len(numeric) == len(found["features"]):  # then a centre can be asked for its own cluster
+    if len(numeric) == len(result["features"]):  # then a centre can be asked for its own cluster
         whole = {name for name in numeric if find_limits(find_field_type(find(workload), name)).whole}
-        for one in found["clusters"]:
-            row = {name: max(0, round(v) if name in whole else v) for name, v in one["centre"].items()}
+        for item in result["clusters"]:
+            row = {name: max(0, round(v) if name in whole else v) for name, v in item["centre"].items()}
             answer = api.post(f"/v1/{workload}/{model}/predict", json=row).json()
-            assert answer["cluster"] == one["cluster"]
+            assert answer["cluster"] == item["cluster"]
 
 
 @pytest.mark.parametrize("full_name", [f"{w.name}/{m.name}" for w in load_workloads().values() for m in w.models])
 def test_every_champion_is_shown_in_full(api, full_name):
-    found = api.get(f"/v1/models/{full_name}").raise_for_status().json()
-    assert found["model"] == full_name
-    assert found["data"]["offsets"]
-    assert bool(found["clusters"]) == (found["algorithm"] in ("kmeans", "pages"))
+    result = api.get(f"/v1/models/{full_name}").raise_for_status().json()
+    assert result["model"] == full_name
+    assert result["data"]["offsets"]
+    assert bool(result["clusters"]) == (result["algorithm"] in ("kmeans", "pages"))
 
 
 def test_an_unknown_model_is_answered_with_those_there_are(api):

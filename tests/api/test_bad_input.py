@@ -122,12 +122,12 @@ def test_a_bad_value_is_named_by_its_field(server, path, field, value):
 
 @given(place=st.integers(0, 4), field=st.sampled_from(["discounted_price", "rating"]), value=VALUES)
 @CASES
-def test_a_bad_value_in_a_list_is_named_by_its_row(server, place, field, value):
+def test_a_bad_value_in_a_list_is_named_by_its_row(server, position, field, value):
     rows = [{"discounted_price": 5, "rating": "4.1"} for _ in range(5)]
-    rows[place] = rows[place] | {field: value}
+    rows[position] = rows[position] | {field: value}
     error = check(server.client.post(MANY, content=dumped(rows), headers=AS_JSON))
     if error and error["field"] != "body":
-        assert error["field"] == f"[{place}].{field}"
+        assert error["field"] == f"[{position}].{field}"
 
 
 @given(path=st.sampled_from(PATHS), value=VALUES)

@@ -25,14 +25,14 @@ VALUES = (
 @settings(max_examples=300, derandomize=True, deadline=None)
 def test_a_column_that_is_read_at_once_equals_one_read_by_the_record_type(kind, values):
     try:
-        found = list(ColumnReader(kind).read(values))
+        result = list(ColumnReader(kind).read(values))
     except NotPlainError:
         return
     except ValidationError:
         with pytest.raises(ValidationError):
             [TypeAdapter(kind).validate_python(value) for value in values]
         return
-    assert found == [TypeAdapter(kind).validate_python(value) for value in values]
+    assert result == [TypeAdapter(kind).validate_python(value) for value in values]
 
 
 @pytest.mark.parametrize("kind", NUMBERS, ids=["count", "hours", "money", "percent", "rating"])

@@ -21,13 +21,13 @@ def api(s3_variables, tmp_path_factory):
         "MILLRACE_API_EVENT_TIMEOUT": "1",
         "MILLRACE_API_LIST_LIMIT": "100",
     }
-    with serving(new_bucket(s3_variables) | away, tmp_path_factory.mktemp("api")) as found:
-        yield found.client
-        assert "Traceback" not in found.log, found.log[-3000:]
+    with serving(new_bucket(s3_variables) | away, tmp_path_factory.mktemp("api")) as result:
+        yield result.client
+        assert "Traceback" not in result.log, result.log[-3000:]
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "field", "said"),
+    ("body", "status", "field", "output"),
     [
         ({}, 422, "user_id", "user_id: is missing"),
         (GOOD | {"course_id": ""}, 422, "course_id", "course_id: '' is not usable; allowed: an id of 1 to 200"),
@@ -51,11 +51,11 @@ def api(s3_variables, tmp_path_factory):
         ([GOOD] * 101, 413, "body", "101 rows are too many; allowed: 100 rows"),
     ],
 )
-def test_what_is_no_event_is_refused_with_its_field_its_value_and_what_is_allowed(api, body, status, field, said):
+def test_what_is_no_event_is_refused_with_its_field_its_value_and_what_is_allowed(api, body, status, field, output):
     answer = api.post("/v1/mooc/events", json=body)
     assert answer.status_code == status
     assert answer.json()["error"]["field"] == field
-    assert said in answer.json()["error"]["message"]
+    assert output in answer.json()["error"]["message"]
 
 
 def test_a_time_of_the_future_has_a_code_of_its_own_and_says_what_is_allowed(api):

@@ -192,8 +192,8 @@ def test_every_post_tells_of_its_refusals(api):
     ],
 )
 def test_messages_speak_json(api, path, row, sentence):
-    given = {"num_subscribers": 1, "num_reviews": 1, "num_lectures": 1, "content_duration": 1} | row
-    answer = api.post(path, json=given if path == PATH else row)
+    parameters = {"num_subscribers": 1, "num_reviews": 1, "num_lectures": 1, "content_duration": 1} | row
+    answer = api.post(path, json=parameters if path == PATH else row)
     assert answer.status_code == 422
     assert sentence in answer.json()["error"]["message"]
 

@@ -23,9 +23,9 @@ def test_the_server_and_its_models_describe_themselves(api):
     assert api.get("/v2").json()["name"] == "millrace"
     assert api.get("/v2/health/live").json() == {"live": True}
     assert api.get("/v2/health/ready").json() == {"ready": True}
-    found = api.get(PATH).json()
-    assert found["inputs"] == [{"name": "input", "datatype": "FP64", "shape": [-1, 4]}]
-    assert [one["name"] for one in found["outputs"]] == ["cluster", "distance", "label"]
+    result = api.get(PATH).json()
+    assert result["inputs"] == [{"name": "input", "datatype": "FP64", "shape": [-1, 4]}]
+    assert [one["name"] for one in result["outputs"]] == ["cluster", "distance", "label"]
     assert api.get(f"{PATH}/ready").json() == {"name": "courses.popularity", "ready": True}
     dates = api.get("/v2/models/courses.trend").json()["inputs"]
     assert dates[0] == {"name": "published_timestamp", "datatype": "BYTES", "shape": [-1]}
@@ -35,16 +35,16 @@ def test_the_server_and_its_models_describe_themselves(api):
 def test_one_tensor_gives_what_predict_gives(api, flat):
     data = [value for row in ROWS for value in row] if flat else ROWS
     answer = api.post(f"{PATH}/infer", json={"id": "seven", "inputs": [tensor("input", data, [3, 4])]})
-    found = outputs(answer)
+    result = outputs(answer)
     predicted = api.post(
         "/v1/courses/popularity/predict", json=[dict(zip(FIELDS, row, strict=True)) for row in ROWS]
     ).json()
     assert answer.json()["id"] == "seven"
     assert answer.json()["model_name"] == "courses.popularity"
     assert answer.json()["model_version"] == predicted[0]["version"]
-    assert found["cluster"] | {"data": []} == tensor("cluster", [], [3], "INT64")
+    assert result["cluster"] | {"data": []} == tensor("cluster", [], [3], "INT64")
     for column in ("cluster", "distance", "label"):
-        assert found[column]["data"] == [row[column] for row in predicted]
+        assert result[column]["data"] == [row[column] for row in predicted]
 
 
 def test_one_tensor_a_field_may_carry_text(api):

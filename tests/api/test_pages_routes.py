@@ -42,16 +42,16 @@ def test_without_a_stream_the_answers_are_empty_and_no_error(api, board):
         "live": False,
         "clusters": [],
     }
-    found = api.get(f"{BASE}/timeline").json()
-    assert (found["messages"], found["clusters"], found["from"]) == ([], [], None)
+    result = api.get(f"{BASE}/timeline").json()
+    assert (result["messages"], result["clusters"], result["from"]) == ([], [], None)
 
 
 def test_clusters_have_their_words_hosts_pages_and_version(api, board):
     told.apply(board, *told.history(END, 5))
-    found = api.get(f"{BASE}/clusters").json()
-    assert found["version"] == "20261122T040000Z-0123abcd"
-    assert [one["cluster"] for one in found["clusters"]] == [0, 1, 2, 3]
-    third = found["clusters"][2]
+    result = api.get(f"{BASE}/clusters").json()
+    assert result["version"] == "20261122T040000Z-0123abcd"
+    assert [one["cluster"] for one in result["clusters"]] == [0, 1, 2, 3]
+    third = result["clusters"][2]
     assert (third["label"], third["size"], third["share"]) == ("code python", 3000, 0.25)
     assert third["words"][0] == ["code", 300]
     assert third["hosts"][1] == ["python.example.com", 80]
@@ -60,10 +60,10 @@ def test_clusters_have_their_words_hosts_pages_and_version(api, board):
 
 def test_a_timeline_ends_with_the_newest_window_and_goes_back_as_far_as_was_asked(api, board):
     told.apply(board, *told.history(END, 100))
-    found = api.get(f"{BASE}/timeline", params={"minutes": 5}).json()
-    assert (found["from"], found["to"], found["step"]) == ("2026-01-22T04:55:00Z", "2026-01-22T05:00:00Z", 10)
-    assert len(found["messages"]) == 30
-    assert sum(sum(one["pages"]) for one in found["clusters"]) == sum(found["messages"]) > 0
+    result = api.get(f"{BASE}/timeline", params={"minutes": 5}).json()
+    assert (result["from"], result["to"], result["step"]) == ("2026-01-22T04:55:00Z", "2026-01-22T05:00:00Z", 10)
+    assert len(result["messages"]) == 30
+    assert sum(sum(one["pages"]) for one in result["clusters"]) == sum(result["messages"]) > 0
     assert len(api.get(f"{BASE}/timeline").json()["messages"]) == 100
 
 

@@ -29,9 +29,9 @@ def test_a_list_is_answered_as_the_model_assigns_it(api, expected):
 
 
 def test_a_page_alone_is_answered_as_in_a_list(api, expected):
-    found = api.post(PATH, json=ROWS[7]).json()
-    assert (found["cluster"], found["model"]) == (expected[0][7], "urls/pages")
-    assert found["version"] == api.get("/v1/models/urls/pages").json()["version"]
+    result = api.post(PATH, json=ROWS[7]).json()
+    assert (result["cluster"], result["model"]) == (expected[0][7], "urls/pages")
+    assert result["version"] == api.get("/v1/models/urls/pages").json()["version"]
 
 
 def test_title_and_keywords_may_be_left_out_and_an_empty_list_is_one(api):
@@ -52,7 +52,7 @@ def test_what_is_no_page_is_named(api, body, field):
 
 
 def test_before_a_stream_the_clusters_are_those_of_the_training(api, expected):
-    found = api.get("/v1/urls/clusters").json()
-    assert not found["live"]
-    assert [one["label"] for one in found["clusters"]] == expected[2]
-    assert found["version"] == api.get("/v1/models/urls/pages").json()["version"]
+    result = api.get("/v1/urls/clusters").json()
+    assert not result["live"]
+    assert [one["label"] for one in result["clusters"]] == expected[2]
+    assert result["version"] == api.get("/v1/models/urls/pages").json()["version"]

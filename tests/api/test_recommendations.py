@@ -16,8 +16,8 @@ CASES = settings(
 
 
 def history(user: str) -> list[str]:
-    place = USERS.index(user)
-    start, end = ARRAYS["history_starts"][place : place + 2]
+    position = USERS.index(user)
+    start, end = ARRAYS["history_starts"][position : position + 2]
     return [IDS[item] for item in ARRAYS["history_items"][start:end]]
 
 
@@ -29,10 +29,10 @@ def ids(answer) -> list[str]:
 @CASES
 def test_an_answer_holds_no_known_no_unknown_and_no_item_twice(api, user, n):
     answer = api.get(f"/v1/shop/recommendations/{user}", params={"n": n}).json()
-    found = ids(answer)
-    assert len(found) == len(set(found)) == min(n, len(IDS) - 1 - len(set(history(user))))
-    assert not set(found) & set(history(user))
-    assert set(found) <= set(IDS[:-1])
+    result = ids(answer)
+    assert len(result) == len(set(result)) == min(n, len(IDS) - 1 - len(set(history(user))))
+    assert not set(result) & set(history(user))
+    assert set(result) <= set(IDS[:-1])
     assert all({one["id"] for one in item["because"]} <= set(history(user)) for item in answer["items"])
     assert answer["fallback"] is None
 
@@ -42,10 +42,10 @@ def test_an_answer_holds_no_known_no_unknown_and_no_item_twice(api, user, n):
 def test_a_posted_history_is_answered_the_same_way(api, given_ids, n):
     body = {"history": given_ids, "n": n}
     answer = api.post("/v1/mooc/recommendations", json=body).json()
-    found, known = ids(answer), set(given_ids) & set(IDS)
-    assert len(found) == len(set(found)) <= n
-    assert not set(found) & known
-    assert set(found) <= set(IDS)
+    result, known = ids(answer), set(given_ids) & set(IDS)
+    assert len(result) == len(set(result)) <= n
+    assert not set(result) & known
+    assert set(result) <= set(IDS)
     assert answer["fallback"] == (None if known else "popularity")
 
 
@@ -88,7 +88,7 @@ def test_histories_and_neighbours_are_shown(api, base):
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "said"),
+    ("path", "status", "output"),
     [
         ("recommendations/U1?n=0", 422, "n: 0 is not usable; allowed: a whole number from 1 to 100"),
         ("recommendations/U1?n=many", 422, "n: 'many' is not usable"),
@@ -99,14 +99,14 @@ def test_histories_and_neighbours_are_shown(api, base):
         ("history/U1?n=1001", 422, "n: 1001 is not usable; allowed: a whole number from 1 to 1000"),
     ],
 )
-def test_a_question_that_can_not_be_answered_is_refused_with_what_is_allowed(api, path, status, said):
+def test_a_question_that_can_not_be_answered_is_refused_with_what_is_allowed(api, path, status, output):
     answer = api.get(f"/v1/shop/{path}")
     assert answer.status_code == status
-    assert said in answer.json()["error"]["message"]
+    assert output in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "said"),
+    ("body", "status", "output"),
     [
         ({}, 422, "body: has both or neither; allowed: either history or users"),
         ({"history": [], "users": []}, 422, "either history or users"),
@@ -117,7 +117,7 @@ def test_a_question_that_can_not_be_answered_is_refused_with_what_is_allowed(api
         ({"history": ["I001"], "limit": 3}, 422, "allowed: a JSON object with history, users, n, keep_known"),
     ],
 )
-def test_a_body_that_can_not_be_answered_is_refused_with_what_is_allowed(api, body, status, said):
+def test_a_body_that_can_not_be_answered_is_refused_with_what_is_allowed(api, body, status, output):
     answer = api.post("/v1/mooc/recommendations", json=body)
     assert answer.status_code == status
-    assert said in answer.json()["error"]["message"]
+    assert output in answer.json()["error"]["message"]

@@ -22,7 +22,7 @@ def limits(first, last) -> dict[str, str]:
 def rows(prefix: str, first, last, *columns: str):
     """(date or None, *columns) of the rows in the range, one by one."""
     day = "day" if prefix == "day" else f"{prefix}_day"
-    for place, number in enumerate(ARRAYS[day].tolist()):
+    for position, number in enumerate(ARRAYS[day].tolist()):
         when = None if number < 0 else EPOCH + timedelta(days=number)
         inside = (
             (first is None and last is None)
@@ -30,7 +30,7 @@ def rows(prefix: str, first, last, *columns: str):
             else (first is None or when.isoformat() >= first) and (last is None or when.isoformat() <= last)
         )
         if inside:
-            yield when, *(int(ARRAYS[column][place]) for column in columns)
+            yield when, *(int(ARRAYS[column][position]) for column in columns)
 
 
 @RANGES
@@ -43,14 +43,14 @@ def test_months_are_the_sums_of_their_days(api, first, last):
         if when:
             month = expected.setdefault(when.isoformat()[:7], [0, 0, 0])
             expected[when.isoformat()[:7]] = [a + b for a, b in zip(month, sums, strict=True)]
-    assert [one["month"] for one in answer["months"]] == sorted(expected)
-    for one in answer["months"]:
-        revenue, orders, items = expected[one["month"]]
-        assert (one["revenue"], one["orders"], one["items"]) == (revenue / 100, orders, items)
-        assert one["order_value"] == pytest.approx(revenue / 100 / orders, abs=0.005)
-        assert one["items_per_order"] == pytest.approx(items / orders, abs=0.005)
-        buyers = {who for when, who in rows("customer", first, last, "customer") if str(when)[:7] == one["month"]}
-        assert one["buyers"] == len(buyers)
+    assert [item["month"] for item in answer["months"]] == sorted(expected)
+    for item in answer["months"]:
+        revenue, orders, items = expected[item["month"]]
+        assert (item["revenue"], item["orders"], item["items"]) == (revenue / 100, orders, items)
+        assert item["order_value"] == pytest.approx(revenue / 100 / orders, abs=0.005)
+        assert item["items_per_order"] == pytest.approx(items / orders, abs=0.005)
+        buyers = {who for when, who in rows("customer", first, last, "customer") if str(when)[:7] == item["month"]}
+        assert item["buyers"] == len(buyers)
     total = answer["total"]
     assert [total["revenue"], total["orders"], total["items"]] == [whole[0] / 100, whole[1], whole[2]]
     assert total["buyers"] == len({who for _, who in rows("customer", first, last, "customer")})
@@ -76,18 +76,18 @@ def test_statistics_are_in_the_order_asked_for(api, by, order):
     query = {"by": by, "order": order, "n": 100, **limits(first, last)}
     answer = api.get(f"{BASE}/statistics", params=query).json()
     columns = (by, *(f"{by}_{name}" for name in ("revenue", "orders", "items", "lowest", "highest")))
-    found: dict[int, list[tuple[int, ...]]] = {}
+    results: dict[int, list[tuple[int, ...]]] = {}
     for _, value, *sums in rows(by, first, last, *columns):
-        found.setdefault(value, []).append(tuple(sums))
-    assert len(answer["statistics"]) == len(found)
-    place = ("revenue", "orders", "items").index(order)
-    expected = sorted(found, key=lambda value: (-sum(one[place] for one in found[value]), value))
-    for one, value in zip(answer["statistics"], expected, strict=True):
-        lines = found[value]
-        assert one["value"] == (ARRAYS[f"{by}_values"][value].decode() or None)
-        assert one["revenue"] == sum(line[0] for line in lines) / 100
-        assert one["lowest_price"] == min(line[3] for line in lines) / 100
-        assert one["highest_price"] == max(line[4] for line in lines) / 100
+        results.setdefault(value, []).append(tuple(sums))
+    assert len(answer["statistics"]) == len(results)
+    position = ("revenue", "orders", "items").index(order)
+    expected = sorted(results, key=lambda value: (-sum(item[position] for item in results[value]), value))
+    for item, value in zip(answer["statistics"], expected, strict=True):
+        lines = results[value]
+        assert item["value"] == (ARRAYS[f"{by}_values"][value].decode() or None)
+        assert item["revenue"] == sum(line[0] for line in lines) / 100
+        assert item["lowest_price"] == min(line[3] for line in lines) / 100
+        assert item["highest_price"] == max(line[4] for line in lines) / 100
     assert answer["by"] == by
 
 

@@ -46,8 +46,8 @@ def sample(server, name: str) -> float:
 def workers(variables, tmp_path_factory):
     """A server with three workers."""
     folder = tmp_path_factory.mktemp("workers")
-    with serving(variables | {"MILLRACE_API_WORKERS": "3"}, folder, "/health/ready") as found:
-        yield found
+    with serving(variables | {"MILLRACE_API_WORKERS": "3"}, folder, "/health/ready") as result:
+        yield result
 
 
 def test_metrics_add_up_over_several_workers(workers):

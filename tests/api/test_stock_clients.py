@@ -53,11 +53,11 @@ def parsed(answer):
     length = answer.headers.get(HEADER)
     document = json.loads(content if length is None else content[: int(length)])
     rest = b"" if length is None else content[int(length) :]
-    found = {}
+    results = {}
     for output in document["outputs"]:
         size = output.get("parameters", {}).get("binary_data_size")
         if size is None:
-            found[output["name"]] = output["data"]
+            results[output["name"]] = output["data"]
             continue
         data, rest = rest[:size], rest[size:]
         if output["datatype"] == "BYTES":
@@ -66,11 +66,11 @@ def parsed(answer):
                 (length,) = struct.unpack_from("<I", data)
                 texts.append(data[4 : 4 + length].decode())
                 data = data[4 + length :]
-            found[output["name"]] = texts
+            results[output["name"]] = texts
         else:
-            found[output["name"]] = np.frombuffer(data, DTYPES[output["datatype"]]).tolist()
+            results[output["name"]] = np.frombuffer(data, DTYPES[output["datatype"]]).tolist()
     assert rest == b""
-    return found
+    return results
 
 
 @pytest.fixture(scope="module")
@@ -117,12 +117,12 @@ def test_several_binary_tensors_follow_in_the_order_of_the_inputs(api):
         "content_duration": ([b"4.5 hours", b"1h 30m"], "BYTES"),
     }
     tensors = [binary(name, values, datatype) for name, (values, datatype) in kinds.items()]
-    found = parsed(post(api, {"inputs": [tensor for tensor, _ in tensors]}, b"".join(data for _, data in tensors)))
+    result = parsed(post(api, {"inputs": [tensor for tensor, _ in tensors]}, b"".join(data for _, data in tensors)))
     rows = [
         {"num_subscribers": 10000, "num_reviews": 310, "num_lectures": 42, "content_duration": 4.5},
         {"num_subscribers": 1, "num_reviews": 2, "num_lectures": 3, "content_duration": 1.5},
     ]
-    assert found["label"] == [row["label"] for row in api.post("/v1/courses/popularity/predict", json=rows).json()]
+    assert result["label"] == [row["label"] for row in api.post("/v1/courses/popularity/predict", json=rows).json()]
 
 
 @pytest.mark.parametrize("datatype", ["FP16", "FP32", "INT16", "UINT8"])

@@ -44,22 +44,22 @@ def test_an_event_comes_at_once_and_after_each_change_and_none_is_lost(api, boar
         coming = events(answer)
         first = next(coming)
         assert (first["clusters"]["clusters"], first["timeline"]["messages"]) == ([], [])
-        for place in range(3):
-            start = END + timedelta(seconds=10 * place)
-            told.apply(board, told.window(start, {0: place + 1}), told.stream(start, rows_per_second=place))
-            found = next(coming)
-            while found["status"]["rows_per_second"] != place:  # an event may fall between the two messages
-                found = next(coming)
-            assert found["timeline"]["messages"] == list(range(1, place + 2))
+        for index in range(3):
+            start = END + timedelta(seconds=10 * index)
+            told.apply(board, told.window(start, {0: index + 1}), told.stream(start, rows_per_second=index))
+            result = next(coming)
+            while result["status"]["rows_per_second"] != index:  # an event may fall between the two messages
+                result = next(coming)
+            assert result["timeline"]["messages"] == list(range(1, index + 2))
 
 
 def test_the_data_of_an_event_is_what_the_other_paths_answer(api, board):
     told.apply(board, *told.history(END, 30))
     with api.stream("GET", EVENTS, params={"minutes": 3}) as answer:
-        found = next(events(answer))
-    assert found["clusters"] == api.get("/v1/urls/clusters").json()
-    assert found["timeline"] == api.get("/v1/urls/timeline", params={"minutes": 3}).json()
-    assert found["status"]["psi"] == 0.034
+        result = next(events(answer))
+    assert result["clusters"] == api.get("/v1/urls/clusters").json()
+    assert result["timeline"] == api.get("/v1/urls/timeline", params={"minutes": 3}).json()
+    assert result["status"]["psi"] == 0.034
 
 
 def test_a_server_with_all_its_streams_taken_says_so_and_has_room_again(s3_variables, tmp_path):

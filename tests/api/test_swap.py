@@ -37,8 +37,8 @@ def fresh(real_s3):
 def server(fresh, registry, tmp_path):
     """A server that serves version 1 of one model."""
     registry.promote(*MODEL, publish(registry, 1))
-    with serving(fresh, tmp_path, "/health/ready") as found:
-        yield found
+    with serving(fresh, tmp_path, "/health/ready") as result:
+        yield result
 
 
 def served(server) -> str:

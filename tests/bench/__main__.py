@@ -24,29 +24,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("`: ")[2])
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--only", nargs="+", choices=ALL, default=ALL, help="some of the parts")
-    given = parser.parse_args()
-    found = machine.described()
+    options = parser.parse_args()
+    result = machine.described()
     lines: list[table.Line] = []
     for name, measure in IN_PROCESS.items():
-        if name in given.only:
+        if name in options.only:
             house.say(f"measuring {name}")
             lines += measure()  # before the stack takes its share of the machine
-    if not set(given.only) & set(PARTS):
-        return finish(given.out, found, lines)
+    if not set(options.only) & set(PARTS):
+        return finish(options.out, result, lines)
     with house.house() as home:
         house.champions()
         for name, measure in PARTS.items():
-            if name in given.only:
+            if name in options.only:
                 house.say(f"measuring {name}")
                 lines += measure(home, dict(os.environ))
-    finish(given.out, found, lines)
+    finish(options.out, result, lines)
 
 
-def finish(out: Path | None, found: dict[str, Any], lines: list[table.Line]) -> None:
-    found["load_after"] = [round(value, 2) for value in os.getloadavg()]
-    table.show(lines, machine.line(found))
+def finish(out: Path | None, values: dict[str, Any], lines: list[table.Line]) -> None:
+    values["load_after"] = [round(value, 2) for value in os.getloadavg()]
+    table.show(lines, machine.line(values))
     if out:
-        result = {"machine": found, "lines": [line.as_dict() for line in lines]}
+        result = {"machine": values, "lines": [line.as_dict() for line in lines]}
         out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
 

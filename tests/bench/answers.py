@@ -30,10 +30,10 @@ def served(module: str, *arguments: str, home: Path, **options: Any) -> Iterator
     """(process, port, seconds until it was ready) of a server; the port is its first argument where it takes any."""
     port, started = free_port(), time.monotonic()
     log = home / f"{module}.log"
-    given = [str(port), *arguments] if "peers" in module else list(arguments)
+    parameters = [str(port), *arguments] if "peers" in module else list(arguments)
     if "env" in options:
         options["env"] = options["env"] | {"MILLRACE_API_PORT": str(port)}
-    with machine.running(module, *given, log=log, **options) as process:
+    with machine.running(module, *parameters, log=log, **options) as process:
         while True:
             try:
                 if httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=30).status_code == 200:
@@ -52,11 +52,11 @@ def load(port: int, path: str, body: Any, home: Path, connections: int, seconds:
     file.write_text(json.dumps(body))
     words = [str(port), path, str(file), str(connections), str(seconds), *([str(rate)] if rate else [])]
     process = machine.start("tests.bench.load", *words, core=machine.client_core(), stdout=subprocess.PIPE)
-    said, _ = process.communicate(timeout=seconds + 120)
-    found = json.loads(said)
-    if process.returncode or found["failed"]:
-        sys.exit(f"{path} failed under load: {found}")
-    return found
+    output, _ = process.communicate(timeout=seconds + 120)
+    document = json.loads(output)
+    if process.returncode or document["failed"]:
+        sys.exit(f"{path} failed under load: {document}")
+    return document
 
 
 def full(process: psutil.Process, port: int, path: str, body: Any, home: Path, connections: int = 16, seconds=SECONDS):
@@ -64,8 +64,8 @@ def full(process: psutil.Process, port: int, path: str, body: Any, home: Path, c
     load(port, path, body, home, connections, 1.0)  # warm
     used: dict[str, Any] = {}
     with machine.share(process, used):
-        found = load(port, path, body, home, connections, seconds)
-    return found | used
+        result = load(port, path, body, home, connections, seconds)
+    return result | used
 
 
 def half(port: int, path: str, home: Path, rate: float) -> dict[str, Any]:
@@ -76,8 +76,8 @@ def arrays(home: Path) -> Path:
     """The arrays of two models in a file, for the server by hand."""
     file = home / "arrays.npz"
     kinds = {"popularity": "courses", "price_rating": "products"}
-    found = {f"{kind}_{name}": array for kind in kinds for name, array in made(kinds[kind], kind)[1].items()}
-    np.savez(file, **found)
+    result = {f"{kind}_{name}": array for kind in kinds for name, array in made(kinds[kind], kind)[1].items()}
+    np.savez(file, **result)
     return file
 
 
@@ -108,10 +108,10 @@ def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
             yield Line(what, reach, value(own), unit, name, value(peer), less, own | {"peer": peer})
 
     own, hand_of, spark_of = single, hand, spark
-    yield from lines("single row, one worker", 4000, "requests/s", lambda found: found["rate"])
+    yield from lines("single row, one worker", 4000, "requests/s", lambda result: result["rate"])
     own, hand_of, spark_of = paced, hand_paced, spark_paced
-    yield from lines("single row, p99 at half load", 10, "ms", lambda found: found["p99"], True)
-    rates = [found["rate"] * ROWS for found in (many, hand_many)]
+    yield from lines("single row, p99 at half load", 10, "ms", lambda result: result["p99"], True)
+    rates = [result["rate"] * ROWS for result in (many, hand_many)]
     body = "FastAPI by hand, list[Row]"
     yield Line(f"list of {ROWS:,} rows", 300_000, rates[0], "rows/s", body, rates[1], detail=many | {"peer": hand_many})
     plain = "FastAPI by hand, two models"

@@ -18,8 +18,8 @@ PATIENCE = 120.0  # seconds for one record
 
 
 def landed(course: str) -> bool:
-    found = load_table("courses").scan(row_filter=f"course_id == '{course}'", selected_fields=("course_id",))
-    return len(found.to_arrow()) == 1
+    result = load_table("courses").scan(row_filter=f"course_id == '{course}'", selected_fields=("course_id",))
+    return len(result.to_arrow()) == 1
 
 
 def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:

@@ -125,17 +125,17 @@ async def run(port: int, path: str, body: bytes, connections: int, seconds: floa
         await load.connect()
     pacing = asyncio.create_task(load.pace()) if rate else None
     await load.done
-    took, found = time.perf_counter() - started, sorted(load.latencies)
+    took, result = time.perf_counter() - started, sorted(load.latencies)
     if pacing:
         await pacing
     return {
-        "answers": len(found),
+        "answers": len(result),
         "failed": load.failed,
         "seconds": round(took, 3),
-        "rate": round(len(found) / took, 1),
-        "p50": round(1000 * found[len(found) // 2], 3),
-        "p99": round(1000 * found[int(len(found) * 0.99)], 3),
-        "max": round(1000 * found[-1], 3),
+        "rate": round(len(result) / took, 1),
+        "p50": round(1000 * result[len(result) // 2], 3),
+        "p99": round(1000 * result[int(len(result) * 0.99)], 3),
+        "max": round(1000 * result[-1], 3),
     }
 
 

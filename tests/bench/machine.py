@@ -48,10 +48,10 @@ def described() -> dict[str, Any]:
     }
 
 
-def line(found: dict[str, Any]) -> str:
+def line(values: dict[str, Any]) -> str:
     return (
-        f"{found['cores']} cores, {found['processor']}, {found['memory_gb']:g} GB, Python {found['python']}, "
-        f"{found['date']}, load before the run {found['load_before'][0]:g}"
+        f"{values['cores']} cores, {values['processor']}, {values['memory_gb']:g} GB, Python {values['python']}, "
+        f"{values['date']}, load before the run {values['load_before'][0]:g}"
     )
 
 

@@ -91,11 +91,11 @@ class Run:
             asked = [user for user in self._waiting if int(user.rpartition("-")[2]) % PROBES == share][:500]
             if asked:
                 body = json.dumps({"users": asked, "n": 1}).encode()
-                _, found = await connection.post("/v1/mooc/recommendations", body)
+                _, result = await connection.post("/v1/mooc/recommendations", body)
                 now = time.perf_counter()
-                for one in json.loads(found):
-                    if one["fallback"] is None:
-                        self.changed_in.append(now - self._waiting.pop(one["user_id"]))
+                for item in json.loads(result):
+                    if item["fallback"] is None:
+                        self.changed_in.append(now - self._waiting.pop(item["user_id"]))
             await asyncio.sleep(PAUSE)
 
     async def run(self) -> dict[str, Any]:
@@ -121,8 +121,8 @@ def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
     items = publish(Registry())
     with served("millrace.cli", "serve", home=home, env=environment | {"MILLRACE_API_WORKERS": "2"}) as (_, port, _):
         uvloop.run(Run(port, "warm", items, RATE / 5, 5.0).run())  # warm
-        found = uvloop.run(Run(port, "bench", items, RATE, SECONDS).run())
+        report = uvloop.run(Run(port, "bench", items, RATE, SECONDS).run())
     what = f"{RATE:g} events/s, 2 workers: POST to changed recommendation"
-    yield Line(f"{what}, p99", 2, found["p99"], "s", less_is_better=True, detail=found)
-    yield Line(f"{what}, p50", None, found["p50"], "s", less_is_better=True, detail=found)
-    yield Line("the same, until Kafka has it (202), p99", None, found["accepted_p99_ms"], "ms", less_is_better=True)
+    yield Line(f"{what}, p99", 2, report["p99"], "s", less_is_better=True, detail=report)
+    yield Line(f"{what}, p50", None, report["p50"], "s", less_is_better=True, detail=report)
+    yield Line("the same, until Kafka has it (202), p99", None, report["accepted_p99_ms"], "ms", less_is_better=True)

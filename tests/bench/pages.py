@@ -45,9 +45,9 @@ def measure(*_: Any) -> Iterator[Line]:
     with threadpool_limits(1):
         peer = pipeline(table(1500)[0])
         ours, theirs = per_second(model.assign, columns), per_second(peer, columns)
-        one = per_second(partial(one_by_one, model.assign), {name: values[:2000] for name, values in columns.items()})
+        item = per_second(partial(one_by_one, model.assign), {name: values[:2000] for name, values in columns.items()})
     agreement = float((model.assign(columns)[0] == themes).mean())
-    detail = {"pages": len(themes), "in their theme's cluster": agreement, "alone": one}
+    detail = {"pages": len(themes), "in their theme's cluster": agreement, "alone": item}
     name = "scikit-learn, HashingVectorizer and MiniBatchKMeans"
     yield Line("pages scored, a core", 20_000, ours, "pages/s", name, theirs, detail=detail)
 

@@ -47,14 +47,14 @@ def read(file: str, most: int) -> Columns:
     """The accepted pages of a file by time of creation, by column."""
     urls = find_workload("urls")
     with open_source(file) as source:
-        checker, found = RecordChecker(urls, source.name), []
+        checker, result = RecordChecker(urls, source.name), []
         for row in read_rows(source, required_fields(urls)):
-            if len(found) == most:
+            if len(result) == most:
                 break
             if hasattr(checker.check_row(row), "key"):
-                found.append(urls.record.model_validate(row.values))
-    found.sort(key=lambda page: page.creation_time)
-    return {name: [getattr(page, name) for page in found] for name in ("url", "title", "keywords")}
+                result.append(urls.record.model_validate(row.values))
+    result.sort(key=lambda page: page.creation_time)
+    return {name: [getattr(page, name) for page in result] for name in ("url", "title", "keywords")}
 
 
 def measured(columns: Columns, themes: np.ndarray | None) -> Iterator[Found]:
@@ -85,14 +85,14 @@ def measured(columns: Columns, themes: np.ndarray | None) -> Iterator[Found]:
         )
 
 
-def show(title: str, found: list[Found]) -> None:
+def show(title: str, result: list[Found]) -> None:
     made = Table(box=box.SIMPLE, title=title, title_justify="left", title_style="")
     for head in ("model", "clusters", "silhouette", "stable (ARI)", "same number", "themes (ARI)", "CPU s a window"):
         made.add_column(head, justify="left" if head == "model" else "right")
-    for one in found:
-        numbers = [f"{value:.3f}" for value in (one.silhouette, one.stable, one.numbers)]
-        themes = "-" if one.themes is None else f"{one.themes:.3f}"
-        made.add_row(one.name, str(one.clusters), *numbers, themes, f"{one.seconds:.2f}")
+    for item in result:
+        numbers = [f"{value:.3f}" for value in (item.silhouette, item.stable, item.numbers)]
+        themes = "-" if item.themes is None else f"{item.themes:.3f}"
+        made.add_row(item.name, str(item.clusters), *numbers, themes, f"{item.seconds:.2f}")
     Console(width=120).print(made)
 
 
@@ -100,11 +100,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.quality", description=__doc__)
     parser.add_argument("file", nargs="?", help="a file of pages; generated ones where left out")
     parser.add_argument("--rows", type=int, default=25_000, help="at most so many pages")
-    given = parser.parse_args()
-    columns, themes = (read(given.file, given.rows), None) if given.file else table(given.rows, SEED)
-    name = given.file.rpartition("/")[2] if given.file else "generated"
-    found = list(measured(columns, themes))
-    show(f"{name}: {len(columns['url'])} pages in {WINDOWS} windows, k = {K}", found)
+    options = parser.parse_args()
+    columns, themes = (read(options.file, options.rows), None) if options.file else table(options.rows, SEED)
+    name = options.file.rpartition("/")[2] if options.file else "generated"
+    result = list(measured(columns, themes))
+    show(f"{name}: {len(columns['url'])} pages in {WINDOWS} windows, k = {K}", result)
 
 
 if __name__ == "__main__":

@@ -80,14 +80,14 @@ def compared(sequences: Sequences, say: Callable[[str], None] = lambda sentence:
 
 
 def quality(model: Any, fold: Fold) -> tuple[float, float]:
-    found = rank_targets(model, fold)
-    hit, ndcg, _ = user_metrics(found.greater, found.tied).mean(axis=0)
+    ranked = rank_targets(model, fold)
+    hit, ndcg, _ = user_metrics(ranked.greater, ranked.tied).mean(axis=0)
     return float(hit), float(ndcg)
 
 
-def lines(items: int, found: list[Found]) -> Iterator[Line]:
+def lines(items: int, result: list[Found]) -> Iterator[Line]:
     """Each of ours beside the peer of its kind, for the table of `make bench`."""
-    by_name = {one.name: one for one in found}
+    by_name = {one.name: one for one in result}
     for name, peer in BESIDE.items():
         if name not in by_name or peer not in by_name:
             continue
@@ -103,26 +103,26 @@ def measure(*_: Any) -> Iterator[Line]:
         yield from lines(items, list(compared(walks(users, items))))
 
 
-def show(title: str, found: list[Found]) -> None:
+def show(title: str, result: list[Found]) -> None:
     table = Table(box=box.SIMPLE, title=title, title_justify="left", title_style="")
     for head in ("model", "HR@10", "NDCG@10", "fit CPU s", "top 10 ms p50", "p99", "requests/s a core"):
         table.add_column(head, justify="left" if head == "model" else "right")
-    for one in found:
-        values = f"{one.hr:.4f}", f"{one.ndcg:.4f}", f"{one.fit:.1f}", f"{one.p50:.3f}", f"{one.p99:.3f}"
-        table.add_row(one.name, *values, f"{1000 / one.cpu:,.0f}")
+    for item in result:
+        values = f"{item.hr:.4f}", f"{item.ndcg:.4f}", f"{item.fit:.1f}", f"{item.p50:.3f}", f"{item.p99:.3f}"
+        table.add_row(item.name, *values, f"{1000 / item.cpu:,.0f}")
     Console(width=120).print(table)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.recommenders", description=__doc__)
     parser.add_argument("--sequences", help="a file of sequences; generated ones of two sizes where left out")
-    given = parser.parse_args()
+    options = parser.parse_args()
     say = Console(stderr=True).print
-    sources = [(given.sequences, files.read_sequences(given.sequences))] if given.sequences else []
+    sources = [(options.sequences, files.read_sequences(options.sequences))] if options.sequences else []
     sources = sources or [("generated", walks(users, items)) for items, users in SIZES.items()]
     for name, sequences in sources:
-        found = list(compared(sequences, say))
-        show(f"{name.rpartition('/')[2]}: {len(sequences)} users, {sequences.item_count} items", found)
+        result = list(compared(sequences, say))
+        show(f"{name.rpartition('/')[2]}: {len(sequences)} users, {sequences.item_count} items", result)
 
 
 if __name__ == "__main__":

@@ -43,14 +43,14 @@ def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
         )
 
     def produced(kind: str) -> float:
-        found = said("tests.bench.peers.producing", kind, settings().kafka_bootstrap, file, environment=environment)
-        return found["rows"] / found["seconds"]
+        result = said("tests.bench.peers.producing", kind, settings().kafka_bootstrap, file, environment=environment)
+        return result["rows"] / result["seconds"]
 
     size = {"rows": ROWS, "bytes_a_row": round(Path(file).stat().st_size / ROWS)}
     for client, reach, kind, name in (
         ("kafka-python", 25_000, "waiting", "kafka-python, a wait for each row"),
         ("confluent-kafka", 80_000, "unchecked", "bare confluent-kafka, nothing checked"),
     ):
-        found, peer = ingested(client), produced(kind)
-        rate = found["read"] / found["seconds"]
-        yield Line(f"ingest, {client}", reach, rate, "rows/s", name, peer, detail=found | size)
+        result, peer = ingested(client), produced(kind)
+        rate = result["read"] / result["seconds"]
+        yield Line(f"ingest, {client}", reach, rate, "rows/s", name, peer, detail=result | size)

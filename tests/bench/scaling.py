@@ -47,9 +47,9 @@ def started(folder: str, memory: str) -> SparkSession:
     }
     for name, value in options.items():
         builder = builder.config(name, value)
-    found = builder.getOrCreate()
-    found.sparkContext.setLogLevel("ERROR")
-    return found
+    result = builder.getOrCreate()
+    result.sparkContext.setLogLevel("ERROR")
+    return result
 
 
 def generated(spark: SparkSession, count: int, file: str) -> DataFrame:
@@ -57,7 +57,7 @@ def generated(spark: SparkSession, count: int, file: str) -> DataFrame:
     number = F.col("id")
     share = (F.pmod(F.xxhash64(number, F.lit(1)), F.lit(1_000_000)) + 1) / 1_000_000
     item = F.floor(F.pow(share, 3) * ITEMS).cast("int")
-    found = spark.range(count).select(
+    result = spark.range(count).select(
         F.pmod(F.xxhash64(F.floor(number / 2)), F.lit(count // EVENTS_A_USER)).cast("string").alias("user"),
         F.lit(True).alias("known"),
         F.least(item, F.lit(ITEMS - 1)).alias("item"),
@@ -66,23 +66,23 @@ def generated(spark: SparkSession, count: int, file: str) -> DataFrame:
         F.floor(number / 2).cast("string").alias("order_id"),
         number.alias("arrival"),
     )
-    found.write.parquet(file)
+    result.write.parquet(file)
     return spark.read.parquet(file)
 
 
 def read(spark: SparkSession, source: str, file: str) -> tuple[DataFrame, int]:
     """Events of a file of sequences, and the number of its items; without times the places stand for them."""
-    found = files.read_sequences(source)
-    times = found.times if found.times is not None else -found.ages.astype(np.float64)
+    interactions = files.read_sequences(source)
+    times = interactions.times if interactions.times is not None else -interactions.ages.astype(np.float64)
     columns = {
-        "user": np.char.mod("%d", found.users),
-        "item": found.items,
+        "user": np.char.mod("%d", interactions.users),
+        "item": interactions.items,
         "since": times,
-        "arrival": np.arange(len(found.items)),
+        "arrival": np.arange(len(interactions.items)),
     }
     pq.write_table(pa.table(columns), file, row_group_size=100_000)
     rows = spark.read.parquet(file).withColumns({"known": F.lit(True), "part": F.lit(0)})
-    return rows.repartition(spark.sparkContext.defaultParallelism), found.item_count
+    return rows.repartition(spark.sparkContext.defaultParallelism), interactions.item_count
 
 
 def order_lines(rows: DataFrame) -> DataFrame:
@@ -131,13 +131,13 @@ def steps(rows: DataFrame, items: int) -> Iterator[tuple[str, Callable[[], Any]]
 
 
 def measured(rows: DataFrame, items: int) -> dict[str, float]:
-    found: dict[str, float] = {}
+    results: dict[str, float] = {}
     for name, run in steps(rows, items):
         began, used = time.perf_counter(), processor()
         run()
-        found[name], found[f"{name}, CPU"] = time.perf_counter() - began, processor() - used
-    found["resident GB"] = sum(one.memory_info().rss for one in psutil.Process().children(recursive=True)) / 1e9
-    return found
+        results[name], results[f"{name}, CPU"] = time.perf_counter() - began, processor() - used
+    results["resident GB"] = sum(one.memory_info().rss for one in psutil.Process().children(recursive=True)) / 1e9
+    return results
 
 
 def processor() -> float:
@@ -151,28 +151,30 @@ def main() -> None:
     parser.add_argument("--millions", nargs="+", type=float, default=[1, 4, 16])
     parser.add_argument("--memory", default="2g", help="Spark's heap, the same for every size")
     parser.add_argument("--sequences", help="a file of sequences in place of generated events")
-    given = parser.parse_args()
+    options = parser.parse_args()
     say = Console(stderr=True).print
     with tempfile.TemporaryDirectory(prefix="millrace-scaling-") as folder:
-        spark = started(folder, given.memory)
+        spark = started(folder, options.memory)
         measured(generated(spark, 20_000, f"{folder}/first.parquet"), ITEMS)
         results, items = {}, ITEMS
-        for millions in [] if given.sequences else given.millions:
+        for millions in [] if options.sequences else options.millions:
             count = int(millions * 1e6)
             results[f"{millions:g} M"] = measured(generated(spark, count, f"{folder}/events-{count}.parquet"), ITEMS)
             say(f"{millions:g} million events: {results[f'{millions:g} M']}")
-        if given.sequences:
-            rows, items = read(spark, given.sequences, f"{folder}/read.parquet")
+        if options.sequences:
+            rows, items = read(spark, options.sequences, f"{folder}/read.parquet")
             results[f"{rows.count():,}"] = measured(rows, items)
         spark.stop()
-        title = f"seconds, CPU seconds in brackets; heap {given.memory}, {items:,} items"
+        title = f"seconds, CPU seconds in brackets; heap {options.memory}, {items:,} items"
         table = Table(box=box.SIMPLE, title=title, title_justify="left", title_style="")
         table.add_column("events")
         names = [name for name in next(iter(results.values())) if "," not in name]
         for name in names:
             table.add_column(name, justify="right")
-        for events_, one in results.items():
-            cells = [f"{one[n]:.1f} ({one[f'{n}, CPU']:.0f})" if f"{n}, CPU" in one else f"{one[n]:.1f}" for n in names]
+        for events_, item in results.items():
+            cells = [
+                f"{item[n]:.1f} ({item[f'{n}, CPU']:.0f})" if f"{n}, CPU" in item else f"{item[n]:.1f}" for n in names
+            ]
             table.add_row(events_, *cells)
         Console(width=120).print(table)
 

@@ -40,35 +40,35 @@ def records(count: int) -> pa.RecordBatch:
 def scored() -> Line:
     batch, arrays, (_, page_model) = records(SCORED), Sent(made_arrays(1)), declared()
     list(score_pages([batch.slice(0, 100)], arrays, "v1", page_model))
-    found = []
+    results = []
     for _ in range(RUNS):
         started = time.process_time()
         list(score_pages([batch], arrays, "v1", page_model))
-        found.append(SCORED / (time.process_time() - started))
-    return Line("pages scored in a stream, one core", 20_000, max(found), "pages/s", detail={"runs": found})
+        results.append(SCORED / (time.process_time() - started))
+    return Line("pages scored in a stream, one core", 20_000, max(results), "pages/s", detail={"runs": results})
 
 
 def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
     yield scored()
-    found, _ = declared()
-    before = sum(end_offsets(found.records_topic).values())
-    ingest_source(found, str(generated(found, STREAMED, 3, home)))
-    pages = sum(end_offsets(found.records_topic).values())
+    result, _ = declared()
+    before = sum(end_offsets(result.records_topic).values())
+    ingest_source(result, str(generated(result, STREAMED, 3, home)))
+    pages = sum(end_offsets(result.records_topic).values())
     promoted(1)
     with running(home / "stream.log", rows=20_000) as stream:
         stream.wait_reading()
         while stream.metrics().get("rows_total", 0) < pages:
             time.sleep(0.2)
             assert stream.process.poll() is None, stream.said()[-2000:]
-        told = stream.metrics()
+        report = stream.metrics()
         memory = subprocess.run(
             ["ps", "-o", "rss=", "-g", str(stream.process.pid)], capture_output=True, text=True, check=False
         )
         stream.stop()
-    seconds = told["batch_seconds_total"]
+    seconds = report["batch_seconds_total"]
     detail = {
         "pages": pages - before,
-        "batches": told["batches_total"],
+        "batches": report["batches_total"],
         "memory_mb": sum(map(int, memory.stdout.split())) / 1024,
     }
     yield Line("pages into lake, topics and deltas", None, pages / seconds, "pages/s", detail=detail)

@@ -52,7 +52,7 @@ def show(lines: list[Line], machine: str) -> None:
         colour = {True: "green", False: "red", None: ""}[line.reached]
         reach = f"{'≤' if line.less_is_better else '≥'} {shown(line.reach, line.unit)}" if line.reach else "-"
         peer = "-" if line.peer == "-" else f"{shown(line.peer_found, line.unit)}: {line.peer}"
-        found = f"[{colour}]{shown(line.found, line.unit)}[/]" if colour else shown(line.found, line.unit)
-        table.add_row(line.what, reach, found, peer, "-" if line.ratio is None else f"{line.ratio:.3g} x")
+        result = f"[{colour}]{shown(line.found, line.unit)}[/]" if colour else shown(line.found, line.unit)
+        table.add_row(line.what, reach, result, peer, "-" if line.ratio is None else f"{line.ratio:.3g} x")
     console = Console()
     Console(width=None if console.is_terminal else 160).print(table)

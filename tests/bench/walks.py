@@ -15,12 +15,12 @@ def walks(users: int, items: int, seed: int = 1, mean: float = 12.0) -> Sequence
     popularity /= popularity[-1]
     followers = random.integers(0, items, (items, FOLLOWERS))
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    found = np.empty(starts[-1], dtype=np.int32)
-    place = np.zeros(users, dtype=np.int64)
+    result = np.empty(starts[-1], dtype=np.int32)
+    position = np.zeros(users, dtype=np.int64)
     for step in range(int(lengths.max())):
         going = np.flatnonzero(lengths > step)
         drawn = np.searchsorted(popularity, random.random(len(going)))
-        follows = followers[place[going], random.integers(0, FOLLOWERS, len(going))]
-        place[going] = np.where((random.random(len(going)) < 0.5) & (step > 0), follows, drawn)
-        found[starts[going] + step] = place[going]
-    return Sequences(found, starts, items).distinct()
+        follows = followers[position[going], random.integers(0, FOLLOWERS, len(going))]
+        position[going] = np.where((random.random(len(going)) < 0.5) & (step > 0), follows, drawn)
+        result[starts[going] + step] = position[going]
+    return Sequences(result, starts, items).distinct()

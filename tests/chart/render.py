@@ -54,12 +54,12 @@ def _rendered(values: str, profiles: tuple[str, ...], name: str, only: str | Non
         done = subprocess.run([*command, *options], capture_output=True, text=True)
     if done.returncode:
         raise Refused(done.stderr)
-    found = []
+    results = []
     for part in done.stdout.split("\n---\n"):
         source = next((line.split("/templates/")[1] for line in part.splitlines() if line.startswith("# Source:")), "")
         if only is None or source.startswith(f"{only}/"):
-            found += [item for item in yaml.load_all(part, yaml.CSafeLoader) if item]
-    return tuple(found)
+            results += [item for item in yaml.load_all(part, yaml.CSafeLoader) if item]
+    return tuple(results)
 
 
 def of_kind(objects: list[Object], kind: str) -> dict[str, Object]:
@@ -69,8 +69,8 @@ def of_kind(objects: list[Object], kind: str) -> dict[str, Object]:
 
 def one(objects: list[Object], kind: str, name: str | None = None) -> Object:
     """The object of that kind and name, or the only one of that kind."""
-    found = of_kind(objects, kind)
+    result = of_kind(objects, kind)
     if name is None:
-        assert len(found) == 1, f"{kind}: {sorted(found)}"
-        return next(iter(found.values()))
-    return found[name]
+        assert len(result) == 1, f"{kind}: {sorted(result)}"
+        return next(iter(result.values()))
+    return result[name]

@@ -18,11 +18,11 @@ def quantity(text: object) -> float:
 def requests(objects: list[Object]) -> Iterator[tuple[str, int, float, float]]:
     """(name, pods at most, cores of a pod, bytes of a pod) of everything that makes pods."""
     largest = {
-        one["spec"]["scaleTargetRef"]["name"]: one["spec"]["maxReplicas"]
-        for one in of_kind(objects, "HorizontalPodAutoscaler").values()
+        resource["spec"]["scaleTargetRef"]["name"]: resource["spec"]["maxReplicas"]
+        for resource in of_kind(objects, "HorizontalPodAutoscaler").values()
     }
-    for one in objects:
-        kind, name, spec = one["kind"], one["metadata"]["name"], one.get("spec", {})
+    for resource in objects:
+        kind, name, spec = resource["kind"], resource["metadata"]["name"], resource.get("spec", {})
         if kind in ("Deployment", "StatefulSet"):
             yield name, largest.get(name, spec.get("replicas", 1)), *_pod(spec["template"]["spec"])
         elif kind == "Job":
@@ -44,8 +44,8 @@ def requests(objects: list[Object]) -> Iterator[tuple[str, int, float, float]]:
 
 
 def _resources(of: Object) -> tuple[float, float]:
-    found = of["resources"]["requests"]
-    return quantity(found["cpu"]), quantity(found["memory"])
+    result = of["resources"]["requests"]
+    return quantity(result["cpu"]), quantity(result["memory"])
 
 
 def _pod(spec: Object) -> tuple[float, float]:

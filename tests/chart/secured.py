@@ -219,7 +219,7 @@ class Secured:
 
 def rights(user: str, item: Object) -> list[ACL]:
     """The rules of a KafkaUser as the broker takes them."""
-    found = []
+    results = []
     for rule in item["spec"]["authorization"]["acls"]:
         of = rule["resource"]
         kind = {"transactionalId": ResourceType.TRANSACTIONAL_ID}.get(of["type"]) or ResourceType[of["type"].upper()]
@@ -227,5 +227,5 @@ def rights(user: str, item: Object) -> list[ACL]:
         for operation in rule["operations"]:
             name = {"DescribeConfigs": "DESCRIBE_CONFIGS"}.get(operation, operation.upper())
             pattern = ResourcePattern(kind, of["name"], shape)
-            found.append(ACL(f"User:{user}", "*", ACLOperation[name], ACLPermissionType.ALLOW, pattern))
-    return found
+            results.append(ACL(f"User:{user}", "*", ACLOperation[name], ACLPermissionType.ALLOW, pattern))
+    return results

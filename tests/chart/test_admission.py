@@ -14,16 +14,16 @@ POLICY = "ValidatingAdmissionPolicy"
 
 def table(policy: Object, variable: str) -> dict[str, str]:
     """The table that a variable of the policy asks by the driver's user."""
-    (found,) = [one["expression"] for one in policy["spec"]["variables"] if one["name"] == variable]
-    return json.loads(re.match(r"\{[^}]*\}", found)[0])
+    (result,) = [one["expression"] for one in policy["spec"]["variables"] if one["name"] == variable]
+    return json.loads(re.match(r"\{[^}]*\}", result)[0])
 
 
 def used(application: Object) -> set[str]:
     """The secrets that the executors of an application are given."""
     executor, volumes = application["spec"]["executor"], application["spec"]["volumes"]
     mounted = {mount["name"] for mount in executor["volumeMounts"]}
-    found = {volume["secret"]["secretName"] for volume in volumes if "secret" in volume and volume["name"] in mounted}
-    return found | {entry["valueFrom"]["secretKeyRef"]["name"] for entry in executor["env"] if "valueFrom" in entry}
+    result = {volume["secret"]["secretName"] for volume in volumes if "secret" in volume and volume["name"] in mounted}
+    return result | {entry["valueFrom"]["secretKeyRef"]["name"] for entry in executor["env"] if "valueFrom" in entry}
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -41,8 +41,8 @@ def test_drivers_are_held_to_the_accounts_and_secrets_that_executors_have(profil
         return
     policy = one(objects, POLICY)
     assert table(policy, "account") == {user: executor for user, (executor, _) in wanted.items()}
-    told = {user: set(filter(None, names.split(","))) for user, names in table(policy, "secrets").items()}
-    assert told == {user: secrets for user, (_, secrets) in wanted.items()}
+    report = {user: set(filter(None, names.split(","))) for user, names in table(policy, "secrets").items()}
+    assert report == {user: secrets for user, (_, secrets) in wanted.items()}
     (condition,) = policy["spec"]["matchConditions"]
     assert json.loads(condition["expression"].removeprefix("request.userInfo.username in ")) == sorted(wanted)
 

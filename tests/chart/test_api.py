@@ -28,14 +28,14 @@ def test_a_rollout_takes_no_pod_away_before_another_answers():
 
 
 def test_the_probes_ask_the_paths_that_the_api_has():
-    found = container(api())
+    result = container(api())
     assert (
-        found["startupProbe"]["httpGet"]
-        == found["livenessProbe"]["httpGet"]
+        result["startupProbe"]["httpGet"]
+        == result["livenessProbe"]["httpGet"]
         == {"path": "/health/live", "port": "http"}
     )
-    assert found["readinessProbe"]["httpGet"]["path"] == "/health/ready"
-    assert found["ports"] == [{"name": "http", "containerPort": 8000}]
+    assert result["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+    assert result["ports"] == [{"name": "http", "containerPort": 8000}]
 
 
 def test_a_pod_has_time_for_the_pause_and_for_what_the_api_drains():
@@ -58,14 +58,14 @@ def test_a_pod_meets_the_restricted_standard_and_holds_no_token():
 
 
 def test_a_pod_knows_the_registry_and_kafka_by_a_user_of_its_own_and_not_the_catalog():
-    found = environment(api())
-    assert found["MILLRACE_MODELS_BUCKET"] == "millrace-models"
-    assert found["MILLRACE_API_HOST"] == "0.0.0.0"
-    assert found["MILLRACE_API_WORKERS"] == "1"
-    assert found["MILLRACE_API_LIVE"] == "true"
-    assert found["MILLRACE_KAFKA_USERNAME"] == "millrace-api"
-    assert found["MILLRACE_KAFKA_PASSWORD"] == {"secretKeyRef": {"name": "millrace-api", "key": "password"}}
-    assert not [name for name in found if name.startswith("MILLRACE_CATALOG")]
+    variables = environment(api())
+    assert variables["MILLRACE_MODELS_BUCKET"] == "millrace-models"
+    assert variables["MILLRACE_API_HOST"] == "0.0.0.0"
+    assert variables["MILLRACE_API_WORKERS"] == "1"
+    assert variables["MILLRACE_API_LIVE"] == "true"
+    assert variables["MILLRACE_KAFKA_USERNAME"] == "millrace-api"
+    assert variables["MILLRACE_KAFKA_PASSWORD"] == {"secretKeyRef": {"name": "millrace-api", "key": "password"}}
+    assert not [name for name in variables if name.startswith("MILLRACE_CATALOG")]
 
 
 def test_the_brokers_authority_is_where_the_variable_says():
@@ -78,9 +78,9 @@ def test_the_brokers_authority_is_where_the_variable_says():
 
 @pytest.mark.parametrize("values", [{"api": {"live": False}}, {"workloads": ["courses"]}], ids=["off", "nothing live"])
 def test_an_api_that_follows_nothing_knows_no_broker(values):
-    found = environment(api(values))
-    assert found["MILLRACE_API_LIVE"] == "false"
-    assert not [name for name in found if name.startswith("MILLRACE_KAFKA")]
+    variables = environment(api(values))
+    assert variables["MILLRACE_API_LIVE"] == "false"
+    assert not [name for name in variables if name.startswith("MILLRACE_KAFKA")]
     assert [item["name"] for item in container(api(values))["volumeMounts"]] == ["tmp"]
     assert len(one(api(values), POLICY)["spec"]["egress"]) == 2
 
@@ -93,15 +93,15 @@ def test_a_pod_knows_which_workloads_are_in_use():
 def test_every_variable_is_a_setting_of_the_package():
     from millrace.settings import Settings
 
-    found = environment(api({"api": {"auth": {"enabled": True}, "corsOrigins": ["https://a.example.com"]}}))
-    assert found["MILLRACE_API_CORS_ORIGINS"] == "https://a.example.com"
-    assert {name.removeprefix("MILLRACE_").lower() for name in found} <= Settings.model_fields.keys()
+    variables = environment(api({"api": {"auth": {"enabled": True}, "corsOrigins": ["https://a.example.com"]}}))
+    assert variables["MILLRACE_API_CORS_ORIGINS"] == "https://a.example.com"
+    assert {name.removeprefix("MILLRACE_").lower() for name in variables} <= Settings.model_fields.keys()
 
 
 def test_the_numbers_of_the_values_reach_the_pod_in_full():
-    found = environment(api({"api": {"bodyLimit": 50_000_000, "listLimit": 1_000_000}}))
-    assert found["MILLRACE_API_BODY_LIMIT"] == "50000000"
-    assert found["MILLRACE_API_LIST_LIMIT"] == "1000000"
+    variables = environment(api({"api": {"bodyLimit": 50_000_000, "listLimit": 1_000_000}}))
+    assert variables["MILLRACE_API_BODY_LIMIT"] == "50000000"
+    assert variables["MILLRACE_API_LIST_LIMIT"] == "1000000"
 
 
 def test_the_autoscaler_alone_says_how_many_pods_there_are():
@@ -238,8 +238,10 @@ def test_names_that_limit_whom_it_answers_to_hold_those_that_the_chart_itself_us
         "api": {"hosts": ["api.example.com"]},
         "ingress": {"enabled": True, "hosts": ["a.example.com", "*.apps.example.com"]},
     }
-    found = environment(api(values))
-    names = Settings(api_host=found["MILLRACE_API_HOST"], api_hosts=found["MILLRACE_API_HOSTS"]).api_hosts.split(",")
+    variables = environment(api(values))
+    names = Settings(
+        api_host=variables["MILLRACE_API_HOST"], api_hosts=variables["MILLRACE_API_HOSTS"]
+    ).api_hosts.split(",")
     accepts = make_host_check("0.0.0.0", names)
     for host in (
         *("millrace-api:80", "millrace-api.millrace.svc", "millrace-api.millrace.svc.cluster.local"),

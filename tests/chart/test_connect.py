@@ -71,10 +71,10 @@ def test_a_kafka_without_login_gets_none():
 
 
 def test_credentials_reach_the_sink_by_the_environment_only():
-    found = environment(worker())
-    assert secret_of(found["AWS_ACCESS_KEY_ID"]) == {"name": "millrace-s3-connect", "key": "access-key"}
-    assert secret_of(found["AWS_SECRET_ACCESS_KEY"]) == {"name": "millrace-s3-connect", "key": "secret-key"}
-    assert secret_of(found["CATALOG_PASSWORD"]) == {"name": "millrace-catalog", "key": "password"}
+    variables = environment(worker())
+    assert secret_of(variables["AWS_ACCESS_KEY_ID"]) == {"name": "millrace-s3-connect", "key": "access-key"}
+    assert secret_of(variables["AWS_SECRET_ACCESS_KEY"]) == {"name": "millrace-s3-connect", "key": "secret-key"}
+    assert secret_of(variables["CATALOG_PASSWORD"]) == {"name": "millrace-catalog", "key": "password"}
     assert sink()["spec"]["config"]["iceberg.catalog.jdbc.password"] == "${env:CATALOG_PASSWORD}"
     # Of the environment, a connector's configuration may name this variable and no other.
     assert worker()["config"]["config.providers.env.param.allowlist.pattern"] == "CATALOG_PASSWORD"

@@ -30,8 +30,8 @@ def operators() -> tuple[float, float]:
     strimzi = yaml.safe_load((ROOT / "k8s/operators/strimzi.yaml").read_text())
     spark = yaml.safe_load((ROOT / "k8s/operators/spark-operator.yaml").read_text())
     traefik = yaml.safe_load((ROOT / "k8s/kind/traefik.yaml").read_text())
-    found = [of["resources"]["requests"] for of in (strimzi, spark["webhook"], spark["controller"], traefik)]
-    return sum(quantity(one["cpu"]) for one in found), sum(quantity(one["memory"]) for one in found)
+    result = [of["resources"]["requests"] for of in (strimzi, spark["webhook"], spark["controller"], traefik)]
+    return sum(quantity(one["cpu"]) for one in result), sum(quantity(one["memory"]) for one in result)
 
 
 def fits(values: dict, room: tuple[float, float]) -> str:

@@ -118,11 +118,11 @@ def test_those_exit_codes_are_bad_input_and_corrupt_data():
 
 
 def test_it_logs_in_to_the_brokers_and_knows_storage_only_for_a_source_in_it():
-    found = environment(pod(S3))
-    assert found["MILLRACE_KAFKA_BOOTSTRAP"]["value"] == "millrace-kafka-bootstrap:9093"
-    assert found["MILLRACE_KAFKA_USERNAME"]["value"] == "millrace-ingest"
-    assert found["MILLRACE_KAFKA_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "millrace-ingest"
-    assert "MILLRACE_S3_SECRET_KEY" in found
+    variables = environment(pod(S3))
+    assert variables["MILLRACE_KAFKA_BOOTSTRAP"]["value"] == "millrace-kafka-bootstrap:9093"
+    assert variables["MILLRACE_KAFKA_USERNAME"]["value"] == "millrace-ingest"
+    assert variables["MILLRACE_KAFKA_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "millrace-ingest"
+    assert "MILLRACE_S3_SECRET_KEY" in variables
     assert "MILLRACE_S3_SECRET_KEY" not in environment(pod(MADE))
     assert {"name": "kafka-ca", "mountPath": "/etc/millrace/kafka", "readOnly": True} in (
         pod(S3)["containers"][0]["volumeMounts"]

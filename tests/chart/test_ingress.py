@@ -29,11 +29,11 @@ def test_class_certificate_and_annotations_are_the_user_s():
         "tls": [{"secretName": "cert", "hosts": ["a.example.com"]}],
         "annotations": {"cert-manager.io/cluster-issuer": "letsencrypt"},
     }
-    found = one(outside({"ingress": values}), "Ingress")
-    assert found["spec"]["ingressClassName"] == "traefik"
-    assert found["spec"]["tls"] == values["tls"]
-    assert found["metadata"]["annotations"] == values["annotations"]
-    assert [rule["host"] for rule in found["spec"]["rules"]] == values["hosts"]
+    result = one(outside({"ingress": values}), "Ingress")
+    assert result["spec"]["ingressClassName"] == "traefik"
+    assert result["spec"]["tls"] == values["tls"]
+    assert result["metadata"]["annotations"] == values["annotations"]
+    assert [rule["host"] for rule in result["spec"]["rules"]] == values["hosts"]
 
 
 def test_a_route_belongs_to_its_gateways_and_leads_to_the_service():

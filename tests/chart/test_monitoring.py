@@ -84,9 +84,9 @@ def queries():
 
 @pytest.mark.parametrize(("where", "query"), list(queries()))
 def test_every_number_exists(where, query):
-    found = names(query)
-    assert found
-    assert found - served_by_the_api() - served_by_the_updater() - served_by_the_stream() - documented() == set()
+    result = names(query)
+    assert result
+    assert result - served_by_the_api() - served_by_the_updater() - served_by_the_stream() - documented() == set()
 
 
 def test_no_documented_number_is_unused():
@@ -177,16 +177,16 @@ def test_alerts_without_numbers_are_left_out():
 
 def test_an_alert_has_a_sentence_a_cure_and_its_limits_filled_in():
     values = ALL | {"monitoring": ALL["monitoring"] | {"alerts": {"enabled": True, "lag": 5_000_000}}}
-    found = rules(monitoring(values))
-    for rule in found.values():
+    result = rules(monitoring(values))
+    for rule in result.values():
         assert rule["labels"]["severity"] in ("warning", "critical")
         assert rule["annotations"].keys() == {"summary", "description"}
         assert not re.search(r"<\w+>", str(rule))
-    assert found["MillraceSinkBehind"]["expr"].endswith("> 5000000")
-    assert 'workload=~"mooc|shop"' in found["MillraceRecommendationsStale"]["expr"]
-    assert found["MillraceRecommendationsStale"]["expr"].endswith("> 10")
-    assert found["MillracePagesDrift"]["expr"].endswith("> 0.25")
-    assert 'job="millrace-api"' in found["MillraceApiDown"]["expr"]
+    assert result["MillraceSinkBehind"]["expr"].endswith("> 5000000")
+    assert 'workload=~"mooc|shop"' in result["MillraceRecommendationsStale"]["expr"]
+    assert result["MillraceRecommendationsStale"]["expr"].endswith("> 10")
+    assert result["MillracePagesDrift"]["expr"].endswith("> 0.25")
+    assert 'job="millrace-api"' in result["MillraceApiDown"]["expr"]
 
 
 def test_an_alert_may_be_switched_off():

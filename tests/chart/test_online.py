@@ -38,26 +38,26 @@ def test_it_runs_the_command_of_the_package_in_the_image_that_has_its_libraries(
 def test_every_variable_is_a_setting_of_the_package():
     from millrace.settings import Settings
 
-    found = environment(online())
-    assert {name.removeprefix("MILLRACE_").lower() for name in found} <= Settings.model_fields.keys()
+    variables = environment(online())
+    assert {name.removeprefix("MILLRACE_").lower() for name in variables} <= Settings.model_fields.keys()
 
 
 def test_it_has_a_user_of_its_own_reads_models_and_knows_no_catalog():
-    found = environment(online())
-    assert found["MILLRACE_KAFKA_USERNAME"] == "millrace-online"
-    assert found["MILLRACE_KAFKA_PASSWORD"] == {"secretKeyRef": {"name": "millrace-online", "key": "password"}}
-    assert found["MILLRACE_MODELS_BUCKET"] == "millrace-models"
-    assert not [name for name in found if name.startswith("MILLRACE_CATALOG")]
+    variables = environment(online())
+    assert variables["MILLRACE_KAFKA_USERNAME"] == "millrace-online"
+    assert variables["MILLRACE_KAFKA_PASSWORD"] == {"secretKeyRef": {"name": "millrace-online", "key": "password"}}
+    assert variables["MILLRACE_MODELS_BUCKET"] == "millrace-models"
+    assert not [name for name in variables if name.startswith("MILLRACE_CATALOG")]
     assert environment(online(workloads=["mooc"]))["MILLRACE_WORKLOADS"] == "mooc"
 
 
 def test_the_probes_ask_for_the_numbers_that_it_serves():
-    found = container(online())
-    (port,) = found["ports"]
+    result = container(online())
+    (port,) = result["ports"]
     assert str(port["containerPort"]) == environment(online())["MILLRACE_METRICS_PORT"]
     assert environment(online())["MILLRACE_METRICS_HOST"] == "0.0.0.0"  # a program's own default is its machine alone
     for probe in ("startupProbe", "livenessProbe"):
-        assert found[probe]["httpGet"] == {"path": "/metrics", "port": port["name"]}
+        assert result[probe]["httpGet"] == {"path": "/metrics", "port": port["name"]}
 
 
 def test_it_reaches_names_brokers_and_storage_and_is_reached_by_whom_the_values_name():

@@ -11,8 +11,8 @@ def job(values=None, *profiles):
 
 
 def container(item):
-    (found,) = item["spec"]["template"]["spec"]["containers"]
-    return found
+    (result,) = item["spec"]["template"]["spec"]["containers"]
+    return result
 
 
 def environment(item):
@@ -37,30 +37,30 @@ def test_it_waits_aloud_for_the_other_parts_and_is_never_given_up():
 
 def test_it_makes_buckets_and_tables_and_needs_no_kafka_for_that():
     assert container(job())["args"] == ["provision", "--wait=600", "--only", "buckets", "--only", "tables"]
-    found = environment(job())
-    assert "MILLRACE_KAFKA_BOOTSTRAP" not in found
-    assert found["MILLRACE_CATALOG_JDBC"] == "jdbc:postgresql://millrace-catalog:5432/iceberg"
-    assert found["MILLRACE_CATALOG_PASSWORD"]["secretKeyRef"] == {"name": "millrace-catalog", "key": "password"}
-    assert found["MILLRACE_S3_SECRET_KEY"]["secretKeyRef"] == {"name": "millrace-s3-provision", "key": "secret-key"}
+    variables = environment(job())
+    assert "MILLRACE_KAFKA_BOOTSTRAP" not in variables
+    assert variables["MILLRACE_CATALOG_JDBC"] == "jdbc:postgresql://millrace-catalog:5432/iceberg"
+    assert variables["MILLRACE_CATALOG_PASSWORD"]["secretKeyRef"] == {"name": "millrace-catalog", "key": "password"}
+    assert variables["MILLRACE_S3_SECRET_KEY"]["secretKeyRef"] == {"name": "millrace-s3-provision", "key": "secret-key"}
 
 
 def test_in_an_external_kafka_it_makes_the_topics_too():
     item = job(EXTERNAL_KAFKA)
     assert container(item)["args"][-2:] == ["--only", "topics"]
-    found = environment(item)
-    assert found["MILLRACE_KAFKA_SASL_MECHANISM"] == "AWS_MSK_IAM"
-    assert found["MILLRACE_KAFKA_REPLICATION"] == "3"
-    assert "MILLRACE_KAFKA_PASSWORD" not in found
-    assert "MILLRACE_KAFKA_CA_FILE" not in found
+    variables = environment(item)
+    assert variables["MILLRACE_KAFKA_SASL_MECHANISM"] == "AWS_MSK_IAM"
+    assert variables["MILLRACE_KAFKA_REPLICATION"] == "3"
+    assert "MILLRACE_KAFKA_PASSWORD" not in variables
+    assert "MILLRACE_KAFKA_CA_FILE" not in variables
 
 
 def test_the_ca_of_an_external_kafka_is_mounted_where_the_setting_says():
     item = job(PASSWORD_KAFKA)
-    found = environment(item)
-    assert found["MILLRACE_KAFKA_USERNAME"] == "millrace"
-    assert found["MILLRACE_KAFKA_PASSWORD"]["secretKeyRef"] == {"name": "kafka-login", "key": "password"}
+    variables = environment(item)
+    assert variables["MILLRACE_KAFKA_USERNAME"] == "millrace"
+    assert variables["MILLRACE_KAFKA_PASSWORD"]["secretKeyRef"] == {"name": "kafka-login", "key": "password"}
     mount = next(entry for entry in container(item)["volumeMounts"] if entry["name"] == "kafka-ca")
-    assert found["MILLRACE_KAFKA_CA_FILE"] == f"{mount['mountPath']}/ca.crt"
+    assert variables["MILLRACE_KAFKA_CA_FILE"] == f"{mount['mountPath']}/ca.crt"
     volumes = {entry["name"]: entry for entry in item["spec"]["template"]["spec"]["volumes"]}
     assert volumes["kafka-ca"]["secret"]["secretName"] == "kafka-ca"
 
@@ -72,9 +72,9 @@ def test_buckets_that_others_make_are_left_alone():
 def test_with_a_role_the_service_account_carries_it():
     account = one(render(IDENTITY, only="provision"), "ServiceAccount")
     assert account["metadata"]["annotations"] == IDENTITY["storage"]["external"]["serviceAccountAnnotations"]
-    found = environment(job(IDENTITY))
-    assert found["MILLRACE_S3_ENDPOINT"] == ""
-    assert "MILLRACE_S3_ACCESS_KEY" not in found
+    variables = environment(job(IDENTITY))
+    assert variables["MILLRACE_S3_ENDPOINT"] == ""
+    assert "MILLRACE_S3_ACCESS_KEY" not in variables
 
 
 def test_it_can_be_switched_off():

@@ -76,12 +76,12 @@ ROWS = "from millrace.lake.tables import count_rows; print(count_rows('courses')
 @pytest.fixture(scope="module")
 def secured(engines, tmp_path_factory):
     jars.ensure_jars(["kafka", "connect-iceberg", "s3proxy", "spark"])
-    found = Secured(tmp_path_factory.mktemp("secured"))
+    result = Secured(tmp_path_factory.mktemp("secured"))
     try:
-        found.up()
-        yield found
+        result.up()
+        yield result
     finally:
-        found.down()
+        result.down()
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,9 @@ def landed(secured):
     httpx.put(f"{url}/config", json=secured.sink(), timeout=30).raise_for_status()
     until = time.monotonic() + 120
     while not (rows := int(secured.run("millrace-train", "-c", ROWS))):
-        said = httpx.get(f"{url}/status").text
-        assert "FAILED" not in said, said
-        assert time.monotonic() < until, said
+        output = httpx.get(f"{url}/status").text
+        assert "FAILED" not in output, output
+        assert time.monotonic() < until, output
         time.sleep(1)
     return rows
 
@@ -110,14 +110,14 @@ def test_a_message_that_the_sink_cannot_read_reaches_the_dead_letters(secured, l
     producer.close()
     consumer = KafkaConsumer(**secured.client("millrace-ingest"), auto_offset_reset="earliest")
     consumer.assign([TopicPartition("connect.rejected", 0)])
-    found = consumer.poll(timeout_ms=60_000)
+    polled = consumer.poll(timeout_ms=60_000)
     consumer.close()
-    assert [message.key for batch in found.values() for message in batch] == [b"broken"]
+    assert [message.key for batch in polled.values() for message in batch] == [b"broken"]
 
 
 def test_ingest_finds_its_receipt_and_rejected_rows_again(secured, landed):
-    said = secured.run("millrace-ingest", *MILLRACE, "rejected", "count", "courses", "--json")
-    assert "broken_number" in said or "connect_rejected" in said, said
+    output = secured.run("millrace-ingest", *MILLRACE, "rejected", "count", "courses", "--json")
+    assert "broken_number" in output or "connect_rejected" in output, output
 
 
 def test_the_api_sends_events_and_follows_what_they_change(secured):

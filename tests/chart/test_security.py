@@ -49,14 +49,14 @@ def test_strimzis_pods_are_restricted_too(profile):
     for item in rendered(profile):
         if item["kind"] not in ("Kafka", "KafkaConnect"):
             continue
-        for pod, found in strimzi_templates(item):
+        for pod, result in strimzi_templates(item):
             rest = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
             volumes = {"fsGroup": 0, "fsGroupChangePolicy": "OnRootMismatch"}
             # Brokers have claims; nothing else of Strimzi's has.
             brokers = item["kind"] == "Kafka" and pod is item["spec"]["kafka"]["template"]["pod"]
             assert pod["securityContext"] == (rest | volumes if brokers else rest)
-            assert found
-            for container in found:
+            assert result
+            for container in result:
                 assert container["securityContext"] == CONTAINER
 
 

@@ -74,17 +74,17 @@ def test_one_that_is_there_already_is_not_made(folder, component, port, values, 
 
 
 def test_the_catalog_is_the_database_that_the_others_are_told_of():
-    found = environment(one(render(only="catalog"), "StatefulSet"))
-    assert found["POSTGRES_DB"] == found["POSTGRES_USER"] == "iceberg"
-    assert found["POSTGRES_PASSWORD"] == {"name": "millrace-catalog", "key": "password"}
-    assert "scram-sha-256" in found["POSTGRES_INITDB_ARGS"]
+    variables = environment(one(render(only="catalog"), "StatefulSet"))
+    assert variables["POSTGRES_DB"] == variables["POSTGRES_USER"] == "iceberg"
+    assert variables["POSTGRES_PASSWORD"] == {"name": "millrace-catalog", "key": "password"}
+    assert "scram-sha-256" in variables["POSTGRES_INITDB_ARGS"]
 
 
 def test_minio_takes_its_keys_from_the_secret_that_the_others_use():
     objects = render(MINIO)
-    found = environment(one(objects, "StatefulSet", "millrace-minio"))
-    assert found["MINIO_ROOT_USER"] == {"name": "millrace-s3", "key": "access-key"}
-    assert found["MINIO_ROOT_PASSWORD"] == {"name": "millrace-s3", "key": "secret-key"}
+    variables = environment(one(objects, "StatefulSet", "millrace-minio"))
+    assert variables["MINIO_ROOT_USER"] == {"name": "millrace-s3", "key": "access-key"}
+    assert variables["MINIO_ROOT_PASSWORD"] == {"name": "millrace-s3", "key": "secret-key"}
     assert environment(one(objects, "Deployment", "millrace-api"))["MILLRACE_S3_ACCESS_KEY"]["name"] == "millrace-s3"
 
 
@@ -96,16 +96,16 @@ def identities(objects):
 
 def test_each_component_has_a_user_of_seaweedfs_with_the_rights_of_the_package():
     objects = render()
-    found = identities(objects)
-    assert found.keys() == COMPONENTS.keys()
+    result = identities(objects)
+    assert result.keys() == COMPONENTS.keys()
     buckets = {"lake": "millrace-lake", "models": "millrace-models"}
     for component, rights in COMPONENTS.items():
         wanted = {f"List:{buckets[bucket]}" for bucket in rights.buckets}
         for verb, places in (("Read", rights.read), ("Write", rights.write)):
             wanted |= {f"{verb}:{buckets[bucket]}/{prefix}*" for bucket, found_ in places.items() for prefix in found_}
-        assert set(found[component]["actions"]) == wanted
+        assert set(result[component]["actions"]) == wanted
         secret = one(objects, "Secret", f"millrace-s3-{component}")["data"]
-        (login,) = found[component]["credentials"]
+        (login,) = result[component]["credentials"]
         assert [base64.b64decode(secret[key]).decode() for key in ("access-key", "secret-key")] == list(login.values())
 
 

@@ -44,21 +44,21 @@ def test_it_has_so_many_executors_as_the_values_say():
 def test_every_variable_is_a_setting_of_the_package():
     from millrace.settings import Settings
 
-    found = environment("driver", {"maxOffsetsPerTrigger": 2_000_000, "intervalSeconds": 0.5})
-    assert found["MILLRACE_STREAM_ROWS"] == "2000000"
-    assert found["MILLRACE_STREAM_INTERVAL"] == "0.5"
-    ours = {name for name in found if not name.startswith("AWS_")}
+    variables = environment("driver", {"maxOffsetsPerTrigger": 2_000_000, "intervalSeconds": 0.5})
+    assert variables["MILLRACE_STREAM_ROWS"] == "2000000"
+    assert variables["MILLRACE_STREAM_INTERVAL"] == "0.5"
+    ours = {name for name in variables if not name.startswith("AWS_")}
     assert {name.removeprefix("MILLRACE_").lower() for name in ours} <= Settings.model_fields.keys()
 
 
 def test_the_driver_has_a_user_of_its_own_and_executors_know_the_brokers_authority_alone():
-    found = environment("driver")
-    assert found["MILLRACE_KAFKA_USERNAME"] == "millrace-stream"
-    assert found["MILLRACE_KAFKA_PASSWORD"]["secretKeyRef"]["name"] == "millrace-stream"
+    variables = environment("driver")
+    assert variables["MILLRACE_KAFKA_USERNAME"] == "millrace-stream"
+    assert variables["MILLRACE_KAFKA_PASSWORD"]["secretKeyRef"]["name"] == "millrace-stream"
     # Source and sink run there with the options of the plan, which name the authority by its file.
-    place = found["MILLRACE_KAFKA_CA_FILE"].rpartition("/")[0]
+    position = variables["MILLRACE_KAFKA_CA_FILE"].rpartition("/")[0]
     for role in ("driver", "executor"):
-        assert {"name": "kafka-ca", "mountPath": place, "readOnly": True} in application()[role]["volumeMounts"]
+        assert {"name": "kafka-ca", "mountPath": position, "readOnly": True} in application()[role]["volumeMounts"]
     assert environment("executor").keys() == {"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
@@ -93,9 +93,9 @@ def test_its_pods_are_those_of_the_network_policy_and_numbers_are_read_by_whom_t
     spec = one(stream(), "NetworkPolicy")["spec"]
     for role in ("driver", "executor"):
         assert spec["podSelector"]["matchLabels"].items() <= application()[role]["labels"].items()
-    told = {int(value) for key, value in application()["sparkConf"].items() if key.endswith(".port")}
+    report = {int(value) for key, value in application()["sparkConf"].items() if key.endswith(".port")}
     (among,) = spec["ingress"]
-    assert {port["port"] for port in among["ports"]} == told
+    assert {port["port"] for port in among["ports"]} == report
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
     _, numbers = one(stream({"networkPolicy": {"metricsFrom": [peer]}}), "NetworkPolicy")["spec"]["ingress"]
     assert numbers["from"] == [peer]
@@ -113,8 +113,8 @@ def test_it_may_wait():
 
 
 def test_every_value_fits_the_operator_s_schema():
-    place = {"nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}}}
-    pod = {"scheduling": place, "annotations": {"a": "b"}, "javaOptions": "-XX:+UseG1GC"}
+    position = {"nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}}}
+    pod = {"scheduling": position, "annotations": {"a": "b"}, "javaOptions": "-XX:+UseG1GC"}
     values = {"driver": pod, "executor": pod, "arguments": ["--x"], "sparkConf": {"spark.sql.shuffle.partitions": 2}}
     objects = stream(values, image={"pullSecrets": ["login"]})
     assert [fault for item in objects for fault in faults(item)] == []

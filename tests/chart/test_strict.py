@@ -147,8 +147,8 @@ def test_nothing_of_the_chart_has_the_name_of_what_strimzi_makes(kind: str):
 
 def test_another_choice_of_workloads_runs_no_training_again():
     def specs(*names: str) -> dict:
-        found = of_kind(render({"workloads": list(names)}), "SparkApplication")
-        return {name: item["spec"] for name, item in found.items()}
+        objects = of_kind(render({"workloads": list(names)}), "SparkApplication")
+        return {name: item["spec"] for name, item in objects.items()}
 
     before, after = specs("courses", "urls"), specs("courses", "urls", "mooc")
     assert before.items() <= after.items()

@@ -36,9 +36,13 @@ def test_it_runs_our_script_in_our_image():
 
 
 def test_its_arguments_are_those_that_the_script_takes():
-    given = {"windows": ["1/3", "all"], "arguments": ["--accept-gaps"], "workloads": {"courses": {"models": ["price"]}}}
-    found = courses(given)["arguments"]
-    assert found == [
+    parameters = {
+        "windows": ["1/3", "all"],
+        "arguments": ["--accept-gaps"],
+        "workloads": {"courses": {"models": ["price"]}},
+    }
+    result = courses(parameters)["arguments"]
+    assert result == [
         "courses",
         "--window",
         "1/3",
@@ -49,7 +53,7 @@ def test_its_arguments_are_those_that_the_script_takes():
         "--wait=3600",
         "--accept-gaps",
     ]
-    assert TrainingRequest.parse(found).wait_s == 3600
+    assert TrainingRequest.parse(result).wait_s == 3600
     assert courses({"waitSeconds": 0})["arguments"] == ["courses", "--window", "all"]
     assert courses({"follow": "2000rows"})["arguments"][-3:] == ["--follow", "--every", "2000rows"]
 
@@ -163,8 +167,8 @@ def test_its_pods_are_those_of_the_network_policy_by_the_ports_that_spark_is_tol
     for role in ("driver", "executor"):
         assert spec["podSelector"]["matchLabels"].items() <= courses()[role]["labels"].items()
     conf = courses()["sparkConf"]
-    told = {int(value) for key, value in conf.items() if key.endswith(".port")}
-    assert {port["port"] for port in spec["ingress"][0]["ports"]} == told
+    report = {int(value) for key, value in conf.items() if key.endswith(".port")}
+    assert {port["port"] for port in spec["ingress"][0]["ports"]} == report
 
 
 def test_settings_of_the_user_win_over_those_of_the_chart():
@@ -192,13 +196,13 @@ def test_compaction_goes_on_without_trainings():
 
 
 def test_every_value_fits_the_operator_s_schema():
-    place = {
+    position = {
         "nodeSelector": {"a": "b"},
         "tolerations": [{"operator": "Exists"}],
         "affinity": {"nodeAffinity": {}},
         "priorityClassName": "low",
     }
-    pod = {"scheduling": place, "annotations": {"a": "b"}, "javaOptions": "-XX:+UseG1GC"}
+    pod = {"scheduling": position, "annotations": {"a": "b"}, "javaOptions": "-XX:+UseG1GC"}
     values = {"driver": pod, "executor": pod, "suspend": True, "timeToLiveSeconds": 0}
     objects = render({"training": values, "image": {"pullSecrets": ["login"]}}, only="training")
     assert [fault for item in objects for fault in faults(item)] == []
@@ -241,7 +245,7 @@ def test_impossible_values_are_refused_with_a_sentence(values, named):
 
 def test_the_driver_reads_dead_letters_as_a_user_of_its_own_and_executors_know_no_broker():
     spec = courses()
-    given = {item["name"]: item for item in spec["driver"]["env"]}
-    assert given["MILLRACE_KAFKA_USERNAME"]["value"] == "millrace-train"
-    assert given["MILLRACE_KAFKA_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "millrace-train"
+    parameters = {item["name"]: item for item in spec["driver"]["env"]}
+    assert parameters["MILLRACE_KAFKA_USERNAME"]["value"] == "millrace-train"
+    assert parameters["MILLRACE_KAFKA_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "millrace-train"
     assert not [item["name"] for item in spec["executor"]["env"] if "KAFKA" in item["name"]]

@@ -79,15 +79,15 @@ def test_every_field_of_the_schema_has_a_description():
 def test_a_profile_names_only_values_that_exist(profile):
     known = yaml.safe_load((CHART / "values.yaml").read_text())
 
-    def unknown(given, default, where=""):
-        if not isinstance(given, dict) or not isinstance(default, dict) or not default:
+    def unknown(parameters, default, where=""):
+        if not isinstance(parameters, dict) or not isinstance(default, dict) or not default:
             return []
-        extra = [f"{where}{key}" for key in given if key not in default]
+        extra = [f"{where}{key}" for key in parameters if key not in default]
         return extra + [
-            found
-            for key, value in given.items()
+            result
+            for key, value in parameters.items()
             if key in default
-            for found in unknown(value, default[key], f"{where}{key}.")
+            for result in unknown(value, default[key], f"{where}{key}.")
         ]
 
     assert unknown(yaml.safe_load((CHART / f"values-{profile}.yaml").read_text()), known) == []
@@ -118,9 +118,9 @@ def test_a_profile_names_only_values_that_exist(profile):
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_its_name(path, value):
-    said = refusal(nested(path, value))
-    assert "don't meet the specifications of the schema" in said
-    assert path.replace(".", "/") in said or path.split(".")[-1] in said
+    output = refusal(nested(path, value))
+    assert "don't meet the specifications of the schema" in output
+    assert path.replace(".", "/") in output or path.split(".")[-1] in output
 
 
 @pytest.mark.parametrize(
@@ -190,9 +190,9 @@ def test_a_value_that_cannot_be_is_refused_by_its_name(path, value):
     ],
 )
 def test_an_impossible_combination_is_refused_with_both_values(values, named):
-    said = refusal(values)
-    assert all(part in said for part in named), said
-    assert "nil pointer" not in said
+    output = refusal(values)
+    assert all(part in output for part in named), output
+    assert "nil pointer" not in output
 
 
 def test_a_digest_of_an_image_that_is_none_is_refused():

@@ -14,11 +14,11 @@ from tests.pipeline.command import millrace
 
 def commands() -> list[list[str]]:
     """Every command and subcommand."""
-    found = []
+    results = []
     for name, command in typer.main.get_command(app).commands.items():
         inner = getattr(command, "commands", None)
-        found += [[name, sub] for sub in inner] if inner else [[name]]
-    return found
+        results += [[name, sub] for sub in inner] if inner else [[name]]
+    return results
 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
@@ -31,7 +31,7 @@ def test_every_command_explains_itself_with_an_example(command):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "output"),
     [
         (["validate", "cources", "x.csv"], 2, "There is no workload 'cources'; allowed: catalogue, courses"),
         (["validate", "courses", "/no/such/file.csv"], 2, "/no/such/file.csv can't be read: No such file"),
@@ -44,10 +44,10 @@ def test_every_command_explains_itself_with_an_example(command):
         (["generate", "courses", "--out", "/no/such/folder/x.csv"], 2, "can't be written: No such file"),
     ],
 )
-def test_a_mistake_gives_one_sentence_and_exit_code_2(arguments, code, said):
-    found, body, _ = millrace(*arguments)
-    assert found == code
-    assert said in body["error"]["message"]
+def test_a_mistake_gives_one_sentence_and_exit_code_2(arguments, code, output):
+    result, body, _ = millrace(*arguments)
+    assert result == code
+    assert output in body["error"]["message"]
 
 
 def test_an_error_without_json_is_one_line_on_standard_error():

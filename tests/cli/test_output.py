@@ -116,6 +116,6 @@ def test_a_page_of_a_stream_is_printed_in_one_line():
 
 def test_a_document_is_what_was_given(capsys):
     emit({"a": "[/b]\x9b", "b": None}, True)
-    said = capsys.readouterr().out
-    assert json.loads(said) == {"a": "[/b]\x9b", "b": None}
-    assert "\x9b" not in said
+    stdout = capsys.readouterr().out
+    assert json.loads(stdout) == {"a": "[/b]\x9b", "b": None}
+    assert "\x9b" not in stdout

@@ -28,12 +28,12 @@ OPERATORS = {"strimzi-cluster-operator", "spark-operator-controller"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = [place for place, item in enumerate(items) if "tests/cluster" in str(item.path)]
-    mine = [items[place] for place in places]
+    places = [position for position, item in enumerate(items) if "tests/cluster" in str(item.path)]
+    mine = [items[position] for position in places]
     # The last of them takes the release away.
     mine.sort(key=lambda item: item.path.name == "test_upgrades.py")
-    for place, item in zip(places, mine, strict=True):
-        items[place] = item
+    for position, item in zip(places, mine, strict=True):
+        items[position] = item
 
 
 @pytest.fixture(scope="package")
@@ -83,12 +83,12 @@ def _home(program: Path) -> str:
 @pytest.fixture(scope="package")
 def space(cluster: None) -> Iterator[Space]:
     """An empty namespace that enforces Pod Security "restricted"."""
-    found = Space(NAMESPACE)
+    namespace = Space(NAMESPACE)
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     if "MILLRACE_TEST_KEEP" not in os.environ:
         run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
-    found.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})
-    yield found
+    namespace.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})
+    yield namespace
     if "MILLRACE_TEST_KEEP" not in os.environ:
         run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
 
@@ -97,15 +97,15 @@ def space(cluster: None) -> Iterator[Space]:
 def operators(space: Space, loaded_images: list[str], bare: Path | None) -> Iterator[Operator | None]:
     """The real operators where they run, else their stand-in (which is what the fixture gives then)."""
     deployed = json.loads(run("kubectl", "get", "deployments", "-A", "-o", "json"))["items"]
-    if {found["metadata"]["name"] for found in deployed} >= OPERATORS:
+    if {result["metadata"]["name"] for result in deployed} >= OPERATORS:
         yield None
         return
     if not CRDS.is_dir():
         pytest.skip("neither Strimzi nor spark-operator runs here, and ../shared/crds has no definitions to stand in")
     run("kubectl", "apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
     run("kubectl", "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-    with running(space.name, images.KAFKA, "localhost/millrace-ingest:dev", disks=bare is not None) as found:
-        yield found
+    with running(space.name, images.KAFKA, "localhost/millrace-ingest:dev", disks=bare is not None) as result:
+        yield result
 
 
 @pytest.fixture(scope="package")
@@ -124,25 +124,25 @@ def release(
     """The chart, installed; its parts are up, its trainings wait. It begins with the previous version where a test of
     the run asks for `previous`, else with that of now."""
     first = PREVIOUS if any("previous" in item.fixturenames for item in request.session.items) else CHART
-    found = Release(space.name, loaded_images, first)
+    result = Release(space.name, loaded_images, first)
     if bare and "MILLRACE_TEST_REGISTRY" not in os.environ:
-        found.stores = {
+        result.stores = {
             "catalog": "localhost/millrace-test-postgres:dev",
             "storage.seaweedfs": "localhost/millrace-test-seaweedfs:dev",
             "storage.minio": "localhost/millrace-test-minio:dev",
         }
     if operators and bare:
-        found.disks = CLASS
+        result.disks = CLASS
     try:
         # As documented: trainings come with everything else, and wait for their rows. The former chart's can't wait.
-        found.trains_first = found.chart == CHART and not found.was_there
-        found.deploy(*(["--set", "training.suspend=false"] if found.trains_first else []))
-        if found.trains_first:
-            found.await_arrival()
-        found.up()
-        yield found
+        result.trains_first = result.chart == CHART and not result.was_there
+        result.deploy(*(["--set", "training.suspend=false"] if result.trains_first else []))
+        if result.trains_first:
+            result.await_arrival()
+        result.up()
+        yield result
     finally:
-        found.close()
+        result.close()
 
 
 @pytest.fixture(scope="package")

@@ -20,8 +20,8 @@ DEBIAN, KAFKA = "localhost/debian:bookworm", "localhost/millrace-test-kafka:dev"
 
 def tool() -> Path | None:
     """The program that starts the bare cluster and builds images for it."""
-    place = Path(os.environ.get("CLUSTER_TOOL", ROOT.parent / "shared/cluster/cluster"))
-    return place if place.is_file() else None
+    path = Path(os.environ.get("CLUSTER_TOOL", ROOT.parent / "shared/cluster/cluster"))
+    return path if path.is_file() else None
 
 
 def build(program: Path) -> None:
@@ -41,12 +41,12 @@ def build(program: Path) -> None:
         test_image("minio")
         # The largest first; Connect's stands on the test's Kafka.
         kafka = pool.submit(test_image, "kafka")
-        found = [pool.submit(own_image, name, f"BASE={DEBIAN}") for name in ("spark", "ingest", "api")]
-        found += [pool.submit(test_image, name) for name in ("postgres", "seaweedfs")]
+        result = [pool.submit(own_image, name, f"BASE={DEBIAN}") for name in ("spark", "ingest", "api")]
+        result += [pool.submit(test_image, name) for name in ("postgres", "seaweedfs")]
         kafka.result()
-        found.append(pool.submit(own_image, "connect", f"BASE={KAFKA}", f"PYTHON_BASE={DEBIAN}"))
-        for one in found:
-            one.result()
+        result.append(pool.submit(own_image, "connect", f"BASE={KAFKA}", f"PYTHON_BASE={DEBIAN}"))
+        for item in result:
+            item.result()
 
 
 def _own_context(name: str) -> Path:

@@ -18,10 +18,10 @@ BODY = b'{"num_subscribers": 10000, "num_reviews": 310, "num_lectures": 42, "con
 
 class Callers:
     def __init__(self, url: str, pause: float, patient: bool):
-        place, self._pause = urlsplit(url), pause
-        self._host, self._port, self._tries = place.hostname, place.port, 6 if patient else 1
+        position, self._pause = urlsplit(url), pause
+        self._host, self._port, self._tries = position.hostname, position.port, 6 if patient else 1
         self._request = (
-            f"POST /course_popularity HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Type: application/json\r\n"
+            f"POST /course_popularity HTTP/1.1\r\nHost: {position.netloc}\r\nContent-Type: application/json\r\n"
             f"Connection: close\r\nContent-Length: {len(BODY)}\r\n\r\n"
         ).encode() + BODY
         self.answers, self.retried, self.failed = 0, 0, []
@@ -44,15 +44,15 @@ class Callers:
     async def keep_asking(self) -> None:
         while not self.stopped:
             for attempt in range(self._tries):
-                said = await self._once()
-                if not said:
+                output = await self._once()
+                if not output:
                     self.answers += 1
                     break
                 if attempt + 1 < self._tries:
                     self.retried += 1
                     await asyncio.sleep(0.2 * 2**attempt)
             else:
-                self.failed.append(f"{time.strftime('%H:%M:%S')} {said}")
+                self.failed.append(f"{time.strftime('%H:%M:%S')} {output}")
             await asyncio.sleep(self._pause)
 
 

@@ -77,26 +77,26 @@ class Release(Space):
         """Settings of the stores. What began with the former chart has its objects in MinIO, as README.md says."""
         former = self.chart == PREVIOUS
         places = {place: image for place, image in self.stores.items() if not (former and place.endswith("seaweedfs"))}
-        found = [f"{place}.image={image}" for place, image in places.items()]
+        result = [f"{place}.image={image}" for place, image in places.items()]
         # Not in values.yaml, since the former chart does not know SeaweedFS.
-        found += [f"{place}.storage.size=2Gi" for place in places if place.startswith("storage.")]
+        result += [f"{place}.storage.size=2Gi" for place in places if place.startswith("storage.")]
         if self.disks:
-            found += [f"{place}.storage.class={self.disks}" for place in ("kafka", *places)]
+            result += [f"{place}.storage.class={self.disks}" for place in ("kafka", *places)]
         if not former:
-            found.append(f"storage.minio.enabled={str(self.store == 'minio').lower()}")
-        return ["--set", ",".join(found)] if found else []
+            result.append(f"storage.minio.enabled={str(self.store == 'minio').lower()}")
+        return ["--set", ",".join(result)] if result else []
 
     def await_arrival(self) -> None:
         """Begin what the docs say comes next: the doctor, who waits."""
-        said = Path(tempfile.mkdtemp()) / "doctor"
+        output = Path(tempfile.mkdtemp()) / "doctor"
         command = [sys.executable, "-m", "millrace.cli", "doctor", "--cluster", "--namespace", self.name, "--wait=1500"]
-        with said.open("w") as file:
-            self._doctor = subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL), said
+        with output.open("w") as file:
+            self._doctor = subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL), output
 
     def arrival(self) -> tuple[int, str]:
         """The exit code of that doctor, and all that it has said."""
-        process, said = self._doctor
-        return process.wait(1500), said.read_text()
+        process, output = self._doctor
+        return process.wait(1500), output.read_text()
 
     def serves(self) -> None:
         """Wait until all pods of the API are those of the last deployment, and ready."""
@@ -157,8 +157,8 @@ class Release(Space):
         if rate:
             spec["containers"][0]["args"].insert(-1, f"--rate={rate}")
         # Without those that tie a pod to the job that was copied.
-        found = job["spec"]["template"]["metadata"]["labels"].items()
-        labels = {key: value for key, value in found if key.startswith("app.kubernetes.io/")}
+        result = job["spec"]["template"]["metadata"]["labels"].items()
+        labels = {key: value for key, value in result if key.startswith("app.kubernetes.io/")}
         template = {"metadata": {"labels": labels}, "spec": spec}
         self.kubectl("delete", "job", f"test-ingest-{name}", "--ignore-not-found")
         metadata = {"name": f"test-ingest-{name}", "labels": labels}
@@ -171,16 +171,16 @@ class Release(Space):
         wait(f"job {job}", seconds, lambda: self.get("job", job).get("status", {}).get("succeeded"))
         # A pod before it may have come before its topic was there, and have said so.
         done = [pod for pod in self.all("pod", f"job-name={job}") if pod["status"]["phase"] == "Succeeded"]
-        said = self.kubectl("logs", done[0]["metadata"]["name"], "-c", "ingest")
+        output = self.kubectl("logs", done[0]["metadata"]["name"], "-c", "ingest")
         # Sentences on standard error stand before the JSON.
-        return json.JSONDecoder().raw_decode(said[said.index("{") :])[0]
+        return json.JSONDecoder().raw_decode(output[output.index("{") :])[0]
 
     def landed(self, workload: str, rows: int, seconds: float = 240) -> dict[str, int]:
         """Wait until the lake holds so many rows."""
 
         def probe() -> dict[str, int] | None:
-            found = self.audit(workload)
-            return found if found["rows"] >= rows else None
+            result = self.audit(workload)
+            return result if result["rows"] >= rows else None
 
         return wait(f"{rows} rows of {workload} in the lake", seconds, probe, 2)
 

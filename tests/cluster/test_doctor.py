@@ -12,32 +12,32 @@ from tests.cluster.standin.operator import Operator
 def test_a_first_install_is_waited_for_to_its_end(served: Release, operators: Operator | None):
     if not served.trains_first:
         pytest.skip("this release began with the former chart, or was there before")
-    code, said = served.arrival()
-    assert "waiting, " in said
-    assert "error:" not in said
+    code, stderr = served.arrival()
+    assert "waiting, " in stderr
+    assert "error:" not in stderr
     # The stand-in is no operator, which is a fault.
-    assert code == (5 if operators else 0), said
-    assert ("It is all there. Ask it:" in said) is (operators is None)
+    assert code == (5 if operators else 0), stderr
+    assert ("It is all there. Ask it:" in stderr) is (operators is None)
 
 
 def test_every_check_holds_but_that_the_stand_in_is_no_operator(
     filled: dict[str, dict], upgraded: tuple[dict, dict] | None, operators: Operator | None, release: Release
 ):
     # The chart of now: the previous one does not tell the images of now which workloads they have.
-    found = {one["check"]: one for one in examine_cluster(release.name, "millrace")}
+    result = {one["check"]: one for one in examine_cluster(release.name, "millrace")}
     inside = {"kafka", "s3 conditional PUT", "catalog", "lake", "clock"}
-    assert {f"{name}, in the cluster" for name in inside} <= set(found)
-    faults = {name for name, one in found.items() if not one["ok"]}
-    assert faults == ({"operators"} if operators else set()), {name: found[name]["found"] for name in faults}
+    assert {f"{name}, in the cluster" for name in inside} <= set(result)
+    faults = {name for name, one in result.items() if not one["ok"]}
+    assert faults == ({"operators"} if operators else set()), {name: result[name]["found"] for name in faults}
     # Other files ingest too: at least what this run began with.
-    landed = re.search(r"courses: all (\d+) landed", found["lake, in the cluster"]["found"])
+    landed = re.search(r"courses: all (\d+) landed", result["lake, in the cluster"]["found"])
     assert landed
     assert int(landed[1]) >= filled["courses"]["accepted"]
 
 
 def test_a_release_that_is_not_there_is_told(release: Release):
-    found = examine_cluster(release.name, "nothing")
-    last = found[-1]
+    result = examine_cluster(release.name, "nothing")
+    last = result[-1]
     assert not last["ok"]
     assert "nothing-doctor" in last["found"]
     assert "cronjob" in last["cure"]

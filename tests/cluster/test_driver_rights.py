@@ -64,10 +64,10 @@ REFUSED = {
 }
 
 
-def create(release: Release, one: dict[str, Any]) -> str:
+def create(release: Release, values: dict[str, Any]) -> str:
     """Ask the API server as the trainings' driver, without making anything; returns its answer. Raises Failed."""
     user = f"--as=system:serviceaccount:{release.name}:millrace-train"
-    return release.kubectl("create", "--dry-run=server", user, "-f", "-", given=json.dumps(one))
+    return release.kubectl("create", "--dry-run=server", user, "-f", "-", parameters=json.dumps(values))
 
 
 @pytest.mark.parametrize("what", ALLOWED)
@@ -79,11 +79,11 @@ def test_a_driver_makes_what_it_needs(what: str, served: Release):
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_driver_makes_nothing_else(what: str, served: Release):
-    one, why = REFUSED[what]
+    item, why = REFUSED[what]
     if served.store == "minio":
         why = why.replace("millrace-s3-train", "millrace-s3")
     with pytest.raises(Failed, match=why):
-        create(served, one)
+        create(served, item)
 
 
 @pytest.mark.parametrize("kind", ["service", "configmap", "pod"])
@@ -95,5 +95,5 @@ def test_a_driver_removes_nothing_of_others(kind: str, served: Release):
         served.kubectl("delete", "--dry-run=server", user, kind, min(names))
 
 
-def labels(one: dict[str, Any]) -> dict[str, str]:
-    return one["metadata"].get("labels") or {}
+def labels(values: dict[str, Any]) -> dict[str, str]:
+    return values["metadata"].get("labels") or {}

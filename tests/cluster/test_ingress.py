@@ -18,24 +18,24 @@ HOST = "millrace.localhost"
 @pytest.fixture(scope="module")
 def outside(served: Release) -> Iterator[str]:
     """The address of the controller."""
-    found = json.loads(run("kubectl", "get", "pods", "-A", "-l", CONTROLLER, "-o", "json"))["items"]
-    if not found:
+    result = json.loads(run("kubectl", "get", "pods", "-A", "-l", CONTROLLER, "-o", "json"))["items"]
+    if not result:
         pytest.skip("no ingress controller runs here: `make kind-up` installs Traefik, which a bare cluster lacks")
-    space, name = found[0]["metadata"]["namespace"], found[0]["metadata"]["name"]
-    port = next(one["containerPort"] for one in found[0]["spec"]["containers"][0]["ports"] if one["name"] == "web")
+    space, name = result[0]["metadata"]["namespace"], result[0]["metadata"]["name"]
+    port = next(one["containerPort"] for one in result[0]["spec"]["containers"][0]["ports"] if one["name"] == "web")
     command = ["kubectl", "-n", space, "port-forward", f"pod/{name}", f":{port}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forward:
         try:
-            said = forward.stdout.readline()
-            yield f"http://127.0.0.1:{said.split(' ->')[0].rpartition(':')[2]}"
+            output = forward.stdout.readline()
+            yield f"http://127.0.0.1:{output.split(' ->')[0].rpartition(':')[2]}"
         finally:
             forward.terminate()
 
 
 def test_the_api_answers_under_its_name(outside: str):
     def answer() -> httpx.Response | None:
-        found = httpx.post(f"{outside}/course_popularity", json=QUESTION, headers={"Host": HOST}, timeout=10)
-        return found if found.status_code == 200 else None
+        reply = httpx.post(f"{outside}/course_popularity", json=QUESTION, headers={"Host": HOST}, timeout=10)
+        return reply if reply.status_code == 200 else None
 
     assert wait("an answer through the controller", 60, answer).json()["model"] == "courses/popularity"
 

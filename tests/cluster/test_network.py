@@ -78,16 +78,16 @@ def reached(served: Release) -> dict[str, dict[str, str]]:
         if (space, service) in there
     }
     served.apply(*(pod(container, name, labels, targets) for name, (labels, _) in SOURCES.items()))
-    found = {}
+    results = {}
     for name in SOURCES:
         wait(
             f"the probe {name}",
             180,
             lambda name=name: served.get("pod", f"probe-{name}")["status"]["phase"] == "Succeeded",
         )
-        found[name] = json.loads(served.kubectl("logs", f"probe-{name}"))
+        results[name] = json.loads(served.kubectl("logs", f"probe-{name}"))
     served.kubectl("delete", "pod", "-l", "millrace.io/probe", "--wait=false")
-    return found
+    return results
 
 
 def services() -> list[dict[str, Any]]:
@@ -116,8 +116,8 @@ def pod(container: dict[str, Any], name: str, labels: dict[str, str], targets: d
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_component_reaches_what_it_needs_and_nothing_else(reached: dict[str, dict[str, str]], source: str):
-    found = reached[source]
+    result = reached[source]
     wanted = SOURCES[source][1] | (set() if source in NAMELESS else {"names"})
-    if "s3" not in found:
+    if "s3" not in result:
         wanted = {name.replace("s3", "s3 of former releases") for name in wanted}
-    assert {target for target, said in found.items() if said == "open"} == wanted, found
+    assert {target for target, said in result.items() if said == "open"} == wanted, result

@@ -12,16 +12,16 @@ from tests.cluster.tools import wait
 def test_every_resource_of_the_chart_is_one_that_the_operators_take(release: Release, operators: Operator | None):
     assert operators is None or operators.refused == {}
     for kind in ("kafka", "kafkatopic", "kafkauser", "kafkaconnect", "kafkaconnector"):
-        found = release.all(kind)
-        assert found, kind
-        for one in found:
-            assert release.condition(kind, one["metadata"]["name"]), one["metadata"]["name"]
+        result = release.all(kind)
+        assert result, kind
+        for item in result:
+            assert release.condition(kind, item["metadata"]["name"]), item["metadata"]["name"]
 
 
 def test_every_accepted_row_is_in_the_lake_once(release: Release, filled: dict[str, dict]):
     for workload, counts in filled.items():
-        found = release.audit(workload)
-        assert found["rows"] == found["places"] == found["wanted"] >= counts["accepted"]
+        result = release.audit(workload)
+        assert result["rows"] == result["places"] == result["wanted"] >= counts["accepted"]
 
 
 def test_a_spark_application_trains_and_the_api_answers_from_outside(served: Release):
@@ -37,9 +37,9 @@ def test_a_training_that_came_before_its_rows_waited_for_them_in_one_attempt(ser
     for workload in WORKLOADS:
         status = served.get("sparkapplication", f"millrace-train-{workload}")["status"]
         assert status["executionAttempts"] == 1
-        said = served.kubectl("logs", f"millrace-train-{workload}-driver")
-        assert re.search(r"waiting, \d+ of 3600 s so far: The lake (has no table|holds no record)", said)
-        assert said.index("waiting, ") < said.index("starting Spark")
+        output = served.kubectl("logs", f"millrace-train-{workload}-driver")
+        assert re.search(r"waiting, \d+ of 3600 s so far: The lake (has no table|holds no record)", output)
+        assert output.index("waiting, ") < output.index("starting Spark")
 
 
 def test_helm_test_passes(served: Release):

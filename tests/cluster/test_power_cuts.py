@@ -39,9 +39,9 @@ def test_a_killed_pod_on_the_way_to_the_lake_loses_no_row_and_doubles_none(serve
     served.kill(selector)
     ingest.join(timeout=400)
     assert counts, "the ingest did not end"
-    found = served.landed("courses", before + counts["accepted"])
+    result = served.landed("courses", before + counts["accepted"])
     # A batch whose acknowledgement was lost is sent again and gets places of its own; no place is in the lake twice.
-    assert found["rows"] == found["places"] == found["wanted"]
+    assert result["rows"] == result["places"] == result["wanted"]
 
 
 @pytest.mark.thorough

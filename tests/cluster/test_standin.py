@@ -40,12 +40,12 @@ def test_a_value_that_is_not_run_is_refused_with_what_is():
 
 
 def test_an_application_becomes_arguments_and_pod_templates():
-    found = spark_submit.read(copy.deepcopy(APPLICATION), "space")
-    arguments = found.arguments()
+    application = spark_submit.read(copy.deepcopy(APPLICATION), "space")
+    arguments = application.arguments()
     assert arguments[-2:] == ["local:///opt/train.py", "courses"]
     assert "spark.executor.instances=2" in arguments
     assert "spark.kubernetes.executor.volumes.emptyDir.spark-local-dir-1.mount.path=/var/spark" in arguments
-    assert found.retries["onFailureRetries"] == 2
+    assert application.retries["onFailureRetries"] == 2
 
 
 def test_what_always_runs_is_told_from_what_is_tried_so_often_and_needs_its_intervals():
@@ -117,11 +117,11 @@ def test_a_schedule_runs_in_its_own_time_zone():
         following("nonsense", "UTC", after)
 
 
-@pytest.mark.parametrize("place", [(), ("driver",), ("executor",), ("restartPolicy",)])
-def test_an_unknown_field_of_an_application_is_refused(place: tuple[str, ...]):
+@pytest.mark.parametrize("position", [(), ("driver",), ("executor",), ("restartPolicy",)])
+def test_an_unknown_field_of_an_application_is_refused(position: tuple[str, ...]):
     application = copy.deepcopy(APPLICATION)
     part = application["spec"]
-    for name in place:
+    for name in position:
         part = part[name]
     part["sidecars"] = []
     with pytest.raises(Refused, match="sidecars"):

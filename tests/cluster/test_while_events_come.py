@@ -65,8 +65,8 @@ def total(release: Release, user: str) -> int:
 def test_every_resource_is_one_that_the_operators_take(live: Release, operators):
     assert operators is None or operators.refused == {}
     for kind in ("kafkatopic", "kafkauser", "kafkaconnector"):
-        for one in live.all(kind):
-            name = one["metadata"]["name"]
+        for item in live.all(kind):
+            name = item["metadata"]["name"]
             wait(name, 120, lambda kind=kind, name=name: live.condition(kind, name))
 
 
@@ -109,17 +109,17 @@ def test_every_page_is_scored_once_although_the_driver_is_killed_in_mid_stream(l
     live.kill(DRIVER)
     wait("the driver again", 300, lambda: running(live) and attempt(live) > attempts, 1)
     ingest.join(timeout=400)
-    found = scored(live, before + 1)
-    assert found["records"] == found["rows"] == found["places"] == found["messages"] == found["keys"]
-    assert found["apart"] == 0
+    result = scored(live, before + 1)
+    assert result["records"] == result["rows"] == result["places"] == result["messages"] == result["keys"]
+    assert result["apart"] == 0
 
 
 def scored(release: Release, least: int) -> dict[str, int]:
     """What became of the pages, when all records are in the table and in the topics."""
 
     def probe() -> dict[str, int] | None:
-        found = release.pages("urls")
-        return found if min(found["rows"], found["messages"]) >= max(found["records"], least) else None
+        result = release.pages("urls")
+        return result if min(result["rows"], result["messages"]) >= max(result["records"], least) else None
 
     return wait("all pages scored", 300, probe, 2)
 

@@ -14,8 +14,8 @@ class Failed(AssertionError):
     """A command that failed, with its last words."""
 
 
-def run(*command: str, given: str | None = None, timeout: float = 300) -> str:
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=timeout)
+def run(*command: str, parameters: str | None = None, timeout: float = 300) -> str:
+    done = subprocess.run(command, input=parameters, capture_output=True, text=True, timeout=timeout)
     if done.returncode:
         raise Failed(f"{' '.join(command)[:300]}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
     return done.stdout
@@ -26,8 +26,8 @@ def wait(what: str, seconds: float, probe: Callable[[], Found], pause: float = 1
     until, last = time.monotonic() + seconds, ""
     while True:
         try:
-            if found := probe():
-                return found
+            if result := probe():
+                return result
         except (AssertionError, LookupError, OSError) as error:
             last = f": {error}"
         if time.monotonic() > until:
@@ -41,8 +41,8 @@ class Space:
     def __init__(self, name: str):
         self.name = name
 
-    def kubectl(self, *arguments: str, given: str | None = None, timeout: float = 300) -> str:
-        return run("kubectl", "-n", self.name, *arguments, given=given, timeout=timeout)
+    def kubectl(self, *arguments: str, parameters: str | None = None, timeout: float = 300) -> str:
+        return run("kubectl", "-n", self.name, *arguments, parameters=parameters, timeout=timeout)
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
         return json.loads(self.kubectl("get", kind, name, "-o", "json"))
@@ -51,7 +51,9 @@ class Space:
         return json.loads(self.kubectl("get", kind, "-l", selector, "-o", "json"))["items"]
 
     def apply(self, *resources: dict[str, Any]) -> None:
-        self.kubectl("apply", "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": resources}))
+        self.kubectl(
+            "apply", "-f", "-", parameters=json.dumps({"apiVersion": "v1", "kind": "List", "items": resources})
+        )
 
     def secret(self, name: str, key: str) -> str:
         return base64.b64decode(self.get("secret", name)["data"][key]).decode()

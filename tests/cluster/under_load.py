@@ -20,5 +20,5 @@ def asked(url: str, callers: int, *, pause: float = 0.0, patient: bool = False) 
         try:
             yield counted
         finally:
-            said, _ = process.communicate(timeout=120)
-    counted.update(json.loads(said))
+            output, _ = process.communicate(timeout=120)
+    counted.update(json.loads(output))

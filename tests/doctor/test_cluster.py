@@ -32,7 +32,7 @@ NO_NODE = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are
 
 
 @pytest.mark.parametrize(
-    ("found", "reason", "hopeless"),
+    ("resource", "reason", "hopeless"),
     [
         (pod("Pending", conditions=NO_NODE), "no node for it (0/1 nodes are available: 1 Insufficient memory.)", False),
         (pod("Pending", waiting("ImagePullBackOff", "not found")), "ImagePullBackOff not found", True),
@@ -46,14 +46,14 @@ NO_NODE = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are
         (pod("Pending"), "it has not started", False),
     ],
 )
-def test_what_keeps_a_pod_from_running_is_told(found: Object, reason: str, hopeless: bool):
-    found["metadata"]["creationTimestamp"] = stamp(300)
-    told = pods.find_trouble(found)
-    assert told is not None
-    assert told.reason.endswith(reason)
-    assert told.hopeless is hopeless
-    assert 290 < told.seconds < 330
-    assert str(told) == f"pod p: {told.reason}, for 5 minutes"
+def test_what_keeps_a_pod_from_running_is_told(resource: Object, reason: str, hopeless: bool):
+    resource["metadata"]["creationTimestamp"] = stamp(300)
+    trouble = pods.find_trouble(resource)
+    assert trouble is not None
+    assert trouble.reason.endswith(reason)
+    assert trouble.hopeless is hopeless
+    assert 290 < trouble.seconds < 330
+    assert str(trouble) == f"pod p: {trouble.reason}, for 5 minutes"
 
 
 @pytest.mark.parametrize("phase", ["Running", "Succeeded", "Failed"])
@@ -147,8 +147,8 @@ def test_a_release_that_is_there_misses_nothing(missing):
     ],
 )
 def test_what_is_missing_is_told_with_since_when_and_why(missing, changed: dict[str, list[Object]], sentence: str):
-    (told,) = missing(**changed)
-    assert told.startswith(sentence)
+    (report,) = missing(**changed)
+    assert report.startswith(sentence)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ LACKING = pod("Pending", waiting("CreateContainerConfigError", 'secret "millrace
 )
 def test_a_secret_that_strimzi_has_still_to_make_is_waited_for(missing, user: Object):
     user["metadata"]["creationTimestamp"] = stamp(60)
-    told = missing(pods=[LACKING], kafkausers=[user])
-    assert told[-1] == 'p: CreateContainerConfigError secret "millrace-ingest" not found'
+    report = missing(pods=[LACKING], kafkausers=[user])
+    assert report[-1] == 'p: CreateContainerConfigError secret "millrace-ingest" not found'
 
 
 @pytest.mark.parametrize("user", [ready("millrace-ingest"), thing("millrace-api")], ids=["made long ago", "another"])
@@ -192,10 +192,10 @@ def test_a_secret_that_nobody_makes_ends_it(missing, user: Object):
 
 
 def test_what_is_missing_is_said_and_at_last_raised(missing):
-    said: list[str] = []
+    sentences: list[str] = []
     missing(jobs=[thing("millrace-ingest-1")])
     with pytest.raises(UnavailableError, match="job millrace-ingest-1: not done"):
-        release_wait.wait_for_release("millrace", "millrace", 0, said.append)
+        release_wait.wait_for_release("millrace", "millrace", 0, sentences.append)
 
 
 @pytest.mark.parametrize(

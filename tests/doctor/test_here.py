@@ -10,18 +10,18 @@ from tests.registry.servers import s3_server, settings_of
 
 
 def test_every_check_holds_on_the_running_stack(stack):
-    found = doctor.examine()
-    assert [one["check"] for one in found if not one["ok"]] == []
-    assert {"s3 conditional PUT", "catalog", "clock", "kafka", "connect"} <= {one["check"] for one in found}
+    result = doctor.examine()
+    assert [one["check"] for one in result if not one["ok"]] == []
+    assert {"s3 conditional PUT", "catalog", "clock", "kafka", "connect"} <= {one["check"] for one in result}
 
 
 @pytest.mark.parametrize("kind", ["s3proxy", "minio"])
 def test_both_s3_servers_honour_conditional_writes(engines, kind, tmp_path):
     with s3_server(kind, tmp_path) as variables, settings_of(variables):
         ObjectStore(settings().models_bucket).ensure_bucket()
-        found = {one["check"]: one for one in doctor.examine()}
-        assert found["s3 conditional PUT"]["ok"], found["s3 conditional PUT"]
-        assert found["clock"]["ok"], found["clock"]
+        result = {one["check"]: one for one in doctor.examine()}
+        assert result["s3 conditional PUT"]["ok"], result["s3 conditional PUT"]
+        assert result["clock"]["ok"], result["clock"]
 
 
 def test_parts_that_are_away_are_named_each_with_a_cure(tmp_path, monkeypatch):
@@ -31,22 +31,22 @@ def test_parts_that_are_away_are_named_each_with_a_cure(tmp_path, monkeypatch):
     monkeypatch.setenv("MILLRACE_KAFKA_TIMEOUT", "1")
     monkeypatch.setenv("MILLRACE_S3_ACCESS_KEY", "k")
     monkeypatch.setenv("MILLRACE_S3_SECRET_KEY", "s")
-    code, found, _ = millrace("doctor")
+    code, result, _ = millrace("doctor")
     assert code == 5
-    faults = {one["check"]: one for one in found if not one["ok"]}
+    faults = {one["check"]: one for one in result if not one["ok"]}
     assert {"kafka", "connect", "s3 conditional PUT", "clock"} <= set(faults)
     assert all(one["found"] and one["cure"] for one in faults.values())
 
 
 def test_a_check_that_does_not_exist_is_refused():
-    code, found, _ = millrace("doctor", "--only", "kafak")
+    code, result, _ = millrace("doctor", "--only", "kafak")
     assert code == 2
-    assert "kafka" in found["error"]["allowed"]
+    assert "kafka" in result["error"]["allowed"]
 
 
 def test_a_cluster_that_does_not_answer_is_told_once(monkeypatch, tmp_path):
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
-    code, found, _ = millrace("doctor", "--cluster")
+    code, result, _ = millrace("doctor", "--cluster")
     assert code == 5
-    assert [one["check"] for one in found] == ["api server"]
-    assert "KUBECONFIG" in found[0]["cure"]
+    assert [one["check"] for one in result] == ["api server"]
+    assert "KUBECONFIG" in result[0]["cure"]

@@ -13,41 +13,41 @@ MODELS = ["popularity", "knn", "markov", "ease", "ridge", "als", "blend"]
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory) -> str:
-    found = tmp_path_factory.mktemp("sequences") / "walks.txt"
+    result = tmp_path_factory.mktemp("sequences") / "walks.txt"
     lines = (f"{user} {' '.join(walk)}" for user, walk in enumerate(histories(5, users=150, items=130, longest=8)))
-    found.write_text("\n".join(lines))
-    return str(found)
+    result.write_text("\n".join(lines))
+    return str(result)
 
 
 @pytest.mark.parametrize("protocol", ["full", "negatives"])
 def test_the_json_holds_every_model_the_best_first(file, protocol):
-    code, found, said = millrace("evaluate", "--sequences", file, "--protocol", protocol, "--seed", "3")
-    assert code == 0, said
-    assert (found["protocol"], found["seed"]) == (protocol, 3)
-    assert {entry["model"] for entry in found["models"]} == set(MODELS)
-    values = [entry["ndcg@10"] for entry in found["models"]]
+    code, result, stderr = millrace("evaluate", "--sequences", file, "--protocol", protocol, "--seed", "3")
+    assert code == 0, stderr
+    assert (result["protocol"], result["seed"]) == (protocol, 3)
+    assert {entry["model"] for entry in result["models"]} == set(MODELS)
+    values = [entry["ndcg@10"] for entry in result["models"]]
     assert values == sorted(values, reverse=True)
-    for entry in found["models"]:
+    for entry in result["models"]:
         assert {"fit_seconds", "choose_seconds", "options", "bytes"} <= set(entry)
         assert 0 <= entry["coverage"] <= 1
         for metric in ("hr@10", "ndcg@10", "mrr"):
             low, high = entry["ci95"][metric]
             assert 0 <= low <= entry[metric] <= high <= 1
-    by_name = {entry["model"]: entry["ndcg@10"] for entry in found["models"]}
+    by_name = {entry["model"]: entry["ndcg@10"] for entry in result["models"]}
     assert by_name["markov"] > 2 * by_name["popularity"]  # the walks go round a ring: transitions must win clearly
-    assert "on the validation" in said
+    assert "on the validation" in stderr
 
 
 def test_the_same_seed_gives_the_same_table(file):
-    one, other = (
+    first, other = (
         millrace("evaluate", "--sequences", file, "--protocol", "negatives", "--model", "knn", "--model", "als")[1]
         for _ in range(2)
     )
     timed = {"fit_seconds", "choose_seconds"}
-    assert [{k: v for k, v in entry.items() if k not in timed} for entry in one["models"]] == [
+    assert [{k: v for k, v in entry.items() if k not in timed} for entry in first["models"]] == [
         {k: v for k, v in entry.items() if k not in timed} for entry in other["models"]
     ]
-    assert {entry["model"] for entry in one["models"]} == {"knn", "als"}
+    assert {entry["model"] for entry in first["models"]} == {"knn", "als"}
 
 
 def test_people_get_a_table_with_intervals(file):
@@ -67,14 +67,14 @@ def test_times_allow_a_split_in_time(tmp_path):
         times = ", ".join(str(86_400 * (user % 7 + place)) for place in range(len(walk)))
         lines.append('{"id": %d, "items": ["%s"], "times": [%s]}' % (user, '", "'.join(walk), times))  # noqa: UP031
     file.write_text("\n".join(lines))
-    code, found, said = millrace("evaluate", "--sequences", str(file), "--protocol", "time")
-    assert code == 0, said
-    assert {entry["model"] for entry in found["models"]} == set(MODELS)
-    assert 0 < found["users"] < 120
+    code, result, stderr = millrace("evaluate", "--sequences", str(file), "--protocol", "time")
+    assert code == 0, stderr
+    assert {entry["model"] for entry in result["models"]} == set(MODELS)
+    assert 0 < result["users"] < 120
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "output"),
     [
         ([], "--sequences FILE is needed"),
         (["--sequences", "/no/such/file"], "/no/such/file can't be read"),
@@ -83,10 +83,10 @@ def test_times_allow_a_split_in_time(tmp_path):
         (["--sequences", "FILE", "--protocol", "time"], "--protocol time needs times"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_code_2(file, words, said):
+def test_a_mistake_is_one_sentence_and_exit_code_2(file, words, output):
     code, body, _ = millrace("evaluate", *[file if word == "FILE" else word for word in words])
     assert code == 2
-    assert said in body["error"]["message"]
+    assert output in body["error"]["message"]
 
 
 def test_a_model_over_its_limit_is_left_out_and_refused_where_it_was_asked_for(tmp_path):

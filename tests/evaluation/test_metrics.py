@@ -40,11 +40,11 @@ def test_hits_and_reciprocal_ranks_are_those_of_scikit_learn(seed, items, k):
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=6), st.integers(1, 4), SEEDS)
 def test_ties_give_the_mean_over_all_their_orders(scores, k, seed):
     target = seed % len(scores)
-    found = []
+    results = []
     for order in permutations(range(len(scores))):
         rank = sorted(range(len(scores)), key=lambda item: (-scores[item], order[item])).index(target) + 1
-        found.append((rank <= k, 1 / np.log2(1 + rank) if rank <= k else 0, 1 / rank))
-    assert user_metrics(*counted(np.array(scores), target), k)[0] == pytest.approx(np.mean(found, axis=0))
+        results.append((rank <= k, 1 / np.log2(1 + rank) if rank <= k else 0, 1 / rank))
+    assert user_metrics(*counted(np.array(scores), target), k)[0] == pytest.approx(np.mean(results, axis=0))
 
 
 def test_a_model_that_knows_nothing_gets_what_chance_gets_and_not_the_first_place():
@@ -66,5 +66,5 @@ def test_full_ranking_of_every_model_is_scikit_learns_ndcg_of_its_scores(name):
         shown = scores[user, others].astype(float)
         shown = np.maximum(shown, np.finfo(np.float32).min)  # scikit-learn takes no infinity
         expected.append(ndcg_score([(others == target).astype(float)], [shown], k=10))
-    found = rank_targets(model, fold)
-    assert user_metrics(found.greater, found.tied)[:, 1] == pytest.approx(np.array(expected))
+    ranked = rank_targets(model, fold)
+    assert user_metrics(ranked.greater, ranked.tied)[:, 1] == pytest.approx(np.array(expected))

@@ -33,11 +33,11 @@ def test_negatives_are_uniform_over_what_is_left():
     allowed[fold.histories.users, fold.histories.items] = 0
     allowed[np.arange(len(fold)), fold.targets] = 0
     expected = (5 * allowed / allowed.sum(axis=1, keepdims=True)).sum(axis=0)
-    found = np.bincount(drawn.ravel(), minlength=25)
+    result = np.bincount(drawn.ravel(), minlength=25)
     asked = expected > 0
-    assert not found[~asked].any()
+    assert not result[~asked].any()
     # Chi-squared with at most 24 degrees of freedom: under 52 in 999 of 1,000.
-    assert ((found - expected)[asked] ** 2 / expected[asked]).sum() < 52
+    assert ((result - expected)[asked] ** 2 / expected[asked]).sum() < 52
 
 
 def test_too_few_items_for_the_negatives_are_named():
@@ -49,11 +49,11 @@ def test_too_few_items_for_the_negatives_are_named():
 def test_ranks_among_negatives_are_those_of_a_loop():
     fold = split_leave_one_out(sequences(4)).test
     model, negatives = fitted("knn", fold.fit), draw_negatives(fold, 2, 8)
-    found, scores = rank_targets(model, fold, negatives), model.batch(fold.histories)
+    result, scores = rank_targets(model, fold, negatives), model.batch(fold.histories)
     for user, target in enumerate(fold.targets):
         others = [scores[user, item] for item in negatives[user]]
-        assert found.greater[user] == sum(other > scores[user, target] for other in others)
-        assert found.tied[user] == 1 + sum(other == scores[user, target] for other in others)
+        assert result.greater[user] == sum(other > scores[user, target] for other in others)
+        assert result.tied[user] == 1 + sum(other == scores[user, target] for other in others)
 
 
 def test_intervals_are_those_of_drawing_users_one_by_one():

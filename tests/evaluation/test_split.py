@@ -14,56 +14,56 @@ from tests.recommend.made import sequences
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def with_other_tests(found: Sequences) -> Sequences:
+def with_other_tests(interactions: Sequences) -> Sequences:
     """The same sequences, in which everybody who is asked took another item last."""
-    items = found.items.copy()
-    for user in np.flatnonzero(found.lengths >= 3):
-        new = np.setdiff1d(np.arange(found.item_count), found[user])
-        items[found.starts[user + 1] - 1] = new[user % len(new)]
-    return Sequences(items, found.starts, found.item_count, found.times, found.item_ids)
+    items = interactions.items.copy()
+    for user in np.flatnonzero(interactions.lengths >= 3):
+        new = np.setdiff1d(np.arange(interactions.item_count), interactions[user])
+        items[interactions.starts[user + 1] - 1] = new[user % len(new)]
+    return Sequences(items, interactions.starts, interactions.item_count, interactions.times, interactions.item_ids)
 
 
 @given(SEEDS)
 def test_leaving_one_out_leaves_out_the_last_two_of_each_user_and_asks_for_them(seed):
-    found = sequences(seed)
-    split = split_leave_one_out(found)
-    asked = [user for user in range(len(found)) if len(found[user]) >= 3]
+    interactions = sequences(seed)
+    split = split_leave_one_out(interactions)
+    asked = [user for user in range(len(interactions)) if len(interactions[user]) >= 3]
     assert len(split.validation) == len(split.test) == len(asked)
-    for user in range(len(found)):
-        whole = found[user]
+    for user in range(len(interactions)):
+        whole = interactions[user]
         assert split.test.fit[user].tolist() == (whole[:-2] if len(whole) >= 3 else whole).tolist()
-    for place, user in enumerate(asked):
-        whole = found[user].tolist()
-        assert split.validation.histories[place].tolist() == whole[:-2]
-        assert split.test.histories[place].tolist() == whole[:-1]
-        assert [split.validation.targets[place], split.test.targets[place]] == whole[-2:]
+    for position, user in enumerate(asked):
+        whole = interactions[user].tolist()
+        assert split.validation.histories[position].tolist() == whole[:-2]
+        assert split.test.histories[position].tolist() == whole[:-1]
+        assert [split.validation.targets[position], split.test.targets[position]] == whole[-2:]
     assert split.validation.fit is split.test.fit
 
 
 @given(SEEDS)
 def test_a_split_in_time_learns_only_from_before_what_it_asks(seed):
-    found = sequences(seed, timed=True)
-    split = split_by_time(found)
+    interactions = sequences(seed, timed=True)
+    split = split_by_time(interactions)
     for fold in (split.validation, split.test):
         last_learnt = fold.fit.times.max()
         for user in range(len(fold)):
             assert fold.targets[user] not in fold.histories[user]
         assert (fold.histories.times <= last_learnt).all()
     assert split.validation.fit.times.max() < split.test.fit.times.max()
-    later = np.flatnonzero(found.times > split.test.fit.times.max())
-    assert set(split.test.targets) <= set(found.items[later])
+    later = np.flatnonzero(interactions.times > split.test.fit.times.max())
+    assert set(split.test.targets) <= set(interactions.items[later])
 
 
 @settings(max_examples=3)
 @given(st.integers(0, 1000))
 def test_no_choice_hears_of_a_test_item(seed):
     """Options and shares stay the same when everybody's test item becomes another one."""
-    found = sequences(seed, users=60, items=14)
-    one, other = evaluate_all(found, seed=1), evaluate_all(with_other_tests(found), seed=1)
-    assert {entry["model"]: entry["options"] for entry in one["models"]} == {
+    interactions = sequences(seed, users=60, items=14)
+    first, other = evaluate_all(interactions, seed=1), evaluate_all(with_other_tests(interactions), seed=1)
+    assert {entry["model"]: entry["options"] for entry in first["models"]} == {
         entry["model"]: entry["options"] for entry in other["models"]
     }
-    assert [entry["ndcg@10"] for entry in one["models"]] != [entry["ndcg@10"] for entry in other["models"]]
+    assert [entry["ndcg@10"] for entry in first["models"]] != [entry["ndcg@10"] for entry in other["models"]]
 
 
 def test_times_are_needed_for_a_split_in_time():

@@ -55,11 +55,11 @@ def readable(own):
     client = KafkaConsumer(**own.login, isolation_level="read_committed", enable_auto_commit=False, group_id=None)
     client.assign([PART])
     client.seek_to_beginning()
-    end, found = client.end_offsets([PART])[PART], []
+    end, result = client.end_offsets([PART])[PART], []
     while client.position(PART) < end:
-        found += [item.value for batch in client.poll(timeout_ms=1000).values() for item in batch]
+        result += [item.value for batch in client.poll(timeout_ms=1000).values() for item in batch]
     client.close()
-    return found
+    return result
 
 
 @contextmanager
@@ -89,11 +89,11 @@ def marker_lost(home, commit):
 )
 def test_a_lost_marker_is_written_again_as_it_was_decided(engines, home, commit, expected):
     with marker_lost(home, commit) as own:
-        (found,) = hanging_transactions.find_hanging(age=0)
-        assert (found.partition, found.offset, found.committed) == (PART, 2, commit)
+        (result,) = hanging_transactions.find_hanging(age=0)
+        assert (result.partition, result.offset, result.committed) == (PART, 2, commit)
         assert hanging_transactions.find_hanging(age=600) == [], "nothing that young is touched"
-        (said,) = hanging_transactions.end_hanging(age=0)
-        assert "lake.control-0 holds a transaction open from offset 2" in said
+        (output,) = hanging_transactions.end_hanging(age=0)
+        assert "lake.control-0 holds a transaction open from offset 2" in output
         assert readable(own) == expected
         assert hanging_transactions.find_hanging(age=0) == []
         going = KafkaProducer(**own.login, transactional_id="going")
@@ -111,10 +111,10 @@ def test_one_whose_producer_has_begun_anew_is_named_and_left_alone(engines, home
         anew = KafkaProducer(**own.login, transactional_id="lost")
         anew.init_transactions()
         anew.close(timeout=5)
-        (found,) = hanging_transactions.find_hanging(age=0)
-        assert (found.partition, found.offset, found.committed) == (PART, 2, None)
-        (said,) = hanging_transactions.end_hanging(age=0)
-        assert "for you to say" in said
+        (result,) = hanging_transactions.find_hanging(age=0)
+        assert (result.partition, result.offset, result.committed) == (PART, 2, None)
+        (output,) = hanging_transactions.end_hanging(age=0)
+        assert "for you to say" in output
         assert readable(own) == [b"zeroth"]
-        hanging_transactions.end_transaction(found)
+        hanging_transactions.end_transaction(result)
         assert readable(own) == [b"zeroth", b"second"]

@@ -24,10 +24,10 @@ def nothing_insisted(monkeypatch, tmp_path):
 
 
 def test_a_port_in_use_gives_way_to_a_free_one_and_it_is_said(listener):
-    port, said = ports.choose_port("s3", before=listener)
+    port, output = ports.choose_port("s3", before=listener)
     assert port != listener
     assert ports.is_free(port)
-    assert said == f"Port {listener} is in use, so s3 listens on {port}."
+    assert output == f"Port {listener} is in use, so s3 listens on {port}."
 
 
 def test_the_port_of_the_last_run_is_kept_while_it_is_free():

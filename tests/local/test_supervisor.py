@@ -17,18 +17,18 @@ from millrace.local.child import http_probe
 def until(true: Callable[[], Any], seconds: float = 30) -> Any:
     """The first answer that is not empty."""
     deadline = time.monotonic() + seconds
-    while not (found := true()):
+    while not (result := true()):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
-    return found
+    return result
 
 
 @contextmanager
 def house(home, kind: str = "well") -> Iterator[subprocess.Popen]:
-    one = ports.find_free_port()
-    command = [sys.executable, "-m", "tests.local.house", str(one), str(ports.find_free_port([one])), kind]
-    with (home / "said").open("wb") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said, env=os.environ | {"MILLRACE_HOME": str(home)})
+    port = ports.find_free_port()
+    command = [sys.executable, "-m", "tests.local.house", str(port), str(ports.find_free_port([port])), kind]
+    with (home / "said").open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | {"MILLRACE_HOME": str(home)})
     try:
         if kind == "well":
             until(lambda: phase() == "running")
@@ -60,7 +60,7 @@ def test_a_killed_child_is_started_again_and_reported(home):
     with house(home):
         first = children()[0]
         os.kill(first["pid"], signal.SIGKILL)
-        again = until(lambda: (found := children()[0])["state"] == "running" and found["restarts"] and found)
+        again = until(lambda: (result := children()[0])["state"] == "running" and result["restarts"] and result)
         assert again["pid"] != first["pid"]
         assert again["restarts"] == 1
         assert "was killed by SIGKILL; it is started again in 0.5 s (restart 1)." in again["last_error"]
@@ -77,9 +77,9 @@ def test_a_supervisor_killed_with_9_leaves_no_child(home):
         supervisor.kill()
         supervisor.wait()
         until(lambda: not living(below))
-        found = stack.stack_status()
-        assert found["phase"] == "stopped"
-        assert "killed" in found["error"]
+        status = stack.stack_status()
+        assert status["phase"] == "stopped"
+        assert "killed" in status["error"]
 
 
 def test_sigterm_stops_every_child_and_says_so(home):
@@ -104,10 +104,10 @@ def test_down_stops_it_and_a_second_down_finds_nothing(home):
 def test_a_child_that_can_not_start_stops_the_others_and_its_last_words_are_kept(home):
     with house(home, "broken") as supervisor:
         assert supervisor.wait(30) == 1
-        found = state.read_json(state.state_file())
-        assert found["phase"] == "failed"
+        saved = state.read_json(state.state_file())
+        assert saved["phase"] == "failed"
         log = home / "logs/sick.log"
-        assert found["error"] == f"sick ended with 1: ERROR the data folder is locked (log: {log})"
+        assert saved["error"] == f"sick ended with 1: ERROR the data folder is locked (log: {log})"
         assert not [child for child in children() if state.find_process(child["pid"], child["started_at"])]
 
 

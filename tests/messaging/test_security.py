@@ -8,7 +8,7 @@ from millrace.settings import settings
 
 
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch):
+def configure(monkeypatch: pytest.MonkeyPatch):
     """Set variables without their prefix; the settings are read anew."""
 
     def give(**values: str) -> None:
@@ -28,13 +28,13 @@ def authority(tmp_path) -> str:
     return str(file)
 
 
-def test_nothing_is_said_to_a_plain_broker(given):
-    given(security_protocol="PLAINTEXT")
+def test_nothing_is_said_to_a_plain_broker(configure):
+    configure(security_protocol="PLAINTEXT")
     assert security.kafka_python_options() == {}
 
 
-def test_scram_over_tls_names_user_password_and_authority(given, authority):
-    given(security_protocol="SASL_SSL", username="millrace-api", password="p4ss", ca_file=authority)
+def test_scram_over_tls_names_user_password_and_authority(configure, authority):
+    configure(security_protocol="SASL_SSL", username="millrace-api", password="p4ss", ca_file=authority)
     assert security.kafka_python_options() == {
         "security_protocol": "SASL_SSL",
         "sasl_mechanism": "SCRAM-SHA-512",
@@ -51,34 +51,34 @@ def test_scram_over_tls_names_user_password_and_authority(given, authority):
     }
 
 
-def test_an_identity_of_aws_needs_no_password(given):
-    given(security_protocol="SASL_SSL", sasl_mechanism="AWS_MSK_IAM")
+def test_an_identity_of_aws_needs_no_password(configure):
+    configure(security_protocol="SASL_SSL", sasl_mechanism="AWS_MSK_IAM")
     assert security.kafka_python_options() == {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
     with pytest.raises(BadInputError, match="kafka-python only"):
         security.librdkafka_options()
 
 
-def test_a_login_without_a_password_is_refused_by_its_variables(given):
-    given(security_protocol="SASL_SSL", username="millrace-api")
+def test_a_login_without_a_password_is_refused_by_its_variables(configure):
+    configure(security_protocol="SASL_SSL", username="millrace-api")
     with pytest.raises(BadInputError, match="MILLRACE_KAFKA_PASSWORD"):
         security.kafka_python_options()
 
 
-def test_a_protocol_that_kafka_does_not_know_is_refused(given):
-    given(security_protocol="TLS")
+def test_a_protocol_that_kafka_does_not_know_is_refused(configure):
+    configure(security_protocol="TLS")
     with pytest.raises(BadInputError, match="MILLRACE_KAFKA_SECURITY_PROTOCOL='TLS'"):
         security.kafka_python_options()
 
 
-def test_a_variable_that_is_set_to_nothing_means_none(given):
-    given(security_protocol="SSL", ca_file="", username="")
+def test_a_variable_that_is_set_to_nothing_means_none(configure):
+    configure(security_protocol="SSL", ca_file="", username="")
     assert security.kafka_python_options() == {"security_protocol": "SSL"}
 
 
-def test_the_java_clients_get_the_same_login(given, authority):
-    given(security_protocol="PLAINTEXT")
+def test_the_java_clients_get_the_same_login(configure, authority):
+    configure(security_protocol="PLAINTEXT")
     assert security.java_options() == {}
-    given(security_protocol="SASL_SSL", username="millrace-stream", password='p"4\\s', ca_file=authority)
+    configure(security_protocol="SASL_SSL", username="millrace-stream", password='p"4\\s', ca_file=authority)
     assert security.java_options() == {
         "security.protocol": "SASL_SSL",
         "sasl.mechanism": "SCRAM-SHA-512",
@@ -87,5 +87,5 @@ def test_the_java_clients_get_the_same_login(given, authority):
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": authority,
     }
-    given(sasl_mechanism="AWS_MSK_IAM")
+    configure(sasl_mechanism="AWS_MSK_IAM")
     assert security.java_options()["sasl.jaas.config"] == "software.amazon.msk.auth.iam.IAMLoginModule required;"

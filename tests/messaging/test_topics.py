@@ -64,26 +64,26 @@ def serverless(stack: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def test_topics_keep_what_they_must_where_a_broker_refuses_the_rest(serverless: None):
-    said: list[str] = []
-    made = topics.ensure_topics([FOUND], said.append)
+    sentences: list[str] = []
+    made = topics.ensure_topics([FOUND], sentences.append)
     wanted = {topic.name: topic for topic in topics.list_workload_topics(FOUND)}
     assert set(made) == set(wanted)
-    (sentence,) = said
+    (sentence,) = sentences
     assert "min.cleanable.dirty.ratio, min.insync.replicas, segment.bytes, segment.ms" in sentence
     assert "MSK Serverless can't alter" in sentence
     with open_admin() as client:
         described = {one["name"]: len(one["partitions"]) for one in client.describe_topics(sorted(wanted))}
     assert described == {name: topic.partitions or 4 for name, topic in wanted.items()}
     assert topics.find_missing_topics([FOUND]) == []
-    assert topics.ensure_topics([FOUND], said.append) == []
+    assert topics.ensure_topics([FOUND], sentences.append) == []
 
 
 def test_a_message_bears_the_brokers_clock_also_in_a_topic_of_an_earlier_release(stack: object):
     """Also where a producer says that it is 2099."""
-    found = replace(find_workload("urls"), name="earlier")
-    names = {topic.name for topic in topics.list_workload_topics(found)}
-    timed = [topic for topic in topics.list_workload_topics(found) if topic.configs.get(topics.TIMESTAMP_TYPE)]
-    assert found.records_topic in {topic.name for topic in timed}
+    result = replace(find_workload("urls"), name="earlier")
+    names = {topic.name for topic in topics.list_workload_topics(result)}
+    timed = [topic for topic in topics.list_workload_topics(result) if topic.configs.get(topics.TIMESTAMP_TYPE)]
+    assert result.records_topic in {topic.name for topic in timed}
     before = {
         topic.name: {
             "num_partitions": 1,
@@ -95,15 +95,15 @@ def test_a_message_bears_the_brokers_clock_also_in_a_topic_of_an_earlier_release
     try:
         with open_admin() as client:
             client.create_topics(before, wait_for_metadata=True)
-        said: list[str] = []
-        assert not {topic.name for topic in timed} & set(topics.ensure_topics([found], said.append))
-        assert said == []
+        sentences: list[str] = []
+        assert not {topic.name for topic in timed} & set(topics.ensure_topics([result], sentences.append))
+        assert sentences == []
         begun = time.time() - 60
         message, ends = None, time.monotonic() + 30
         while message is None and time.monotonic() < ends:  # a broker takes a changed setting a moment later
             with closing(KafkaProducer(**common_options(), acks="all")) as client:
-                client.send(found.records_topic, key=b"k", value=b"{}", timestamp_ms=4_102_358_400_000)
-            message = last_message(found.records_topic)
+                client.send(result.records_topic, key=b"k", value=b"{}", timestamp_ms=4_102_358_400_000)
+            message = last_message(result.records_topic)
         assert message is not None
         assert begun < message.timestamp / 1000 < time.time() + 60
     finally:

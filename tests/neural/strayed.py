@@ -18,8 +18,8 @@ def run(rank: int, folder: str) -> None:
     with join_group(rank, 2, Path(folder)) as group:
         assert group.share(b"for all" if rank == 0 else b"") == b"for all"
         learner = Learner(TrainingState.make_empty(SMALL, MODEL.window), group)
-        for one in (first, second):
-            learner.learn(*one)
+        for item in (first, second):
+            learner.learn(*item)
         group.insist_on_equal(learner.checksum(), "state")
         if rank == 1:
             learner.state.weights.network.norm.bias.data[0] += 1e-7

@@ -39,21 +39,21 @@ class Listed:
 
 def stream(count: int, partitions: int = 3, seed: int = 1) -> Listed:
     """Generated enrolments in the order of time, each student's in one partition."""
-    found: list[list[Message]] = [[] for _ in range(partitions)]
+    result: list[list[Message]] = [[] for _ in range(partitions)]
     rows = [row for row in MOOC.generate(random.Random(seed), 2 * count) if row["user_id"].strip() and row["course_id"]]
     for number, row in enumerate(rows[:count]):
         part = int(row["user_id"][2:]) % partitions
         value = orjson.dumps({**row, "enrolled_at": None})
-        found[part].append(Message(part, len(found[part]), 1_700_000_000_000 + number, None, value, {}))
-    return Listed(tuple(tuple(one) for one in found))
+        result[part].append(Message(part, len(result[part]), 1_700_000_000_000 + number, None, value, {}))
+    return Listed(tuple(tuple(one) for one in result))
 
 
 def micro_batches(log: Listed, size: int) -> list[tuple[OffsetRanges, list[StreamEvent]]]:
     """The stream as one that is all there is cut."""
     from millrace.neural.continual.micro_batches import next_cut
 
-    positions, found = log.begins(), []
+    positions, result = log.begins(), []
     while (made := next_cut(positions, log.ends(), size)) is not None:
-        found.append((made, read_events(log.read(made), MODEL)))
+        result.append((made, read_events(log.read(made), MODEL)))
         positions |= {number: end for number, (_, end) in made.items()}
-    return found
+    return result

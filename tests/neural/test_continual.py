@@ -26,8 +26,8 @@ BATCHES = micro_batches(stream(1600), SMALL.batch)
 
 def learned(count: int, plan: ContinualPlan = SMALL) -> Learner:
     learner = Learner(TrainingState.make_empty(plan, MODEL.window))
-    for one in BATCHES[:count]:
-        learner.learn(*one)
+    for item in BATCHES[:count]:
+        learner.learn(*item)
     return learner
 
 
@@ -41,7 +41,7 @@ def of(packed: bytes) -> TrainingState:
     return TrainingState.from_bytes(packed, "the test's state")
 
 
-def hits_by_hand(state: TrainingState, found: list[StreamEvent]) -> tuple[int, float]:
+def hits_by_hand(state: TrainingState, events: list[StreamEvent]) -> tuple[int, float]:
     """(asked, hits) of a micro-batch: the serving form scores every item, one question after the other, in Python."""
     model, arrays = to_served_arrays(state)
     ids = [one.decode() for one in arrays["item_ids"].tolist()]
@@ -49,7 +49,7 @@ def hits_by_hand(state: TrainingState, found: list[StreamEvent]) -> tuple[int, f
         user: [state.items.texts[item] for item in state.histories.walk(user)] for user in state.histories.users.texts
     }
     questions, hits = 0, 0.0
-    for event in found:
+    for event in events:
         walk = walks.setdefault(event.user, [])
         if event.item in walk:
             continue
@@ -90,15 +90,15 @@ def test_what_was_asked_was_not_known_then_and_the_share_of_hits_rises_on_a_stre
 
 def test_the_same_stream_gives_the_same_bits_also_through_a_checkpoint(packed):
     straight, resumed = learned(12), Learner(of(packed))
-    for one in BATCHES[8:12]:
-        resumed.learn(*one)
+    for item in BATCHES[8:12]:
+        resumed.learn(*item)
     assert resumed.state.to_bytes() == straight.state.to_bytes()
 
 
 def test_a_state_that_was_changed_on_the_way_is_no_state(packed):
-    for place in (len(packed) // 2, len(packed) - 1, 30):
+    for position in (len(packed) // 2, len(packed) - 1, 30):
         changed = bytearray(packed)
-        changed[place] ^= 1
+        changed[position] ^= 1
         with pytest.raises(CorruptError, match=r"(?s)checkpoint 7 .*(checksum|no checkpoint)"):
             TrainingState.from_bytes(bytes(changed), "checkpoint 7")
     with pytest.raises(CorruptError, match="truncated"):
@@ -145,12 +145,12 @@ def test_the_steps_are_those_of_AdamW_in_pytorch(packed):
     for seed in range(5):
         for weights in (ours, theirs):
             torch.manual_seed(seed)
-            for one in weights.network.parameters():
-                one.grad = torch.randn_like(one) * 10.0 ** (seed - 3)
+            for first in weights.network.parameters():
+                first.grad = torch.randn_like(first) * 10.0 ** (seed - 3)
         ours.step()
         optimiser.step()
-    for one, other in zip(ours.network.parameters(), theirs.network.parameters(), strict=True):
-        assert one.detach().numpy() == pytest.approx(other.detach().numpy(), rel=1e-5, abs=1e-7)
+    for first, other in zip(ours.network.parameters(), theirs.network.parameters(), strict=True):
+        assert first.detach().numpy() == pytest.approx(other.detach().numpy(), rel=1e-5, abs=1e-7)
 
 
 def test_the_mask_of_bert_stays_behind_the_items_that_come_later():
@@ -171,11 +171,11 @@ def test_items_beyond_the_room_are_counted_and_learned_from_by_nobody():
 
 def test_an_event_that_comes_again_and_one_that_can_not_be_read_change_no_weights():
     once, twice = learned(4), learned(3)
-    made, found = BATCHES[3]
+    made, result = BATCHES[3]
     broken = StreamEvent(0, 0, 0, None, "", 0.0)
-    twice.learn(made, [*found, *found, broken])
+    twice.learn(made, [*result, *result, broken])
     counts = twice.state.progress.counts
-    assert counts["repeated"] - once.state.progress.counts["repeated"] == len(found)
+    assert counts["repeated"] - once.state.progress.counts["repeated"] == len(result)
     assert counts["unreadable"] == 1
     assert all((twice.state.arrays()[name] == array).all() for name, array in once.state.arrays().items())
 
@@ -184,21 +184,21 @@ def test_messages_become_events_and_a_session_without_a_user_stands_for_itself()
     shop = find_workload("shop").recommenders[0]
     row = b'{"order_id":"o1","product_id":"p1","user_id":null,"event_time":"2020-01-01T00:00:00Z"}'
     message = stream(1, 1).partitions[0][0]
-    found = read_events(
+    events = read_events(
         [replace(message, value=row), replace(message, value=b"[]"), replace(message, value=None)], shop
     )
-    assert (found[0].user, found[0].item, found[0].at) == (f"{ANONYMOUS}o1", "p1", 1_577_836_800.0)
-    assert [event.user for event in found[1:]] == [None, None]
+    assert (events[0].user, events[0].item, events[0].at) == (f"{ANONYMOUS}o1", "p1", 1_577_836_800.0)
+    assert [event.user for event in events[1:]] == [None, None]
 
 
 def test_nobody_asks_for_a_session_and_none_is_published():
-    made, found = BATCHES[0]
+    made, result = BATCHES[0]
     learner = Learner(TrainingState.make_empty(SMALL, MODEL.window))
-    learner.learn(made, [event._replace(user=ANONYMOUS + event.user) for event in found])
+    learner.learn(made, [event._replace(user=ANONYMOUS + event.user) for event in result])
     assert learner.state.progress.counts["asked"] == 0
     assert learner.state.replay.seen > 0
     assert len(to_served_arrays(learner.state)[1]["users"]) == 0
-    assert make_questions(learner.state, [found[0]._replace(user=ANONYMOUS + found[0].user, item="another")], {}) == (
+    assert make_questions(learner.state, [result[0]._replace(user=ANONYMOUS + result[0].user, item="another")], {}) == (
         [],
         0,
     )

@@ -25,7 +25,7 @@ def test_without_pytorch_it_names_the_extra():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "field", "said"),
+    ("arguments", "field", "output"),
     [
         (["urls"], "model", "urls has no recommender; allowed: none."),
         (["mooc", "--model", "other"], "model", "mooc has no recommender 'other'; allowed: recommendations."),
@@ -33,9 +33,9 @@ def test_without_pytorch_it_names_the_extra():
         (["mooc", "--workers", "0"], "workers", "--workers 0 is not usable; allowed: 1 or more."),
     ],
 )
-def test_what_can_not_be_done_is_refused_with_what_is_allowed(arguments, field, said):
+def test_what_can_not_be_done_is_refused_with_what_is_allowed(arguments, field, output):
     code, error = refused(*arguments)
-    assert (code, error["field"], error["message"]) == (2, field, said)
+    assert (code, error["field"], error["message"]) == (2, field, output)
 
 
 def test_the_square_brackets_of_an_extra_reach_the_reader():

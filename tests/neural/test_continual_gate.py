@@ -21,8 +21,8 @@ BATCHES = micro_batches(stream(800), SMALL.batch)
 def packed() -> bytes:
     """A state after eight micro-batches."""
     learner = Learner(TrainingState.make_empty(SMALL, MODEL.window))
-    for one in BATCHES[:8]:
-        learner.learn(*one)
+    for item in BATCHES[:8]:
+        learner.learn(*item)
     return learner.state.to_bytes()
 
 
@@ -36,9 +36,9 @@ def test_a_version_serves_what_the_network_computes_with_its_items_and_users_sor
     ids = [one.decode() for one in arrays["item_ids"].tolist()]
     assert ids == sorted(state.items.texts)
     assert arrays["users"].tolist() == sorted(arrays["users"].tolist())
-    for place in (0, 5, len(arrays["users"]) - 1):
-        own = arrays["history_items"][slice(*arrays["history_starts"][place : place + 2])]
-        walk = state.histories.walk(arrays["users"][place].decode())
+    for position in (0, 5, len(arrays["users"]) - 1):
+        own = arrays["history_items"][slice(*arrays["history_starts"][position : position + 2])]
+        walk = state.histories.walk(arrays["users"][position].decode())
         assert [ids[item] for item in own] == [state.items.texts[item] for item in walk]
         with torch.no_grad():
             expected = state.weights.network.eval().scores(torch.tensor([walk.tolist()[-SMALL.depth :]]))[0]

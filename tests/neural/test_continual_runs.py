@@ -54,8 +54,8 @@ def kept(store: ObjectStore) -> CheckpointStore:
 
 def by_one_process(count: int = LAST) -> Learner:
     learner = Learner(TrainingState.make_empty(SMALL, MODEL.window))
-    for one in micro_batches(LOG, SMALL.batch)[:count]:
-        learner.learn(*one)
+    for micro_batch in micro_batches(LOG, SMALL.batch)[:count]:
+        learner.learn(*micro_batch)
     return learner
 
 
@@ -71,29 +71,29 @@ class Killer:
 
 
 def test_kills_of_one_and_of_all_workers_change_no_bit_and_nothing_is_published_twice(server):
-    states, told = {}, {}
+    states, report = {}, {}
     for name, killer in (("calm", Killer({})), ("killed", Killer({4: (1,), 8: (0,), 14: (0, 1)}))):
         with settings_of(server | {"MILLRACE_MODELS_BUCKET": f"test-{name}-{uuid.uuid4().hex[:8]}"}):
             from millrace.settings import settings
 
             store = ObjectStore(settings().models_bucket)
             store.ensure_bucket()
-            said: list[str] = []
-            result = GroupSupervisor(MOOC, MODEL, TO_THE_END, said.append, LOG, killer).run()
+            sentences: list[str] = []
+            result = GroupSupervisor(MOOC, MODEL, TO_THE_END, sentences.append, LOG, killer).run()
             assert (result["batch"], result["checkpoint"], result["read"]) == (LAST, LAST, LAST * SMALL.batch)
-            assert result["restarts"] == (0 if name == "calm" else 3), said
+            assert result["restarts"] == (0 if name == "calm" else 3), sentences
             states[name] = store.get(kept(store).key(LAST))[0]
-            told[name] = said
+            report[name] = sentences
             # Micro-batches 6 and 12 are published, each once.
-            found = Registry(store).manifests("mooc", "recommendations")
-            assert sorted(one.parameters["continual"]["batch"] for one in found) == [6, 12]
-            assert all("prequential_hr@10" in one.metrics for one in found)
+            actual = Registry(store).manifests("mooc", "recommendations")
+            assert sorted(one.parameters["continual"]["batch"] for one in actual) == [6, 12]
+            assert all("prequential_hr@10" in one.metrics for one in actual)
             # Only what a resume needs is left.
             assert len([key for key in store.keys("continual/") if key.endswith(".state")]) == 2
             assert len(store.keys("continual/mooc/recommendations/sasrec/cuts/")) == LAST - 12
     assert states["killed"] == states["calm"]
-    assert any("worker 1 was ended by signal 9; the group starts again" in line for line in told["killed"])
-    assert any("goes on after micro-batch 3" in line for line in told["killed"])
+    assert any("worker 1 was ended by signal 9; the group starts again" in line for line in report["killed"])
+    assert any("goes on after micro-batch 3" in line for line in report["killed"])
     # Two workers and one see the same stream: their weights differ by dropout alone, and by no event.
     alone, group = by_one_process().state, TrainingState.from_bytes(states["calm"], "")
     assert group.progress.positions == alone.progress.positions
@@ -110,17 +110,17 @@ def test_workers_hold_equal_weights_after_every_step_and_one_that_strays_is_foun
 def test_a_corrupt_checkpoint_is_told_set_aside_and_the_one_before_it_leads_to_the_same_bits(bucket):
     checkpoints, learner = kept(bucket), Learner(TrainingState.make_empty(SMALL, MODEL.window))
     batches = micro_batches(LOG, SMALL.batch)[:6]
-    for number, (made, found) in enumerate(batches, 1):
+    for number, (made, result) in enumerate(batches, 1):
         checkpoints.journal.put(number, made)
-        learner.learn(made, found)
+        learner.learn(made, result)
         if number % 3 == 0:
             checkpoints.write(learner.state)
     content, etag = bucket.get(checkpoints.key(6))
     bucket.put_if_match(checkpoints.key(6), content[:-1] + bytes([content[-1] ^ 1]), etag)
-    said: list[str] = []
-    again = Learner(checkpoints.newest(SMALL, said.append))
+    sentences: list[str] = []
+    again = Learner(checkpoints.newest(SMALL, sentences.append))
     assert again.state.progress.batch == 3
-    assert re.search(r"000006\.state has the checksum .* The checkpoint before it is used", said[0])
+    assert re.search(r"000006\.state has the checksum .* The checkpoint before it is used", sentences[0])
     assert bucket.get(f"{checkpoints.key(6)}.corrupt")
     for number in (4, 5, 6):
         assert checkpoints.journal.get(number) == batches[number - 1][0]
@@ -146,17 +146,17 @@ def test_a_second_trainer_that_cuts_or_keeps_otherwise_learns_that_it_is_not_alo
 
 
 def test_a_better_version_is_promoted_and_a_worse_one_published_and_refused_with_both_numbers(bucket):
-    registry, said = Registry(bucket), []
-    publisher = VersionPublisher(registry, MOOC, MODEL, said.append)
+    registry, output = Registry(bucket), []
+    publisher = VersionPublisher(registry, MOOC, MODEL, output.append)
     batches = micro_batches(LOG, SMALL.batch)
-    held_out = [event for _, found in batches[12:] for event in found]
+    held_out = [event for _, match in batches[12:] for event in match]
     little, much = (
         by_one_process(3).state,
         Learner(TrainingState.make_empty(replace(SMALL, steps=8, rate=4e-3), MODEL.window)),
     )
-    for one in batches[:12]:
-        much.learn(*one)
-    first = publisher.publish(little, [event for _, found in batches[3:5] for event in found])
+    for batch in batches[:12]:
+        much.learn(*batch)
+    first = publisher.publish(little, [event for _, match in batches[3:5] for event in match])
     assert (first["promoted"], first["gate"][:25]) == (True, "passed: the first version")
     better = publisher.publish(much.state, held_out)
     assert better["promoted"]
@@ -167,13 +167,13 @@ def test_a_better_version_is_promoted_and_a_worse_one_published_and_refused_with
     much.state.progress.batch += 1
     worse = publisher.publish(much.state, held_out)
     assert not worse["promoted"]
-    found = re.fullmatch(
+    match = re.fullmatch(
         rf"refused: NDCG@10 (0\.\d{{4}}) against (0\.\d{{4}}) of {better['version']} for the same \d+ held-out users, "
         r"margin 0\.02",
         worse["gate"],
     )
-    assert float(found[1]) < float(found[2]) - 0.02
-    assert float(found[2]) == pytest.approx(better["metrics"]["ndcg@10"], abs=6e-5)
+    assert float(match[1]) < float(match[2]) - 0.02
+    assert float(match[2]) == pytest.approx(better["metrics"]["ndcg@10"], abs=6e-5)
     assert registry.champion("mooc", "recommendations").version == better["version"]
     manifest = registry.manifest("mooc", "recommendations", worse["version"])
     assert manifest.parameters["gate"] == worse["gate"]
@@ -188,25 +188,25 @@ def test_a_better_version_is_promoted_and_a_worse_one_published_and_refused_with
 
 def test_a_start_takes_up_the_newest_version_and_goes_on_where_its_data_ends(bucket):
     registry, learner = Registry(bucket), by_one_process(6)
-    state, said = learner.state, []
-    assert start_state(SMALL, MOOC, MODEL, registry, said.append).progress.batch == 0
-    assert "no version of sasrec" in said[0]
+    state, output = learner.state, []
+    assert start_state(SMALL, MOOC, MODEL, registry, output.append).progress.batch == 0
+    assert "no version of sasrec" in output[0]
     version = VersionPublisher(registry, MOOC, MODEL, str).publish(state, [])["version"]
-    again = start_state(replace(SMALL, width=64, heads=1), MOOC, MODEL, registry, said.append)
+    again = start_state(replace(SMALL, width=64, heads=1), MOOC, MODEL, registry, output.append)
     assert again.progress.based_on == version
     assert again.progress.positions == state.progress.positions
     assert (again.plan.width, again.plan.heads, again.plan.depth) == (16, 2, 8)
     assert again.items.texts == sorted(state.items.texts)
     for user in ("U_0", "U_3"):
-        walks = [[one.items.texts[item] for item in one.histories.walk(user)] for one in (again, state)]
+        walks = [[entry.items.texts[item] for item in entry.histories.walk(user)] for entry in (again, state)]
         assert walks[0] == walks[1]
     ids = state.items.texts[:5]
     scores = []
-    for one in (again, state):
-        numbers = [one.items.numbers[item] for item in ids]
+    for entry in (again, state):
+        numbers = [entry.items.numbers[item] for item in ids]
         with torch.no_grad():
-            found = one.weights.network.eval().scores(torch.tensor([numbers]))[0].numpy()
-        scores.append(found[[one.items.numbers[item] for item in state.items.texts]])
+            result = entry.weights.network.eval().scores(torch.tensor([numbers]))[0].numpy()
+        scores.append(result[[entry.items.numbers[item] for item in state.items.texts]])
     assert scores[0] == pytest.approx(scores[1], abs=1e-5)
     assert again.replay.seen == sum(max(len(walk) - 1, 0) for walk in state.histories.walks)
     following = micro_batches(LOG, SMALL.batch)[6]

@@ -53,9 +53,9 @@ def test_the_log_gives_exactly_the_offsets_of_a_cut_in_any_order_of_cuts(enrolme
             if random_.random() < 0.7 and end > first:
                 cut[number] = (first, random_.randrange(first, end) + 1)
         wanted = [(number, offset) for number in sorted(cut) for offset in range(*cut[number])]
-        found = log.read(cut)
-        assert [(message.partition, message.offset) for message in found] == wanted
-        assert all(event.user for event in read_events(found, MOOC.recommenders[0]))
+        result = log.read(cut)
+        assert [(message.partition, message.offset) for message in result] == wanted
+        assert all(event.user for event in read_events(result, MOOC.recommenders[0]))
 
 
 class Watched:

@@ -22,9 +22,9 @@ def message(at: str | None) -> Message:
 
 
 def stated(*times: str | None) -> list[float | None]:
-    found = read_events([message(at) for at in times], MODEL)
-    assert all(event.user == "U" for event in found)
-    return [event.at for event in found]
+    events = read_events([message(at) for at in times], MODEL)
+    assert all(event.user == "U" for event in events)
+    return [event.at for event in events]
 
 
 def test_a_time_is_believed_up_to_a_day_after_its_arrival():

@@ -57,7 +57,7 @@ def test_bert_hides_real_items_alone_and_never_sees_what_it_guesses():
     loss = network(torch.from_numpy(inputs), torch.from_numpy(targets)).item()
     # Another item behind the mask changes the loss, not the states: with the same draw only the target differs.
     states = []
-    network.norm.register_forward_hook(lambda module, given, found: states.append(found.detach().numpy()))
+    network.norm.register_forward_hook(lambda module, parameters, result: states.append(result.detach().numpy()))
     for last in (5, 6):
         network.HIDDEN, network.ENDS = 0.0, 1.0
         inputs, targets = pad([np.array([1, 2, 3, 4, last])])
@@ -104,20 +104,20 @@ def test_a_group_learns_what_follows(kind, processes):
     plan = NetworkPlan(**SMALL | {"network": kind, "processes": processes})
     model, epoch = fit_network(split.test.fit, split.validation, plan, say=str)
     assert 1 <= epoch <= 12
-    found, chance = (rank_targets(one, split.test) for one in (model, PopularityModel.fit(split.test.fit)))
-    ndcg, least = (user_metrics(one.greater, one.tied)[:, 1].mean() for one in (found, chance))
+    result, chance = (rank_targets(one, split.test) for one in (model, PopularityModel.fit(split.test.fit)))
+    ndcg, least = (user_metrics(one.greater, one.tied)[:, 1].mean() for one in (result, chance))
     assert ndcg > 1.5 * least
 
 
 def test_the_same_seed_gives_the_same_model_in_a_group():
     plan = NetworkPlan(**SMALL | {"epochs": 2}, processes=2)
-    one, other = (fit_network(FOUND, None, plan, say=str)[0] for _ in range(2))
-    assert all((other.arrays()[name] == array).all() for name, array in one.arrays().items())
+    first, other = (fit_network(FOUND, None, plan, say=str)[0] for _ in range(2))
+    assert all((other.arrays()[name] == array).all() for name, array in first.arrays().items())
 
 
-@pytest.mark.parametrize("one", NETWORK_CANDIDATES, ids=lambda one: one.name)
-def test_the_evaluation_takes_them_beside_the_others_and_notes_the_epoch(one):
-    candidate = RecommenderCandidate(one.name, one.fit, (SMALL | {"processes": 1},), validated=True)
-    (entry,) = evaluate_all(FOUND, models=[one.name], candidates=[candidate])["models"]
+@pytest.mark.parametrize("item", NETWORK_CANDIDATES, ids=lambda one: one.name)
+def test_the_evaluation_takes_them_beside_the_others_and_notes_the_epoch(item):
+    candidate = RecommenderCandidate(item.name, item.fit, (SMALL | {"processes": 1},), validated=True)
+    (entry,) = evaluate_all(FOUND, models=[item.name], candidates=[candidate])["models"]
     assert 1 <= entry["options"]["epochs"] <= 12
     assert entry["ndcg@10"] > 0.15

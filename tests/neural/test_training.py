@@ -22,14 +22,14 @@ def test_a_network_is_tried_beside_the_others_and_fitted_again_for_as_many_epoch
     mooc = find_workload("mooc")
     model = mooc.recommenders[0]
     frame, _, _ = landed(spark, mooc, 900)
-    found = events.prepare_events(spark, frame, mooc, model)
-    validation = make_early_source(found, found.rows, model, events.NEXT)
-    asked = selection.make_held_out_users(events.group_by_user(found.rows), len(found.item_ids))
+    result = events.prepare_events(spark, frame, mooc, model)
+    validation = make_early_source(result, result.rows, model, events.NEXT)
+    asked = selection.make_held_out_users(events.group_by_user(result.rows), len(result.item_ids))
     tried = selection.try_recipes(validation, asked.validation, 1, str, networks=("sasrec", "fm"))
     recipes = {recipe["model"]: recipe for recipe, _, _ in tried if recipe["model"] in ("sasrec", "fm")}
     assert set(recipes) == {"sasrec", "fm"}
     assert all(1 <= recipe["epochs"] <= 4 for recipe in recipes.values())
-    full = make_source(found, found.rows, model, found.newest)
+    full = make_source(result, result.rows, model, result.newest)
     for recipe in recipes.values():
         fitted = fit_recipe(full, recipe)
         again = loading.load_model(fitted.algorithm, fitted.arrays())

@@ -19,14 +19,14 @@ def publish(registry: Registry) -> list[str]:
     begins = random.integers(0, ITEMS, USERS)[:, None] + np.arange(EACH) * 7
     strayed = random.random((USERS, EACH)) < 0.3
     chosen = np.where(strayed, (random.beta(1, 4, (USERS, EACH)) * ITEMS).astype(int), begins % ITEMS)
-    found = Sequences(chosen.ravel().astype(np.int32), np.arange(USERS + 1) * EACH, ITEMS)
-    whole = np.bincount(found.items, minlength=ITEMS)
+    interactions = Sequences(chosen.ravel().astype(np.int32), np.arange(USERS + 1) * EACH, ITEMS)
+    whole = np.bincount(interactions.items, minlength=ITEMS)
     popular = np.argsort(-whole, kind="stable").astype(np.int32)
-    still = knn.fit_knn(found)
-    raw = markov.count_transitions(found).tocsr()
+    still = knn.fit_knn(interactions)
+    raw = markov.count_transitions(interactions).tocsr()
     counts = np.rint(raw.data.astype(np.float64) * EXACT_UNITS).astype(np.int64)
     static = (0.5 * still.matrix()).tocsr()
-    arrays = make_blend([still, markov.fit_markov(found)], [0.5, 0.5], 1.0, popular).arrays()
+    arrays = make_blend([still, markov.fit_markov(interactions)], [0.5, 0.5], 1.0, popular).arrays()
     arrays |= dict(zip(COUNT_ARRAYS, (raw.indptr.astype(np.int64), raw.indices.astype(np.int32), counts), strict=True))
     arrays |= dict(zip(STATIC_ARRAYS, (static.indptr.astype(np.int64), static.indices, static.data), strict=True))
     ids = np.array([f"C{item:05}".encode() for item in range(ITEMS)])
@@ -34,13 +34,13 @@ def publish(registry: Registry) -> list[str]:
         POPULAR_ARRAY: np.array([whole, whole], dtype=np.int64),
         SEEN_ARRAY: np.empty(0, dtype=np.uint64),
         "users": np.array(sorted(f"U{user:06}".encode() for user in range(USERS))),
-        "history_starts": found.starts,
-        "history_items": found.items,
+        "history_starts": interactions.starts,
+        "history_items": interactions.items,
         "item_ids": ids,
         "item_names": ids,
     }
     live = {"share": 0.5, "norm": 0.5, "scale": EXACT_UNITS, "since": None, "now": None, "half_life": None}
-    told = draft("mooc", "recommendations", "linked", {"live": live})
-    nothing = told.model_copy(update={"data": told.data.model_copy(update={"offsets": {}})})
+    report = draft("mooc", "recommendations", "linked", {"live": live})
+    nothing = report.model_copy(update={"data": report.data.model_copy(update={"offsets": {}})})
     registry.promote("mooc", "recommendations", registry.publish(nothing, arrays).version)
     return [one.decode() for one in ids]

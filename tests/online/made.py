@@ -43,51 +43,55 @@ def records(count: int, seed: int = 0) -> list[Record]:
     return [record(user, int(item), minute) for minute, (user, item) in enumerate(chosen)]
 
 
-def sequences(found: list[Record]) -> Sequences:
+def sequences(result: list[Record]) -> Sequences:
     """Of all users, in the order of the events."""
-    order = sorted(range(len(found)), key=lambda n: (found[n]["user_id"], n))
-    users = np.array([int(found[n]["user_id"][1:]) for n in order], dtype=np.int64)
-    items = np.array([int(found[n]["course_id"][1:]) for n in order], dtype=np.int32)
-    times = np.array([found[n]["enrolled_at"].timestamp() for n in order])
+    order = sorted(range(len(result)), key=lambda n: (result[n]["user_id"], n))
+    users = np.array([int(result[n]["user_id"][1:]) for n in order], dtype=np.int64)
+    items = np.array([int(result[n]["course_id"][1:]) for n in order], dtype=np.int32)
+    times = np.array([result[n]["enrolled_at"].timestamp() for n in order])
     return Sequences(items, np.searchsorted(users, np.arange(USERS + 1)), ITEMS, times)
 
 
-def counted(found: Sequences, live: LiveParameters):
+def counted(interactions: Sequences, live: LiveParameters):
     """(items, items) transitions: of the snapshot's formulas, time-weighted where the version is."""
     if live.half_life is None:
-        return markov.count_transitions(found)
-    return time_weighted.weighted_transitions(found, time_weighted.event_gains(found, live.half_life, live.current))
+        return markov.count_transitions(interactions)
+    return time_weighted.weighted_transitions(
+        interactions, time_weighted.event_gains(interactions, live.half_life, live.current)
+    )
 
 
-def markov_layer(found: Sequences, live: LiveParameters) -> Links:
+def markov_layer(interactions: Sequences, live: LiveParameters) -> Links:
     if live.half_life is None:
-        return markov.fit_markov(found, norm=live.norm)
-    return time_weighted.fit_markov(found, live.half_life, norm=live.norm, now=live.current)
+        return markov.fit_markov(interactions, norm=live.norm)
+    return time_weighted.fit_markov(interactions, live.half_life, norm=live.norm, now=live.current)
 
 
-def fitted(found: Sequences, live: LiveParameters, static: Links | None, snapshot: Sequences) -> LinkModel:
+def fitted(interactions: Sequences, live: LiveParameters, static: Links | None, snapshot: Sequences) -> LinkModel:
     """What a training makes whose Markov layer counts these sequences; popularity's window is the snapshot's."""
     assert live.share is not None
-    whole = popularity.count_items(found)
-    lately = popularity.count_items(found, float(found.times.max()) - live.since, float(found.times.max()))
+    whole = popularity.count_items(interactions)
+    lately = popularity.count_items(
+        interactions, float(interactions.times.max()) - live.since, float(interactions.times.max())
+    )
     popular = np.lexsort((-whole, -lately))[: int(np.count_nonzero(whole))].astype(np.int32)
-    layer = markov_layer(found, live)
+    layer = markov_layer(interactions, live)
     if static is None:
         return LinkModel(layer.with_ages(age_weights(1.0)), popular)
     return make_blend([static, layer], [0.4, live.share], 1.0, popular)
 
 
-def live_of(found: Sequences, half_life: float | None, alone: bool = False) -> LiveParameters:
-    now = float(found.times.max())
+def live_of(interactions: Sequences, half_life: float | None, alone: bool = False) -> LiveParameters:
+    now = float(interactions.times.max())
     scale = EXACT_UNITS if half_life is None else FINE_UNITS
     return LiveParameters(1.0 if alone else 0.7, 0.5, scale, now - 3600, now, half_life)
 
 
 def arrays(before: list[Record], live: LiveParameters, static: Links | None) -> dict[str, np.ndarray]:
     """The arrays of a version whose snapshot holds these events."""
-    found = sequences(before)
-    model = fitted(found, live, static, found)
-    raw = counted(found, live).tocsr()
+    interactions = sequences(before)
+    model = fitted(interactions, live, static, interactions)
+    raw = counted(interactions, live).tocsr()
     raw.sort_indices()
     counts = np.rint(raw.data.astype(np.float64) * live.scale).astype(np.int64)
     made = dict(zip(COUNT_ARRAYS, (raw.indptr.astype(np.int64), raw.indices.astype(np.int32), counts), strict=True))
@@ -97,10 +101,10 @@ def arrays(before: list[Record], live: LiveParameters, static: Links | None) -> 
         part = (0.4 * static.matrix()).tocsr()
         still = part.indptr.astype(np.int64), part.indices.astype(np.int32), part.data.astype(np.float32)
     made |= dict(zip(STATIC_ARRAYS, still, strict=True))
-    whole = np.bincount(found.items, minlength=ITEMS)
-    lately = np.bincount(found.items[found.times > live.since], minlength=ITEMS)
-    present = np.flatnonzero(found.lengths)
-    kept = found.take(present)
+    whole = np.bincount(interactions.items, minlength=ITEMS)
+    lately = np.bincount(interactions.items[interactions.times > live.since], minlength=ITEMS)
+    present = np.flatnonzero(interactions.lengths)
+    kept = interactions.take(present)
     return (
         model.arrays()
         | made
@@ -120,9 +124,9 @@ def static_layer(before: list[Record]) -> Links:
     return knn.fit_knn(sequences(before))
 
 
-def base(found: dict[str, np.ndarray], live: LiveParameters) -> VersionBase:
-    items = {item.decode(): number for number, item in enumerate(found["item_ids"])}
-    own = found["users"], found["history_starts"], found["history_items"], found[SEEN_ARRAY]
+def base(values: dict[str, np.ndarray], live: LiveParameters) -> VersionBase:
+    items = {item.decode(): number for number, item in enumerate(values["item_ids"])}
+    own = values["users"], values["history_starts"], values["history_items"], values[SEEN_ARRAY]
     return VersionBase(MOOC, MOOC.recommenders[0], VERSION, live, items, *own)
 
 

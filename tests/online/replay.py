@@ -31,28 +31,28 @@ class Replay:
         for message in read_all(declared.records_topic):
             record = orjson.loads(message.value)
             identity = tuple(record[name] for name in declared.identity)
-            place = (message.timestamp, message.partition, message.offset)
+            position = (message.timestamp, message.partition, message.offset)
             if message.offset <= ends.get(message.partition, -1):
                 before.add(identity)
-            elif identity not in after or place < after[identity]:
-                after[identity] = place
-        events = sorted((place, identity) for identity, place in after.items() if identity not in before)
+            elif identity not in after or position < after[identity]:
+                after[identity] = position
+        events = sorted((position, identity) for identity, position in after.items() if identity not in before)
         self.accepted = len(events)
         users = defaultdict(list)
-        for place, (user, item, stated) in events:
+        for position, (user, item, stated) in events:
             # The rule of millrace.records.times in other words.
-            late = stated and datetime.fromisoformat(stated).timestamp() > place[0] / 1000 + MARGIN_S
+            late = stated and datetime.fromisoformat(stated).timestamp() > position[0] / 1000 + MARGIN_S
             at = None if late else stated
             since = at if at is not None else max((one[0] for one in users[user][-1:]), default="")
-            users[user].append((since, place, item))
+            users[user].append((since, position, item))
         self.tails = {user: [item for _, _, item in sorted(tail)] for user, tail in users.items()}
         self.numbers = {item.decode(): number for number, item in enumerate(arrays["item_ids"])}
 
     def history(self, user: str) -> list[str]:
         ids, starts = self.arrays["users"], self.arrays["history_starts"]
-        place = int(np.searchsorted(ids, user.encode()))
-        known = place < len(ids) and ids[place] == user.encode()
-        stored = self.arrays["history_items"][starts[place] : starts[place + 1]] if known else []
+        position = int(np.searchsorted(ids, user.encode()))
+        known = position < len(ids) and ids[position] == user.encode()
+        stored = self.arrays["history_items"][starts[position] : starts[position + 1]] if known else []
         return [self.arrays["item_ids"][item].decode() for item in stored] + self.tails.get(user, [])
 
     def model(self) -> LinkModel:
@@ -71,8 +71,8 @@ class Replay:
                 new += [False] * (len(history) - len(tail)) + [True] * len(tail)
                 starts.append(len(flat))
                 np.add.at(added, [self.numbers[item] for item in tail if item in self.numbers], 1)
-            found = Sequences(np.array(flat, dtype=np.int32), np.array(starts), items + 1)
-            total = total + markov.count_transitions(found, new=np.array(new)).tocsr()[:items, :items]
+            interactions = Sequences(np.array(flat, dtype=np.int32), np.array(starts), items + 1)
+            total = total + markov.count_transitions(interactions, new=np.array(new)).tocsr()[:items, :items]
         sums = np.asarray(total.sum(axis=1)).ravel()
         scaled = total.multiply((np.maximum(sums, 1e-30) ** -live["norm"])[:, None]).tocsr()
         layer = keep_strongest([scaled], items).matrix() * live["share"]

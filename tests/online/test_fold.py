@@ -21,10 +21,10 @@ WEIGHTS = pytest.mark.parametrize("half_life", [None, DAY / 8], ids=["count", "t
 
 def world(half_life: float | None = None):
     """All events, how many of them the snapshot holds, and the version's base and arrays."""
-    found = made.records(600)
-    live = made.live_of(made.sequences(found[:400]), half_life)
-    arrays = made.arrays(found[:400], live, None)
-    return found, 400, made.base(arrays, live), arrays
+    events = made.records(600)
+    live = made.live_of(made.sequences(events[:400]), half_life)
+    arrays = made.arrays(events[:400], live, None)
+    return events, 400, made.base(arrays, live), arrays
 
 
 def arrivals(records: list[made.Record]) -> list[tuple[made.Record, tuple[int, int, int]]]:
@@ -58,44 +58,44 @@ def state(fold: EventCounts) -> tuple:
     overlays = Overlays()
     for key, value in fold.messages():
         overlays.apply(key, value, 0)
-    found = overlays.get(made.VERSION)
-    rows = {row: {item: units for item, units in cells.items() if units} for row, cells in found.rows.items()}
-    popular = [part.tolist() for part in found.popular]
-    return {row: cells for row, cells in rows.items() if cells}, found.users, popular
+    overlay = overlays.get(made.VERSION)
+    rows = {row: {item: units for item, units in cells.items() if units} for row, cells in overlay.rows.items()}
+    popular = [part.tolist() for part in overlay.popular]
+    return {row: cells for row, cells in rows.items() if cells}, overlay.users, popular
 
 
 def added(fold: EventCounts) -> np.ndarray:
-    found = np.zeros((made.ITEMS, made.ITEMS))
+    result = np.zeros((made.ITEMS, made.ITEMS))
     for (item, _), cells in fold.columns.items():
         for row, units in cells.items():
-            found[row, item] += units / fold.base.live.scale
-    return found
+            result[row, item] += units / fold.base.live.scale
+    return result
 
 
 @WEIGHTS
 @pytest.mark.parametrize("seed", range(3))
 def test_the_snapshot_and_what_was_added_are_the_transitions_of_all_events(half_life, seed):
-    found, split, base, _ = world(half_life)
-    fold = folded(base, interleaved(arrivals(found[split:]), seed))
+    events, split, base, _ = world(half_life)
+    fold = folded(base, interleaved(arrivals(events[split:]), seed))
     live = base.live
-    before = made.counted(made.sequences(found[:split]), live).toarray()
-    whole = made.counted(made.sequences(found), live).toarray()
+    before = made.counted(made.sequences(events[:split]), live).toarray()
+    whole = made.counted(made.sequences(events), live).toarray()
     np.testing.assert_allclose(before + added(fold), whole, rtol=1e-5, atol=1e-6)
-    assert fold.accepted == len(found) - split
+    assert fold.accepted == len(events) - split
 
 
 def test_unweighted_counts_are_whole_numbers_of_units():
-    found, split, base, _ = world()
-    fold = folded(base, arrivals(found[split:]))
-    expected = made.counted(made.sequences(found), base.live) - made.counted(made.sequences(found[:split]), base.live)
+    events, split, base, _ = world()
+    fold = folded(base, arrivals(events[split:]))
+    expected = made.counted(made.sequences(events), base.live) - made.counted(made.sequences(events[:split]), base.live)
     units = np.rint(expected.toarray().astype(np.float64) * 2520).astype(int)
     assert (np.rint(added(fold) * 2520).astype(int) == units).all()
 
 
 @WEIGHTS
 def test_every_order_of_reading_gives_the_same_messages(half_life):
-    found, split, base, _ = world(half_life)
-    placed = arrivals(found[split:])
+    events, split, base, _ = world(half_life)
+    placed = arrivals(events[split:])
     expected = state(folded(base, placed))
     for seed in range(3):
         assert state(folded(base, interleaved(placed, seed))) == expected
@@ -122,12 +122,12 @@ def test_times_out_of_order_and_unknown_ones_are_sorted_as_a_training_sorts_them
 
 
 def test_an_event_counts_once_whether_the_snapshot_has_it_or_an_earlier_message():
-    found, split, base, _ = world()
-    placed = arrivals(found[split:])
+    events, split, base, _ = world()
+    placed = arrivals(events[split:])
     once = folded(base, placed)
     twice = folded(base, placed)
     ends = 10_000
-    for number, record in enumerate([*found[:50], *found[-50:]]):
+    for number, record in enumerate([*events[:50], *events[-50:]]):
         assert not twice.add(record, (ARRIVED_MS + 1_000_000 + number, 0, ends + number))
     assert dict(twice.messages()) == dict(once.messages())
     assert twice.repeated == 100
@@ -158,8 +158,8 @@ def test_an_unknown_item_keeps_its_place_in_the_history_and_is_linked_to_nothing
 
 
 def test_messages_give_only_what_has_changed_since_they_were_settled_and_no_silent_event():
-    found, split, base, _ = world()
-    placed = arrivals(found[split:])
+    events, split, base, _ = world()
+    placed = arrivals(events[split:])
     fold = EventCounts(base)
     for record, arrival in placed[:-1]:
         fold.add(record, arrival, silent=True)
@@ -182,8 +182,8 @@ FUTURE = datetime(2099, 12, 31, tzinfo=UTC)
 
 @WEIGHTS
 def test_an_event_of_the_future_counts_as_one_of_an_unknown_time(half_life):
-    found, split, base, _ = world(half_life)
-    later = found[split:]
+    events, split, base, _ = world(half_life)
+    later = events[split:]
     ends = (ARRIVED_MS + 10_000, 0, 10_000)
     poisoned, unknown = (folded(base, arrivals(later)) for _ in range(2))
     poisoned.add(made.record(4, 9, None) | {"enrolled_at": FUTURE}, ends)

@@ -54,16 +54,16 @@ def ready() -> dict:
 
 def every(check: Callable[[dict], bool]) -> Callable[[], bool]:
     """Whether all workers say so."""
-    return lambda: all((found := ready()) and check(found) for _ in range(ASKED))
+    return lambda: all((result := ready()) and check(result) for _ in range(ASKED))
 
 
 def serves(version: str) -> Callable[[], bool]:
-    return every(lambda found: found["models"].get(NAME) == version)
+    return every(lambda result: result["models"].get(NAME) == version)
 
 
-def caught_up(found: dict) -> bool:
+def caught_up(values: dict) -> bool:
     """Whether a worker has taken up everything that is in the topic."""
-    offsets = found["live"]["mooc"]["offsets"] or {}
+    offsets = values["live"]["mooc"]["offsets"] or {}
     return all(offsets.get(str(part), 0) >= end for part, end in end_offsets("mooc.records").items())
 
 
@@ -81,8 +81,8 @@ def post(body) -> dict:
 
 def answers(user: str, n: int = 10) -> list[list[tuple[str, float]]]:
     """What the workers answer, each on a new connection."""
-    found = [http.get(url(f"/v1/mooc/recommendations/{user}?n={n}"), timeout=30).json() for _ in range(ASKED)]
-    return [[(item["id"], item["score"]) for item in one["items"]] for one in found]
+    result = [http.get(url(f"/v1/mooc/recommendations/{user}?n={n}"), timeout=30).json() for _ in range(ASKED)]
+    return [[(item["id"], item["score"]) for item in one["items"]] for one in result]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def champion(trained):
     assert manifest.parameters["live"]["share"], f"the recipe has no transitions: {result}"
     registry.promote("mooc", "recommendations", result["version"])
     until(serves(manifest.version), "the champion is served")
-    until(every(lambda one: one["live"]["mooc"]["staleness"] is not None), "the updater follows")
+    until(every(lambda item: item["live"]["mooc"]["staleness"] is not None), "the updater follows")
     yield manifest, arrays
     if before is None:
         registry.store.delete(champion_key("mooc", "recommendations"))
@@ -109,22 +109,22 @@ def as_replayed(manifest, arrays, users: list[str]) -> None:
     """All workers answer as a replay from the beginning does, and every event was counted once."""
     until(every(caught_up), "everything is read")
     replay = Replay(manifest, arrays)
-    until(every(lambda found: found["live"]["mooc"]["accepted"] == replay.accepted), f"{replay.accepted} are counted")
+    until(every(lambda result: result["live"]["mooc"]["accepted"] == replay.accepted), f"{replay.accepted} are counted")
     model = replay.model()
     for user in users:
         history = replay.history(user)
         known = clean_history([replay.numbers[item] for item in history if item in replay.numbers], len(replay.numbers))
         expected = model.top(known, 10)
-        told = http.get(url(f"/v1/mooc/history/{user}?n=1000"), timeout=30).json()
-        assert [item["id"] for item in told["items"]] == history
+        report = http.get(url(f"/v1/mooc/history/{user}?n=1000"), timeout=30).json()
+        assert [item["id"] for item in report["items"]] == history
         for answer in answers(user):
             np.testing.assert_allclose([score for _, score in answer], expected.scores, rtol=1e-4)
             # Of equal scores any may come first: sums in another order differ in their last bits.
             wanted = [arrays["item_ids"][item].decode() for item in expected.items]
             clear = np.diff(expected.scores, prepend=np.inf, append=-np.inf)
-            for place, (item, _) in enumerate(answer):
-                if min(-clear[place], -clear[place + 1]) > 1e-4 * expected.scores[place]:
-                    assert item == wanted[place]
+            for position, (item, _) in enumerate(answer):
+                if min(-clear[position], -clear[position + 1]) > 1e-4 * expected.scores[position]:
+                    assert item == wanted[position]
 
 
 def test_an_event_changes_what_its_user_is_recommended_on_every_worker(champion):
@@ -206,12 +206,12 @@ def watching(user: str) -> Iterator[list]:
                 answer = http.get(url(f"/v1/mooc/recommendations/{user}"), timeout=30)
             except httpx.TransportError:
                 continue  # its worker was killed
-            one = answer.json()
-            if answer.status_code == 503 and one["error"]["code"] == "no_champion":
+            entry = answer.json()
+            if answer.status_code == 503 and entry["error"]["code"] == "no_champion":
                 continue  # by a new worker that is not ready
-            found = [(item["id"], item["score"]) for item in one.get("items", ())]
-            if found != expected:
-                different.append(one)
+            result = [(item["id"], item["score"]) for item in entry.get("items", ())]
+            if result != expected:
+                different.append(entry)
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -224,11 +224,11 @@ def watching(user: str) -> Iterator[list]:
 
 def workers() -> list[int]:
     """The API's processes that answer."""
-    found = []
-    for one in psutil.Process(child("api")["pid"]).children():
+    results = []
+    for item in psutil.Process(child("api")["pid"]).children():
         with suppress(psutil.Error):  # one that was just killed
-            found += [one.pid] if "spawn_main" in str(one.cmdline()) else []
-    return found
+            results += [item.pid] if "spawn_main" in str(item.cmdline()) else []
+    return results
 
 
 def child(name: str) -> dict:
@@ -309,8 +309,8 @@ def test_after_kills_of_updater_worker_and_broker_every_accepted_event_counts_on
     finally:
         poster.stop.set()
         poster.join()
-    told = {(one["user_id"], one["course_id"], one["enrolled_at"]) for one in poster.accepted}
-    assert len(told) == len(poster.accepted) >= 160
+    report = {(one["user_id"], one["course_id"], one["enrolled_at"]) for one in poster.accepted}
+    assert len(report) == len(poster.accepted) >= 160
     as_replayed(manifest, arrays, ["killed-0", "killed-7", "watcher"])
     replay = Replay(manifest, arrays)
     for user in {one["user_id"] for one in poster.accepted}:
@@ -322,18 +322,18 @@ def test_after_kills_of_updater_worker_and_broker_every_accepted_event_counts_on
 
 def test_events_that_kafka_no_longer_has_are_said_and_a_version_given_up_is_taken_back(champion):
     manifest, arrays = champion
-    found = find_workload("mooc")
-    base = VersionBase.from_version(found, found.recommenders[0], manifest, arrays)
+    workload = find_workload("mooc")
+    base = VersionBase.from_version(workload, workload.recommenders[0], manifest, arrays)
     lost = VersionFollower(VersionBase(**base.__dict__ | {"version": "lost"}), {0: 10**9}, {})
     lost.start()
 
-    def said() -> dict[bytes, bytes | None]:
+    def output() -> dict[bytes, bytes | None]:
         return {one.key: one.value for one in read_all("mooc.deltas") if one.key.startswith(b"lost/")}
 
-    until(lambda: b"lost/watermark" in said(), "the fault is published")
-    assert "`millrace train mooc`" in orjson.loads(said()[b"lost/watermark"])["error"]
+    until(lambda: b"lost/watermark" in output(), "the fault is published")
+    assert "`millrace train mooc`" in orjson.loads(output()[b"lost/watermark"])["error"]
     lost.ended.set()
     lost.join(30)
     assert not lost.is_alive()
-    delete_versions(found, {manifest.version})
-    assert said()[b"lost/watermark"] is None
+    delete_versions(workload, {manifest.version})
+    assert output()[b"lost/watermark"] is None

@@ -19,8 +19,8 @@ from tests.registry.made import draft
 
 
 def manifest(parameters) -> Manifest:
-    found = draft("mooc", "recommendations", "linked", parameters)
-    return Manifest(**found.model_dump(), version=made.VERSION, created_at=datetime.now(UTC), arrays={})
+    result = draft("mooc", "recommendations", "linked", parameters)
+    return Manifest(**result.model_dump(), version=made.VERSION, created_at=datetime.now(UTC), arrays={})
 
 
 @pytest.fixture(params=["dense", "sparse"])
@@ -40,18 +40,18 @@ def applied(fold: EventCounts) -> Overlays:
 @WEIGHTS
 @pytest.mark.parametrize("alone", [True, False], ids=["markov", "blend"])
 def test_answers_are_those_of_a_model_fitted_on_all_events(form, half_life, alone):
-    found, split = made.records(700, 3), 450
-    live = made.live_of(made.sequences(found[:split]), half_life, alone)
-    static = None if alone else made.static_layer(found[:split])
-    arrays = made.arrays(found[:split], live, static)
+    events, split = made.records(700, 3), 450
+    live = made.live_of(made.sequences(events[:split]), half_life, alone)
+    static = None if alone else made.static_layer(events[:split])
+    arrays = made.arrays(events[:split], live, static)
     fold = EventCounts(made.base(arrays, live))
-    for record, arrival in arrivals(found[split:]):
+    for record, arrival in arrivals(events[split:]):
         fold.add(record, arrival)
     overlays = applied(fold)
-    told = manifest(made.parameters(live))
-    check_model(told, arrays, "here")
-    served = LoadedRecommender(told, arrays, overlays.get(made.VERSION))
-    whole = made.sequences(found)
+    report = manifest(made.parameters(live))
+    check_model(report, arrays, "here")
+    served = LoadedRecommender(report, arrays, overlays.get(made.VERSION))
+    whole = made.sequences(events)
     expected = made.fitted(whole, live, static, whole)
     for user in range(made.USERS):
         history = served.user_items(f"U{user:02}")
@@ -64,9 +64,9 @@ def test_answers_are_those_of_a_model_fitted_on_all_events(form, half_life, alon
 
 
 def test_without_events_answers_are_the_model_s_own_to_the_last_bit(form):
-    found = made.records(400)
-    live = made.live_of(made.sequences(found), None)
-    arrays = made.arrays(found, live, made.static_layer(found))
+    events = made.records(400)
+    live = made.live_of(made.sequences(events), None)
+    arrays = made.arrays(events, live, made.static_layer(events))
     served = LoadedRecommender(manifest(made.parameters(live)), arrays, Overlays().get(made.VERSION))
     plain = loading.load_model("linked", arrays)
     for user in range(made.USERS):
@@ -75,9 +75,9 @@ def test_without_events_answers_are_the_model_s_own_to_the_last_bit(form):
 
 
 def test_a_row_that_is_computed_anew_without_a_change_is_the_row_of_the_training():
-    found = made.records(400)
-    live = made.live_of(made.sequences(found), None)
-    arrays = made.arrays(found, live, made.static_layer(found))
+    events = made.records(400)
+    live = made.live_of(made.sequences(events), None)
+    arrays = made.arrays(events, live, made.static_layer(events))
     served = LoadedRecommender(manifest(made.parameters(live)), arrays, Overlays().get(made.VERSION))
     for item in range(made.ITEMS):
         computed = served.model.rows.compute(item)
@@ -87,16 +87,16 @@ def test_a_row_that_is_computed_anew_without_a_change_is_the_row_of_the_training
 
 
 def test_a_version_without_counts_still_learns_histories_and_what_is_popular():
-    found = made.records(400)
-    live = made.live_of(made.sequences(found), None)
-    arrays = made.arrays(found, live, None)
+    events = made.records(400)
+    live = made.live_of(made.sequences(events), None)
+    arrays = made.arrays(events, live, None)
     plain = {name: array for name, array in arrays.items() if not name.startswith(("live_", "static_"))}
     overlays = Overlays()
     overlays.apply(f"{made.VERSION}/user/new one", b'{"items":[3,"C_new"]}', 0)
     overlays.apply(f"{made.VERSION}/popular", b'{"items":[39],"lately":[9999],"whole":[9999]}', 0)
-    told = manifest(made.parameters(replace(live, share=None)))
-    check_model(told, plain, "here")
-    served = LoadedRecommender(told, plain, overlays.get(made.VERSION))
+    report = manifest(made.parameters(replace(live, share=None)))
+    check_model(report, plain, "here")
+    served = LoadedRecommender(report, plain, overlays.get(made.VERSION))
     assert served.history("new one") == [3, "C_new"]
     assert served.recommend(served.user_items("new one"), 5, False)["fallback"] is None
     assert served.popular(1)["items"][0]["id"] == "C39"

@@ -17,14 +17,14 @@ from millrace.workloads.urls.themes import THEMES
 def table(rows: int, seed: int = 1) -> tuple[dict[str, list[str]], np.ndarray]:
     """(columns, number of the theme of each page) of the accepted ones of so many generated rows."""
     numbers = {theme.name: number for number, theme in enumerate(THEMES)}
-    found: list[tuple[int, Page]] = []
+    results: list[tuple[int, Page]] = []
     for theme, row in generate_themed(Random(seed), rows):
         try:
-            found.append((numbers[theme], Page.model_validate(row)))
+            results.append((numbers[theme], Page.model_validate(row)))
         except ValueError:
             continue
-    columns = {name: [getattr(page, name) for _, page in found] for name in ("url", "title", "keywords")}
-    return columns, np.array([number for number, _ in found])
+    columns = {name: [getattr(page, name) for _, page in results] for name in ("url", "title", "keywords")}
+    return columns, np.array([number for number, _ in results])
 
 
 @lru_cache(1)

@@ -31,12 +31,12 @@ def test_a_timeline_holds_the_windows_by_cluster_and_zeros_between_them(board):
         told.window(END + timedelta(seconds=30), {1: 5}),
         told.stream(END + timedelta(seconds=33)),
     )
-    found = board.timeline(60)
-    assert (found["from"], found["to"], found["step"]) == ("2026-01-22T05:00:00Z", "2026-01-22T05:00:40Z", 10)
-    assert found["messages"] == [7, 0, 0, 5]
-    assert [(one["cluster"], one["pages"]) for one in found["clusters"]] == [(0, [3, 0, 0, 0]), (1, [4, 0, 0, 5])]
-    assert [one["label"] for one in found["clusters"]] == ["news world", "cluster 1"]
-    assert found["open"]
+    timeline = board.timeline(60)
+    assert (timeline["from"], timeline["to"], timeline["step"]) == ("2026-01-22T05:00:00Z", "2026-01-22T05:00:40Z", 10)
+    assert timeline["messages"] == [7, 0, 0, 5]
+    assert [(one["cluster"], one["pages"]) for one in timeline["clusters"]] == [(0, [3, 0, 0, 0]), (1, [4, 0, 0, 5])]
+    assert [one["label"] for one in timeline["clusters"]] == ["news world", "cluster 1"]
+    assert timeline["open"]
 
 
 def test_the_last_step_is_closed_when_a_page_after_it_has_arrived(board):
@@ -49,15 +49,17 @@ def test_the_last_step_is_closed_when_a_page_after_it_has_arrived(board):
 def test_a_timeline_has_every_page_of_its_steps_and_is_never_longer_than_a_screen(board, minutes, shift):
     end = END + timedelta(seconds=shift)
     told.apply(board, *told.history(end, 720))
-    found = board.timeline(minutes)
-    messages = [one for one in told.history(end, 720)[4:-1] if one[1]["start"] >= found["from"]]
+    timeline = board.timeline(minutes)
+    messages = [one for one in told.history(end, 720)[4:-1] if one[1]["start"] >= timeline["from"]]
     asked_for = end - timedelta(minutes=minutes)
-    assert abs(datetime.fromisoformat(found["from"]) - asked_for) < timedelta(seconds=found["step"])
-    assert minutes == 120 or found["from"] >= told.iso(asked_for)
-    assert sum(found["messages"]) == sum(value["total"] for _, value in messages)
-    assert [sum(step) for step in zip(*(one["pages"] for one in found["clusters"]), strict=True)] == found["messages"]
-    assert len(found["messages"]) <= MAX_POINTS
-    assert found["to"] >= told.iso(end)
+    assert abs(datetime.fromisoformat(timeline["from"]) - asked_for) < timedelta(seconds=timeline["step"])
+    assert minutes == 120 or timeline["from"] >= told.iso(asked_for)
+    assert sum(timeline["messages"]) == sum(value["total"] for _, value in messages)
+    assert [sum(step) for step in zip(*(one["pages"] for one in timeline["clusters"]), strict=True)] == timeline[
+        "messages"
+    ]
+    assert len(timeline["messages"]) <= MAX_POINTS
+    assert timeline["to"] >= told.iso(end)
 
 
 def test_the_same_message_again_changes_no_answer(board):
@@ -120,9 +122,9 @@ def test_a_window_of_a_clock_that_is_years_ahead_does_not_push_the_others_out(bo
 
 def test_foreign_texts_are_cut(board):
     told.apply(board, told.cluster(0, label="x" * 9000, examples=[{"url": "u" * 9000, "title": "t" * 9000}] * 50))
-    (found,) = board.clusters()
-    assert (len(found["label"]), len(found["examples"])) == (300, 5)
-    assert (len(found["examples"][0]["title"]), len(found["examples"][0]["url"])) == (300, 2000)
+    (result,) = board.clusters()
+    assert (len(result["label"]), len(result["examples"])) == (300, 5)
+    assert (len(result["examples"][0]["title"]), len(result["examples"][0]["url"])) == (300, 2000)
 
 
 def test_every_change_is_seen_and_status_counts_pages_and_ages(board):
@@ -141,10 +143,10 @@ def test_readers_beside_a_writer_always_get_a_whole_board(board):
 
     def read() -> None:
         while not stop.is_set():
-            found = board.timeline(60)
-            sums = [sum(step) for step in zip(*(one["pages"] for one in found["clusters"]), strict=True)]
-            if sums != found["messages"]:
-                wrong.append(found)
+            timeline = board.timeline(60)
+            sums = [sum(step) for step in zip(*(one["pages"] for one in timeline["clusters"]), strict=True)]
+            if sums != timeline["messages"]:
+                wrong.append(timeline)
 
     readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:

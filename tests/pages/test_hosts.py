@@ -71,7 +71,7 @@ def test_any_text_is_cut_up_and_its_domain_stays_when_it_is_asked_for_its_own(te
 
 
 @pytest.mark.parametrize(
-    ("title", "url", "found"),
+    ("title", "url", "result"),
     [
         ("Rust 1.0 is here!", "https://a.de/rust-released_now/index.html", ["rust", "released"]),
         ("C'était l'été", "https://a.de/%C3%A9t%C3%A9?utm_source=mail", ["était", "été"]),
@@ -80,5 +80,5 @@ def test_any_text_is_cut_up_and_its_domain_stays_when_it_is_asked_for_its_own(te
         ("web3 and mp3", None, ["web3", "mp3"]),
     ],
 )
-def test_words_are_those_of_any_script_each_once_and_ids_are_none(title, url, found):
-    assert page_words(title, None, url) == found
+def test_words_are_those_of_any_script_each_once_and_ids_are_none(title, url, result):
+    assert page_words(title, None, url) == result

@@ -105,7 +105,7 @@ def test_pages_that_were_not_learnt_from_are_told_apart_by_their_themes():
 
 def test_the_same_pages_give_the_same_space():
     columns, _ = table(300)
-    one, other = learn_space(columns, 3), learn_space(columns, 3)
-    assert (one.projection == other.projection).all()
-    assert (one.features(columns) == other.features(columns)).all()
+    first, other = learn_space(columns, 3), learn_space(columns, 3)
+    assert (first.projection == other.projection).all()
+    assert (first.features(columns) == other.features(columns)).all()
     assert np.isfinite(learn_space({name: values[:3] for name, values in columns.items()}, 1).features(ODD)).all()

@@ -51,8 +51,8 @@ def test_an_update_is_the_mean_of_what_is_kept_and_what_is_new():
     features = np.array([[1.0, 1.0], [3.0, 1.0], [4.0, 0.0], [4.0, 2.0]], dtype=np.float32)
     new = ClusterSums.from_pages(features, np.array([0, 0, 1, 1]), np.array([1.0, 2.0, 3.0, 0.0]), 3)
     # Four new pages at a half-life of four: the old weights are 4, 1 and 3.
-    found, kept = update_centres(centres, weights, new, half_life=4)
-    assert found.tolist() == [[4 / 6, 2 / 6], [12 / 3, 6 / 3], [9, 9]]
+    result, kept = update_centres(centres, weights, new, half_life=4)
+    assert result.tolist() == [[4 / 6, 2 / 6], [12 / 3, 6 / 3], [9, 9]]
     assert kept.tolist() == [6, 3, 3]
     assert new.inertia == 14
 
@@ -100,38 +100,38 @@ def test_drift_is_that_of_a_hand_computation():
 
 
 @pytest.fixture(scope="module")
-def told():
+def report():
     columns, _ = table(1500)
     model = by_theme()
     return columns, describe_clusters(columns, *model.assign(columns), model.k)
 
 
-def test_a_cluster_is_told_by_its_words_hosts_and_nearest_pages(told):
-    columns, found = told
-    code = found[3]
+def test_a_cluster_is_told_by_its_words_hosts_and_nearest_pages(report):
+    columns, result = report
+    code = result[3]
     assert [host for host, _ in code["hosts"]][:2] == ["github.com", "rustbook.dev"]
     assert {"python", "rust"} < {word for word, _ in code["words"]}
     assert all(pages >= more for (_, pages), (_, more) in zip(code["words"], code["words"][1:], strict=False))
     assert len(code["examples"]) == 5
     assert {one["url"] for one in code["examples"]} < set(columns["url"])
-    assert sum(one["share"] for one in found) == pytest.approx(1)
+    assert sum(one["share"] for one in result) == pytest.approx(1)
 
 
-def test_names_are_telling_words_each_once_and_kept_ones_stay(told):
-    _, found = told
-    names = name_clusters(found, [None] * 10)
+def test_names_are_telling_words_each_once_and_kept_ones_stay(report):
+    _, result = report
+    names = name_clusters(result, [None] * 10)
     assert len(set(names)) == 10
     assert "rust" in names[3]
     assert "recipe" in names[4]
-    kept = name_clusters(found, [None, "my sports", *[None] * 8])
+    kept = name_clusters(result, [None, "my sports", *[None] * 8])
     assert kept[1] == "my sports"
-    first = name_clusters(found, [None, names[3], *[None] * 8])
+    first = name_clusters(result, [None, names[3], *[None] * 8])
     assert len(set(first)) == 10
     assert not set(first[3].split(", ")) & set(names[3].split(", "))
 
 
 def test_an_empty_cluster_has_a_name_too():
     columns = {"url": ["https://a.de/1", "https://a.de/2"], "title": ["", ""], "keywords": ["", ""]}
-    found = describe_clusters(columns, np.array([0, 0]), np.array([0.0, 1.0]), 3)
-    assert name_clusters(found, [None] * 3) == ["a.de", "cluster 1", "cluster 2"]
-    assert found[1]["share"] == 0
+    clusters = describe_clusters(columns, np.array([0, 0]), np.array([0.0, 1.0]), 3)
+    assert name_clusters(clusters, [None] * 3) == ["a.de", "cluster 1", "cluster 2"]
+    assert clusters[1]["share"] == 0

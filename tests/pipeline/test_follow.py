@@ -14,9 +14,9 @@ from tests.pipeline.command import millrace, running
 
 
 def test_follow_trains_every_workload_at_once_and_again_after_so_many_new_rows(stack, tmp_path):
-    found = find_workload("rentals")
-    ingest_source(found, str(generated(found, 600, 51, tmp_path)))
-    wait_until_landed(found)
+    workload = find_workload("rentals")
+    ingest_source(workload, str(generated(workload, 600, 51, tmp_path)))
+    wait_until_landed(workload)
     other = find_workload("products")
     ingest_source(other, str(generated(other, 600, 51, tmp_path)))
     wait_until_landed(other)
@@ -32,7 +32,7 @@ def test_follow_trains_every_workload_at_once_and_again_after_so_many_new_rows(s
         try:
             first = results.get(timeout=180)
             others = [results.get(timeout=180) for _ in other.models]
-            ingest_source(found, str(generated(found, 600, 52, tmp_path)))
+            ingest_source(workload, str(generated(workload, 600, 52, tmp_path)))
             second = results.get(timeout=180)
         finally:
             process.send_signal(signal.SIGTERM)
@@ -71,10 +71,10 @@ def test_training_an_empty_table_says_what_to_do(stack):
         from millrace.lake.tables import ensure_tables
 
         ensure_tables([find_workload("rentals")])
-        code, body, said = millrace("train", "rentals", "--wait", "1")
+        code, body, stderr = millrace("train", "rentals", "--wait", "1")
         assert code == 5
-        assert "waiting, 0 of 1 s so far: The lake holds no record of rentals yet" in said
-        assert "starting Spark" not in said
+        assert "waiting, 0 of 1 s so far: The lake holds no record of rentals yet" in stderr
+        assert "starting Spark" not in stderr
         assert "`millrace ingest rentals FILE`" in body["error"]["message"]
     finally:
         load_catalog().drop_table("millrace.rentals")

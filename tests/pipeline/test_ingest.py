@@ -155,7 +155,7 @@ def test_messages_that_connect_cannot_read_reach_the_dead_letters_and_the_reject
     deadline = time.monotonic() + 60
     while (
         len(
-            found := [
+            result := [
                 row for row in rejected.list_rejected(find_workload("rentals")) if row["code"] == "connect_rejected"
             ]
         )
@@ -163,9 +163,9 @@ def test_messages_that_connect_cannot_read_reach_the_dead_letters_and_the_reject
     ):
         assert time.monotonic() < deadline, "the dead letters did not come"
         time.sleep(0.5)
-    assert any(row["raw"] == "{not json" for row in found)
-    assert any('"rooms":"many"' in row["raw"] for row in found)
-    assert all(row["source"].startswith("rentals.records/") for row in found)
+    assert any(row["raw"] == "{not json" for row in result)
+    assert any('"rooms":"many"' in row["raw"] for row in result)
+    assert all(row["source"].startswith("rentals.records/") for row in result)
     wait_until_landed(find_workload("rentals"), timeout=60)
 
 

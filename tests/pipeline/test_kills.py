@@ -57,10 +57,10 @@ def publishing(file, rate: str) -> subprocess.Popen:
 
 @pytest.mark.parametrize(("count", "kills"), [(12_000, 1), pytest.param(30_000, 3, marks=pytest.mark.thorough)])
 def test_every_accepted_record_is_in_the_training_set_once(stack, spark, tmp_path, count, kills):
-    found = find_workload("rentals")
-    file = generated(found, count, 31 + kills, tmp_path)
+    workload = find_workload("rentals")
+    file = generated(workload, count, 31 + kills, tmp_path)
     with open_source(str(file)) as source:
-        checker = RecordChecker(found, source.name)
+        checker = RecordChecker(workload, source.name)
         outcomes = [(row, checker.check_row(row)) for row in read_rows(source, ())]
     accepted = {
         o.value[o.value.rindex(b'"record_id":"') + 13 : -2].decode()
@@ -84,18 +84,18 @@ def test_every_accepted_record_is_in_the_training_set_once(stack, spark, tmp_pat
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 130, output
     # Then the whole file once more, without a pause, as its user would.
-    counts = ingest_source(found, str(file))
+    counts = ingest_source(workload, str(file))
     assert counts["accepted"] == len(accepted)
     assert not counts["already"]
 
-    wait_until_landed(found, timeout=120)
-    snapshot = dataset.read_snapshot(spark, found, newest_snapshot(found))
+    wait_until_landed(workload, timeout=120)
+    snapshot = dataset.read_snapshot(spark, workload, newest_snapshot(workload))
     audit = offsets.audit_offsets(snapshot)
-    offsets.check_audit(audit, "rentals", {}, dead_letter_positions(found))
+    offsets.check_audit(audit, "rentals", {}, dead_letter_positions(workload))
     assert sum(last - first + 1 for first, last in audit.ranges.values()) == published()
 
     mine = snapshot.where(snapshot.record_id.isin(sorted(accepted)))
-    once = dataset.deduplicate(mine, found, audit.ranges)
+    once = dataset.deduplicate(mine, workload, audit.ranges)
     assert once.repeated > 0, "the killed ingests should have left records that stand there twice"
     ids = [row.record_id for row in once.rows.select("record_id").collect()]
     assert len(ids) == len(set(ids)) == len(accepted)

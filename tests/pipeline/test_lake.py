@@ -21,25 +21,25 @@ from tests.conftest import generated
 
 
 def test_compaction_leaves_every_row_and_the_tagged_snapshot(stack, spark, tmp_path):
-    found = find_workload("rentals")
+    workload = find_workload("rentals")
     for seed in (41, 42, 43):
-        ingest_source(found, str(generated(found, 100, seed, tmp_path)))
-        wait_until_landed(found)
-    snapshot = newest_snapshot(found)
-    rows = dataset.read_snapshot(spark, found, snapshot).count()
-    tag_snapshot(spark, found, snapshot)
+        ingest_source(workload, str(generated(workload, 100, seed, tmp_path)))
+        wait_until_landed(workload)
+    snapshot = newest_snapshot(workload)
+    rows = dataset.read_snapshot(spark, workload, snapshot).count()
+    tag_snapshot(spark, workload, snapshot)
     files = len(spark.sql("SELECT * FROM iceberg.millrace.rentals.files").collect())
-    results = compact_tables(spark, found, keep_days=0)
+    results = compact_tables(spark, workload, keep_days=0)
     assert results[0]["table"] == "millrace.rentals"
     assert results[0]["files_rewritten"] >= 3
     assert len(spark.sql("SELECT * FROM iceberg.millrace.rentals.files").collect()) < files
     assert tables.count_rows("rentals") == rows
-    assert dataset.read_snapshot(spark, found, snapshot).count() == rows
+    assert dataset.read_snapshot(spark, workload, snapshot).count() == rows
     kept = spark.sql("SELECT snapshot_id FROM iceberg.millrace.rentals.snapshots").collect()
     named = spark.sql("SELECT snapshot_id FROM iceberg.millrace.rentals.refs").collect()
     # Tags of other trainings, this one and the branch: nothing else is left.
     assert {row.snapshot_id for row in kept} == {row.snapshot_id for row in named}
-    assert {snapshot, newest_snapshot(found)} <= {str(row.snapshot_id) for row in kept}
+    assert {snapshot, newest_snapshot(workload)} <= {str(row.snapshot_id) for row in kept}
 
 
 def test_provisioning_again_changes_nothing(stack):
@@ -91,9 +91,9 @@ def test_a_failed_task_is_shown_with_its_cause_and_restarted(stack):
             assert time.monotonic() < deadline, sink.sink_status("fragile")
             time.sleep(0.5)
         assert "2026-13-45" in sink.sink_status("fragile")["tasks"][0]["cause"]
-        said = sink.restart_failed(["fragile"])
-        assert len(said) == 1
-        assert "lake-fragile had failed" in said[0]
-        assert "2026-13-45" in said[0]
+        output = sink.restart_failed(["fragile"])
+        assert len(output) == 1
+        assert "lake-fragile had failed" in output[0]
+        assert "2026-13-45" in output[0]
     finally:
         httpx.delete(f"{settings().connect_url}/connectors/lake-fragile", timeout=30)

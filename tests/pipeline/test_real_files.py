@@ -30,11 +30,11 @@ pytestmark = pytest.mark.real_data
     ],
 )
 def test_the_lake_holds_exactly_the_accepted_rows(stack, spark, name, file, counts):
-    found, path = find_workload(name), real_file(file)
-    assert ingest_source(found, str(path)).items() >= counts.items()
-    wait_until_landed(found)
+    result, path = find_workload(name), real_file(file)
+    assert ingest_source(result, str(path)).items() >= counts.items()
+    wait_until_landed(result)
     with open_source(str(path)) as source:
-        checker = RecordChecker(found, source.name)
+        checker = RecordChecker(result, source.name)
         outcomes = [checker.check_row(row) for row in read_rows(source, ())]
     expected = [o.value[-34:-2].decode() for o in outcomes if isinstance(o, AcceptedRecord)]
     landed = spark.table(f"iceberg.millrace.{name}").select("record_id").toArrow().column("record_id").to_pylist()
@@ -43,11 +43,11 @@ def test_the_lake_holds_exactly_the_accepted_rows(stack, spark, name, file, coun
 
 
 def test_the_swallowed_courses_come_back_by_replay(stack):
-    found = find_workload("courses")
-    ingest_source(found, str(real_file("udemy_courses.csv")), again=True)
-    mine = [row for row in rejected.list_rejected(found) if row["source"] == "udemy_courses.csv"]
+    workload = find_workload("courses")
+    ingest_source(workload, str(real_file("udemy_courses.csv")), again=True)
+    mine = [row for row in rejected.list_rejected(workload) if row["source"] == "udemy_courses.csv"]
     assert len(mine) == 5
-    replayed = rejected.replay_rejected(found)
+    replayed = rejected.replay_rejected(workload)
     assert replayed["replayed"] >= 5
     assert replayed["recovered"] == 2 * replayed["replayed"]
-    assert not [row for row in rejected.list_rejected(found) if row["source"] == "udemy_courses.csv"]
+    assert not [row for row in rejected.list_rejected(workload) if row["source"] == "udemy_courses.csv"]

@@ -23,10 +23,10 @@ from tests.pipeline.command import millrace
 def champions_served(expected: dict[str, str]) -> None:
     deadline = time.monotonic() + 60
     while True:
-        found = http.get(f"http://127.0.0.1:{settings().api_port}/v1/models").json()
-        if expected.items() <= {one["model"]: one["version"] for one in found}.items():
+        result = http.get(f"http://127.0.0.1:{settings().api_port}/v1/models").json()
+        if expected.items() <= {one["model"]: one["version"] for one in result}.items():
             return
-        assert time.monotonic() < deadline, f"the API serves {found}"
+        assert time.monotonic() < deadline, f"the API serves {result}"
         time.sleep(0.2)
 
 
@@ -38,19 +38,19 @@ def test_all_models_of_all_workloads_were_trained_and_promoted(trained):
 def test_for_every_record_of_the_training_set_the_api_answers_the_cluster_that_training_gave(trained, spark):
     champions_served({name: result["version"] for name, result in trained.items()})
     for name, result in trained.items():
-        found = find_workload(result["workload"])
-        if found.model(result["model"]) not in found.clusterings:
+        workload = find_workload(result["workload"])
+        if workload.model(result["model"]) not in workload.clusterings:
             continue
-        model = found.model(result["model"])
+        model = workload.model(result["model"])
         fields = [feature.field for feature in model.features]
-        rows = dataset.read_snapshot(spark, found, result["snapshot_id"])
+        rows = dataset.read_snapshot(spark, workload, result["snapshot_id"])
         bounds = offsets.audit_offsets(rows).ranges
-        records = dataset.deduplicate(rows, found, bounds).rows
-        given = spark.table(f"iceberg.millrace.{found.name}_assignments").where(
+        records = dataset.deduplicate(rows, workload, bounds).rows
+        parameters = spark.table(f"iceberg.millrace.{workload.name}_assignments").where(
             f"model = '{model.name}' AND version = '{result['version']}'"
         )
-        together = records.join(given, "record_id").select("cluster", *fields).toArrow().to_pylist()
-        manifest = Registry().manifest(found.name, model.name, result["version"])
+        together = records.join(parameters, "record_id").select("cluster", *fields).toArrow().to_pylist()
+        manifest = Registry().manifest(workload.name, model.name, result["version"])
         assert len(together) == manifest.data.fitted + manifest.data.held_out
         assert len(together) + manifest.data.without_features == result["rows"] == records.count()
         questions = [{field: row[field] for field in fields} for row in together]
@@ -77,9 +77,9 @@ def test_every_accepted_event_takes_part_and_the_api_answers_what_training_gave(
     assert manifest.parameters["compared"]
     model = loading.load_model(manifest.algorithm, arrays)
     url = f"http://127.0.0.1:{settings().api_port}/v1/{name}/recommendations"
-    for place in range(0, len(arrays["users"]), 25):
-        user = arrays["users"][place].decode()
-        history = arrays["history_items"][arrays["history_starts"][place] : arrays["history_starts"][place + 1]]
+    for index in range(0, len(arrays["users"]), 25):
+        user = arrays["users"][index].decode()
+        history = arrays["history_items"][arrays["history_starts"][index] : arrays["history_starts"][index + 1]]
         answer = http.get(f"{url}/{user}?n=7").raise_for_status().json()
         expected = model.top(clean_history(history, model.items), 7)
         assert [item["id"] for item in answer["items"]] == [
@@ -106,19 +106,19 @@ def test_the_api_answers_the_sales_of_the_lake(trained, spark):
 
 @pytest.mark.thorough
 def test_a_second_version_is_judged_against_the_first_on_the_same_users(trained, spark):
-    found = find_workload("mooc")
+    workload = find_workload("mooc")
     options = TrainingOptions(snapshot_id=trained["mooc/recommendations"]["snapshot_id"])
-    again = next(iter(train_models(spark, found, options)))
+    again = next(iter(train_models(spark, workload, options)))
     assert again["promoted"]
     assert f"of {trained['mooc/recommendations']['version']} for the same" in again["gate"]
     assert again["ndcg@10"] == pytest.approx(trained["mooc/recommendations"]["ndcg@10"], abs=0.02)
 
 
 def test_the_lake_holds_exactly_what_was_published(trained, spark):
-    for found in load_workloads().values():
-        messages = wait_until_landed(found)
-        rows = spark.table(f"iceberg.millrace.{found.name}")
-        assert rows.count() == messages == tables.count_rows(found.name)
+    for workload in load_workloads().values():
+        messages = wait_until_landed(workload)
+        rows = spark.table(f"iceberg.millrace.{workload.name}")
+        assert rows.count() == messages == tables.count_rows(workload.name)
         assert rows.select("kafka_partition", "kafka_offset").distinct().count() == messages
         kinds = {field.name: field.dataType.simpleString() for field in rows.schema}
         assert kinds["kafka_offset"] == "bigint"
@@ -126,17 +126,17 @@ def test_the_lake_holds_exactly_what_was_published(trained, spark):
 
 
 def test_a_training_on_the_same_snapshot_gives_the_same_centres(trained, spark):
-    found = find_workload("rentals")
+    workload = find_workload("rentals")
     snapshot = trained["rentals/size"]["snapshot_id"]
-    again = next(iter(train_models(spark, found, TrainingOptions(snapshot_id=snapshot))))
+    again = next(iter(train_models(spark, workload, TrainingOptions(snapshot_id=snapshot))))
     first = Registry().load("rentals", "size", trained["rentals/size"]["version"])[1]
     second = Registry().load("rentals", "size", again["version"])[1]
     assert all((first[name] == second[name]).all() for name in first)
 
 
 def test_windows_are_cumulative_thirds_named_by_their_offsets(trained, spark):
-    found = find_workload("rentals")
-    results = {r["window"]: r for r in train_models(spark, found, TrainingOptions(windows=("1/3", "2/3", "all")))}
+    workload = find_workload("rentals")
+    results = {r["window"]: r for r in train_models(spark, workload, TrainingOptions(windows=("1/3", "2/3", "all")))}
     spans = {
         window: Registry().manifest("rentals", "size", result["version"]).data.offsets
         for window, result in results.items()
@@ -151,17 +151,17 @@ def test_windows_are_cumulative_thirds_named_by_their_offsets(trained, spark):
 
 def test_a_trace_leads_from_a_version_to_snapshot_offsets_and_code(trained):
     result = trained["courses/popularity"]
-    code, found, _ = millrace("trace", "courses/popularity", result["version"])
+    code, actual, _ = millrace("trace", "courses/popularity", result["version"])
     assert code == 0
-    assert found["data"]["snapshot_id"] == result["snapshot_id"]
-    assert sum(last - first + 1 for first, last in found["data"]["offsets"].values()) >= result["rows"]
-    assert found["code_version"].startswith("0.3.0")
-    assert found["parameters"]["k"] == result["k"]
+    assert actual["data"]["snapshot_id"] == result["snapshot_id"]
+    assert sum(last - first + 1 for first, last in actual["data"]["offsets"].values()) >= result["rows"]
+    assert actual["code_version"].startswith("0.3.0")
+    assert actual["parameters"]["k"] == result["k"]
 
 
 def test_a_missing_offset_stops_the_training_with_its_place(trained, spark):
-    found = find_workload("rentals")
-    rows = dataset.read_snapshot(spark, found, trained["rentals/size"]["snapshot_id"])
+    workload = find_workload("rentals")
+    rows = dataset.read_snapshot(spark, workload, trained["rentals/size"]["snapshot_id"])
     lost = rows.where("NOT (kafka_partition = 1 AND kafka_offset BETWEEN 5 AND 7)")
     audit = offsets.audit_offsets(lost)
     assert (1, 5, 7) in audit.gaps
@@ -187,12 +187,12 @@ def test_rows_that_an_earlier_training_read_and_that_are_gone_stop_the_next(trai
 
 
 def test_a_doubled_row_is_counted_and_read_once(trained, spark):
-    found = find_workload("rentals")
-    rows = dataset.read_snapshot(spark, found, trained["rentals/size"]["snapshot_id"])
+    workload = find_workload("rentals")
+    rows = dataset.read_snapshot(spark, workload, trained["rentals/size"]["snapshot_id"])
     doubled = rows.union(rows.where("kafka_partition = 0"))
     audit = offsets.audit_offsets(doubled)
     assert audit.repeated == rows.where("kafka_partition = 0").count()
-    once = dataset.deduplicate(rows, found, audit.ranges)
-    twice = dataset.deduplicate(doubled, found, audit.ranges)
+    once = dataset.deduplicate(rows, workload, audit.ranges)
+    twice = dataset.deduplicate(doubled, workload, audit.ranges)
     assert twice.kept == once.kept
     assert twice.repeated == once.repeated + audit.repeated

@@ -46,12 +46,14 @@ def test_an_answer_holds_the_best_known_to_the_fit_and_none_of_the_history(histo
 
 @BOTH
 def test_many_at_once_score_as_one_by_one(model):
-    found = sequences(3, items=ITEMS).where(np.random.default_rng(1).random(len(sequences(3, items=ITEMS).items)) < 0.7)
-    assert (found.lengths == 0).any()
-    assert (found.lengths > DEPTH).any()
-    scores = model.batch(found)
-    for user in range(len(found)):
-        assert scores[user] == pytest.approx(model.scores(found[user]), rel=1e-3, abs=1e-4)
+    result = sequences(3, items=ITEMS).where(
+        np.random.default_rng(1).random(len(sequences(3, items=ITEMS).items)) < 0.7
+    )
+    assert (result.lengths == 0).any()
+    assert (result.lengths > DEPTH).any()
+    scores = model.batch(result)
+    for user in range(len(result)):
+        assert scores[user] == pytest.approx(model.scores(result[user]), rel=1e-3, abs=1e-4)
 
 
 @BOTH
@@ -72,17 +74,17 @@ def test_a_mask_that_does_not_fit_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "output"),
     [
         ({"heads": np.array([3])}, "heads.npy holds [3]; allowed: one divisor of the width 8"),
         ({"up_weight": np.ones((2, 8, 8), dtype=np.float32)}, "up_weight.npy [2, 8, 8] does not fit the width 8"),
         ({"places": np.full((5, 8), np.inf, dtype=np.float32)}, "places.npy holds a value that is not finite"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(change, said):
+def test_arrays_that_do_not_fit_are_refused(change, output):
     with pytest.raises(CorruptError) as refused:
         load_model("attention", MODEL.arrays() | change)
-    assert said in refused.value.message
+    assert output in refused.value.message
 
 
 def test_serving_needs_neither_torch_nor_scipy():

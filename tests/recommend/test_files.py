@@ -14,8 +14,8 @@ def written(tmp_path, text: str) -> str:
     return str(file)
 
 
-def shown(found) -> list[list[str]]:
-    return [found.item_ids[found[user]].tolist() for user in range(len(found))]
+def shown(result) -> list[list[str]]:
+    return [result.item_ids[result[user]].tolist() for user in range(len(result))]
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,15 @@ def test_every_form_gives_the_same_sequences_in_order_of_time(tmp_path, text):
 
 
 def test_ids_stay_text_however_long_their_digits_are(tmp_path):
-    found = read_sequences(written(tmp_path, '{"id": 1, "items": [1515966223509088567, "007", 7]}\n'))
-    assert shown(found) == [["1515966223509088567", "007", "7"]]
+    interactions = read_sequences(written(tmp_path, '{"id": 1, "items": [1515966223509088567, "007", 7]}\n'))
+    assert shown(interactions) == [["1515966223509088567", "007", "7"]]
 
 
 def test_a_repeated_item_counts_where_it_came_first(tmp_path):
-    found = read_sequences(written(tmp_path, '{"id": 1, "items": ["a", "b", "a", "c"], "times": [1, 2, 3, 4]}\n'))
-    assert (shown(found), found.times.tolist()) == ([["a", "b", "c"]], [1, 2, 4])
+    interactions = read_sequences(
+        written(tmp_path, '{"id": 1, "items": ["a", "b", "a", "c"], "times": [1, 2, 3, 4]}\n')
+    )
+    assert (shown(interactions), interactions.times.tolist()) == ([["a", "b", "c"]], [1, 2, 4])
 
 
 def test_a_packed_file_is_unpacked_and_progress_ends_at_its_size(tmp_path):
@@ -55,7 +57,7 @@ def test_a_packed_file_is_unpacked_and_progress_ends_at_its_size(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [
         ("", "holds no sequence"),
         ("1 a\n2 b\n1 c\n", "line 3: user '1' was there before"),
@@ -83,10 +85,10 @@ def test_a_packed_file_is_unpacked_and_progress_ends_at_its_size(tmp_path):
         ("1 " + "a " * 600_000, "line 1: the line is too long to be a sequence"),
     ],
 )
-def test_a_bad_line_is_named(tmp_path, text, said):
+def test_a_bad_line_is_named(tmp_path, text, output):
     with pytest.raises(BadInputError) as refused:
         read_sequences(written(tmp_path, text))
-    assert said in refused.value.message
+    assert output in refused.value.message
     assert refused.value.code == "bad_sequence"
 
 

@@ -20,9 +20,9 @@ FOUND = sequences(21, users=80, items=15)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def ones(found: Sequences) -> np.ndarray:
-    dense = np.zeros((len(found), found.item_count))
-    dense[found.users, found.items] = 1
+def ones(interactions: Sequences) -> np.ndarray:
+    dense = np.zeros((len(interactions), interactions.item_count))
+    dense[interactions.users, interactions.items] = 1
     return dense
 
 
@@ -33,9 +33,9 @@ def test_knn_is_the_weighted_cosine_of_a_loop(alpha):
     weights = [(k1 + 1) / (1 + k1 * (1 - b + b * length / mean)) for length in FOUND.lengths]
     together, norms = np.zeros((15, 15)), np.zeros(15)
     for user, weight in enumerate(weights):
-        for one, other in combinations(FOUND[user], 2):
-            together[one, other] += weight**2
-            together[other, one] += weight**2
+        for first, other in combinations(FOUND[user], 2):
+            together[first, other] += weight**2
+            together[other, first] += weight**2
         norms[FOUND[user]] += weight**2
     expected = together / np.outer(norms, norms) ** (alpha / 2)
     assert knn.fit_knn(FOUND, k1=k1, b=b, alpha=alpha).matrix().toarray() == pytest.approx(expected, rel=1e-4)
@@ -46,30 +46,30 @@ def test_ease_is_scikit_learns_ridge_of_each_item_on_all_others():
     for item in range(15):
         others = np.setdiff1d(np.arange(15), [item])
         expected[others, item] = Ridge(alpha=5.0, fit_intercept=False).fit(dense[:, others], dense[:, item]).coef_
-    found = linear.fit_ease(FOUND, penalty=5.0).matrix().toarray()
-    assert found == pytest.approx(np.maximum(expected, 0), abs=1e-4)
+    links = linear.fit_ease(FOUND, penalty=5.0).matrix().toarray()
+    assert links == pytest.approx(np.maximum(expected, 0), abs=1e-4)
 
 
 def test_ridge_is_scikit_learns_on_the_decayed_history_before_each_item():
     weights, before, after = age_weights(0.7, linear.MAX_PREDECESSORS), [], []
     for user in range(len(FOUND)):
-        for place, item in enumerate(FOUND[user]):
+        for position, item in enumerate(FOUND[user]):
             row = np.zeros(15)
-            for age, earlier in enumerate(FOUND[user][:place][::-1]):
+            for age, earlier in enumerate(FOUND[user][:position][::-1]):
                 row[earlier] += weights[age]
             before.append(row)
             after.append(np.arange(15) == item)
     expected = Ridge(alpha=3.0, fit_intercept=False).fit(np.array(before), np.array(after, dtype=float)).coef_.T
     np.fill_diagonal(expected, 0)
-    found = linear.fit_ridge(FOUND, penalty=3.0, power=0.7).matrix().toarray()
-    assert found == pytest.approx(np.maximum(expected, 0), abs=1e-4)
+    links = linear.fit_ridge(FOUND, penalty=3.0, power=0.7).matrix().toarray()
+    assert links == pytest.approx(np.maximum(expected, 0), abs=1e-4)
 
 
-def transitions(found: Sequences, ahead: int) -> np.ndarray:
-    expected = np.zeros((found.item_count,) * 2)
-    for user in range(len(found)):
-        for first, item in enumerate(found[user]):
-            for distance, later in enumerate(found[user][first + 1 : first + 1 + ahead], start=1):
+def transitions(interactions: Sequences, ahead: int) -> np.ndarray:
+    expected = np.zeros((interactions.item_count,) * 2)
+    for user in range(len(interactions)):
+        for first, item in enumerate(interactions[user]):
+            for distance, later in enumerate(interactions[user][first + 1 : first + 1 + ahead], start=1):
                 expected[item, later] += 1 / distance
     return expected
 
@@ -98,13 +98,13 @@ def test_counts_of_new_items_added_to_those_of_before_equal_a_refit(seed, last):
 
 
 def test_a_window_counts_what_lies_in_it_and_the_rest_follows():
-    found = sequences(2, timed=True)
-    assert found.times is not None
-    since = float(found.times.max()) - 2e6
-    expected = np.bincount(found.items[found.times > since], minlength=found.item_count)
-    model = PopularityModel.fit(found, 2e6)
+    interactions = sequences(2, timed=True)
+    assert interactions.times is not None
+    since = float(interactions.times.max()) - 2e6
+    expected = np.bincount(interactions.items[interactions.times > since], minlength=interactions.item_count)
+    model = PopularityModel.fit(interactions, 2e6)
     assert (model.counts == expected).all()
-    assert set(model.popular) == set(found.items)
+    assert set(model.popular) == set(interactions.items)
     assert (np.diff(expected[model.popular]) <= 0).all()
 
 

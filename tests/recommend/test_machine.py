@@ -44,10 +44,10 @@ def test_a_score_is_the_sum_of_what_each_item_says_and_the_reasons_are_its_large
 
 
 def test_many_at_once_score_as_one_by_one():
-    found = sequences(3, items=ITEMS)
-    scores = MODEL.batch(found)
-    for user in range(len(found)):
-        assert scores[user] == pytest.approx(MODEL.scores(found[user]), rel=1e-3, abs=1e-4)
+    interactions = sequences(3, items=ITEMS)
+    scores = MODEL.batch(interactions)
+    for user in range(len(interactions)):
+        assert scores[user] == pytest.approx(MODEL.scores(interactions[user]), rel=1e-3, abs=1e-4)
 
 
 def test_stored_arrays_give_the_same_model_and_those_that_do_not_fit_are_refused():

@@ -17,14 +17,14 @@ def test_a_stored_model_answers_as_before(name, tmp_path):
         np.save(tmp_path / f"{key}.npy", array, allow_pickle=False)
     again = load_model(model.algorithm, {file.stem: np.load(file, mmap_mode="r") for file in tmp_path.glob("*.npy")})
     for user in range(len(FOUND)):
-        one, other = model.top(FOUND[user], 5), again.top(FOUND[user], 5)
-        assert one.items.tolist() == other.items.tolist()
-        assert one.scores == pytest.approx(other.scores)
-        assert one.because == other.because
+        first, other = model.top(FOUND[user], 5), again.top(FOUND[user], 5)
+        assert first.items.tolist() == other.items.tolist()
+        assert first.scores == pytest.approx(other.scores)
+        assert first.because == other.because
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "said"),
+    ("name", "change", "output"),
     [
         ("knn", {"starts": np.arange(26)}, "starts.npy must rise from 0 to the number of links"),
         ("knn", {"starts": np.array([], dtype=np.int64)}, "starts.npy is empty"),
@@ -36,12 +36,12 @@ def test_a_stored_model_answers_as_before(name, tmp_path):
         ("popularity", {"counts": None}, "popularity lacks the arrays counts"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(name, change, said):
+def test_arrays_that_do_not_fit_are_refused(name, change, output):
     model = fitted(name, FOUND)
     arrays = {key: value for key, value in (model.arrays() | change).items() if value is not None}
     with pytest.raises(CorruptError) as refused:
         load_model(model.algorithm, arrays)
-    assert said in refused.value.message
+    assert output in refused.value.message
 
 
 def test_an_unknown_algorithm_is_refused_with_those_there_are():

@@ -86,9 +86,9 @@ def test_whole_rows_and_links_put_together_say_the_same(name, history):
     vars(together)["_dense"] = None  # as with many items
     given_ = np.array(history, dtype=np.int64)
     assert together.scores(given_) == pytest.approx(whole.scores(given_), rel=1e-5, abs=1e-6)
-    one, other = together.top(given_, 10), whole.top(given_, 10)
-    assert one.scores == pytest.approx(other.scores, rel=1e-5, abs=1e-6)
-    reasons = dict(zip(one.items.tolist(), one.because, strict=True))
+    first, other = together.top(given_, 10), whole.top(given_, 10)
+    assert first.scores == pytest.approx(other.scores, rel=1e-5, abs=1e-6)
+    reasons = dict(zip(first.items.tolist(), first.because, strict=True))
     assert all(reasons.get(item, said) == said for item, said in zip(other.items.tolist(), other.because, strict=True))
 
 

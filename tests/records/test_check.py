@@ -31,31 +31,31 @@ def flat(number: int = 1, **changes) -> dict:
     return {"flat_id": f"F{number}", "rooms": "2", "rent": "€700", "listed_at": "2026-01-11", "rating": ""} | changes
 
 
-def outcomes(values: list[dict], found=RENTALS, seen: DuplicateFilter | None = None):
-    checker = RecordChecker(found, "it.csv", seen)
+def outcomes(values: list[dict], result=RENTALS, seen: DuplicateFilter | None = None):
+    checker = RecordChecker(result, "it.csv", seen)
     return list(checker.check(raw(values))), checker.counts
 
 
-def ids(told: list) -> list[str | None]:
+def ids(report: list) -> list[str | None]:
     return [
-        orjson.loads(one.value)["record_id"] if isinstance(one, AcceptedRecord) else one and one.record_id
-        for one in told
+        orjson.loads(item.value)["record_id"] if isinstance(item, AcceptedRecord) else item and item.record_id
+        for item in report
     ]
 
 
 @given(TABLE)
 def test_the_counts_add_up_to_the_rows_read(table):
-    told, counts = outcomes(table)
+    report, counts = outcomes(table)
     assert counts.read == len(table) == counts.accepted + sum(counts.rejected.values()) + counts.duplicates
-    assert counts.accepted == sum(isinstance(one, AcceptedRecord) for one in told)
-    assert counts.rejected == Counter(one.code for one in told if isinstance(one, Rejection))
+    assert counts.accepted == sum(isinstance(one, AcceptedRecord) for one in report)
+    assert counts.rejected == Counter(one.code for one in report if isinstance(one, Rejection))
 
 
 @given(TABLE)
 def test_every_rejection_is_a_json_message_that_names_its_field(table):
-    for one in outcomes(table)[0]:
-        if isinstance(one, Rejection):
-            body = orjson.loads(one.as_json("rentals"))
+    for outcome in outcomes(table)[0]:
+        if isinstance(outcome, Rejection):
+            body = orjson.loads(outcome.as_json("rentals"))
             assert body["field"] in RENTALS.fields
             assert body["message"].startswith(f"{body['field']}: ")
             assert body["values"] == table[body["row"] - 1]
@@ -67,13 +67,13 @@ def test_a_source_that_has_grown_keeps_the_ids_of_its_old_rows(old, new):
 
 
 def test_rows_that_look_alike_have_ids_of_their_own():
-    found = ids(outcomes([flat(), flat(rent="€800"), flat()])[0])
-    assert len(set(found)) == 3
+    result = ids(outcomes([flat(), flat(rent="€800"), flat()])[0])
+    assert len(set(result)) == 3
 
 
 def test_an_exact_repeat_is_a_duplicate_and_no_conflict():
-    told, counts = outcomes([flat(), flat()])
-    assert told[1] is None
+    report, counts = outcomes([flat(), flat()])
+    assert report[1] is None
     assert (counts.accepted, counts.duplicates, counts.conflicts) == (1, 1, 0)
 
 
@@ -95,24 +95,24 @@ def test_another_value_that_is_not_watched_is_no_conflict():
     assert (counts.accepted, counts.conflicts) == (2, 0)
 
 
-@pytest.mark.parametrize("found", [COURSES, PRODUCTS, RENTALS], ids=lambda found: found.name)
-def test_sqlite_gives_the_same_outcomes_as_memory(found):
-    table = list(found.generate(random.Random(3), 2000))
+@pytest.mark.parametrize("result", [COURSES, PRODUCTS, RENTALS], ids=lambda found: found.name)
+def test_sqlite_gives_the_same_outcomes_as_memory(result):
+    table = list(result.generate(random.Random(3), 2000))
     seen = DuplicateFilter(in_memory=7)
-    assert outcomes(table, found) == outcomes(table, found, seen)
+    assert outcomes(table, result) == outcomes(table, result, seen)
     seen.close()
 
 
 def test_a_record_carries_its_key_and_its_id():
-    ((one,), _) = outcomes([flat(7)])
-    assert one.key == b"F7"
-    assert orjson.loads(one.value) == {
+    ((item,), _) = outcomes([flat(7)])
+    assert item.key == b"F7"
+    assert orjson.loads(item.value) == {
         "flat_id": "F7",
         "rooms": 2,
         "rent": 700.0,
         "listed_at": "2026-01-11T00:00:00+00:00",
         "rating": None,
-        "record_id": ids([one])[0],
+        "record_id": ids([item])[0],
     }
 
 
@@ -126,6 +126,6 @@ def test_bytes_that_are_not_utf8_are_escaped_in_names_and_values():
 
 @pytest.mark.parametrize("changes", [{"rooms": "\udce9"}, {"flat_id": "caf\udce9"}, {"rent": "\udc80 20"}])
 def test_a_rejected_row_that_is_not_utf8_says_how_it_becomes_so(changes):
-    ((one,), _) = outcomes([flat(**changes)])
-    assert "not UTF-8" in one.message
-    assert "`iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW`" in one.message
+    ((item,), _) = outcomes([flat(**changes)])
+    assert "not UTF-8" in item.message
+    assert "`iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW`" in item.message

@@ -33,14 +33,14 @@ def test_columns_are_the_fields_then_the_id_then_those_of_kafka():
     ]
 
 
-@pytest.mark.parametrize("found", load_workloads().values(), ids=load_workloads())
-def test_every_workload_has_columns_and_a_hash_of_its_own(found):
-    assert [column.name for column in list_columns(found.record)][: len(found.fields)] == list(found.fields)
+@pytest.mark.parametrize("result", load_workloads().values(), ids=load_workloads())
+def test_every_workload_has_columns_and_a_hash_of_its_own(result):
+    assert [column.name for column in list_columns(result.record)][: len(result.fields)] == list(result.fields)
     assert [
         other.name
         for other in load_workloads().values()
-        if compute_schema_hash(other.record) == compute_schema_hash(found.record)
-    ] == [found.name]
+        if compute_schema_hash(other.record) == compute_schema_hash(result.record)
+    ] == [result.name]
 
 
 def test_a_type_without_a_column_is_refused_by_its_name():
@@ -52,9 +52,9 @@ def test_the_hash_changes_with_name_type_and_nullability_and_not_with_a_default(
     def made(**fields) -> str:
         return compute_schema_hash(create_model("Made", __base__=Record, **fields))
 
-    one = made(a=(Count, ...))
-    assert len({one, made(b=(Count, ...)), made(a=(Money, ...)), made(a=(Count | None, ...))}) == 4
-    assert made(a=(Count, 1)) == one
+    item = made(a=(Count, ...))
+    assert len({item, made(b=(Count, ...)), made(a=(Money, ...)), made(a=(Count | None, ...))}) == 4
+    assert made(a=(Count, 1)) == item
 
 
 def explained(record: type[BaseModel], **values) -> tuple[str, str, str]:
@@ -92,6 +92,6 @@ def test_a_message_is_never_larger_than_a_topic_takes():
 
 
 def test_a_record_cannot_be_changed():
-    one = create_model("One", __base__=Record, a=(Text, ...))(a="x")
+    item = create_model("One", __base__=Record, a=(Text, ...))(a="x")
     with pytest.raises(ValidationError, match="frozen"):
-        one.a = "y"
+        item.a = "y"

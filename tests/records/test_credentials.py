@@ -37,16 +37,16 @@ def page(**changes) -> dict:
     return values | changes
 
 
-def outcome(values: dict | None, raw: str, fault=None, found=URLS):
-    checker = RecordChecker(found, "it")
+def outcome(values: dict | None, raw: str, fault=None, result=URLS):
+    checker = RecordChecker(result, "it")
     return checker.check_row(RawRow(1, raw, values, fault)), checker.counts
 
 
 def test_a_page_is_read_without_its_password_and_counted_as_repaired():
     values = page()
-    told, counts = outcome(values, orjson.dumps(values).decode())
-    assert isinstance(told, AcceptedRecord)
-    assert orjson.loads(told.value)["url"] == "https://x.example/a"
+    outcomes, counts = outcome(values, orjson.dumps(values).decode())
+    assert isinstance(outcomes, AcceptedRecord)
+    assert orjson.loads(outcomes.value)["url"] == "https://x.example/a"
     assert (counts.accepted, counts.repaired) == (1, 1)
 
 
@@ -54,9 +54,9 @@ def test_a_page_is_read_without_its_password_and_counted_as_repaired():
 @pytest.mark.parametrize("write", [lambda v: orjson.dumps(v).decode(), lambda v: ",".join(v.values())])
 def test_a_rejected_row_holds_no_password_in_any_field(field, write):
     values = page(creation_time="soon") | {field: "https://user:secret@x.example/a"}
-    told, _ = outcome(values, write(values))
-    body = told.as_json("urls").decode()
-    assert told.code == "not_a_date"
+    report, _ = outcome(values, write(values))
+    body = report.as_json("urls").decode()
+    assert report.code == "not_a_date"
     assert "secret" not in body
     assert "x.example/a" in body
 
@@ -70,31 +70,31 @@ def test_a_rejected_row_holds_no_password_in_any_field(field, write):
     ],
 )
 def test_a_row_that_is_cut_into_nothing_holds_no_password(raw):
-    told, counts = outcome(None, raw, ("bad_csv", "it is none"))
-    assert "secret" not in told.as_json("urls").decode()
-    assert "x.example" in told.raw
+    outcomes, counts = outcome(None, raw, ("bad_csv", "it is none"))
+    assert "secret" not in outcomes.as_json("urls").decode()
+    assert "x.example" in outcomes.raw
     assert counts.repaired == 1
 
 
 def test_a_password_is_found_behind_an_escaped_at_sign_and_inside_a_list():
     values = page(title=["https://user:secret@x.example"])
-    told, _ = outcome(values, orjson.dumps(values).decode().replace("@", "\\u0040"))
-    assert "secret" not in str(told.values)
+    report, _ = outcome(values, orjson.dumps(values).decode().replace("@", "\\u0040"))
+    assert "secret" not in str(report.values)
     values = page()
-    told, _ = outcome(values, orjson.dumps(values).decode().replace("@", "\\u0040"))
-    assert orjson.loads(told.value)["url"] == "https://x.example/a"
+    report, _ = outcome(values, orjson.dumps(values).decode().replace("@", "\\u0040"))
+    assert orjson.loads(report.value)["url"] == "https://x.example/a"
 
 
 def test_other_workloads_keep_no_password_either():
     values = dict.fromkeys(COURSES.fields, "1") | {"url": "https://user:secret@c.example/1", "level": "beginner"}
     values |= {"published_timestamp": "2017-01-18T20:58:58Z"}
-    told, counts = outcome(values, ",".join(values.values()), found=COURSES)
-    assert orjson.loads(told.value)["url"] == "https://c.example/1"
+    outcomes, counts = outcome(values, ",".join(values.values()), result=COURSES)
+    assert orjson.loads(outcomes.value)["url"] == "https://c.example/1"
     assert counts.repaired == 1
 
 
 def test_a_row_with_other_at_signs_stays_as_it_stood():
     values = page(url="https://x.example/@me", title="me@x.example, 12:30")
-    told, counts = outcome(values, orjson.dumps(values).decode())
-    assert orjson.loads(told.value)["title"] == "me@x.example, 12:30"
+    outcomes, counts = outcome(values, orjson.dumps(values).decode())
+    assert orjson.loads(outcomes.value)["title"] == "me@x.example, 12:30"
     assert counts.repaired == 0

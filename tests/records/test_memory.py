@@ -29,11 +29,11 @@ def test_constant_memory_over_a_long_stream():
     source = Source("-", io.BytesIO(), type("", (), {"readline": lambda self, limit: next(stream, b"")})(), None)
     seen = DuplicateFilter(in_memory=2000)
     checker = RecordChecker(COURSES, "", seen)
-    found = checker.check(read_rows(source, COURSES.fields))
-    for _ in zip(range(5000), found, strict=False):
+    result = checker.check(read_rows(source, COURSES.fields))
+    for _ in zip(range(5000), result, strict=False):
         pass
     tracemalloc.start()
-    for _ in found:
+    for _ in result:
         pass
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

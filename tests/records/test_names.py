@@ -14,8 +14,8 @@ from millrace.workloads import find_workload
 COURSES, MOOC, URLS = (find_workload(name) for name in ("courses", "mooc", "urls"))
 
 
-def names(found=COURSES) -> FieldNames:
-    return make_field_names(found.record, found.reads)
+def names(result=COURSES) -> FieldNames:
+    return make_field_names(result.record, result.reads)
 
 
 def read(content: str, known: FieldNames, fields: tuple[str, ...] = ()) -> list[dict]:

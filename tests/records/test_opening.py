@@ -79,11 +79,11 @@ def test_rows_of_a_live_pipe_come_before_it_ends():
     reading, writing = os.pipe()
     os.write(writing, CSV)
     with open_source(f"/dev/fd/{reading}") as source:
-        found = read_rows(source, FIELDS)
-        assert [next(found).values, next(found).values] == ROWS
+        rows = read_rows(source, FIELDS)
+        assert [next(rows).values, next(rows).values] == ROWS
         os.write(writing, b"3,c\n")
         os.close(writing)
-        assert next(found).values == {"id": "3", "name": "c"}
+        assert next(rows).values == {"id": "3", "name": "c"}
     os.close(reading)
 
 
@@ -191,8 +191,8 @@ def test_a_file_that_is_written_to_while_it_is_read_has_changed(tmp_path):
     file = tmp_path / "a.csv"
     file.write_bytes(CSV)
     with open_source(str(file)) as source:
-        found = read_rows(source, FIELDS)
-        next(found)
+        rows = read_rows(source, FIELDS)
+        next(rows)
         assert not source.has_changed()
         with file.open("ab") as target:
             target.write(b"3,c\n")

@@ -66,10 +66,10 @@ def test_a_quote_that_is_never_closed_costs_its_own_row_only():
 
 
 def test_a_quote_that_runs_over_thousands_of_rows_costs_its_own_row_only():
-    found = values(b'id,name\n1,"a\n' + b"2,b\n" * 100_000 + b'3,"c"\n')
-    assert found[0] == "bad_csv"
-    assert len(found) == 100_002
-    assert found[-1] == {"id": "3", "name": "c"}
+    result = values(b'id,name\n1,"a\n' + b"2,b\n" * 100_000 + b'3,"c"\n')
+    assert result[0] == "bad_csv"
+    assert len(result) == 100_002
+    assert result[-1] == {"id": "3", "name": "c"}
 
 
 @pytest.mark.parametrize(
@@ -116,14 +116,14 @@ def test_control_characters_of_a_header_are_shown_as_escapes():
 
 
 def test_a_line_over_the_limit_is_rejected_and_the_next_one_is_read():
-    found = read(b"id,name\n1," + b"x" * (2 * MAX_LINE_BYTES) + b"\n2,b\n")
-    assert [row.values or row.fault[0] for row in found] == ["line_too_long", {"id": "2", "name": "b"}]
-    assert str(MAX_LINE_BYTES) in found[0].fault[1]
+    result = read(b"id,name\n1," + b"x" * (2 * MAX_LINE_BYTES) + b"\n2,b\n")
+    assert [row.values or row.fault[0] for row in result] == ["line_too_long", {"id": "2", "name": "b"}]
+    assert str(MAX_LINE_BYTES) in result[0].fault[1]
 
 
 def test_a_long_line_after_an_open_quote_is_a_row_of_its_own():
-    found = values(b'id,name\n1,"a\n2,' + b"x" * MAX_LINE_BYTES + b"\n3,c\n")
-    assert found == ["bad_csv", "line_too_long", {"id": "3", "name": "c"}]
+    result = values(b'id,name\n1,"a\n2,' + b"x" * MAX_LINE_BYTES + b"\n3,c\n")
+    assert result == ["bad_csv", "line_too_long", {"id": "3", "name": "c"}]
 
 
 def test_a_json_line_over_the_limit_is_rejected_and_the_next_one_is_read():

@@ -11,19 +11,19 @@ STEPS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2), st.integers(0, 
 
 
 def answers(seen: DuplicateFilter, steps) -> tuple[list[bool], int]:
-    told = [seen.repeats((str(thing),), f"{text} {figure}".encode(), (figure,)) for thing, text, figure in steps]
+    report = [seen.repeats((str(thing),), f"{text} {figure}".encode(), (figure,)) for thing, text, figure in steps]
     seen.close()
-    return told, seen.conflicts
+    return report, seen.conflicts
 
 
 def naive(steps) -> tuple[list[bool], int]:
-    last, conflicted, told = {}, set(), []
+    last, conflicted, report = {}, set(), []
     for thing, text, figure in steps:
-        told.append(last.get(thing) == (text, figure))
+        report.append(last.get(thing) == (text, figure))
         if thing in last and last[thing][1] != figure:
             conflicted.add(thing)
         last[thing] = (text, figure)
-    return told, len(conflicted)
+    return report, len(conflicted)
 
 
 @given(STEPS)

@@ -31,8 +31,8 @@ def clock(monkeypatch):
     return set_clock
 
 
-def outcome(found, **values):
-    return RecordChecker(found, "it.csv").check_row(RawRow(1, str(values), values))
+def outcome(result, **values):
+    return RecordChecker(result, "it.csv").check_row(RawRow(1, str(values), values))
 
 
 def enrolment(at: object) -> dict:
@@ -67,8 +67,8 @@ def test_whatever_is_believed_lies_at_most_a_margin_after_its_arrival(moment, ar
 
 
 def test_every_time_of_every_contract_is_looked_at():
-    found = {one.name: list_time_fields(one.record) for one in load_workloads().values()}
-    assert found == {
+    result = {one.name: list_time_fields(one.record) for one in load_workloads().values()}
+    assert result == {
         "catalogue": (),
         "courses": ("published_timestamp",),
         "mooc": ("enrolled_at",),
@@ -117,8 +117,8 @@ def test_each_row_is_judged_by_the_clock_of_its_own_moment_also_where_that_jumps
     codes = []
     for number, years in enumerate((0, 40, 0, -9, 0)):
         clock(NOW.replace(year=NOW.year + years))
-        told = checker.check_row(RawRow(number, str(number), enrolment("2050-01-01") | {"user_id": f"U{number}"}))
-        codes.append(told.code if isinstance(told, Rejection) else "accepted")
+        report = checker.check_row(RawRow(number, str(number), enrolment("2050-01-01") | {"user_id": f"U{number}"}))
+        codes.append(report.code if isinstance(report, Rejection) else "accepted")
     assert codes == ["in_the_future", "accepted", "in_the_future", "in_the_future", "in_the_future"]
 
 

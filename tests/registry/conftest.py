@@ -21,9 +21,9 @@ def s3_settings(request, tmp_path_factory):
 @pytest.fixture
 def store(s3_settings):
     with settings_of(s3_settings):
-        found = ObjectStore(f"test-{uuid.uuid4().hex[:12]}")
-        found.ensure_bucket()
-        yield found
+        result = ObjectStore(f"test-{uuid.uuid4().hex[:12]}")
+        result.ensure_bucket()
+        yield result
 
 
 @pytest.fixture

@@ -130,8 +130,8 @@ def provision_tables() -> None:
 
 def look() -> None:
     """The doctor's own writes, and the tables."""
-    found = {one["check"]: one for one in examine(["s3 conditional PUT", "catalog"])}
-    if faults := [one["found"] for one in found.values() if not one["ok"]]:
+    result = {one["check"]: one for one in examine(["s3 conditional PUT", "catalog"])}
+    if faults := [one["found"] for one in result.values() if not one["ok"]]:
         raise UnavailableError("; ".join(faults))
     Registry().champion("mooc", "recommendations")
 

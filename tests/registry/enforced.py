@@ -36,8 +36,8 @@ def needed(method: str, path: str, query: dict[str, list[str]], body: bytes) -> 
     arn = f"arn:aws:s3:::{bucket}"
     if not key:
         if method == "POST" and "delete" in query:
-            for found in re.findall(rb"<Key>(.*?)</Key>", body):
-                yield "s3:DeleteObject", f"{arn}/{found.decode()}"
+            for result in re.findall(rb"<Key>(.*?)</Key>", body):
+                yield "s3:DeleteObject", f"{arn}/{result.decode()}"
         elif "uploads" in query:
             yield "s3:ListBucketMultipartUploads", arn
         elif "location" in query:
@@ -54,7 +54,7 @@ def allowed(statements: list[dict[str, Any]], action: str, arn: str) -> bool:
     """Whether one of the statements allows it; these documents deny nothing."""
     for statement in statements:
         actions, resources = (
-            [found] if isinstance(found, str) else found for found in (statement["Action"], statement["Resource"])
+            [result] if isinstance(result, str) else result for result in (statement["Action"], statement["Resource"])
         )
         if statement["Effect"] != "Allow":
             raise ValueError(f"only statements that allow are understood: {statement}")

@@ -50,8 +50,8 @@ def made(workload: str, model: str, seed: int = 1, k: int | None = None) -> tupl
     values = make_matrix([f.model_dump() for f in features], columns)
     mean, scale = values.mean(axis=0), values.std(axis=0)
     chosen = np.random.default_rng(seed).choice(np.unique(values, axis=0), k, replace=False)
-    found = draft(workload, model, "kmeans", {"k": k, "seed": seed}, features=features, names=spec.names(k))
-    return found, {"mean": mean, "scale": scale, "centres": (chosen - mean) / scale}
+    result = draft(workload, model, "kmeans", {"k": k, "seed": seed}, features=features, names=spec.names(k))
+    return result, {"mean": mean, "scale": scale, "centres": (chosen - mean) / scale}
 
 
 def draft(
@@ -115,16 +115,16 @@ def sales(by: tuple[str, ...], seed: int = 1, days: int = 400) -> dict[str, np.n
     """Random sums of `days` days, the first of them without a time."""
     random = np.random.default_rng(seed)
     day = np.concatenate([[-1], 18_262 + np.arange(days - 1)]).astype(np.int32)
-    found = {"customer_ids": np.array(sorted(f"C{one}".encode() for one in range(30)))}
+    result = {"customer_ids": np.array(sorted(f"C{one}".encode() for one in range(30)))}
 
     def sums(rows: int, prefix: str, *more: str) -> dict[str, np.ndarray]:
         return {f"{prefix}_{one}": random.integers(1, 10_000, rows) for one in ("revenue", "orders", "items", *more)}
 
-    found |= {"day": day} | sums(days, "day")
-    found |= {"customer_day": np.repeat(day, 2), "customer": random.integers(0, 30, 2 * days).astype(np.int32)}
-    found |= sums(2 * days, "customer")
+    result |= {"day": day} | sums(days, "day")
+    result |= {"customer_day": np.repeat(day, 2), "customer": random.integers(0, 30, 2 * days).astype(np.int32)}
+    result |= sums(2 * days, "customer")
     for name in by:
-        found[f"{name}_values"] = np.array(sorted([b"", *(f"{name} {one}".encode() for one in range(15))]))
-        found |= {f"{name}_day": np.repeat(day, 3), name: random.integers(0, 16, 3 * days).astype(np.int32)}
-        found |= sums(3 * days, name, "lowest", "highest")
-    return found
+        result[f"{name}_values"] = np.array(sorted([b"", *(f"{name} {one}".encode() for one in range(15))]))
+        result |= {f"{name}_day": np.repeat(day, 3), name: random.integers(0, 16, 3 * days).astype(np.int32)}
+        result |= sums(3 * days, name, "lowest", "highest")
+    return result

@@ -80,8 +80,8 @@ def seaweedfs(actions: dict[str, Iterable[str]], home: Path) -> Iterator[int]:
     ports = {name: free_port() for name in ("master.port", "volume.port", "filer.port", "s3.port")}
     ports |= {f"{name}.grpc": free_port() for name in list(ports)}
     places = {"dir": str(home / "data"), "s3.config": str(home / "s3.json"), "s3.ip.bind": "127.0.0.1"}
-    given = dict(part.removeprefix("-").partition("=")[::2] for part in seaweedfs_arguments())
-    arguments = [f"-{name}={value}" if value else f"-{name}" for name, value in (given | ports | places).items()]
+    parameters = dict(part.removeprefix("-").partition("=")[::2] for part in seaweedfs_arguments())
+    arguments = [f"-{name}={value}" if value else f"-{name}" for name, value in (parameters | ports | places).items()]
     with (home / "log").open("wb") as log:
         environment = os.environ | {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
         process = subprocess.Popen([program, "server", *arguments], stdout=log, stderr=log, cwd=home, env=environment)
@@ -93,8 +93,8 @@ def seaweedfs(actions: dict[str, Iterable[str]], home: Path) -> Iterator[int]:
 def seaweedfs_arguments() -> list[str]:
     """Those of the chart's template, which have no value of helm in them."""
     text = (ROOT / "charts/millrace/templates/storage/seaweedfs.yaml").read_text()
-    given = text.partition("- server\n")[2].partition("securityContext:")[0]
-    return re.findall(r"^ +- (-\S+)$", given, re.MULTILINE)
+    parameters = text.partition("- server\n")[2].partition("securityContext:")[0]
+    return re.findall(r"^ +- (-\S+)$", parameters, re.MULTILINE)
 
 
 @contextmanager

@@ -23,8 +23,8 @@ def publish(registry: Registry, seed: int = 1):
 def test_a_published_version_is_loaded_exactly_as_it_was(registry):
     draft, arrays = made("courses", "popularity")
     manifest = registry.publish(draft, arrays)
-    found, loaded = registry.load("courses", "popularity", manifest.version)
-    assert found == manifest
+    result, loaded = registry.load("courses", "popularity", manifest.version)
+    assert result == manifest
     assert {name: array.tolist() for name, array in loaded.items()} == {n: a.tolist() for n, a in arrays.items()}
 
 
@@ -53,8 +53,8 @@ def test_promotion_remembers_the_champions_before(registry):
     versions = [publish(registry, seed).version for seed in (1, 2, 3)]
     for version in versions:
         registry.promote("courses", "popularity", version)
-    found = registry.champion("courses", "popularity")
-    assert (found.version, found.previous, found.history) == (versions[2], versions[1], versions[:2])
+    champion = registry.champion("courses", "popularity")
+    assert (champion.version, champion.previous, champion.history) == (versions[2], versions[1], versions[:2])
     stored = orjson.loads(registry.store.get(champion_key("courses", "popularity"))[0])
     assert stored["previous"] == versions[1]
 

@@ -58,8 +58,8 @@ def key_of(name: str) -> str:
 def variables(tmp_path_factory: pytest.TempPathFactory):
     policies = {component: statements(rights) for component, rights in COMPONENTS.items()}
     policies |= {key_of(name): statements(rights) for name, (_, rights) in ONE_LESS.items()}
-    with enforced_s3(policies, tmp_path_factory.mktemp("rights")) as found:
-        yield found
+    with enforced_s3(policies, tmp_path_factory.mktemp("rights")) as result:
+        yield result
 
 
 @pytest.fixture(scope="module")

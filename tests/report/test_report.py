@@ -26,9 +26,9 @@ FOREIGN = "<script>alert(1)</script> $x_1$ 新闻"
 
 @pytest.fixture
 def board():
-    found = Board()
-    told.apply(found, *told.history(END, 60))
-    return found
+    result = Board()
+    told.apply(result, *told.history(END, 60))
+    return result
 
 
 def pixels(picture: bytes) -> np.ndarray:
@@ -46,9 +46,9 @@ def test_the_charts_are_pictures_in_which_every_cluster_is_drawn(board, tmp_path
     assert [Path(file).name for file in result["files"]] == [PAGE, SHARES, MESSAGES]
     assert result["pages"] == sum(board.timeline(60)["messages"])
     shares, messages = ((tmp_path / "made/here" / name).read_bytes() for name in (SHARES, MESSAGES))
-    found = set(np.unique(pixels(shares)).tolist())
-    assert {rgb(colour) for colour in charts.COLOURS[:4]} <= found
-    assert rgb(charts.COLOURS[4]) not in found
+    actual = set(np.unique(pixels(shares)).tolist())
+    assert {rgb(colour) for colour in charts.COLOURS[:4]} <= actual
+    assert rgb(charts.COLOURS[4]) not in actual
     assert rgb(charts.COLOURS[0]) in pixels(messages)
 
 
@@ -68,9 +68,9 @@ def test_the_page_holds_the_numbers_and_loads_nothing(board, tmp_path):
     page = (tmp_path / PAGE).read_text()
     timeline = board.timeline(60)
     assert f"{sum(timeline['messages']):,} pages" in page
-    for place in (0, 30, 59):
-        when = (END - timedelta(seconds=10 * (60 - place))).strftime("%Y-%m-%d %H:%M:%S")
-        counts = [timeline["messages"][place], *(one["pages"][place] for one in timeline["clusters"])]
+    for position in (0, 30, 59):
+        when = (END - timedelta(seconds=10 * (60 - position))).strftime("%Y-%m-%d %H:%M:%S")
+        counts = [timeline["messages"][position], *(one["pages"][position] for one in timeline["clusters"])]
         assert f"{when}</th>{''.join(f'<td class=n>{count:,}</td>' for count in counts)}" in page
     assert "20261122T040000Z-0123abcd" in page
     assert page.count("data:image/png;base64,") == 2
@@ -82,12 +82,12 @@ def test_foreign_words_are_text_in_the_page_and_no_formula_in_the_chart(board, t
     told.apply(board, told.cluster(0, label=FOREIGN, examples=examples, words=[[FOREIGN, 1]]))
     told.apply(board, told.cluster(1, label="_hidden $$"))
     write_report("urls", board, tmp_path, 60)
-    found: list[tuple[str, dict]] = []
+    results: list[tuple[str, dict]] = []
     parser = HTMLParser()
-    parser.handle_starttag = lambda tag, attributes: found.append((tag, dict(attributes)))  # type: ignore[method-assign]
+    parser.handle_starttag = lambda tag, attributes: results.append((tag, dict(attributes)))  # type: ignore[method-assign]
     parser.feed((tmp_path / PAGE).read_text())
-    assert not [tag for tag, _ in found if tag == "script"]
-    links = [attributes["href"] for tag, attributes in found if tag == "a"]
+    assert not [tag for tag, _ in results if tag == "script"]
+    links = [attributes["href"] for tag, attributes in results if tag == "a"]
     assert links
     assert all(link.startswith("https://") for link in links)
 
@@ -133,6 +133,6 @@ def test_the_command_reads_the_topic_and_says_so_while_it_is_empty(stack, tmp_pa
         publish(*told.history(datetime.now(UTC), 12), ("no/such", {}))
         done = run("urls", "--out", str(tmp_path), "--minutes", "1", "--json")
         assert done.exit_code == 0, done.output
-        found = json.loads(done.stdout)
-        assert (found["clusters"], len(found["files"])) == (4, 3)
-        assert all(Path(file).stat().st_size > 1000 for file in found["files"])
+        document = json.loads(done.stdout)
+        assert (document["clusters"], len(document["files"])) == (4, 3)
+        assert all(Path(file).stat().st_size > 1000 for file in document["files"])

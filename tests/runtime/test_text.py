@@ -37,14 +37,14 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize(("given", "shown"), STEERING.items(), ids=map(ascii, STEERING))
-def test_what_would_steer_its_reader_becomes_an_escape(given, shown):
-    assert make_printable(given) == shown
+@pytest.mark.parametrize(("parameters", "shown"), STEERING.items(), ids=map(ascii, STEERING))
+def test_what_would_steer_its_reader_becomes_an_escape(parameters, shown):
+    assert make_printable(parameters) == shown
 
 
-@pytest.mark.parametrize("given", PLAIN)
-def test_letters_of_all_scripts_stay(given):
-    assert make_printable(given) == given
+@pytest.mark.parametrize("parameters", PLAIN)
+def test_letters_of_all_scripts_stay(parameters):
+    assert make_printable(parameters) == parameters
 
 
 def test_lines_stay_where_they_are_asked_for():
@@ -93,10 +93,10 @@ def test_the_log_of_a_process_forges_no_line_and_steers_no_terminal(capsys):
         logging.setLogRecordFactory(before)
         sys.excepthook = hook
         log.removeHandler(handler)
-    said = capsys.readouterr().err
-    assert r"id a\nERROR forged \x1b[31m" in said.splitlines()
-    assert said.splitlines().count(r"ValueError: bad \x1b]0;title\x07") == 2
-    assert not {"\x1b", "\x07"} & set(said)
+    stderr = capsys.readouterr().err
+    assert r"id a\nERROR forged \x1b[31m" in stderr.splitlines()
+    assert stderr.splitlines().count(r"ValueError: bad \x1b]0;title\x07") == 2
+    assert not {"\x1b", "\x07"} & set(stderr)
 
 
 def test_pages_escape_the_same_characters():

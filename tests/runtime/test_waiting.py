@@ -21,22 +21,22 @@ def away_until(*answers: str | None):
 
 
 def test_what_is_there_is_not_waited_for():
-    said: list[str] = []
-    assert retry_unavailable(away_until(), 0, said.append) == "here"
-    assert said == []
+    sentences: list[str] = []
+    assert retry_unavailable(away_until(), 0, sentences.append) == "here"
+    assert sentences == []
 
 
 def test_each_new_reason_is_said_once():
-    said: list[str] = []
-    assert retry_unavailable(away_until("no broker", "no broker", "no table"), 60, said.append, pause=0) == "here"
-    assert [line.partition(": ")[2] for line in said] == ["no broker", "no table"]
-    assert said[0].startswith("waiting, 0 of 60 s so far")
+    sentences: list[str] = []
+    assert retry_unavailable(away_until("no broker", "no broker", "no table"), 60, sentences.append, pause=0) == "here"
+    assert [line.partition(": ")[2] for line in sentences] == ["no broker", "no table"]
+    assert sentences[0].startswith("waiting, 0 of 60 s so far")
 
 
 def test_a_reason_that_stays_is_said_again():
-    said: list[str] = []
-    retry_unavailable(away_until(*["no broker"] * 3), math.inf, said.append, pause=0, again=0)
-    assert said == ["waiting, 0 s so far: no broker"] * 3
+    sentences: list[str] = []
+    retry_unavailable(away_until(*["no broker"] * 3), math.inf, sentences.append, pause=0, again=0)
+    assert sentences == ["waiting, 0 s so far: no broker"] * 3
 
 
 def test_after_its_time_the_last_reason_is_raised():

@@ -71,8 +71,8 @@ def test_a_transform_or_a_column_that_is_not_there_is_a_key_error(spec):
         make_matrix([spec], {"x": [1]})
 
 
-@pytest.mark.parametrize("found", load_workloads().values(), ids=load_workloads())
-def test_every_declared_feature_has_its_field_and_transform(found):
-    for model in found.clusterings:
-        assert set(model.axis) <= {feature.field for feature in model.features} <= set(found.fields)
+@pytest.mark.parametrize("result", load_workloads().values(), ids=load_workloads())
+def test_every_declared_feature_has_its_field_and_transform(result):
+    for model in result.clusterings:
+        assert set(model.axis) <= {feature.field for feature in model.features} <= set(result.fields)
         assert {feature.transform for feature in model.features} <= set(TRANSFORMS)

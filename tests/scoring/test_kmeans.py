@@ -20,12 +20,12 @@ def made(n: int, d: int, k: int, seed: int) -> tuple[KMeans, np.ndarray]:
 
 
 def naive(model: KMeans, values: np.ndarray) -> list[tuple[int, float]]:
-    found = []
+    results = []
     for row in values.tolist():
         standard = [(x - m) / s for x, m, s in zip(row, model.mean.tolist(), model.scale.tolist(), strict=True)]
         distances = [math.dist(standard, centre) for centre in model.centres.tolist()]
-        found.append((distances.index(min(distances)), min(distances)))
-    return found
+        results.append((distances.index(min(distances)), min(distances)))
+    return results
 
 
 def by_expansion(model: KMeans, values: np.ndarray) -> np.ndarray:

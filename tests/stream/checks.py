@@ -31,22 +31,22 @@ def table() -> pa.Table:
 
 def everything_once() -> pa.Table:
     """The table of pages, after it was compared with the records, the models and the topics of the clusters."""
-    found, _ = declared()
-    records = {f"{m.partition}:{m.offset}": orjson.loads(m.value) for m in read_all(found.records_topic)}
+    result, _ = declared()
+    records = {f"{m.partition}:{m.offset}": orjson.loads(m.value) for m in read_all(result.records_topic)}
     rows = table()
     pages = {f"{row['kafka_partition']}:{row['kafka_offset']}": row for row in rows.to_pylist()}
     assert len(pages) == rows.num_rows, "pages are in the table twice"
     assert pages.keys() == records.keys()
     seen = Counter()
-    for number, topic in enumerate(found.cluster_topics):
+    for number, topic in enumerate(result.cluster_topics):
         for message in read_all(topic):
-            key, told = message.key.decode(), orjson.loads(message.value)
+            key, report = message.key.decode(), orjson.loads(message.value)
             row = pages[key]
             seen[key] += 1
-            assert told["cluster"] == row["cluster"] == number
-            assert told["label"] == version(row["version"])[0][number]
+            assert report["cluster"] == row["cluster"] == number
+            assert report["label"] == version(row["version"])[0][number]
             same = ("url", "title", "host", "distance", "version", "record_id")
-            assert {name: told[name] for name in same} == {name: row[name] for name in same}
+            assert {name: report[name] for name in same} == {name: row[name] for name in same}
     assert set(seen.values()) == {1}, "pages are in the topics twice"
     assert seen.keys() == records.keys()
     for name in set(rows.column("version").to_pylist()):

@@ -25,8 +25,8 @@ def arrays(seed: int) -> dict[str, np.ndarray]:
 
 def promoted(seed: int) -> Manifest:
     """A published version that is the champion now."""
-    registry, (draft, found) = Registry(), made("urls", "pages", seed, K)
-    clusters, distances = PageClusters.load(found).assign(columns(clean_rows("urls", 400, 5)))
+    registry, (draft, result) = Registry(), made("urls", "pages", seed, K)
+    clusters, distances = PageClusters.load(result).assign(columns(clean_rows("urls", 400, 5)))
     shares = np.bincount(clusters, minlength=K) / len(clusters)
     profile = [{"words": [], "hosts": [], "examples": [], "share": float(share)} for share in shares]
     more = {
@@ -34,14 +34,14 @@ def promoted(seed: int) -> Manifest:
         "parameters": {"k": K, "profile": profile, "drift": None},
         "metrics": {"silhouette": 0.5, "inertia_per_row": float((distances**2).mean())},
     }
-    manifest = registry.publish(draft.model_copy(update=more), found)
+    manifest = registry.publish(draft.model_copy(update=more), result)
     registry.promote("urls", "pages", manifest.version)
     return manifest
 
 
 def declared() -> tuple[Workload, PageModel]:
-    found = find_workload("urls")
-    return found, found.pages[0]
+    workload = find_workload("urls")
+    return workload, workload.pages[0]
 
 
 class Sent:

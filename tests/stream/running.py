@@ -24,10 +24,10 @@ PATIENCE = 300.0
 def until(true: Callable[[], Any], what: str) -> Any:
     """The first answer that is not empty."""
     deadline = time.monotonic() + PATIENCE
-    while not (found := true()):
+    while not (result := true()):
         assert time.monotonic() < deadline, f"{what} did not happen within {PATIENCE:g} s"
         time.sleep(0.1)
-    return found
+    return result
 
 
 class Running:
@@ -60,12 +60,12 @@ class Running:
             text = http.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5).text
         except httpx.HTTPError:
             return {}
-        found = {}
+        results = {}
         for line in text.splitlines():
             if not line.startswith("#"):
                 name, _, value = line.rpartition(" ")
-                found[name.removeprefix("millrace_stream_").replace('{workload="urls"}', "")] = float(value)
-        return found
+                results[name.removeprefix("millrace_stream_").replace('{workload="urls"}', "")] = float(value)
+        return results
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")
@@ -89,21 +89,21 @@ class Running:
 
 @contextmanager
 def running(log: Path, **options: Any) -> Iterator[Running]:
-    found = Running(log, **options)
+    result = Running(log, **options)
     try:
-        yield found
+        yield result
     finally:
-        if found.process.poll() is None:
-            found.kill()
+        if result.process.poll() is None:
+            result.kill()
 
 
 def deltas() -> dict[str, Any]:
     """The deltas topic as a reader of all of it has it."""
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for message in read_all("urls.deltas"):
         key = (message.key or b"").decode()
         if message.value is None:
-            found.pop(key, None)
+            results.pop(key, None)
         else:
-            found[key] = orjson.loads(message.value)
-    return found
+            results[key] = orjson.loads(message.value)
+    return results

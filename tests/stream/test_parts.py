@@ -43,8 +43,8 @@ def page(number: int) -> bytes:
 
 def test_records_that_are_no_pages_are_counted_and_the_others_scored():
     batch = records(page(0), b"{", None, b"[1]", b'{"url": 3}', page(5))
-    found = pa.Table.from_batches(score_pages([batch], Sent(made_arrays(1)), "v1", declared()[1])).to_pylist()
-    pages, summary = found[:-1], parse_summary(found[-1]["summary"])
+    result = pa.Table.from_batches(score_pages([batch], Sent(made_arrays(1)), "v1", declared()[1])).to_pylist()
+    pages, summary = result[:-1], parse_summary(result[-1]["summary"])
     assert [(row["kafka_partition"], row["kafka_offset"], row["host"]) for row in pages] == [
         (0, 7, "bbc.co.uk"),
         (1, 9, "bbc.co.uk"),
@@ -59,13 +59,13 @@ def test_records_that_are_no_pages_are_counted_and_the_others_scored():
 
 def test_summaries_of_parts_add_up_to_that_of_the_whole():
     batches = [records(*(page(number) for number in range(start, start + 20))) for start in (0, 20, 40)]
-    arrays, one = Sent(made_arrays(1)), declared()[1]
+    arrays, item = Sent(made_arrays(1)), declared()[1]
 
     def summed(*parts) -> BatchSummary:
-        whole = BatchSummary(one.window)
+        whole = BatchSummary(item.window)
         for part in parts:
             whole.merge(
-                parse_summary(pa.Table.from_batches(score_pages(part, arrays, "v1", one)).to_pylist()[-1]["summary"])
+                parse_summary(pa.Table.from_batches(score_pages(part, arrays, "v1", item)).to_pylist()[-1]["summary"])
             )
         return whole
 
@@ -84,32 +84,32 @@ def test_messages_leave_out_the_keys_that_a_topic_holds():
         row for batch in make_messages(rows, "urls", {"v1": list("abcdef")}, frozenset()) for row in batch.to_pylist()
     ]
     assert [row["key"] for row in whole] == [b"0:7", b"1:7"]
-    told = orjson.loads(whole[1]["value"])
-    assert whole[1]["topic"] == f"urls.cluster.{told['cluster']}"
-    assert told["label"] == "abcdef"[told["cluster"]]
-    assert told["timestamp"] == "2026-05-17T06:40:01.000Z"
+    document = orjson.loads(whole[1]["value"])
+    assert whole[1]["topic"] == f"urls.cluster.{document['cluster']}"
+    assert document["label"] == "abcdef"[document["cluster"]]
+    assert document["timestamp"] == "2026-05-17T06:40:01.000Z"
     left = [row for batch in make_messages(rows, "urls", {}, frozenset([b"0:7"])) for row in batch.to_pylist()]
     assert [row["key"] for row in left] == [b"1:7"]
-    assert make_message(scored.to_pylist()[0], [])["label"] == str(told["cluster"])  # of a version that is gone
+    assert make_message(scored.to_pylist()[0], [])["label"] == str(document["cluster"])  # of a version that is gone
 
 
 def test_a_word_counts_half_after_the_half_life_and_old_ones_are_forgotten():
-    found = DecayedCounts()
-    found.add(Counter(storm=8, flood=1), T0)
-    found.add(Counter(goal=5), T0 + HALF_LIFE_S)
-    assert found.top(T0 + HALF_LIFE_S) == [("goal", 5), ("storm", 4), ("flood", 1)]
+    counts = DecayedCounts()
+    counts.add(Counter(storm=8, flood=1), T0)
+    counts.add(Counter(goal=5), T0 + HALF_LIFE_S)
+    assert counts.top(T0 + HALF_LIFE_S) == [("goal", 5), ("storm", 4), ("flood", 1)]
     # Far on, weights are written anew before they overflow.
-    found.add(Counter(goal=3), T0 + 4000 * HALF_LIFE_S)
-    assert found.top(T0 + 4000 * HALF_LIFE_S)[0] == ("goal", 3)
-    found.add(Counter({f"w{number}": 1 for number in range(5000)}), T0 + 4000 * HALF_LIFE_S)
-    assert found.top(T0 + 4000 * HALF_LIFE_S)[0] == ("goal", 3)
-    assert len(found._weights) <= 2000
+    counts.add(Counter(goal=3), T0 + 4000 * HALF_LIFE_S)
+    assert counts.top(T0 + 4000 * HALF_LIFE_S)[0] == ("goal", 3)
+    counts.add(Counter({f"w{number}": 1 for number in range(5000)}), T0 + 4000 * HALF_LIFE_S)
+    assert counts.top(T0 + 4000 * HALF_LIFE_S)[0] == ("goal", 3)
+    assert len(counts._weights) <= 2000
 
 
 def summary(start: int, counts: dict[int, int]) -> BatchSummary:
-    found = BatchSummary(10, rows=sum(counts.values()), newest=start * 1000)
-    found.windows[start // 10 * 10].update(counts)
-    return found
+    result = BatchSummary(10, rows=sum(counts.values()), newest=start * 1000)
+    result.windows[start // 10 * 10].update(counts)
+    return result
 
 
 def test_windows_are_kept_for_two_hours_and_shares_are_of_the_last():
@@ -119,9 +119,9 @@ def test_windows_are_kept_for_two_hours_and_shares_are_of_the_last():
     assert len(tally.windows) == 2
     assert tally.shares(3) == [0.25, 0.75, 0.0]
     tally.add(summary(T0 + KEPT_S + 20, {2: 4}))
-    told = tally.messages(["a", "b", "c"])
-    assert [value["total"] for key, value in told.items() if key.startswith("window/")] == [4, 4]
-    assert [told[f"cluster/{number}"]["size"] for number in range(3)] == [31, 3, 4]
+    messages = tally.messages(["a", "b", "c"])
+    assert [value["total"] for key, value in messages.items() if key.startswith("window/")] == [4, 4]
+    assert [messages[f"cluster/{number}"]["size"] for number in range(3)] == [31, 3, 4]
 
 
 def test_a_page_that_arrives_in_the_future_is_counted_and_pushes_nothing_out():
@@ -142,8 +142,8 @@ def test_a_page_that_arrives_in_the_future_is_counted_and_pushes_nothing_out():
 
 def test_drift_is_nothing_for_the_training_and_grows_with_what_is_new():
     centres = np.array([[0.0, 0.0], [4.0, 0.0]])
-    found = make_drift({"profile": [{"share": 0.5}, {"share": 0.5}]}, {"inertia_per_row": 1.0}, centres)
-    assert found.measure() == {"psi": None, "inertia_ratio": None, "moved": None}
+    drift = make_drift({"profile": [{"share": 0.5}, {"share": 0.5}]}, {"inertia_per_row": 1.0}, centres)
+    assert drift.measure() == {"psi": None, "inertia_ratio": None, "moved": None}
 
     def pages(counts, shift: float, squared: float) -> BatchSummary:
         numbers = np.array(counts)
@@ -152,12 +152,12 @@ def test_drift_is_nothing_for_the_training_and_grows_with_what_is_new():
             10, rows, squared=squared * rows, features=(centres + shift) * numbers[:, None], placed=numbers
         )
 
-    found.add(pages([50, 50], 0.0, 1.0))
-    assert found.measure()["psi"] is None, "so few differ by chance"
-    found.add(pages([60, 60], 0.0, 1.0))
-    assert found.measure() == {"psi": 0.0, "inertia_ratio": 1.0, "moved": 0.0}
-    found.add(pages([300, 0], 1.0, 3.0))
-    measured = found.measure()
+    drift.add(pages([50, 50], 0.0, 1.0))
+    assert drift.measure()["psi"] is None, "so few differ by chance"
+    drift.add(pages([60, 60], 0.0, 1.0))
+    assert drift.measure() == {"psi": 0.0, "inertia_ratio": 1.0, "moved": 0.0}
+    drift.add(pages([300, 0], 1.0, 3.0))
+    measured = drift.measure()
     assert measured["psi"] > 0.25
     assert measured["inertia_ratio"] == pytest.approx(1 + 2 * 300 / 520, rel=0.01)
     assert measured["moved"] > 0
@@ -182,18 +182,18 @@ def test_metrics_are_served_as_prometheus_reads_them():
 
 @pytest.mark.parametrize("decay", [0, 40_000])
 def test_drift_forgets_old_pages(decay):
-    found = StreamDrift(np.zeros((1, 1)), np.ones(1), 1.0)
-    found.add(BatchSummary(10, 10_000, squared=90_000.0, features=np.zeros((1, 1)), placed=np.array([10_000])))
-    found.add(BatchSummary(10, decay, squared=float(decay), features=np.zeros((1, 1)), placed=np.array([decay])))
-    assert found.measure()["inertia_ratio"] == pytest.approx(9.0 if decay == 0 else 1.5, rel=0.1)
+    drift = StreamDrift(np.zeros((1, 1)), np.ones(1), 1.0)
+    drift.add(BatchSummary(10, 10_000, squared=90_000.0, features=np.zeros((1, 1)), placed=np.array([10_000])))
+    drift.add(BatchSummary(10, decay, squared=float(decay), features=np.zeros((1, 1)), placed=np.array([decay])))
+    assert drift.measure()["inertia_ratio"] == pytest.approx(9.0 if decay == 0 else 1.5, rel=0.1)
 
 
 def test_a_reader_names_clusters_that_there_are():
-    found, _ = declared()
-    assert consume.select_topics(found, [3, 1, 3]) == ["urls.cluster.1", "urls.cluster.3"]
-    assert consume.select_topics(found, []) == list(found.cluster_topics)
+    result, _ = declared()
+    assert consume.select_topics(result, [3, 1, 3]) == ["urls.cluster.1", "urls.cluster.3"]
+    assert consume.select_topics(result, []) == list(result.cluster_topics)
     with pytest.raises(BadInputError, match="--cluster 10 is none; allowed: 0 to 9"):
-        consume.select_topics(found, [10])
+        consume.select_topics(result, [10])
     with pytest.raises(BadInputError, match="courses has no clusters in a stream"):
         consume.select_topics(find_workload("courses"), [])
 

@@ -32,8 +32,8 @@ from tests.stream.running import Running, deltas, running, until
 def stream(stack, tmp_path_factory):
     # Another test may have promoted one.
     Registry().store.delete(champion_key("urls", "pages"))
-    with running(tmp_path_factory.mktemp("stream") / "log") as found:
-        yield found
+    with running(tmp_path_factory.mktemp("stream") / "log") as result:
+        yield result
 
 
 def unscored() -> pa.RecordBatch:
@@ -52,15 +52,15 @@ def unscored() -> pa.RecordBatch:
 
 
 def places(batch: pa.RecordBatch) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
+    results: dict[int, list[int]] = {}
     for partition, offset in zip(batch["partition"].to_pylist(), batch["offset"].to_pylist(), strict=True):
-        found.setdefault(partition, []).append(offset)
-    return found
+        results.setdefault(partition, []).append(offset)
+    return results
 
 
 def publish(rows: int, seed: int, folder: Path) -> None:
-    found, _ = declared()
-    ingest_source(found, str(generated(found, rows, seed, folder)))
+    result, _ = declared()
+    ingest_source(result, str(generated(result, rows, seed, folder)))
 
 
 def caught_up(stream: Running) -> None:
@@ -97,19 +97,19 @@ def test_it_waits_for_a_champion_then_scores_every_page_once(stream, tmp_path):
 
 
 def test_deltas_tell_of_all_windows_clusters_and_the_stream(stream):
-    told, rows = deltas(), table()
-    windows = {key: value for key, value in told.items() if key.startswith("window/")}
-    assert sum(one["total"] for one in windows.values()) == rows.num_rows
-    assert all(key == f"window/{one['start']}" and one["seconds"] == 10 for key, one in windows.items())
-    labels = version(told["stream"]["version"])[0]
+    report, rows = deltas(), table()
+    windows = {key: value for key, value in report.items() if key.startswith("window/")}
+    assert sum(item["total"] for item in windows.values()) == rows.num_rows
+    assert all(key == f"window/{item['start']}" and item["seconds"] == 10 for key, item in windows.items())
+    labels = version(report["stream"]["version"])[0]
     sizes = rows.column("cluster").value_counts().to_pylist()
-    clusters = [told[f"cluster/{number}"] for number in range(len(labels))]
-    assert [one["label"] for one in clusters] == labels
-    assert {one["cluster"]: one["size"] for one in clusters if one["size"]} == {
-        one["values"]: one["counts"] for one in sizes
+    clusters = [report[f"cluster/{number}"] for number in range(len(labels))]
+    assert [item["label"] for item in clusters] == labels
+    assert {item["cluster"]: item["size"] for item in clusters if item["size"]} == {
+        item["values"]: item["counts"] for item in sizes
     }
-    assert sum(one["share"] for one in clusters) == pytest.approx(1, abs=1e-4)
-    largest = max(clusters, key=lambda one: one["size"])
+    assert sum(item["share"] for item in clusters) == pytest.approx(1, abs=1e-4)
+    largest = max(clusters, key=lambda item: item["size"])
     assert len(largest["words"]) == 10
     assert largest["hosts"]
     assert len(largest["examples"]) == 5
@@ -120,13 +120,13 @@ def test_a_new_champion_scores_later_batches_and_the_drift_is_measured_against_i
     first, second = deltas()["stream"]["version"], promoted(2).version
     until(lambda: deltas()["stream"]["version"] == second, "the new champion")
     assert deltas()["cluster/0"]["label"] == version(second)[0][0]
-    found, _ = declared()
+    result, _ = declared()
     shop = [
         {"creation_time": "2023-05-17 12:00:00", "id": str(number), "url": f"https://sale.example.org/shoes/{number}"}
         for number in range(400)
     ]
     write_csv(tmp_path / "shop.csv", shop[0], shop)
-    ingest_source(found, str(tmp_path / "shop.csv"))
+    ingest_source(result, str(tmp_path / "shop.csv"))
     caught_up(stream)
     measured = stream.metrics()
     assert measured["psi"] > 0.25
@@ -194,7 +194,7 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
     assert stream.stop() == 0
     assert "Traceback" not in stream.said()
     # As a stream that ended between the lake and Kafka: pages in the table, half of them in the topics.
-    found, model = declared()
+    result, model = declared()
     missing = unscored()
     manifest, arrays = Registry().load("urls", "pages", Registry().champion("urls", "pages").version)
     scored = pa.Table.from_batches(score_pages([missing], Sent(arrays), manifest.version, model)).slice(
@@ -202,15 +202,15 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
     )
     pages = spark.createDataFrame(scored.select(list(PAGE)))
     ends = {part: (min(own), max(own)) for part, own in places(missing).items()}
-    lake, other = PagesTable(spark, found), PagesTable(spark, found)
+    lake, other = PagesTable(spark, result), PagesTable(spark, result)
     lake.append(pages, ends)
     with pytest.raises(ConflictError, match="Another stream appends"):
         other.append(pages, ends)
     labels = {manifest.version: manifest.names["label"]}
-    cluster_topics.send_pages(pages.where("kafka_offset % 2 = 0"), found, labels)
+    cluster_topics.send_pages(pages.where("kafka_offset % 2 = 0"), result, labels)
     odd = sum(offset % 2 for own in places(missing).values() for offset in own)
-    assert cluster_topics.repair_last_batch(lake, found, labels.get) == odd > 0
-    assert cluster_topics.repair_last_batch(lake, found, labels.get) == 0
+    assert cluster_topics.repair_last_batch(lake, result, labels.get) == odd > 0
+    assert cluster_topics.repair_last_batch(lake, result, labels.get) == 0
     before = committed()
     lake.expire_snapshots(0)
     assert committed() == min(before, 20)
@@ -219,10 +219,10 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
 
 
 def test_a_topic_that_ends_before_what_was_read_is_not_read_on(stack):
-    said = []
+    sentences = []
     with pytest.raises(CorruptError, match="was made anew") as caught:
-        source.starting_offsets("urls.records", {0: 10**9}, said.append)
+        source.starting_offsets("urls.records", {0: 10**9}, sentences.append)
     assert caught.value.field == f"0/{10**9}"
     with pytest.raises(NotFoundError, match="millrace topics create"):
-        source.starting_offsets("nobody.records", {}, said.append)
-    assert not said
+        source.starting_offsets("nobody.records", {}, sentences.append)
+    assert not sentences

@@ -68,10 +68,10 @@ class Server:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if BROKERS.match(path):
             status, answer = 200, {"bootstrapBrokerStringSaslIam": "boot-trial.kafka-serverless.amazonaws.com:9098"}
-        elif (found := ADDONS.match(path)) or (found := ASSOCIATIONS.match(path)):
+        elif (match := ADDONS.match(path)) or (match := ASSOCIATIONS.match(path)):
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             kept = self.addons if "/addons" in path else self.associations
-            status, answer = kept.answer(method, found["cluster"], found["key"], json.loads(body or "{}"))
+            status, answer = kept.answer(method, match["cluster"], match["key"], json.loads(body or "{}"))
         else:
             if (method, path) == ("POST", "/clusters"):
                 body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))

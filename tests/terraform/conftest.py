@@ -98,8 +98,8 @@ class Aws:
         terraform("destroy", *arguments, folder=self.folder)
 
     def subnets(self) -> list[dict[str, Any]]:
-        found = self.client("ec2").describe_subnets(Filters=[{"Name": "tag-key", "Values": ["Name"]}])
-        return found["Subnets"]
+        result = self.client("ec2").describe_subnets(Filters=[{"Name": "tag-key", "Values": ["Name"]}])
+        return result["Subnets"]
 
     def client(self, service: str) -> Any:
         login = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}

@@ -84,13 +84,13 @@ def test_nodes_keep_their_credentials_from_pods_and_their_disks_encrypted(aws: A
 
 
 def test_image_tags_cannot_be_moved_and_images_are_scanned(aws: Aws, made: dict[str, Any]):
-    found = aws.client("ecr").describe_repositories()["repositories"]
+    result = aws.client("ecr").describe_repositories()["repositories"]
 
-    assert {repository["repositoryName"] for repository in found} == {
+    assert {repository["repositoryName"] for repository in result} == {
         f"trial/millrace-{image}" for image in ("api", "spark", "connect", "ingest")
     }
-    assert {repository["imageTagMutability"] for repository in found} == {"IMMUTABLE"}
-    assert all(repository["imageScanningConfiguration"]["scanOnPush"] for repository in found)
+    assert {repository["imageTagMutability"] for repository in result} == {"IMMUTABLE"}
+    assert all(repository["imageScanningConfiguration"]["scanOnPush"] for repository in result)
 
 
 def test_the_catalog_is_private_encrypted_and_has_a_password_that_terraform_does_not_keep(

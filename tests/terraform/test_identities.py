@@ -15,11 +15,11 @@ COMPONENTS = ["api", "connect", "train", "ingest", "provision", "online", "strea
 
 def statements(aws: Aws, component: str) -> list[dict[str, Any]]:
     iam, role = aws.client("iam"), f"trial-{component}"
-    found = []
+    results = []
     for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-        found += (json.loads(document) if isinstance(document, str) else document)["Statement"]
-    return found
+        results += (json.loads(document) if isinstance(document, str) else document)["Statement"]
+    return results
 
 
 def listed(value: str | list[str]) -> list[str]:
@@ -28,8 +28,8 @@ def listed(value: str | list[str]) -> list[str]:
 
 def allowed(aws: Aws, component: str, action: str) -> set[str]:
     """The resources for which a component may do something."""
-    found = [s for s in statements(aws, component) if action in listed(s["Action"])]
-    return {resource for statement in found for resource in listed(statement["Resource"])}
+    result = [s for s in statements(aws, component) if action in listed(s["Action"])]
+    return {resource for statement in result for resource in listed(statement["Resource"])}
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
@@ -87,9 +87,9 @@ def test_each_component_does_all_its_work_under_the_policies_that_were_made(
 
 def test_kafka_is_open_to_each_component_for_its_own_topics(aws: Aws, made: dict[str, Any]):
     def topics(component: str, action: str) -> set[str]:
-        found = allowed(aws, component, f"kafka-cluster:{action}")
-        assert all(arn.startswith("arn:aws:kafka:eu-central-1:123456789012:topic/trial/") for arn in found)
-        return {arn.split("/")[-1] for arn in found}
+        result = allowed(aws, component, f"kafka-cluster:{action}")
+        assert all(arn.startswith("arn:aws:kafka:eu-central-1:123456789012:topic/trial/") for arn in result)
+        return {arn.split("/")[-1] for arn in result}
 
     assert topics("ingest", "WriteData") >= {"courses.records", "courses.rejected", "ingest.receipts"}
     assert not topics("ingest", "WriteData") & {"lake.control", "connect.rejected", "connect.offsets"}
@@ -113,9 +113,11 @@ def test_a_role_is_taken_on_only_by_its_service_account_in_this_cluster(aws: Aws
     wanted = statement["Condition"]["StringEquals"]
     eks, accounts = aws.client("eks"), set()
     for entry in eks.list_pod_identity_associations(clusterName="trial")["associations"]:
-        found = eks.describe_pod_identity_association(clusterName="trial", associationId=entry["associationId"])
-        if found["association"]["roleArn"] == made["roles"][component]:
-            accounts.add(found["association"]["serviceAccount"])
+        pod_identity_association = eks.describe_pod_identity_association(
+            clusterName="trial", associationId=entry["associationId"]
+        )
+        if pod_identity_association["association"]["roleArn"] == made["roles"][component]:
+            accounts.add(pod_identity_association["association"]["serviceAccount"])
 
     assert statement["Principal"] == {"Service": "pods.eks.amazonaws.com"}
     assert wanted["aws:RequestTag/kubernetes-namespace"] == "millrace"

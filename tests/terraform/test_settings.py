@@ -19,10 +19,10 @@ def evaluated(kind: str, folder: Path, **variables: Any) -> dict[str, Any]:
     """`local.settings` of terraform/<kind>, which Terraform can work out without any provider."""
     for name in ("settings.tf", "variables.tf"):
         shutil.copy(ROOT / "terraform" / kind / name, folder)
-    given = [
+    parameters = [
         f"-var={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in variables.items()
     ]
-    return json.loads(json.loads(terraform("console", *given, folder=folder, text="jsonencode(local.settings)\n")))
+    return json.loads(json.loads(terraform("console", *parameters, folder=folder, text="jsonencode(local.settings)\n")))
 
 
 def merged(*layers: dict[str, Any]) -> dict[str, Any]:
@@ -37,13 +37,13 @@ def merged(*layers: dict[str, Any]) -> dict[str, Any]:
 
 def unknown(settings: dict[str, Any], values: dict[str, Any], path: str = "") -> list[str]:
     """Paths of settings that values.yaml does not have. An empty table there may be filled with anything."""
-    found = []
+    results = []
     for key, value in settings.items():
         if key not in values:
-            found.append(f"{path}{key}")
+            results.append(f"{path}{key}")
         elif isinstance(value, dict) and values[key]:
-            found += unknown(value, values[key], f"{path}{key}.")
-    return found
+            results += unknown(value, values[key], f"{path}{key}.")
+    return results
 
 
 def values() -> dict[str, Any]:
@@ -83,12 +83,12 @@ def test_kind_installs_the_profile_of_kind_with_the_images_of_this_machine(engin
 def test_what_aws_gives_and_what_the_root_adds_make_an_installable_chart(
     made: dict[str, Any], tmp_path: Path, case: str, msk: bool, rds: bool
 ):
-    given = dict(made["settings"])
+    parameters = dict(made["settings"])
     if not msk:
-        given["kafka"] = {"rack": {"topologyKey": "topology.kubernetes.io/zone"}}
+        parameters["kafka"] = {"rack": {"topologyKey": "topology.kubernetes.io/zone"}}
     if not rds:
-        given["catalog"] = {"external": {"enabled": False, "jdbc": "", "user": "", "existingSecret": ""}}
-    settings = merged(given, evaluated("aws", tmp_path, **CASES[case][1]))
+        parameters["catalog"] = {"external": {"enabled": False, "jdbc": "", "user": "", "existingSecret": ""}}
+    settings = merged(parameters, evaluated("aws", tmp_path, **CASES[case][1]))
 
     assert not unknown(settings, values())
     parts = render(settings, "production")

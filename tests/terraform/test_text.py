@@ -24,13 +24,13 @@ def text(folder: Path) -> str:
 def code(folder: Path) -> str:
     """The text without comments and without the words of strings; what stands in ${} stays."""
     plain = re.sub(r"(?m)(^|\s)#.*$", "", text(folder))
-    return re.sub(r'"(?:[^"\\]|\\.)*"', lambda found: " ".join(re.findall(r"\$\{([^}]*)\}", found[0])), plain)
+    return re.sub(r'"(?:[^"\\]|\\.)*"', lambda result: " ".join(re.findall(r"\$\{([^}]*)\}", result[0])), plain)
 
 
 def declared(folder: Path) -> set[str]:
     names = set()
-    for found in DECLARED.finditer(text(folder)):
-        kind, first, second = found["kind"], found["first"], found["second"]
+    for result in DECLARED.finditer(text(folder)):
+        kind, first, second = result["kind"], result["first"], result["second"]
         prefix = {"variable": "var", "module": "module", "data": "data", "ephemeral": "ephemeral", "output": "output"}
         names.add(".".join(filter(None, [prefix.get(kind), first, second])))
     for block in LOCAL.finditer(text(folder)):
@@ -52,11 +52,11 @@ def test_what_is_used_is_declared(folder: Path):
     names = declared(folder)
     blocks = set(re.findall(r'dynamic "(\w+)"', text(folder)))
     unknown = set()
-    for found in USED.finditer(code(folder)):
-        parts = found["whole"].split(".")
+    for result in USED.finditer(code(folder)):
+        parts = result["whole"].split(".")
         length = 3 if parts[0] in ("data", "ephemeral") else 2
         if parts[0] not in blocks and ".".join(parts[:length]) not in names:
-            unknown.add(found["whole"])
+            unknown.add(result["whole"])
     assert not unknown
 
 
@@ -98,10 +98,10 @@ def test_the_aws_module_is_valid_for_the_real_provider(root: Path):
 
 def test_volumes_of_the_default_class_on_aws_are_encrypted():
     """The Kubernetes provider is out of reach here, so this reads what would be made."""
-    found = re.search(r"storage_classes = \{(.*?)\n  \}", text(ROOT / "terraform/aws"), re.S)
-    assert found
-    assert re.search(r"default\s+= true", found[1])
-    assert re.search(r'encrypted = "true"', found[1])
+    match = re.search(r"storage_classes = \{(.*?)\n  \}", text(ROOT / "terraform/aws"), re.S)
+    assert match
+    assert re.search(r"default\s+= true", match[1])
+    assert re.search(r'encrypted = "true"', match[1])
     assert "defaultStorageClass" not in text(ROOT / "terraform/modules/aws")
 
 

@@ -38,8 +38,8 @@ class Registry(BaseHTTPRequestHandler):
         repository = url.path.removeprefix("/v2/").rpartition("/manifests/")[0]
         scope = f"repository:{repository}:pull"
         if self.headers.get("Authorization") != f"Bearer for {scope}":
-            place = f"http://127.0.0.1:{self.server.server_address[1]}/token"
-            self.answer(401, b"", {"WWW-Authenticate": f'Bearer realm="{place}",service="test",scope="{scope}"'})
+            position = f"http://127.0.0.1:{self.server.server_address[1]}/token"
+            self.answer(401, b"", {"WWW-Authenticate": f'Bearer realm="{position}",service="test",scope="{scope}"'})
         elif not url.path.endswith("/1.0") or "oci.image.index" not in self.headers["Accept"]:
             self.answer(404, b"")
         else:
@@ -66,8 +66,8 @@ def registry() -> Iterator[str]:
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=5) as found:
-        yield found
+    with httpx.Client(timeout=5) as result:
+        yield result
 
 
 def test_a_tag_is_resolved_after_the_registrys_challenge(registry: str, client: httpx.Client):
@@ -97,14 +97,14 @@ def test_the_chart_takes_what_was_resolved_and_keeps_the_tags_of_the_rest(
     registry: str, client: httpx.Client, monkeypatch, capsys
 ):
     monkeypatch.setattr(pin_images, "PLACES", (("catalog", "image"),))
-    monkeypatch.setattr(pin_images, "_at", lambda values, place: f"{registry}/library/postgres:1.0")
+    monkeypatch.setattr(pin_images, "_at", lambda values, position: f"{registry}/library/postgres:1.0")
     values = pin_images.pinned(client, registry, "1.0")
     assert values["catalog"]["image"] == f"{registry}/library/postgres:1.0@{DIGEST}"
     assert values["image"]["digests"] == dict.fromkeys(pin_images.OWN, DIGEST)
     objects = render(values | {"image": values["image"] | {"registry": registry}})
     api = one(objects, "Deployment", "millrace-api")["spec"]["template"]["spec"]["containers"][0]
     assert api["image"] == f"{registry}/millrace-api@{DIGEST}"
-    monkeypatch.setattr(pin_images, "_at", lambda values, place: "127.0.0.1:1/library/postgres:1.0")
+    monkeypatch.setattr(pin_images, "_at", lambda values, position: "127.0.0.1:1/library/postgres:1.0")
     assert pin_images.pinned(client) == {}
     assert "127.0.0.1:1/library/postgres:1.0 stays a tag: 127.0.0.1:1 does not answer" in capsys.readouterr().err
 

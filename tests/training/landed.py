@@ -22,8 +22,8 @@ def landed(spark: SparkSession, workload: Workload, count: int) -> tuple[DataFra
         if isinstance(checker.check_row(RawRow(number, str(row), row)), AcceptedRecord):
             record = workload.record(**workload.mend(row) or row).model_dump()
             stamp = datetime.fromtimestamp(1_700_000_000 + number, UTC)
-            place = {"kafka_timestamp": stamp, "kafka_partition": 0, "kafka_offset": number}
-            rows += [record | place] * (2 if number % 50 == 0 else 1)
+            position = {"kafka_timestamp": stamp, "kafka_partition": 0, "kafka_offset": number}
+            rows += [record | position] * (2 if number % 50 == 0 else 1)
     types = {one.name: TYPES.get(one.type, one.type) for one in list_columns(workload.record) if one.name in rows[0]}
     types |= {"kafka_timestamp": "timestamp", "kafka_partition": "int", "kafka_offset": "long"}
     schema = ", ".join(f"{name} {kind}" for name, kind in types.items())

@@ -20,13 +20,13 @@ HALF_LIFE = 60 * DAY_S
 @pytest.fixture(scope="module", params=["shop", pytest.param("mooc", marks=pytest.mark.thorough)])
 def counted(request, spark):
     """(events, sequences in Spark, the same in memory) of 600 generated rows, some of them twice."""
-    found = find_workload(request.param)
-    frame, rows, accepted = landed(spark, found, 600)
-    told = events.prepare_events(spark, frame, found, found.models[0])
-    assert told.kept == accepted
-    assert told.repeated == len(rows) - told.kept
-    sequences = events.group_by_user(told.rows).cache()
-    return told, sequences, in_memory(sequences, len(told.item_ids))
+    workload = find_workload(request.param)
+    frame, rows, accepted = landed(spark, workload, 600)
+    report = events.prepare_events(spark, frame, workload, workload.models[0])
+    assert report.kept == accepted
+    assert report.repeated == len(rows) - report.kept
+    sequences = events.group_by_user(report.rows).cache()
+    return report, sequences, in_memory(sequences, len(report.item_ids))
 
 
 def in_memory(sequences, items: int) -> Sequences:
@@ -37,68 +37,68 @@ def in_memory(sequences, items: int) -> Sequences:
     return Sequences(flat, starts, items, times)
 
 
-def same(found: Links, expected: Links) -> bool:
-    return np.allclose(found.matrix().toarray(), expected.matrix().toarray(), rtol=1e-4, atol=1e-7)
+def same(links: Links, expected: Links) -> bool:
+    return np.allclose(links.matrix().toarray(), expected.matrix().toarray(), rtol=1e-4, atol=1e-7)
 
 
-def decay(told) -> TimeDecay:
-    return TimeDecay(told.newest, HALF_LIFE, told.oldest)
+def decay(report) -> TimeDecay:
+    return TimeDecay(report.newest, HALF_LIFE, report.oldest)
 
 
 def test_histories_are_in_order_of_time_and_every_accepted_event_takes_part(counted):
-    told, _, memory = counted
-    assert len(memory.items) == told.kept
+    report, _, memory = counted
+    assert len(memory.items) == report.kept
     times = np.where(np.isnan(memory.times), -np.inf, memory.times)
     spans = zip(memory.starts, memory.starts[1:], strict=False)
     assert all((np.diff(times[a:b][times[a:b] > -np.inf]) >= 0).all() for a, b in spans)
 
 
 def test_neighbours_are_those_of_memory(counted):
-    told, sequences, memory = counted
-    size = len(told.item_ids)
+    report, sequences, memory = counted
+    size = len(report.item_ids)
     pairs = counting.count_pairs(sequences, size)
     assert same(counting.make_knn(pairs, size), knn.fit_knn(memory, alpha=1.0))
     assert same(counting.make_knn(pairs, size, 0.5), knn.fit_knn(memory, alpha=0.5))
     assert same(linear.fit_ease_from_gram(counting.make_gram(pairs, size)), linear.fit_ease(memory))
-    weighted = counting.count_pairs(sequences, size, decay(told))
+    weighted = counting.count_pairs(sequences, size, decay(report))
     assert same(counting.make_knn(weighted, size), time_weighted.fit_knn(memory, HALF_LIFE))
 
 
 def test_transitions_are_those_of_memory(counted):
-    told, sequences, memory = counted
-    size = len(told.item_ids)
+    report, sequences, memory = counted
+    size = len(report.item_ids)
     assert same(counting.make_markov(counting.count_transitions(sequences, size), size), markov.fit_markov(memory))
     assert same(
-        counting.make_markov(counting.count_transitions(sequences, size, decay(told)), size),
+        counting.make_markov(counting.count_transitions(sequences, size, decay(report)), size),
         time_weighted.fit_markov(memory, HALF_LIFE),
     )
 
 
 def test_only_the_strongest_links_of_an_item_leave_spark(counted):
-    told, sequences, memory = counted
-    size = len(told.item_ids)
-    found = counting.make_knn(counting.count_pairs(sequences, size, plain=False), size, keep=3)
-    assert np.diff(found.starts).max() <= 3
+    report, sequences, memory = counted
+    size = len(report.item_ids)
+    result = counting.make_knn(counting.count_pairs(sequences, size, plain=False), size, keep=3)
+    assert np.diff(result.starts).max() <= 3
     expected = knn.fit_knn(memory, keep=3)
-    assert (found.starts == expected.starts).all()
+    assert (result.starts == expected.starts).all()
     # Of links that are equal but for rounding another one may stay, so the weights of a row are compared.
-    for start, end in zip(found.starts, found.starts[1:], strict=False):
-        assert np.allclose(np.sort(found.weights[start:end]), np.sort(expected.weights[start:end]), rtol=1e-4)
+    for start, end in zip(result.starts, result.starts[1:], strict=False):
+        assert np.allclose(np.sort(result.weights[start:end]), np.sort(expected.weights[start:end]), rtol=1e-4)
 
 
 def test_popularity_is_that_of_memory(counted):
-    told, sequences, memory = counted
-    since = told.newest - 30 * DAY_S
-    lately, whole = counting.count_popularity(sequences, len(told.item_ids), since)
+    report, sequences, memory = counted
+    since = report.newest - 30 * DAY_S
+    lately, whole = counting.count_popularity(sequences, len(report.item_ids), since)
     assert (whole == count_items(memory)).all()
-    assert (lately == count_items(memory, 30 * DAY_S, told.newest)).all()
+    assert (lately == count_items(memory, 30 * DAY_S, report.newest)).all()
 
 
 def test_the_parts_of_a_split_follow_each_other(counted):
-    told, _, _ = counted
-    first, second = told.points
+    report, _, _ = counted
+    first, second = report.points
     assert first < second
-    bounds = told.rows.groupBy("part").agg(F.min("since").alias("low"), F.max("since").alias("high")).collect()
+    bounds = report.rows.groupBy("part").agg(F.min("since").alias("low"), F.max("since").alias("high")).collect()
     by_part = {row["part"]: row for row in bounds}
     assert by_part[events.EARLY]["high"] < first <= by_part[events.NEXT]["low"]
     assert by_part[events.NEXT]["high"] < second <= by_part[events.LAST]["low"]
@@ -106,19 +106,19 @@ def test_the_parts_of_a_split_follow_each_other(counted):
 
 def test_the_factors_of_spark_recommend_what_those_of_the_library_do(counted):
     """Two solvers of one problem: not the same numbers, but the same items are near each other."""
-    told, sequences, memory = counted
-    size = len(told.item_ids)
+    report, sequences, memory = counted
+    size = len(report.item_ids)
     popular = np.argsort(-count_items(memory), kind="stable").astype(np.int32)
-    found = factors.fit_als(sequences, size, popular, seed=3)
-    assert found.factors.shape == (size, factors.FACTORS)
+    model = factors.fit_als(sequences, size, popular, seed=3)
+    assert model.factors.shape == (size, factors.FACTORS)
     again = factors.fit_als(sequences, size, popular, seed=3)
-    assert again.factors == pytest.approx(found.factors, rel=1e-2, abs=1e-4)
+    assert again.factors == pytest.approx(model.factors, rel=1e-2, abs=1e-4)
     asked = [one for one in range(len(memory)) if len(set(memory[one].tolist())) >= 4]
     hits = 0
     for user in asked:
         known = np.unique(memory[user])
         others = np.setdiff1d(np.arange(size), known)
-        scores = found.scores(memory[user].astype(np.int64))
+        scores = factors.scores(memory[user].astype(np.int64))
         hits += scores[known].mean() > np.quantile(scores[others], 0.9)
     # What a user took is scored above nine in ten of all else.
     assert len(asked) > 5

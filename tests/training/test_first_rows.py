@@ -45,9 +45,9 @@ def lake(monkeypatch: pytest.MonkeyPatch):
 
 
 def wait(*names: str, seconds: float = 60) -> list[str]:
-    said: list[str] = []
-    lake_wait.wait_for_rows(names, seconds, said.append)
-    return said
+    sentences: list[str] = []
+    lake_wait.wait_for_rows(names, seconds, sentences.append)
+    return sentences
 
 
 def test_rows_that_are_there_are_not_waited_for(lake):

@@ -32,9 +32,9 @@ def registry(stack):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MILLRACE_MODELS_BUCKET", "millrace-test-pages")
         settings.cache_clear()
-        found = Registry()
-        found.store.ensure_bucket()
-        yield found
+        result = Registry()
+        result.store.ensure_bucket()
+        yield result
     settings.cache_clear()
 
 
@@ -76,9 +76,9 @@ def test_a_later_version_keeps_space_k_numbers_and_names_and_tells_its_drift(reg
     continued = second.manifest.parameters["continued"]
     assert any(continued)
     assert all(old == new for old, new, same in zip(first.labels, second.labels, continued, strict=True) if same)
-    found = second.manifest.parameters["drift"]
-    assert found["moved"] == pytest.approx(drift.centre_shift(first.pages.centres, second.pages.centres), abs=1e-6)
-    assert found.items() <= second.manifest.metrics.items()
+    actual = second.manifest.parameters["drift"]
+    assert actual["moved"] == pytest.approx(drift.centre_shift(first.pages.centres, second.pages.centres), abs=1e-6)
+    assert actual.items() <= second.manifest.metrics.items()
     assert (
         f"against {first.manifest.metrics['held_out_silhouette']:.4f} of {trained[0]['version']}" in trained[1]["gate"]
     )
@@ -86,17 +86,17 @@ def test_a_later_version_keeps_space_k_numbers_and_names_and_tells_its_drift(reg
 
 def test_what_is_published_gives_every_record_the_cluster_that_spark_gave_it(registry, trained, spark):
     rows = dataset.read_snapshot(spark, URLS, trained[1]["snapshot_id"])
-    found = dataset.deduplicate(rows, URLS, offsets.audit_offsets(rows).ranges)
-    given = spark.table("iceberg.millrace.urls_assignments").where(f"version = '{trained[1]['version']}'")
+    records = dataset.deduplicate(rows, URLS, offsets.audit_offsets(rows).ranges)
+    parameters = spark.table("iceberg.millrace.urls_assignments").where(f"version = '{trained[1]['version']}'")
     model = loaded(registry, trained[1]).pages
-    together = found.rows.join(given, "record_id").toArrow()
+    together = records.rows.join(parameters, "record_id").toArrow()
     assert together.num_rows == trained[1]["rows"]
     clusters, _ = model.assign({name: together.column(name).to_pylist() for name in frames.FIELD_NAMES})
     assert (clusters == together.column("cluster").to_numpy()).all()
-    pages.check_page_export(model, given, found, MODEL)
+    pages.check_page_export(model, parameters, records, MODEL)
     with pytest.raises(CorruptError, match="another cluster than Spark"):
         pages.check_page_export(
-            PageClusters(model.space, model.centres[::-1].copy(), model.weights), given, found, MODEL
+            PageClusters(model.space, model.centres[::-1].copy(), model.weights), parameters, records, MODEL
         )
 
 

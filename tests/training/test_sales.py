@@ -26,10 +26,10 @@ def summed(spark):
     later = {"event_time": datetime(2020, 12, 24, 23, 30, tzinfo=UTC), "product_id": "77", "price": 19.99}
     extra = [extra[0] | later, extra[1] | {"event_time": None, "product_id": "78", "price": 0.29}]
     frame = frame.union(spark.createDataFrame([[row[name] for name in frame.columns] for row in extra], frame.schema))
-    found = sales.make_order_lines(frame, SHOP, MODEL)
-    assert found.count() == accepted + 2
-    tables = sales.sum_tables(found, MODEL)
-    return plain([*rows, *extra]), tables, found, sales.make_arrays(tables, found, MODEL)
+    order_lines = sales.make_order_lines(frame, SHOP, MODEL)
+    assert order_lines.count() == accepted + 2
+    tables = sales.sum_tables(order_lines, MODEL)
+    return plain([*rows, *extra]), tables, order_lines, sales.make_arrays(tables, order_lines, MODEL)
 
 
 def plain(rows):
@@ -50,9 +50,9 @@ def cents(line) -> int:
 
 def test_the_sums_of_days_and_months_are_those_of_the_lines(summed):
     lines, _, _, arrays = summed
-    found = Sales(arrays)
-    assert found.total(Days())["revenue"] == sum(map(cents, lines)) / 100
-    assert found.total(Days())["items"] == len(lines)
+    result = Sales(arrays)
+    assert result.total(Days())["revenue"] == sum(map(cents, lines)) / 100
+    assert result.total(Days())["items"] == len(lines)
     months = defaultdict(lambda: [0, set(), 0, set()])
     for line in lines:
         if line["day"] != UNDATED:
@@ -66,9 +66,11 @@ def test_the_sums_of_days_and_months_are_those_of_the_lines(summed):
         (name, revenue / 100, len(orders), items, len(buyers - {None}))
         for name, (revenue, orders, items, buyers) in sorted(months.items())
     ]
-    told = [(one["month"], one["revenue"], one["orders"], one["items"], one["buyers"]) for one in found.monthly(Days())]
-    assert told == expected
-    assert found.undated()["orders"] == len({line["order_id"] for line in lines if line["day"] == UNDATED}) > 0
+    report = [
+        (one["month"], one["revenue"], one["orders"], one["items"], one["buyers"]) for one in result.monthly(Days())
+    ]
+    assert report == expected
+    assert result.undated()["orders"] == len({line["order_id"] for line in lines if line["day"] == UNDATED}) > 0
 
 
 def test_the_best_customers_are_those_of_the_lines(summed):
@@ -78,8 +80,8 @@ def test_the_best_customers_are_those_of_the_lines(summed):
         if line["user_id"]:
             spent[line["user_id"]] += cents(line)
     best = sorted(spent, key=lambda who: (-spent[who], who))[:10]
-    told = Sales(arrays).top_customers(Days(), 10)
-    assert [(one["user_id"], one["revenue"]) for one in told] == [(who, spent[who] / 100) for who in best]
+    report = Sales(arrays).top_customers(Days(), 10)
+    assert [(one["user_id"], one["revenue"]) for one in report] == [(who, spent[who] / 100) for who in best]
 
 
 @pytest.mark.parametrize("by", list(MODEL.by))
@@ -89,20 +91,20 @@ def test_statistics_are_those_of_the_lines(summed, by):
     for line in lines:
         prices[line[MODEL.by[by]]].append(cents(line))
         orders[line[MODEL.by[by]]].add(line["order_id"])
-    told = Sales(arrays).top_values(by, Days(), 10_000, "revenue")
-    assert len(told) == len(prices)
-    for one in told:
-        own = prices[one["value"] or ""]
-        assert one["revenue"] == sum(own) / 100
-        assert (one["orders"], one["items"]) == (len(orders[one["value"] or ""]), len(own))
-        assert (one["lowest_price"], one["highest_price"]) == (min(own) / 100, max(own) / 100)
+    report = Sales(arrays).top_values(by, Days(), 10_000, "revenue")
+    assert len(report) == len(prices)
+    for item in report:
+        own = prices[item["value"] or ""]
+        assert item["revenue"] == sum(own) / 100
+        assert (item["orders"], item["items"]) == (len(orders[item["value"] or ""]), len(own))
+        assert (item["lowest_price"], item["highest_price"]) == (min(own) / 100, max(own) / 100)
         if by == "product":
-            assert one["name"]
+            assert item["name"]
 
 
 def test_the_lake_keeps_the_same_sums(summed, spark):
-    lines, tables, found, _ = summed
-    sales.write_tables(tables, sales.sum_months(found), "test", "v1")
+    lines, tables, result, _ = summed
+    sales.write_tables(tables, sales.sum_months(result), "test", "v1")
     daily = spark.table("iceberg.millrace.test_sales_daily").toArrow().to_pylist()
     assert sum(row["revenue"] for row in daily) == Decimal(sum(map(cents, lines))) / 100
     assert any(row["day"] is None for row in daily)

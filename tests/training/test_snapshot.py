@@ -15,12 +15,13 @@ ARRIVED_US = to_micros(datetime(2026, 1, 1, tzinfo=UTC))
 BOUGHT_US = to_micros(datetime(2020, 1, 1, tzinfo=UTC))
 
 
-def rows(*found: tuple, names: tuple[str, ...]) -> pa.Table:
+def rows(*result: tuple, names: tuple[str, ...]) -> pa.Table:
     kinds = {"price": pa.float64(), "event_time": pa.timestamp("us", "UTC"), "enrolled_at": pa.timestamp("us", "UTC")}
     arrays = {
-        name: pa.array([row[place] for row in found], kinds.get(name, pa.string())) for place, name in enumerate(names)
+        name: pa.array([row[position] for row in result], kinds.get(name, pa.string()))
+        for position, name in enumerate(names)
     }
-    count = len(found)
+    count = len(result)
     arrived = pa.array([ARRIVED_US + number for number in range(count)], pa.timestamp("us", "UTC"))
     return pa.table(arrays | {"kafka_timestamp": arrived, "kafka_partition": [0] * count, "kafka_offset": range(count)})
 
@@ -32,9 +33,9 @@ def test_an_event_without_a_time_stands_behind_the_one_before_it():
 
 def test_without_times_the_order_of_arrival_is_the_order_and_repeats_fall_away():
     table = rows(("U", "B", None), ("U", "A", None), ("V", "A", None), ("U", "B", None), names=MOOC.identity)
-    found = make_sequences(table, MOOC, MOOC.recommenders[0])
-    assert [found.item_ids[found[user]].tolist() for user in range(2)] == [["B", "A"], ["A"]]
-    assert found.times is None
+    interactions = make_sequences(table, MOOC, MOOC.recommenders[0])
+    assert [interactions.item_ids[interactions[user]].tolist() for user in range(2)] == [["B", "A"], ["A"]]
+    assert interactions.times is None
 
 
 def test_an_order_without_a_customer_is_a_sequence_of_its_own():
@@ -44,22 +45,22 @@ def test_an_order_without_a_customer_is_a_sequence_of_its_own():
         ("o2", "p1", BOUGHT_US + 3_000_000, 1.0, "u"),
         names=SHOP.identity,
     )
-    found = make_sequences(table, SHOP, SHOP.recommenders[0])
-    assert [found.item_ids[found[user]].tolist() for user in range(2)] == [["p1", "p2"], ["p1"]]
-    assert (found.times - BOUGHT_US / 1e6).tolist() == [1, 2, 3]
+    interactions = make_sequences(table, SHOP, SHOP.recommenders[0])
+    assert [interactions.item_ids[interactions[user]].tolist() for user in range(2)] == [["p1", "p2"], ["p1"]]
+    assert (interactions.times - BOUGHT_US / 1e6).tolist() == [1, 2, 3]
 
 
 def test_a_time_after_its_arrival_is_unknown_and_moves_neither_the_window_nor_its_end():
     good = [("U", "A", BOUGHT_US), ("V", "A", BOUGHT_US + 1_000_000), ("V", "B", BOUGHT_US + 2_000_000)]
     poisoned = [*good, ("Z", "odd", to_micros(datetime(2099, 12, 31, tzinfo=UTC))), ("Z", "old", -1)]
     model = MOOC.recommenders[0]
-    plain, found = (make_sequences(rows(*one, names=MOOC.identity), MOOC, model) for one in (good, poisoned))
-    assert found.times.max() == plain.times.max()
-    assert found.times.min() == plain.times.min()
-    assert rank_popular(found, 3600.0).tolist()[:2] == rank_popular(plain, 3600.0).tolist() == [0, 1]
+    plain, result = (make_sequences(rows(*one, names=MOOC.identity), MOOC, model) for one in (good, poisoned))
+    assert result.times.max() == plain.times.max()
+    assert result.times.min() == plain.times.min()
+    assert rank_popular(result, 3600.0).tolist()[:2] == rank_popular(plain, 3600.0).tolist() == [0, 1]
     same = make_sequences(rows(*good, ("Z", "odd", None), ("Z", "old", None), names=MOOC.identity), MOOC, model)
-    assert found.times.tolist() == same.times.tolist()
-    assert found.items.tolist() == same.items.tolist()
+    assert result.times.tolist() == same.times.tolist()
+    assert result.items.tolist() == same.items.tolist()
 
 
 def test_a_time_may_lie_a_margin_after_its_arrival_to_the_microsecond():
@@ -67,5 +68,5 @@ def test_a_time_may_lie_a_margin_after_its_arrival_to_the_microsecond():
     edge = ARRIVED_US + 2 + MARGIN_US
     for late in (0, 1):
         table = rows(("U", "A", BOUGHT_US), ("U", "B", BOUGHT_US), ("U", "C", edge + late), names=MOOC.identity)
-        found = make_sequences(table, MOOC, MOOC.recommenders[0])
-        assert found.times.max() == (BOUGHT_US if late else edge) / 1e6
+        interactions = make_sequences(table, MOOC, MOOC.recommenders[0])
+        assert interactions.times.max() == (BOUGHT_US if late else edge) / 1e6

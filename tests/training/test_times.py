@@ -42,23 +42,23 @@ def enrolments(spark):
 
 def counted(spark, frame: DataFrame, half_life_s: float = 60 * DAY_S) -> tuple[events.EventSet, np.ndarray, np.ndarray]:
     """The events, popularity of the last 30 days, and time-weighted popularity of all time."""
-    found = events.prepare_events(spark, frame, MOOC, MOOC.recommenders[0])
-    assert found.newest is not None
-    assert found.oldest is not None
-    rows = events.group_by_user(found.rows).cache()
-    lately, _ = counting.count_popularity(rows, len(found.item_ids), found.newest - 30 * DAY_S)
-    decay = TimeDecay(found.newest, half_life_s, found.oldest)
-    return found, lately, counting.count_popularity(rows, len(found.item_ids), None, decay)[1]
+    result = events.prepare_events(spark, frame, MOOC, MOOC.recommenders[0])
+    assert result.newest is not None
+    assert result.oldest is not None
+    rows = events.group_by_user(result.rows).cache()
+    lately, _ = counting.count_popularity(rows, len(result.item_ids), result.newest - 30 * DAY_S)
+    decay = TimeDecay(result.newest, half_life_s, result.oldest)
+    return result, lately, counting.count_popularity(rows, len(result.item_ids), None, decay)[1]
 
 
 def test_windows_and_weights_are_those_without_the_events_of_the_future(spark, enrolments):
     frame, rows = enrolments
     plain, lately, weighted = counted(spark, frame)
     poisoned = with_times(frame, rows, "enrolled_at", LATE, user_id="Z-odd-", course_id="Z-odd-")
-    found, lately_too, weighted_too = counted(spark, poisoned)
-    assert (found.newest, found.oldest, found.implausible) == (plain.newest, plain.oldest, len(LATE))
+    result, lately_too, weighted_too = counted(spark, poisoned)
+    assert (result.newest, result.oldest, result.implausible) == (plain.newest, plain.oldest, len(LATE))
     known = len(plain.item_ids)
-    assert found.item_ids[:known] == plain.item_ids, "the odd ones are the last"
+    assert result.item_ids[:known] == plain.item_ids, "the odd ones are the last"
     np.testing.assert_allclose(lately_too[:known], lately)
     np.testing.assert_allclose(weighted_too[:known], weighted, rtol=1e-6)
     assert lately_too[known:].tolist() == [0.0] * len(LATE)
@@ -69,15 +69,15 @@ def test_an_event_of_the_future_is_to_a_training_what_it_is_in_memory_and_what_o
     frame, rows = enrolments
     mixed = [LATE[1], EDGE, None]
     poisoned = with_times(frame, rows, "enrolled_at", mixed, user_id="Z-odd-", course_id="Z-odd-")
-    found = events.prepare_events(spark, poisoned, MOOC, MOOC.recommenders[0])
-    assert found.newest == EDGE.timestamp()
-    assert found.implausible == 1
-    odd = {row["item"]: row["since"] for row in found.rows.where("user LIKE 'Z-odd-%'").collect()}
-    known = len(found.item_ids) - len(mixed)
+    result = events.prepare_events(spark, poisoned, MOOC, MOOC.recommenders[0])
+    assert result.newest == EDGE.timestamp()
+    assert result.implausible == 1
+    odd = {row["item"]: row["since"] for row in result.rows.where("user LIKE 'Z-odd-%'").collect()}
+    known = len(result.item_ids) - len(mixed)
     assert odd == {known: None, known + 1: EDGE.timestamp(), known + 2: None}
     in_memory = make_sequences(poisoned.toArrow(), MOOC, MOOC.recommenders[0])
-    assert in_memory.times.max() == found.newest
-    assert in_memory.times.min() == found.oldest
+    assert in_memory.times.max() == result.newest
+    assert in_memory.times.min() == result.oldest
 
 
 def test_the_sales_of_an_order_of_the_future_are_undated(spark):
@@ -95,8 +95,8 @@ def test_a_course_of_the_future_takes_no_part_in_trends_and_keeps_its_other_feat
     rows = [row | {"record_id": "z"} for row in rows]
     poisoned = with_times(named.select(columns), rows, "published_timestamp", [LATE[1]], course_id="Z")
     bounds = {"0": (0, 200_000)}
-    found = dataset.deduplicate(poisoned, COURSES, bounds)
-    (odd,) = found.rows.where("course_id = 'Z0'").collect()
+    records = dataset.deduplicate(poisoned, COURSES, bounds)
+    (odd,) = records.rows.where("course_id = 'Z0'").collect()
     assert odd["published_timestamp"] is None
-    by_name = {model.name: dataset.compute_features(found, model) for model in COURSES.clusterings}
+    by_name = {model.name: dataset.compute_features(records, model) for model in COURSES.clusterings}
     assert by_name["trend"].count() == by_name["price"].count() - 1

@@ -34,11 +34,11 @@ def browser(engines, tmp_path_factory) -> Iterator[webdriver.Chrome]:
     for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    found = webdriver.Chrome(options=options, service=Service(driver))
+    opened = webdriver.Chrome(options=options, service=Service(driver))
     try:
-        yield found
+        yield opened
     finally:
-        found.quit()
+        opened.quit()
 
 
 @pytest.fixture(scope="module")

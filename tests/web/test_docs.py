@@ -36,10 +36,10 @@ def wait(browser, what):
 def operation(browser, path: str, method: str = "get"):
     """An operation, opened."""
     selector = f"details[data-path='{path}'][data-method='{method}']"
-    found = wait(browser, lambda driver: driver.find_element(By.CSS_SELECTOR, selector))
-    found.find_element(By.TAG_NAME, "summary").click()
-    wait(browser, lambda _: found.find_elements(By.TAG_NAME, "form"))
-    return found
+    state = wait(browser, lambda driver: driver.find_element(By.CSS_SELECTOR, selector))
+    state.find_element(By.TAG_NAME, "summary").click()
+    wait(browser, lambda _: state.find_elements(By.TAG_NAME, "form"))
+    return state
 
 
 def answer(browser, opened) -> str:
@@ -69,7 +69,9 @@ def test_where_keys_are_set_the_page_opens_and_asks_for_one(browser, monkeypatch
     with served(monkeypatch, api_keys="correct") as api:
         browser.get(f"{api.base_url}/docs")
         for key, refused in (("wrong", True), ("correct", False)):
-            field = wait(browser, lambda driver: (found := driver.find_element(By.ID, "key")).is_displayed() and found)
+            field = wait(
+                browser, lambda driver: (element := driver.find_element(By.ID, "key")).is_displayed() and element
+            )
             field.send_keys(key)
             browser.find_element(By.CSS_SELECTOR, "#ask button").click()
             if refused:

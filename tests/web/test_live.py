@@ -128,7 +128,7 @@ def test_a_narrow_screen_shows_all_of_it_without_scrolling_sideways(browser, pag
     browser.set_window_size(500, 900)
     try:
         script = "return [document.documentElement.scrollWidth, innerWidth]"
-        wait(browser, lambda: (found := browser.execute_script(script))[0] <= found[1])
+        wait(browser, lambda: (result := browser.execute_script(script))[0] <= result[1])
         assert len(texts(browser, "#shares path.solid")) >= 4
     finally:
         browser.set_window_size(before["width"], before["height"])

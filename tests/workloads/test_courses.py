@@ -28,9 +28,9 @@ def test_a_swallowed_record_is_found_and_repair_gives_both_back(first, second):
     code, field, message = fault(row)
     assert (code, field) == ("swallowed_record", "course_title")
     assert f"the record of course {second['course_id']}" in message
-    one, other = repair(row)
+    item, other = repair(row)
     # The subject of the first stood in the line end that was lost.
-    assert Course(**one) == Course(**first | {"subject": second["subject"]})
+    assert Course(**item) == Course(**first | {"subject": second["subject"]})
     assert Course(**other) == Course(**second)
 
 
@@ -43,8 +43,8 @@ def test_a_row_that_swallowed_nothing_has_no_fault_and_stays_as_it_is(row):
 @given(st.one_of(st.text(), st.none(), st.integers(), st.text("\n,\"https://a1 '", max_size=60)))
 def test_any_title_has_a_fault_or_none_and_never_an_exception(title):
     row = make_course(random.Random(1), 1) | {"course_title": title}
-    found = fault(row)
-    assert (found is not None) == (isinstance(title, str) and "\n" in title.strip())
+    result = fault(row)
+    assert (result is not None) == (isinstance(title, str) and "\n" in title.strip())
     assert 1 <= len(list(repair(row))) <= 2
 
 

@@ -22,44 +22,44 @@ WHOLE = "2020-04-24 11:50:39 UTC,2294359932054536986,1515966223509089906,2268,au
 SHORT = "2020-06-17 05:50:52 UTC,2333316740945019026,1515966223510174586,,57.85,1515915625492017993"
 
 
-def outcomes(found, text: str, folder, name: str = "it.csv"):
+def outcomes(result, text: str, folder, name: str = "it.csv"):
     (folder / name).write_text(text)
     with open_source(str(folder / name)) as source:
-        checker = RecordChecker(found, name)
-        needed = tuple(field for field, info in found.record.model_fields.items() if info.is_required())
+        checker = RecordChecker(result, name)
+        needed = tuple(field for field, info in result.record.model_fields.items() if info.is_required())
         return list(checker.check(read_rows(source, needed))), checker.counts
 
 
-def records(told) -> list[dict]:
-    return [orjson.loads(one.value) for one in told if isinstance(one, AcceptedRecord)]
+def records(report) -> list[dict]:
+    return [orjson.loads(one.value) for one in report if isinstance(one, AcceptedRecord)]
 
 
 def test_a_shifted_row_is_put_right_and_counted(tmp_path):
-    told, counts = outcomes(SHOP, f"{HEADER}\n{WHOLE}\n{SHORT}\n", tmp_path)
+    report, counts = outcomes(SHOP, f"{HEADER}\n{WHOLE}\n{SHORT}\n", tmp_path)
     assert (counts.read, counts.accepted, counts.repaired) == (2, 2, 1)
-    short = records(told)[1]
+    short = records(report)[1]
     assert (short["price"], short["user_id"], short["brand"]) == (57.85, "1515915625492017993", "")
     assert short["category_id"] is None
 
 
 @pytest.mark.parametrize("row", [SHORT.replace("57.85", "a lot"), SHORT + "x", SHORT.rpartition(",")[0]])
 def test_a_short_row_that_is_not_certain_is_rejected_as_it_stood(tmp_path, row):
-    told, counts = outcomes(SHOP, f"{HEADER}\n{row}\n", tmp_path)
-    assert isinstance(told[0], Rejection)
-    assert (told[0].code, told[0].raw.strip(), counts.repaired) == ("wrong_field_count", row, 0)
+    report, counts = outcomes(SHOP, f"{HEADER}\n{row}\n", tmp_path)
+    assert isinstance(report[0], Rejection)
+    assert (report[0].code, report[0].raw.strip(), counts.repaired) == ("wrong_field_count", row, 0)
 
 
 def test_a_repeat_falls_away_and_another_order_of_the_same_product_stays(tmp_path):
     again = WHOLE.replace("2294359932054536986", "2294359932054536987")
-    told, counts = outcomes(SHOP, f"{HEADER}\n{WHOLE}\n{again}\n{WHOLE}\n", tmp_path)
+    report, counts = outcomes(SHOP, f"{HEADER}\n{WHOLE}\n{again}\n{WHOLE}\n", tmp_path)
     assert (counts.accepted, counts.duplicates) == (2, 1)
-    assert [one["order_id"][-1] for one in records(told)] == ["6", "7"]
+    assert [one["order_id"][-1] for one in records(report)] == ["6", "7"]
 
 
 def test_1970_and_a_blank_customer_are_unknown_and_a_price_of_zero_is_one(tmp_path):
     row = WHOLE.replace("2020-04-24 11:50:39", "1970-01-01 00:33:40").replace("162.01,15159156254419", "0,")
-    (one,) = records(outcomes(SHOP, f"{HEADER}\n{row}\n", tmp_path)[0])
-    assert (one["event_time"], one["user_id"], one["price"]) == (None, None, 0)
+    (item,) = records(outcomes(SHOP, f"{HEADER}\n{row}\n", tmp_path)[0])
+    assert (item["event_time"], item["user_id"], item["price"]) == (None, None, 0)
 
 
 @given(st.lists(st.integers(0, 10**19), min_size=1, max_size=9, unique=True), st.booleans())
@@ -68,10 +68,10 @@ def test_a_line_of_courses_is_an_enrolment_each_in_its_order(courses, timed):
     if timed:
         line["enroll_time"] = [f"2020-01-0{place + 1} 10:00:00" for place in range(len(courses))]
     checker = RecordChecker(MOOC)
-    told = records(checker.check([RawRow(1, "raw", line)]))
-    assert [one["course_id"] for one in told] == [str(course) for course in courses]
+    events = records(checker.check([RawRow(1, "raw", line)]))
+    assert [one["course_id"] for one in events] == [str(course) for course in courses]
     assert checker.counts.read == checker.counts.accepted == len(courses)
-    assert all((one["enrolled_at"] is not None) == timed for one in told)
+    assert all((one["enrolled_at"] is not None) == timed for one in events)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_a_line_of_courses_is_an_enrolment_each_in_its_order(courses, timed):
 )
 def test_a_line_of_which_it_is_not_certain_what_belongs_to_what_is_rejected(line, code):
     checker = RecordChecker(MOOC)
-    told = list(checker.check([RawRow(1, "raw", line)]))
-    assert [one.code for one in told] == [code]
+    report = list(checker.check([RawRow(1, "raw", line)]))
+    assert [one.code for one in report] == [code]
     assert checker.counts.read == 1
 
 
@@ -121,10 +121,10 @@ def test_null_in_a_text_field_of_json_is_what_an_empty_cell_of_csv_is(tmp_path):
 def test_every_row_of_the_real_purchases_is_accepted_and_the_shifted_ones_are_counted():
     with open_source(str(real_file("kz_sample.csv.gz"))) as source:
         checker = RecordChecker(SHOP)
-        told = records(checker.check(read_rows(source, ())))
+        events = records(checker.check(read_rows(source, ())))
     counts = checker.counts
     assert (counts.read, counts.accepted, counts.repaired, counts.duplicates) == (50_570, 50_570, 8_462, 0)
-    unknown = Counter(name for one in told for name in ("event_time", "user_id") if one[name] is None)
+    unknown = Counter(name for one in events for name in ("event_time", "user_id") if one[name] is None)
     assert unknown == {"event_time": 504, "user_id": 38_912}
 
 

@@ -13,94 +13,94 @@ from millrace.records.readers import RawRow
 from millrace.workloads import find_workload, load_workloads
 
 ROWS = 3000
-ALL = pytest.mark.parametrize("found", load_workloads().values(), ids=load_workloads())
+ALL = pytest.mark.parametrize("workload", load_workloads().values(), ids=load_workloads())
 
 
-def made(found, rows: int = ROWS, seed: int = 4) -> list[dict]:
-    return list(found.generate(random.Random(seed), rows))
+def made(workload, rows: int = ROWS, seed: int = 4) -> list[dict]:
+    return list(workload.generate(random.Random(seed), rows))
 
 
-def checked(found, table: list[dict]):
-    checker = RecordChecker(found)
-    told = list(checker.check(RawRow(number, str(row), row) for number, row in enumerate(table)))
-    return told, checker.counts
-
-
-@ALL
-def test_the_same_seed_gives_the_same_rows(found):
-    assert made(found) == made(found)
+def checked(workload, table: list[dict]):
+    checker = RecordChecker(workload)
+    report = list(checker.check(RawRow(number, str(row), row) for number, row in enumerate(table)))
+    return report, checker.counts
 
 
 @ALL
-def test_another_seed_gives_other_rows(found):
-    assert made(found) != made(found, seed=5)
+def test_the_same_seed_gives_the_same_rows(workload):
+    assert made(workload) == made(workload)
 
 
 @ALL
-def test_as_many_rows_as_asked_for_with_all_fields_as_text_or_cut_off(found):
-    table = made(found)
+def test_another_seed_gives_other_rows(workload):
+    assert made(workload) != made(workload, seed=5)
+
+
+@ALL
+def test_as_many_rows_as_asked_for_with_all_fields_as_text_or_cut_off(workload):
+    table = made(workload)
     assert len(table) == ROWS
-    assert all(tuple(row) == found.fields for row in table)
+    assert all(tuple(row) == workload.fields for row in table)
     assert all(value is None or isinstance(value, str) for row in table for value in row.values())
 
 
 @ALL
-def test_no_rows_and_one_row_are_possible(found):
-    assert (made(found, 0), len(made(found, 1))) == ([], 1)
+def test_no_rows_and_one_row_are_possible(workload):
+    assert (made(workload, 0), len(made(workload, 1))) == ([], 1)
 
 
 @ALL
-def test_the_counts_add_up_and_most_rows_are_accepted(found):
-    _, counts = checked(found, made(found))
+def test_the_counts_add_up_and_most_rows_are_accepted(workload):
+    _, counts = checked(workload, made(workload))
     assert counts.read == ROWS == counts.accepted + sum(counts.rejected.values()) + counts.duplicates
     assert 0.95 * ROWS < counts.accepted < ROWS
     assert counts.rejected
 
 
 @ALL
-def test_every_accepted_row_is_a_record_that_is_accepted_again(found):
-    table = made(found)
-    for row, outcome in zip(table, checked(found, table)[0], strict=True):
+def test_every_accepted_row_is_a_record_that_is_accepted_again(workload):
+    table = made(workload)
+    for row, outcome in zip(table, checked(workload, table)[0], strict=True):
         if isinstance(outcome, AcceptedRecord):
-            record = found.record(**found.mend(row) or row)
-            assert found.record(**record.model_dump()) == record
+            record = workload.record(**workload.mend(row) or row)
+            assert workload.record(**record.model_dump()) == record
 
 
 @ALL
-def test_every_model_finds_its_features_in_nearly_every_record(found):
-    both = zip(*cleaned(found), strict=True)
-    records = [found.record(**found.mend(row) or row) for row, told in both if isinstance(told, AcceptedRecord)]
-    for feature in itertools.chain.from_iterable(model.features for model in found.clusterings):
+def test_every_model_finds_its_features_in_nearly_every_record(workload):
+    both = zip(*cleaned(workload), strict=True)
+    records = [workload.record(**workload.mend(row) or row) for row, told in both if isinstance(told, AcceptedRecord)]
+    for feature in itertools.chain.from_iterable(model.features for model in workload.clusterings):
         known = sum(getattr(record, feature.field) is not None for record in records)
         assert known > 0.6 * len(records)
 
 
-def cleaned(found) -> tuple[list[dict], list]:
-    table = made(found, 500)
-    return table, checked(found, table)[0]
+def cleaned(workload) -> tuple[list[dict], list]:
+    table = made(workload, 500)
+    return table, checked(workload, table)[0]
 
 
 def test_courses_have_the_dirt_of_the_real_file():
     courses = find_workload("courses")
     table = made(courses)
-    told, counts = checked(courses, table)
+    outcomes, counts = checked(courses, table)
     assert {"swallowed_record", "not_a_count", "out_of_range", "not_a_date", "unknown_level"} <= set(counts.rejected)
     assert counts.duplicates
     assert {"4.5 hours", "43 mins"} <= {row["content_duration"] for row in table}
     assert {"True", "true"} <= {row["is_paid"] for row in table}
     assert any(row["course_title"] != row["course_title"].strip() for row in table)
-    for row, outcome in zip(table, told, strict=True):
+    for row, outcome in zip(table, outcomes, strict=True):
         if isinstance(outcome, Rejection) and outcome.code == "swallowed_record":
             assert [courses.record(**one) for one in courses.repair(row)]
 
 
 def test_purchases_have_the_dirt_of_the_real_file():
     shop = find_workload("shop")
-    told, counts = checked(shop, made(shop))
+    outcomes, counts = checked(shop, made(shop))
     assert {"bad_id", "not_a_date", "not_money"} == set(counts.rejected)
     assert counts.duplicates
     assert 0.12 * ROWS < counts.repaired < 0.2 * ROWS
-    accepted = [orjson.loads(one.value) for one in told if isinstance(one, AcceptedRecord)]
+    accepted = [orjson.loads(one.value) for one in outcomes if isinstance(one, AcceptedRecord)]
     assert all(any(row[name] is None for row in accepted) for name in ("user_id", "event_time"))
     assert any(row["price"] == 0 for row in accepted)
     times = [row["event_time"] for row in accepted if row["event_time"]]

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.real_data
 
 
 def checked(name: str, file: str) -> tuple[list, IngestCounts]:
-    found = find_workload(name)
+    workload = find_workload(name)
     with open_source(str(real_file(file))) as source:
-        checker = RecordChecker(found, source.name)
-        return list(checker.check(read_rows(source, found.fields))), checker.counts
+        checker = RecordChecker(workload, source.name)
+        return list(checker.check(read_rows(source, workload.fields))), checker.counts
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +45,9 @@ def test_every_course_ends_in_one_place(courses):
 
 
 def test_the_five_swallowed_rows_are_ten_courses(courses):
-    found = find_workload("courses")
+    workload = find_workload("courses")
     swallowed = [one for one in courses[0] if isinstance(one, Rejection)]
-    repaired = [found.record(**row) for one in swallowed for row in found.repair(one.values)]
+    repaired = [workload.record(**row) for one in swallowed for row in workload.repair(one.values)]
     known = {orjson.loads(one.value)["course_id"] for one in courses[0] if isinstance(one, AcceptedRecord)}
     assert len(repaired) == len({one.course_id for one in repaired} - known) == 10
 

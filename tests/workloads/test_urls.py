@@ -73,32 +73,32 @@ def test_a_password_is_refused_without_being_shown():
 
 
 def test_an_export_may_call_the_time_created_at_and_say_nothing_of_keywords():
-    found = Page.model_validate(
+    result = Page.model_validate(
         {"id": 11966167, "title": "iPhone 7", "url": "http://x.com", "created_at": "9/7/2016 18:52"}
     )
-    assert found.creation_time == datetime(2016, 9, 7, 18, 52, tzinfo=UTC)
-    assert (found.keywords, found.description) == ("", "")
+    assert result.creation_time == datetime(2016, 9, 7, 18, 52, tzinfo=UTC)
+    assert (result.keywords, result.description) == ("", "")
     assert required_fields(URLS) == ("id", "url")
 
 
 @pytest.mark.parametrize(
-    ("given", "code", "field"),
+    ("parameters", "code", "field"),
     [({}, "missing", "creation_time"), ({"created_at": "soon"}, "not_a_date", "created_at")],
 )
-def test_a_page_without_a_time_is_refused(given, code, field):
+def test_a_page_without_a_time_is_refused(parameters, code, field):
     with pytest.raises(ValidationError) as refused:
-        Page.model_validate({"id": "1", "url": "http://x.com"} | given)
+        Page.model_validate({"id": "1", "url": "http://x.com"} | parameters)
     assert [(error["type"], error["loc"][0]) for error in refused.value.errors()] == [(code, field)]
 
 
 def test_generated_pages_have_the_dirt_of_the_real_exports():
     table = [row for _, row in generate_themed(random.Random(4), 3000)]
     checker = RecordChecker(URLS)
-    told = list(checker.check(RawRow(number, str(row), row) for number, row in enumerate(table)))
+    report = list(checker.check(RawRow(number, str(row), row) for number, row in enumerate(table)))
     assert set(checker.counts.rejected) == {"no_url", "no_host", "bad_scheme", "not_a_date", "bad_id"}
     assert 0.98 * len(table) < checker.counts.accepted
     assert checker.counts.duplicates
-    pages = [orjson.loads(one.value) for one in told if isinstance(one, AcceptedRecord)]
+    pages = [orjson.loads(one.value) for one in report if isinstance(one, AcceptedRecord)]
     assert 0.7 < sum(not page["keywords"] for page in pages) / len(pages) < 0.8
     assert max(len(page["url"]) for page in pages) > 300
     assert any(not page["url"].isascii() for page in pages)

@@ -46,27 +46,27 @@ def test_a_choice_of_a_workload_that_is_none_is_refused():
     assert f"MILLRACE_WORKLOADS names 'course'; allowed: {', '.join(load_workloads())}." in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("found", load_workloads().values(), ids=load_workloads())
-def test_identity_watched_fields_and_models_are_those_of_the_record(found):
-    assert {*found.identity, *found.watched} <= set(found.fields)
-    assert found.key == found.identity[0]
-    assert {endpoint.model for endpoint in found.endpoints} <= {model.name for model in found.models}
-    assert {name for endpoint in found.endpoints for name in endpoint.optional} <= set(found.fields)
+@pytest.mark.parametrize("result", load_workloads().values(), ids=load_workloads())
+def test_identity_watched_fields_and_models_are_those_of_the_record(result):
+    assert {*result.identity, *result.watched} <= set(result.fields)
+    assert result.key == result.identity[0]
+    assert {endpoint.model for endpoint in result.endpoints} <= {model.name for model in result.models}
+    assert {name for endpoint in result.endpoints for name in endpoint.optional} <= set(result.fields)
 
 
-@pytest.mark.parametrize("found", load_workloads().values(), ids=load_workloads())
-def test_a_recommender_learns_from_events_whose_identity_holds_what_it_reads(found):
-    for model in found.recommenders:
-        assert found.events
-        assert {model.user, model.item, model.time} <= set(found.identity)
-        assert model.session is None or model.session in found.identity
-        assert set(model.labels) <= set(found.fields)
+@pytest.mark.parametrize("result", load_workloads().values(), ids=load_workloads())
+def test_a_recommender_learns_from_events_whose_identity_holds_what_it_reads(result):
+    for model in result.recommenders:
+        assert result.events
+        assert {model.user, model.item, model.time} <= set(result.identity)
+        assert model.session is None or model.session in result.identity
+        assert set(model.labels) <= set(result.fields)
         assert model.names is None or model.names[1:] == tuple(find_workload(model.names[0]).fields[:2])
 
 
-@pytest.mark.parametrize("found", load_workloads().values(), ids=load_workloads())
-def test_every_number_of_clusters_to_try_has_as_many_different_names(found):
-    for model in found.clusterings:
+@pytest.mark.parametrize("result", load_workloads().values(), ids=load_workloads())
+def test_every_number_of_clusters_to_try_has_as_many_different_names(result):
+    for model in result.clusterings:
         for k in model.k:
             assert all(len(set(names)) == len(names) == k for names in model.names(k).values())
 

@@ -15,10 +15,10 @@ MODULES = (
 
 def areas() -> dict[str, Any]:
     """Top-level key -> model, in the order of values.yaml."""
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for name in MODULES:
-        found |= import_module(f"chart_values.{name}").AREAS
-    return found
+        results |= import_module(f"chart_values.{name}").AREAS
+    return results
 
 
 FIELDS: dict[str, Any] = {key: (model, ...) for key, model in areas().items()}

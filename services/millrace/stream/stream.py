@@ -149,9 +149,9 @@ class PageStream:
     def _process_batch(self, frame: DataFrame) -> None:
         started = time.monotonic()
         self._check_champion()
-        scoring_model = self._scoring_model()
-        arrays = scoring_model.broadcast(self.spark.sparkContext)
-        scoring = partial(score_pages, arrays=arrays, version=scoring_model.version, declared=self.declared)
+        current = self._scoring_model()
+        arrays = current.broadcast(self.spark.sparkContext)
+        scoring = partial(score_pages, arrays=arrays, version=current.version, declared=self.declared)
         scored = frame.mapInArrow(scoring, SCORED_SCHEMA).persist()
         try:
             summary = BatchSummary(self.declared.window)
@@ -162,7 +162,7 @@ class PageStream:
                 pages = scored.where("summary IS NULL").select(*PAGE).coalesce(1 + summary.rows // 100_000)
                 self._check()
                 self.table.append(pages, summary.offsets)
-                cluster_topics.send_pages(pages, self.workload, {scoring_model.version: scoring_model.labels})
+                cluster_topics.send_pages(pages, self.workload, {current.version: current.labels})
         finally:
             scored.unpersist()
         self._count(summary, time.monotonic() - started)
@@ -202,24 +202,22 @@ class PageStream:
         with suppress(UnavailableError):  # the registry is away: what scores goes on scoring
             self.follower.check()
         self.metrics.add("champion_refused_total", self.follower.refused - refused)
-        scoring_model = self._scoring_model()
-        if self._scored_by == scoring_model.version:
+        current = self._scoring_model()
+        if self._scored_by == current.version:
             return False
         if self._scored_by:
             self.metrics.add("champion_swaps_total")
-            self.say(f"scored by {scoring_model.version} from here on")
-        self._scored_by = scoring_model.version
-        self._drift = make_drift(
-            scoring_model.manifest.parameters, scoring_model.manifest.metrics, scoring_model.model.centres
-        )
-        self.metrics.replace("version", {f'version="{scoring_model.version}"': 1})
+            self.say(f"scored by {current.version} from here on")
+        self._scored_by = current.version
+        self._drift = make_drift(current.manifest.parameters, current.manifest.metrics, current.model.centres)
+        self.metrics.replace("version", {f'version="{current.version}"': 1})
         return True
 
     def _publish(self, rows: int, rate: float) -> None:
-        scoring_model, measures = self._scoring_model(), self._drift.measure() if self._drift else {}
-        state = self.tally.messages(scoring_model.labels)
+        current, measures = self._scoring_model(), self._drift.measure() if self._drift else {}
+        state = self.tally.messages(current.labels)
         state["stream"] = {
-            "version": scoring_model.version,
+            "version": current.version,
             "batch": self.batches,
             "rows": rows,
             "rows_per_second": round(rate, 3),
@@ -233,7 +231,7 @@ class PageStream:
         self.metrics.set("watermark_seconds", self.tally.watermark)
         for name, value in measures.items():
             self.metrics.set(name, value)
-        numbers = range(len(scoring_model.labels))
+        numbers = range(len(current.labels))
         sizes: dict[str, float] = {f'cluster="{number}"': self.tally.sizes[number] for number in numbers}
         self.metrics.replace("cluster_pages", sizes)
 

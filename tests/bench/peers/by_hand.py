@@ -39,12 +39,12 @@ async def raw(request: Request) -> Response:
 
 
 @app.post("/rows")
-async def rows(given: list[Row]) -> list[dict]:
-    values = np.array([[np.log1p(row.discounted_price), row.rating] for row in given])
+async def rows(parameters: list[Row]) -> list[dict]:
+    values = np.array([[np.log1p(row.discounted_price), row.rating] for row in parameters])
     clusters, distances = nearest(values, "price_rating")
     return [
         {"cluster": cluster, "label": LABELS[cluster], "distance": distance, "input": row}
-        for cluster, distance, row in zip(clusters.tolist(), distances.tolist(), given, strict=True)
+        for cluster, distance, row in zip(clusters.tolist(), distances.tolist(), parameters, strict=True)
     ]
 
 

@@ -45,8 +45,8 @@ app = Flask(__name__)
 @app.post("/course_popularity")
 def popularity():
     frame = spark.createDataFrame([numbers(request.get_json())], FIELDS)
-    found = model.transform(frame).select("prediction").first()
-    return jsonify(cluster=found.prediction, label=f"cluster {found.prediction}")
+    result = model.transform(frame).select("prediction").first()
+    return jsonify(cluster=result.prediction, label=f"cluster {result.prediction}")
 
 
 @app.get("/health/ready")

@@ -23,13 +23,13 @@ WAITED = 2000  # rows with a wait for each: enough to see the rate
 def ready(file: str, limit: int | None) -> list[AcceptedRecord]:
     with open_source(file) as source:
         checked = RecordChecker(find_workload("courses")).check(read_rows(source, ()))
-        found = []
+        results = []
         for outcome in checked:
             if isinstance(outcome, AcceptedRecord):
-                found.append(outcome)
-            if len(found) == limit:
+                results.append(outcome)
+            if len(results) == limit:
                 break
-        return found
+        return results
 
 
 def waiting(broker: str, records: list[AcceptedRecord]) -> None:

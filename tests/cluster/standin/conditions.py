@@ -25,7 +25,7 @@ def paused(resource: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _status(resource: dict[str, Any], condition: dict[str, str]) -> dict[str, Any]:
-    found = ((resource.get("status") or {}).get("conditions") or [{}])[0]
-    same = all(found.get(key) == value for key, value in condition.items())
-    stamped = condition | {"lastTransitionTime": found.get("lastTransitionTime", now()) if same else now()}
+    result = ((resource.get("status") or {}).get("conditions") or [{}])[0]
+    same = all(result.get(key) == value for key, value in condition.items())
+    stamped = condition | {"lastTransitionTime": result.get("lastTransitionTime", now()) if same else now()}
     return {"conditions": [stamped], "observedGeneration": resource["metadata"]["generation"]}

@@ -76,7 +76,7 @@ def reconcile(kube: Kube, connect: dict[str, Any]) -> None:
         "resources": resources,
         "volumeMounts": [*container["volumeMounts"], *mounts],
     }
-    found = pod | {
+    result = pod | {
         "automountServiceAccountToken": False,
         "serviceAccountName": own,
         "containers": [worker],
@@ -88,7 +88,7 @@ def reconcile(kube: Kube, connect: dict[str, Any]) -> None:
         "replicas": replicas,
         "podManagementPolicy": "Parallel",
         "selector": {"matchLabels": labels(name)},
-        "template": template | {"spec": found},
+        "template": template | {"spec": result},
     }
     kube.apply(pods.owned(connect, "StatefulSet", own, labels(name), spec=workers))
 
@@ -174,21 +174,21 @@ class Connectors:
         present = self.ask("GET", f"/connectors/{name}/config")
         if present.status_code == 404 or present.json() != wanted:
             self.ask("PUT", f"/connectors/{name}/config", json=config)
-        found = self.ask("GET", f"/connectors/{name}/status").json()
-        if "connector" not in found:
+        result = self.ask("GET", f"/connectors/{name}/status").json()
+        if "connector" not in result:
             raise Waiting(f"{name} has no status yet")
         verb = {"running": "resume", "paused": "pause", "stopped": "stop"}[state]
-        if found["connector"]["state"] not in (state.upper(), "FAILED", "UNASSIGNED", "RESTARTING"):
+        if result["connector"]["state"] not in (state.upper(), "FAILED", "UNASSIGNED", "RESTARTING"):
             self.ask("PUT", f"/connectors/{name}/{verb}")
-        failed = [one for one in (found["connector"], *found["tasks"]) if one["state"] == "FAILED"]
+        failed = [one for one in (result["connector"], *result["tasks"]) if one["state"] == "FAILED"]
         if failed and restart:
             self._restart(name, most)
         status = ready(connector)
         if failed:
             status = not_ready(connector, "TaskFailed", failed[0].get("trace", "")[-1500:])
-        elif not found["tasks"] and state == "running":
+        elif not result["tasks"] and state == "running":
             raise Waiting(f"{name} has no task yet")
-        self._kube.status(connector, status | {"connectorStatus": found, "tasksMax": int(config["tasks.max"])})
+        self._kube.status(connector, status | {"connectorStatus": result, "tasksMax": int(config["tasks.max"])})
 
     def _restart(self, name: str, most: int | None) -> None:
         """As Strimzi does: after 0, 2, 6, 12, ... minutes; here seconds, for the tests' sake."""

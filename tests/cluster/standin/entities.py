@@ -60,7 +60,7 @@ class Entities:
         users = [one for one in users if mine.items() <= (one["metadata"].get("labels") or {}).items()]
         wanted = {name: of for topic in topics for name, of in [_topic(topic)]}
         passwords = {user["metadata"]["name"]: self._password(user) for user in users}
-        given = {
+        parameters = {
             "bootstrap": f"{self._cluster}-kafka-bootstrap:9091",
             "topics": wanted,
             "gone": sorted(self._topics - set(wanted)),
@@ -68,12 +68,16 @@ class Entities:
             "acls": {user["metadata"]["name"]: _acls(user) for user in users},
         }
         generations = [one["metadata"]["generation"] for one in (*topics, *users)]
-        if pods.fingerprint(given, generations) == self._done:
+        if pods.fingerprint(parameters, generations) == self._done:
             return
-        said = self._kube.run(
-            f"deploy/{self._cluster}-entity-operator", "python", "-c", SCRIPT.read_text(), given=json.dumps(given)
+        output = self._kube.run(
+            f"deploy/{self._cluster}-entity-operator",
+            "python",
+            "-c",
+            SCRIPT.read_text(),
+            parameters=json.dumps(parameters),
         )
-        self._topics, faults = set(wanted), json.loads(said)["topics"]
+        self._topics, faults = set(wanted), json.loads(output)["topics"]
         for topic in topics:
             name = topic["spec"].get("topicName", topic["metadata"]["name"])
             fault = faults[name]
@@ -83,7 +87,7 @@ class Entities:
             name = user["metadata"]["name"]
             self._kube.status(user, ready(user) | {"username": name, "secret": name})
         # After the conditions, so that a pass that was cut off is made again.
-        self._done = pods.fingerprint({**given, "gone": []}, generations)
+        self._done = pods.fingerprint({**parameters, "gone": []}, generations)
 
     def _password(self, user: dict[str, Any]) -> str:
         name = user["metadata"]["name"]

@@ -17,9 +17,9 @@ class Section:
     starts to set, and which the stand-in knows nothing of, can't be overlooked.
     """
 
-    def __init__(self, found: dict[str, Any] | None, path: str):
+    def __init__(self, values: dict[str, Any] | None, path: str):
         self.path = path
-        self._left = dict(found or {})
+        self._left = dict(values or {})
 
     def __enter__(self) -> Section:
         return self

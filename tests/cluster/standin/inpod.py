@@ -42,7 +42,7 @@ def upper(name: str) -> str:
 
 def topics(client: KafkaAdminClient, wanted: dict, gone: list[str]) -> dict[str, str | None]:
     present = {found["name"]: len(found["partitions"]) for found in client.describe_topics()}
-    said: dict[str, str | None] = {}
+    sentences: dict[str, str | None] = {}
     if new := {name: of for name, of in wanted.items() if name not in present}:
         client.create_topics(
             {
@@ -56,18 +56,20 @@ def topics(client: KafkaAdminClient, wanted: dict, gone: list[str]) -> dict[str,
             wait_for_metadata=True,
         )
     for name, of in wanted.items():
-        said[name] = None
+        sentences[name] = None
         if name in new:
             continue
         if of["partitions"] < present[name]:
-            said[name] = f"has {present[name]} partitions; Kafka can't take {present[name] - of['partitions']} away"
+            sentences[name] = (
+                f"has {present[name]} partitions; Kafka can't take {present[name] - of['partitions']} away"
+            )
         elif of["partitions"] > present[name]:
             client.create_partitions({name: of["partitions"]})
         if of["config"]:
             client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=of["config"])])
     if doomed := [name for name in gone if name in present]:
         client.delete_topics(doomed)
-    return said
+    return sentences
 
 
 def users(client: KafkaAdminClient, wanted: dict[str, str]) -> None:
@@ -92,30 +94,30 @@ def concrete(user: str, rule: dict) -> ACL:
 
 def rights(client: KafkaAdminClient, wanted: dict[str, list[dict]]) -> None:
     everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
-    found, _ = client.describe_acls(ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, everything))
+    result, _ = client.describe_acls(ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, everything))
     rules = [concrete(user, rule) for user, list_ in wanted.items() for rule in list_]
-    new = [rule for rule in rules if rule not in found]
+    new = [rule for rule in rules if rule not in result]
     if new and (faults := client.create_acls(new)["failed"]):
         sys.exit(f"ACLs: {faults}")
-    for old in (rule for rule in found if rule not in rules):
+    for old in (rule for rule in result if rule not in rules):
         of = old.resource_pattern
         pattern = ResourcePatternFilter(of.resource_type, of.resource_name, of.pattern_type)
         client.delete_acls([ACLFilter(old.principal, old.host, old.operation, old.permission_type, pattern)])
 
 
 def main() -> None:
-    given = json.load(sys.stdin)
+    parameters = json.load(sys.stdin)
     client = KafkaAdminClient(
-        bootstrap_servers=given["bootstrap"],
+        bootstrap_servers=parameters["bootstrap"],
         security_protocol="SSL",
         ssl_cafile="/etc/certs/ca.crt",
         ssl_certfile="/etc/certs/tls.crt",
         ssl_keyfile="/etc/certs/tls.key",
     )
-    said = topics(client, given["topics"], given["gone"])
-    users(client, given["users"])
-    rights(client, given["acls"])
-    print(json.dumps({"topics": said}))
+    output = topics(client, parameters["topics"], parameters["gone"])
+    users(client, parameters["users"])
+    rights(client, parameters["acls"])
+    print(json.dumps({"topics": output}))
 
 
 if __name__ == "__main__":

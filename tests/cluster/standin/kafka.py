@@ -84,9 +84,9 @@ def _cluster(section: Section, image: str) -> tuple[list[str], dict[str, Any], s
         authorization.only("type", "simple")
     lines = pods.properties(section.take("config", {}), lambda key: key.startswith(FORBIDDEN), f"{section.path}.config")
     with section.sub("template") as template:
-        found = {"pod": pods.pod_fields(template), "container": pods.container_fields(template, "kafkaContainer")}
+        result = {"pod": pods.pod_fields(template), "container": pods.container_fields(template, "kafkaContainer")}
     options = f"--release-version {metadata}" if metadata else ""
-    return lines, found, section.take("image") or image, options, peers
+    return lines, result, section.take("image") or image, options, peers
 
 
 def _certificates(kube: Kube, kafka: dict[str, Any]) -> dict[str, str]:
@@ -243,7 +243,7 @@ def ready(kube: Kube, cluster: str) -> bool:
     """All nodes of all pools run and are ready."""
     sets = kube.list("StatefulSet", f"strimzi.io/cluster={cluster},strimzi.io/kind=Kafka")
     return bool(sets) and all(
-        found.get("status", {}).get("readyReplicas", 0) == found["spec"]["replicas"]
-        and found["status"].get("updatedReplicas", 0) == found["spec"]["replicas"]
-        for found in sets
+        result.get("status", {}).get("readyReplicas", 0) == result["spec"]["replicas"]
+        and result["status"].get("updatedReplicas", 0) == result["spec"]["replicas"]
+        for result in sets
     )

@@ -55,8 +55,8 @@ class Kube:
 
     def _path(self, kind: str, name: str = "") -> str:
         group, plural = KINDS[kind]
-        place = "" if kind in CLUSTER_WIDE else f"/namespaces/{self.namespace}"
-        return f"/{group}{place}/{plural}" + (f"/{name}" if name else "")
+        position = "" if kind in CLUSTER_WIDE else f"/namespaces/{self.namespace}"
+        return f"/{group}{position}/{plural}" + (f"/{name}" if name else "")
 
     def list(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
         """All of a kind, each with its kind, which lists leave out."""
@@ -101,13 +101,13 @@ class Kube:
 
     def service(self, method: str, service: str, path: str, **options: Any) -> httpx.Response:
         """Ask a service from outside, by way of the API server. `service` is name:port."""
-        place = f"/api/v1/namespaces/{self.namespace}/services/{service}/proxy{path}"
-        return self.http.request(method, place, **options)
+        position = f"/api/v1/namespaces/{self.namespace}/services/{service}/proxy{path}"
+        return self.http.request(method, position, **options)
 
-    def run(self, target: str, *command: str, given: str = "") -> str:
+    def run(self, target: str, *command: str, parameters: str = "") -> str:
         """Run a command in a pod (or the first of a deployment) and return what it prints."""
         kubectl = ["kubectl", "-n", self.namespace, "exec", "-i", target, "--", *command]
-        done = subprocess.run(kubectl, input=given, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(kubectl, input=parameters, capture_output=True, text=True, timeout=120)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)[:60]} in {target}: {(done.stderr or done.stdout)[-1500:]}")
         return done.stdout

@@ -60,86 +60,86 @@ class Operator:
         if self._disks:
             self._disks.reconcile()
         pools = self.kube.list("KafkaNodePool")
-        for found in self.kube.list("Kafka"):
-            self._guard(found, lambda one: self._kafka(one, pools))
-        for found in self.kube.list("KafkaConnect"):
-            self._guard(found, self._connect)
-        for found in self.kube.list("ScheduledSparkApplication"):
-            self._guard(found, self._schedules.reconcile)
-        for found in self.kube.list("SparkApplication"):
-            self._guard(found, self._applications.reconcile)
+        for resource in self.kube.list("Kafka"):
+            self._guard(resource, lambda item: self._kafka(item, pools))
+        for resource in self.kube.list("KafkaConnect"):
+            self._guard(resource, self._connect)
+        for resource in self.kube.list("ScheduledSparkApplication"):
+            self._guard(resource, self._schedules.reconcile)
+        for resource in self.kube.list("SparkApplication"):
+            self._guard(resource, self._applications.reconcile)
 
-    def _kafka(self, found: dict[str, Any], pools: list[dict[str, Any]]) -> None:
-        if (status := paused(found)) is not None:
-            self.kube.status(found, status)
+    def _kafka(self, values: dict[str, Any], pools: list[dict[str, Any]]) -> None:
+        if (status := paused(values)) is not None:
+            self.kube.status(values, status)
             return
-        name, (kafka_image, entities_image) = found["metadata"]["name"], self._images
+        name, (kafka_image, entities_image) = values["metadata"]["name"], self._images
         # A new Kafka gets a new id, also on volumes that know another: its brokers then refuse to start, as Strimzi's.
-        if "clusterId" not in (found.get("status") or {}):
-            found["status"] = (found.get("status") or {}) | {"clusterId": make_cluster_id(uuid.uuid4)}
-            self.kube.status(found, {"clusterId": found["status"]["clusterId"]})
+        if "clusterId" not in (values.get("status") or {}):
+            values["status"] = (values.get("status") or {}) | {"clusterId": make_cluster_id(uuid.uuid4)}
+            self.kube.status(values, {"clusterId": values["status"]["clusterId"]})
         specs = [pool["spec"] for pool in pools]
-        self._changed(found, lambda: kafka.reconcile(self.kube, found, pools, kafka_image), specs)
+        self._changed(values, lambda: kafka.reconcile(self.kube, values, pools, kafka_image), specs)
         if not kafka.ready(self.kube, name):
-            self.kube.status(found, not_ready(found, "Creating", "the nodes are not all ready"))
+            self.kube.status(values, not_ready(values, "Creating", "the nodes are not all ready"))
             return
         entities = self._entities.setdefault(name, Entities(self.kube, name, entities_image))
-        self._changed(found | {"kind": "Entities"}, lambda: entities.pod(found))
+        self._changed(values | {"kind": "Entities"}, lambda: entities.pod(values))
         if (
             self._up("Deployment", f"{name}-entity-operator")
-            and age_s(found["metadata"]["creationTimestamp"]) > ENTITIES_S
+            and age_s(values["metadata"]["creationTimestamp"]) > ENTITIES_S
         ):
             entities.reconcile(self.kube.list("KafkaTopic"), self.kube.list("KafkaUser"))
-        self.kube.status(found, ready(found) | {"kafkaVersion": kafka.VERSION})
+        self.kube.status(values, ready(values) | {"kafkaVersion": kafka.VERSION})
         for pool in pools:
             self.kube.status(pool, ready(pool) | {"replicas": pool["spec"]["replicas"]})
 
-    def _connect(self, found: dict[str, Any]) -> None:
-        name = found["metadata"]["name"]
+    def _connect(self, values: dict[str, Any]) -> None:
+        name = values["metadata"]["name"]
         if time.monotonic() < self._not_before.get(name, 0):
             return
         try:
-            self._changed(found, lambda: connect.reconcile(self.kube, found))
+            self._changed(values, lambda: connect.reconcile(self.kube, values))
         except Waiting as missing:
             self._not_before[name] = time.monotonic() + FULL_RECONCILIATION_S
-            self.kube.status(found, not_ready(found, "InvalidConfigurationException", str(missing)))
+            self.kube.status(values, not_ready(values, "InvalidConfigurationException", str(missing)))
             raise
         if not self._up("StatefulSet", f"{name}-connect"):
-            self.kube.status(found, not_ready(found, "Creating", "no worker is ready"))
+            self.kube.status(values, not_ready(values, "Creating", "no worker is ready"))
             return
-        self.kube.status(found, ready(found) | {"url": f"http://{name}-connect-api.{self.kube.namespace}.svc:8083"})
+        self.kube.status(values, ready(values) | {"url": f"http://{name}-connect-api.{self.kube.namespace}.svc:8083"})
         connectors = self._connectors.setdefault(name, Connectors(self.kube, name))
         mine = [
-            one
-            for one in self.kube.list("KafkaConnector")
-            if (one["metadata"].get("labels") or {}).get("strimzi.io/cluster") == name
+            item
+            for item in self.kube.list("KafkaConnector")
+            if (item["metadata"].get("labels") or {}).get("strimzi.io/cluster") == name
         ]
-        for one in mine:
-            self._guard(one, connectors.reconcile)
-        connectors.prune({one["metadata"]["name"] for one in mine})
+        for item in mine:
+            self._guard(item, connectors.reconcile)
+        connectors.prune({item["metadata"]["name"] for item in mine})
 
-    def _changed(self, found: dict[str, Any], apply: Callable[[], None], *more: Any) -> None:
-        key, mark = f"{found['kind']}/{found['metadata']['uid']}", pods.fingerprint(found["spec"], more)
+    def _changed(self, values: dict[str, Any], apply: Callable[[], None], *more: Any) -> None:
+        key, mark = f"{values['kind']}/{values['metadata']['uid']}", pods.fingerprint(values["spec"], more)
         if self._applied.get(key) != mark:
             apply()
             self._applied[key] = mark
 
     def _up(self, kind: str, name: str) -> bool:
-        found = self.kube.get(kind, name) or {}
-        return (found.get("status") or {}).get("readyReplicas", 0) > 0
+        result = self.kube.get(kind, name) or {}
+        return (result.get("status") or {}).get("readyReplicas", 0) > 0
 
-    def _guard(self, found: dict[str, Any], step: Callable[[dict[str, Any]], None]) -> None:
+    def _guard(self, values: dict[str, Any], step: Callable[[dict[str, Any]], None]) -> None:
         """One resource's fault is written into its status and does not stop the others."""
-        key = f"{found['kind']}/{found['metadata']['name']}"
+        key = f"{values['kind']}/{values['metadata']['name']}"
         try:
-            step(found)
+            step(values)
             self.refused.pop(key, None)
         except Refused as refusal:
             if self.refused.get(key) != str(refusal):
                 log.error("REFUSED %s: %s", key, refusal)
             self.refused[key] = str(refusal)
-            if found["kind"] not in ("SparkApplication", "ScheduledSparkApplication"):
-                self.kube.status(found, not_ready(found, "InvalidResourceException", str(refusal)))
+            if values["kind"] not in ("SparkApplication", "ScheduledSparkApplication"):
+                self.kube.status(values, not_ready(values, "InvalidResourceException", str(refusal)))
         except (Waiting, RuntimeError, httpx.HTTPError) as fault:
             log.info("%s: %s", key, fault)
 

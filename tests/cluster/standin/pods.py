@@ -72,9 +72,9 @@ def secret(by: dict[str, Any], name: str, labels: dict[str, str], content: dict[
     return owned(by, "Secret", name, labels, type="Opaque", data=encoded)
 
 
-def decoded(found: dict[str, Any]) -> dict[str, str]:
+def decoded(values: dict[str, Any]) -> dict[str, str]:
     """The content of a secret."""
-    return {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
+    return {key: base64.b64decode(value).decode() for key, value in (values.get("data") or {}).items()}
 
 
 def fingerprint(*parts: Any) -> str:
@@ -92,24 +92,24 @@ def pod_fields(template: Section) -> dict[str, Any]:
 def container_fields(template: Section, name: str) -> dict[str, Any]:
     """The container's part of a Strimzi template, as a container."""
     with template.sub(name) as container:
-        found = {key: value for key in ("securityContext", "env") if (value := container.take(key)) is not None}
+        result = {key: value for key in ("securityContext", "env") if (value := container.take(key)) is not None}
         mounts = container.take("volumeMounts", [])
         for mount in mounts:
             # Strimzi: "additional volumes can only be mounted inside /mnt".
             if not mount["mountPath"].startswith("/mnt/"):
                 raise Refused(f"{container.path}.volumeMounts: {mount['mountPath']} is not inside /mnt")
-        return found | {"volumeMounts": mounts}
+        return result | {"volumeMounts": mounts}
 
 
 def heap(spec: Section) -> list[str]:
     """JVM options from `jvmOptions`."""
     with spec.sub("jvmOptions") as options:
-        found = [f"{name}{value}" for name in ("-Xms", "-Xmx") if (value := options.take(name))]
+        result = [f"{name}{value}" for name in ("-Xms", "-Xmx") if (value := options.take(name))]
         for name, value in (options.take("-XX") or {}).items():
-            found.append(
+            result.append(
                 f"-XX:{name}={value}" if value not in ("true", "false") else f"-XX:{'+-'[value == 'false']}{name}"
             )
-        return found
+        return result
 
 
 def properties(config: dict[str, Any], forbidden: Callable[[str], bool], path: str) -> list[str]:

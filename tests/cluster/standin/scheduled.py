@@ -61,12 +61,12 @@ class Schedules:
 
     def _runs(self, uid: str) -> list[tuple[str, str]]:
         """(name, state) of the runs of a schedule, oldest first."""
-        found = []
+        results = []
         for run in self._kube.list("SparkApplication"):
             if any(owner["uid"] == uid for owner in run["metadata"].get("ownerReferences", ())):
                 state = (run.get("status") or {}).get("applicationState", {}).get("state", "")
-                found.append((run["metadata"]["name"], state))
-        return sorted(found)
+                results.append((run["metadata"]["name"], state))
+        return sorted(results)
 
     def _forget(self, runs: list[tuple[str, str]], kept: dict[str, int]) -> None:
         for ended, limit in kept.items():

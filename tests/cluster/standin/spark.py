@@ -64,10 +64,10 @@ class Applications:
             self._kube.delete("SparkApplication", name)
 
     def _say(self, application: dict[str, Any], state: str, message: str = "", **rest: Any) -> None:
-        told = {"applicationState": {"state": state, "errorMessage": message}}
+        report = {"applicationState": {"state": state, "errorMessage": message}}
         if "driverInfo" not in (application.get("status") or {}):
-            told["driverInfo"] = {}  # the definition wants it
-        self._kube.status(application, told | rest)
+            report["driverInfo"] = {}  # the definition wants it
+        self._kube.status(application, report | rest)
 
     def _clear(self, name: str) -> None:
         for pod in self._kube.list("Pod", f"sparkoperator.k8s.io/app-name={name}"):
@@ -146,13 +146,13 @@ class Applications:
             return
         phase = driver["status"]["phase"]
         executors = self._kube.list("Pod", f"sparkoperator.k8s.io/app-name={name},spark-role=executor")
-        told = {pod["metadata"]["name"]: pod["status"]["phase"].upper() for pod in executors}
+        report = {pod["metadata"]["name"]: pod["status"]["phase"].upper() for pod in executors}
         if phase == "Running" and state == "SUBMITTED":
             attempts = status.get("executionAttempts", 0) + 1
             app = driver["metadata"]["labels"].get("spark-app-selector", "")
-            self._say(application, "RUNNING", executionAttempts=attempts, executorState=told, sparkApplicationId=app)
-        elif phase == "Running" and told != status.get("executorState"):
-            self._kube.status(application, {"executorState": told})
+            self._say(application, "RUNNING", executionAttempts=attempts, executorState=report, sparkApplicationId=app)
+        elif phase == "Running" and report != status.get("executorState"):
+            self._kube.status(application, {"executorState": report})
         elif phase == "Succeeded":
             self._say(application, "SUCCEEDING" if of.always else "COMPLETED", terminationTime=now())
         elif phase == "Failed":

@@ -83,11 +83,11 @@ def _dynamic(section: Section) -> dict[str, str]:
     if not section.take("enabled", False):
         return {}
     tracked = str(section.take("shuffleTrackingEnabled", True)).lower()
-    found = {"spark.dynamicAllocation.enabled": "true", "spark.dynamicAllocation.shuffleTracking.enabled": tracked}
+    result = {"spark.dynamicAllocation.enabled": "true", "spark.dynamicAllocation.shuffleTracking.enabled": tracked}
     for name in ("initialExecutors", "minExecutors", "maxExecutors"):
         if (value := section.take(name)) is not None:
-            found[f"spark.dynamicAllocation.{name}"] = str(value)
-    return found
+            result[f"spark.dynamicAllocation.{name}"] = str(value)
+    return result
 
 
 def _pod(

@@ -21,15 +21,15 @@ def check_volume_group(pod: dict[str, Any], path: str) -> dict[str, Any]:
 
     A new volume belongs to root and is closed to others, and the image's user is in group 0.
     """
-    given = pod.get("securityContext")
-    if given is None:
+    security = pod.get("securityContext")
+    if security is None:
         return {"fsGroup": 0}
-    if given.get("fsGroup") != 0:
+    if security.get("fsGroup") != 0:
         raise Refused(
-            f"{path}.template.pod.securityContext has fsGroup {given.get('fsGroup')!r}: user 1001 of group 0 can't "
+            f"{path}.template.pod.securityContext has fsGroup {security.get('fsGroup')!r}: user 1001 of group 0 can't "
             "write to a new volume, which belongs to root; Strimzi sets 0 only where there is no securityContext"
         )
-    return given
+    return security
 
 
 def check_application(application: dict[str, Any]) -> None:
@@ -64,17 +64,25 @@ def _check_decommission(spec: dict[str, Any], conf: dict[str, str], path: str) -
 def check_reach(objects: list[dict[str, Any]]) -> None:
     """Strimzi's brokers and workers ask the Kubernetes API for certificates and passwords, so no policy may keep them
     from it. Raises Refused."""
-    policies = [one for one in objects if one["kind"] == "NetworkPolicy" and "Egress" in one["spec"]["policyTypes"]]
-    for one in objects:
-        suffix = {"Kafka": "kafka", "KafkaConnect": "connect"}.get(one["kind"])
+    policies = [
+        resource
+        for resource in objects
+        if resource["kind"] == "NetworkPolicy" and "Egress" in resource["spec"]["policyTypes"]
+    ]
+    for resource in objects:
+        suffix = {"Kafka": "kafka", "KafkaConnect": "connect"}.get(resource["kind"])
         if suffix is None:
             continue
-        name = one["metadata"]["name"]
-        labels = {"strimzi.io/cluster": name, "strimzi.io/kind": one["kind"], "strimzi.io/name": f"{name}-{suffix}"}
+        name = resource["metadata"]["name"]
+        labels = {
+            "strimzi.io/cluster": name,
+            "strimzi.io/kind": resource["kind"],
+            "strimzi.io/name": f"{name}-{suffix}",
+        }
         held = [policy["spec"] for policy in policies if _selects(policy["spec"], labels)]
         rules = [rule for spec in held for rule in spec.get("egress", ())]
         if held and not any(_reaches_api(rule) for rule in rules):
-            raise Refused(f"{one['kind']} {name}: a NetworkPolicy keeps its pods from the Kubernetes API")
+            raise Refused(f"{resource['kind']} {name}: a NetworkPolicy keeps its pods from the Kubernetes API")
 
 
 def _selects(policy: dict[str, Any], labels: dict[str, str]) -> bool:
@@ -91,7 +99,9 @@ def _reaches_api(rule: dict[str, Any]) -> bool:
 
 def check_hooks(objects: list[dict[str, Any]]) -> None:
     """Helm waits for a hook to end, five minutes by default, and a Job may have to wait for the whole cluster."""
-    for one in objects:
-        hook = (one["metadata"].get("annotations") or {}).get("helm.sh/hook", "")
-        if one["kind"] in ("Job", "Pod") and hook not in ("", "test"):
-            raise Refused(f"{one['kind']} {one['metadata']['name']} is the hook {hook}, whose end helm waits for")
+    for resource in objects:
+        hook = (resource["metadata"].get("annotations") or {}).get("helm.sh/hook", "")
+        if resource["kind"] in ("Job", "Pod") and hook not in ("", "test"):
+            raise Refused(
+                f"{resource['kind']} {resource['metadata']['name']} is the hook {hook}, whose end helm waits for"
+            )
