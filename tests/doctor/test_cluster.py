@@ -128,7 +128,7 @@ def test_a_release_that_is_there_misses_nothing(missing):
         ),
         (
             {"kafkatopics": [thing(f"t{n}") for n in range(5)]},
-            "5 kafkatopics, such as t0: the operator has said nothing",
+            "5 kafkatopics, such as t0: not reported by the operator",
         ),
         (
             {"deployments": [thing("millrace-api", {"replicas": 2}, readyReplicas=1)]},

@@ -29,7 +29,7 @@ def test_without_pytorch_it_names_the_extra():
     [
         (["urls"], "model", "urls has no recommender; allowed: none."),
         (["mooc", "--model", "other"], "model", "mooc has no recommender 'other'; allowed: recommendations."),
-        (["mooc", "--network", "fm"], "network", "--network 'fm' is none; allowed: sasrec, bert4rec."),
+        (["mooc", "--network", "fm"], "network", "unknown network 'fm'; choose one of sasrec, bert4rec."),
         (["mooc", "--workers", "0"], "workers", "--workers 0 is not usable; allowed: 1 or more."),
     ],
 )

@@ -137,7 +137,7 @@ def zipped(*names: str) -> bytes:
     ("content", "what", "cure"),
     [
         (zipped("a.csv"), "is a zip archive", "`unzip -p it.csv > NEW.csv` unpacks it"),
-        (zipped(), "is an empty zip archive", "Pack the file anew"),
+        (zipped(), "is an empty zip archive", "Create the archive again"),
         (zipped("[Content_Types].xml", "xl/workbook.xml"), "is an Excel workbook", "CSV UTF-8"),
         (zipped("docProps/app.xml"), "is an Excel workbook", "CSV UTF-8"),
         (zipped("mimetype"), "is an OpenDocument file", "CSV UTF-8"),

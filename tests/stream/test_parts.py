@@ -192,7 +192,7 @@ def test_a_reader_names_clusters_that_there_are():
     result, _ = declared()
     assert consume.select_topics(result, [3, 1, 3]) == ["urls.cluster.1", "urls.cluster.3"]
     assert consume.select_topics(result, []) == list(result.cluster_topics)
-    with pytest.raises(BadInputError, match="--cluster 10 is none; allowed: 0 to 9"):
+    with pytest.raises(BadInputError, match="--cluster 10 does not exist; allowed: 0 to 9"):
         consume.select_topics(result, [10])
     with pytest.raises(BadInputError, match="courses has no clusters in a stream"):
         consume.select_topics(find_workload("courses"), [])

@@ -220,7 +220,7 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
 
 def test_a_topic_that_ends_before_what_was_read_is_not_read_on(stack):
     sentences = []
-    with pytest.raises(CorruptError, match="was made anew") as caught:
+    with pytest.raises(CorruptError, match="was recreated") as caught:
         source.starting_offsets("urls.records", {0: 10**9}, sentences.append)
     assert caught.value.field == f"0/{10**9}"
     with pytest.raises(NotFoundError, match="millrace topics create"):

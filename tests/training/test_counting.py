@@ -118,9 +118,9 @@ def test_the_factors_of_spark_recommend_what_those_of_the_library_do(counted):
     for user in asked:
         known = np.unique(memory[user])
         others = np.setdiff1d(np.arange(size), known)
-        scores = factors.scores(memory[user].astype(np.int64))
+        scores = model.scores(memory[user].astype(np.int64))
         hits += scores[known].mean() > np.quantile(scores[others], 0.9)
-    # What a user took is scored above nine in ten of all else.
+    # User history is scored above nine in ten of all else.
     assert len(asked) > 5
     assert hits / len(asked) > 0.9
 

@@ -131,7 +131,7 @@ def test_learnt_anew_the_clusters_are_those_of_the_champion_as_far_as_their_page
     before = loaded(registry, {"version": registry.champion("urls", "pages").version})
     (result,) = train.train_models(spark, URLS, TrainingOptions(windows=("1/3",), fresh=True))
     after = loaded(registry, result)
-    assert result["how"] == "learnt anew"
+    assert result["how"] == "relearned"
     assert set(after.manifest.parameters["drift"]) == {"psi", "inertia_ratio"}
     columns, _ = table(1500)
     clusters = before.pages.assign(columns)[0], after.pages.assign(columns)[0]

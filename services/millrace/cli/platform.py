@@ -48,7 +48,9 @@ def up(as_json: Json = False) -> None:
 @handle_errors
 def provision(
     only: Annotated[list[str] | None, typer.Option(help="buckets, topics, tables or sinks; may be repeated.")] = None,
-    wait: Annotated[float, typer.Option(metavar="SECONDS", help="Wait so long for each part that is away.")] = 0.0,
+    wait: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Wait so long for each part that is unavailable.")
+    ] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Make the buckets, topics, tables and sinks that are missing, on any platform that the settings name."""

@@ -103,7 +103,7 @@ def train(
     network: Annotated[
         list[str] | None, typer.Option(help="For recommenders: try sasrec, bert4rec or fm too; needs PyTorch.")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="For page clusters: learn space and k anew.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="For page clusters: relearn space and k.")] = False,
     follow: Annotated[
         bool, typer.Option("--follow", help="Keep running; train each workload again when --every says.")
     ] = False,

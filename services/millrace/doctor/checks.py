@@ -189,7 +189,7 @@ def _check_online() -> str:
         message = last_message(workload.deltas_topic)
         age = time.time() - message.timestamp / 1000 if message else None
         if age is None or age > MAX_SILENCE_S:
-            faults.append(f"{workload.name}: the updater {f'spoke {age:.0f} s ago' if age else 'has said nothing'}")
+            faults.append(f"{workload.name}: the updater {f'spoke {age:.0f} s ago' if age else 'has not reported'}")
         else:
             sentences.append(f"{workload.name} followed")
     if faults:

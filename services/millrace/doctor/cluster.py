@@ -50,7 +50,7 @@ def examine_cluster(namespace: str, release: str) -> list[dict[str, Any]]:
         (
             "namespace",
             lambda: _check_namespace(namespace),
-            "Its labels and the operators' rights went with a former namespace: `make operators` makes both anew.",
+            "Its labels and the operators' rights went with a former namespace: `make operators` recreates both.",
         ),
         *(
             (

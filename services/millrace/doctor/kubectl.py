@@ -58,4 +58,4 @@ def read_condition(resource: dict[str, Any], kind: str = "Ready") -> tuple[bool,
             return entry.get("status") == "True", entry.get("message") or entry.get("reason") or ""
         if entry.get("type") == "NotReady" and entry.get("status") == "True":
             return False, entry.get("message") or entry.get("reason") or ""
-    return False, "the operator has said nothing about it yet"
+    return False, "not reported by the operator yet"

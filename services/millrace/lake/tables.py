@@ -105,7 +105,7 @@ def _ensure_table(name: str, wanted: list[LakeColumn]) -> list[str]:
         if existing is not None and existing.field_type != TYPES[column.type]:
             raise BadInputError(
                 f"Table {name} holds {column.name} as {existing.field_type}, the contract says {column.type}. "
-                "Give the field a new name, or move the table away first.",
+                "Give the field a new name, or move the table aside first.",
                 code="contract_changed",
                 field=column.name,
                 allowed=str(existing.field_type),

@@ -33,7 +33,9 @@ def lock_home() -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConflictError(f"Another `millrace up` or `down` is at work in {home}; wait for it to end.") from None
+            raise ConflictError(
+                f"Another `millrace up` or `down` is running in {home}; wait until it has finished."
+            ) from None
         yield
 
 

@@ -52,7 +52,7 @@ class ModelFollower:
         etag = self.champion.etag if self.champion else None
         champion = self._registry.champion_if_changed(name, model, etag)
         if champion is None and self.now is not None and not self.now.is_alive():
-            log.error("%s: what followed %s has ended; it begins anew", name, self.now.fold.base.version)
+            log.error("%s: the follower of %s has ended; a new one starts", name, self.now.fold.base.version)
             champion, self.now = self.champion, None
         if champion is not None:
             if self.now is None or self.now.fold.base.version != champion.version:

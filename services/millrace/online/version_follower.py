@@ -80,7 +80,7 @@ class VersionFollower(threading.Thread):
                 self._give_up()
             except (KafkaError, MillraceError, OSError) as error:
                 if str(error) != logged:
-                    log.error("%s: Kafka is away, state is kept until it is back: %s", self.full_version, error)
+                    log.error("%s: Kafka is unavailable, state is kept until it is back: %s", self.full_version, error)
                 logged = str(error)
                 self._forget_producer()
                 self.ended.wait(RETRY_DELAY_S)

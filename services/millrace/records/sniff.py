@@ -23,7 +23,7 @@ TO_CSV = (
 )
 KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"PK\x03\x04", "a zip archive", "`unzip -p {file} > NEW.csv` unpacks it"),
-    (b"PK\x05\x06", "an empty zip archive", "pack the file anew"),
+    (b"PK\x05\x06", "an empty zip archive", "create the archive again"),
     (b"\x28\xb5\x2f\xfd", "packed with zstd", "`zstd -dc {file} > NEW.csv` unpacks it"),
     (b"\x04\x22\x4d\x18", "packed with lz4", "`lz4 -dc {file} > NEW.csv` unpacks it"),
     (b"\x1f\x9d", "packed with compress", "`gzip -dc {file} > NEW.csv` unpacks it"),

@@ -37,7 +37,7 @@ def load_board(workload: Workload) -> Board:
                 log.warning("offset %d of %s is left out: %s", message.offset, workload.deltas_topic, error.message)
     if not state.timeline(1)["messages"]:
         raise NotFoundError(
-            f"{workload.deltas_topic} tells of no pages yet: train a champion (`millrace train {workload.name}`), run "
+            f"{workload.deltas_topic} holds no pages yet: train a champion (`millrace train {workload.name}`), run "
             f"`millrace stream {workload.name}` and send it some (`millrace ingest {workload.name} FILE`).",
             code="nothing_yet",
         )

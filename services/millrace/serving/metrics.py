@@ -29,9 +29,9 @@ class ApiMetrics:
             **common,
         )
         self.rows = Counter("rows", "Rows answered.", ["model"], **common)
-        self.swaps = Counter("champion_swaps", "Champions taken up.", ["model"], **common)
+        self.swaps = Counter("champion_swaps", "Champions loaded.", ["model"], **common)
         self.refused = Counter("champion_refused", "Champions that could not be loaded.", ["model"], **common)
-        self.poll_failures = Counter("poll_failures", "Times the registry went out of reach.", **common)
+        self.poll_failures = Counter("poll_failures", "Times the registry became unreachable.", **common)
         # Only of workers that live: what a dead one last saw is nobody's state.
         self.polled_at = Gauge(
             "polled_at_seconds",
@@ -40,8 +40,10 @@ class ApiMetrics:
             **common,
         )
         self.events = Counter("events", "Posted events that Kafka has acknowledged.", ["workload"], **common)
-        self.deltas = Counter("deltas", "Messages of the deltas topics that were read.", ["topic"], **common)
-        self.deltas_refused = Counter("deltas_refused", "Of these, such as could not be read.", ["topic"], **common)
+        self.deltas = Counter("deltas", "Delta messages read.", ["topic"], **common)
+        self.deltas_refused = Counter(
+            "deltas_refused", "Delta messages skipped because they could not be parsed.", ["topic"], **common
+        )
         self.staleness = Gauge(
             "staleness_seconds",
             "Now minus the watermark of the live answers, in the worker that is furthest behind.",

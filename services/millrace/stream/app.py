@@ -36,10 +36,10 @@ def find_page_model(workload: Workload) -> PageModel:
 
 
 def second_stream_sentence(name: str) -> str:
-    """The sentence for a stream that may not start, as another runs."""
+    """What to say to a stream that must not start because another one is running."""
     return (
-        f"Another stream of {name} runs; one is allowed. `millrace status` shows the one of this machine, "
-        "`kubectl get sparkapplications` that of a cluster; end the other."
+        f"A stream for {name!r} is already running; only one is allowed. Stop it first: `millrace status` shows the one "
+        "of this machine, `kubectl get sparkapplications` that of a cluster."
     )
 
 

@@ -24,7 +24,9 @@ def select_topics(workload: Workload, clusters: Sequence[int]) -> list[str]:
         raise BadInputError(f"{workload.name} has no clusters in a stream.", field="workload")
     if wrong := [number for number in clusters if not 0 <= number < len(known)]:
         allowed = f"0 to {len(known) - 1}"
-        raise BadInputError(f"--cluster {wrong[0]} is none; allowed: {allowed}.", field="cluster", allowed=allowed)
+        raise BadInputError(
+            f"--cluster {wrong[0]} does not exist; allowed: {allowed}.", field="cluster", allowed=allowed
+        )
     return [known[number] for number in sorted(set(clusters))] or list(known)
 
 
@@ -102,5 +104,5 @@ def consume_pages(
                 try:
                     client.commit(done)
                 except CommitFailedError:
-                    say("the group has shared its partitions anew; its next reader gets the last lines again")
+                    say("the group was rebalanced; the next reader of these partitions gets the last lines again")
     return written

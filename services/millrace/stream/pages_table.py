@@ -153,8 +153,8 @@ class PagesTable:
             properties = snapshot.summary.additional_properties if snapshot.summary else {}
             if BATCH_PROPERTY in properties and properties.get(WRITER_PROPERTY) != self._writer:
                 raise ConflictError(
-                    f"Another stream appends to {self.name} (snapshot {snapshot.snapshot_id}); one is allowed. "
-                    "`millrace status` shows the one of this machine; end the other.",
+                    f"Another stream appends to {self.name} (snapshot {snapshot.snapshot_id}); only one is allowed. "
+                    "`millrace status` shows the one of this machine; stop the other.",
                     code="second_stream",
                 )
             before = snapshot.parent_snapshot_id

@@ -43,7 +43,7 @@ def starting_offsets(topic: str, marks: dict[int, int], say: Callable[[str], Non
         if wanted > end:
             raise CorruptError(
                 f"The table of pages holds {topic} partition {partition} up to offset {wanted - 1}, and the topic ends "
-                f"at {end}: it was made anew. Move the table away, or give the topic its records back.",
+                f"at {end}: the topic was recreated. Move the table aside or restore the topic.",
                 code="offset_loss",
                 field=f"{partition}/{wanted - 1}",
             )

@@ -74,7 +74,7 @@ class TrainingOptions:
     snapshot_id: str | None = option("--snapshot", "an earlier snapshot's id; default: the newest", None)
     accept_gaps: bool = option("--accept-gaps", "train although offsets are missing; the manifest names them", False)
     networks: tuple[str, ...] = option("--network", "for recommenders: try it too; needs the extra `neural`", ())
-    fresh: bool = option("--fresh", "page clusters: learn space and k anew", False)
+    fresh: bool = option("--fresh", "page clusters: relearn space and k", False)
 
     def __post_init__(self) -> None:
         if wrong := [window for window in self.windows if window not in WINDOWS]:

@@ -47,10 +47,8 @@ def declare(declared: RouteRegistry, champions: ModelStore) -> None:
     async def exposition(request: Request) -> Response:
         return Response(metrics().render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    declared.add_get("/health/live", live, "The process runs", "health", LivenessStatus, {}, is_open=True)
-    declared.add_get(
-        "/health/ready", ready, "Champions are loaded", "health", ReadinessStatus, error_responses(503), is_open=True
-    )
+    declared.add_get("/health/live", live, "Liveness", "health", LivenessStatus, {}, is_open=True)
+    declared.add_get("/health/ready", ready, "Readiness", "health", ReadinessStatus, error_responses(503), is_open=True)
     text = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus' text format"}}
     declared.app.add_api_route(
         "/metrics",

@@ -88,7 +88,7 @@ def declare(declared: RouteRegistry, champions: ModelStore) -> None:
     declared.add_get("/v1/workloads", list_workloads, "All workloads", tag, list[WorkloadSummary], error_responses(401))
     declared.add_get("/v1/models", list_models, "All champions", tag, list[ModelSummary], error_responses(401))
     path = "/v1/models/{workload}/{model}"
-    declared.add_get(path, show_model, "A champion in full", tag, ModelDetail, error_responses(401, 404, 503))
+    declared.add_get(path, show_model, "Champion details", tag, ModelDetail, error_responses(401, 404, 503))
     for workload in load_workloads().values():
         for model in workload.clusterings:
             body = RowReader(workload, model)

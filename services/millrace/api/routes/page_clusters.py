@@ -28,7 +28,7 @@ HEARTBEAT_S = 15.0  # seconds of silence after which a comment is sent, so that 
 class ClustersAnswer(BaseModel):
     model: str
     version: str | None = Field(description="The version that scored the newest pages; null before the first.")
-    live: bool = Field(description="Whether a stream tells of them; else they are as the champion was trained.")
+    live: bool = Field(description="Whether a stream publishes them; otherwise they are as the champion was trained.")
     clusters: list[ClusterState] = Field(description="By number. Size: pages in the table; share: of the last hour.")
 
 
@@ -162,12 +162,12 @@ class PageRoutes:
         declared.add_get(
             f"{base}/clusters",
             self.show_clusters,
-            "The clusters of all pages",
+            "Page clusters",
             tag,
             ClustersAnswer,
             error_responses(401, 503),
         )
-        summary, wrong = "Clusters and messages over time", error_responses(401, 422, 503)
+        summary, wrong = "Cluster timeline", error_responses(401, 422, 503)
         declared.add_get(f"{base}/timeline", self.show_timeline, summary, tag, Timeline, wrong, [minutes])
         body = page_rows.make_row_reader(self.workload, self.model)
         declared.add_post(
@@ -185,6 +185,4 @@ class PageRoutes:
         )
         for name, (media_type, content) in load_files().items():
             path = f"{base}/live" if name == PAGE else f"{base}/live/{name}"
-            declared.add_file(
-                path, media_type, content, HEADERS, "The page that shows it" if name == PAGE else None, tag
-            )
+            declared.add_file(path, media_type, content, HEADERS, "Live page" if name == PAGE else None, tag)

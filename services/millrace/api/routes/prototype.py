@@ -21,7 +21,7 @@ def declare(declared: RouteRegistry, champions: ModelStore) -> None:
     async def index(request: Request) -> Response:
         return json_response(greeting)
 
-    declared.add_get("/", index, "Says that the API runs", "kept", ServiceBanner, error_responses(401))
+    declared.add_get("/", index, "Service banner", "kept", ServiceBanner, error_responses(401))
     for workload in load_workloads().values():
         for endpoint in workload.endpoints:
             model = workload.model(endpoint.model)

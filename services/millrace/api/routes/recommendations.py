@@ -136,11 +136,11 @@ class RecommenderRoutes:
         declared.add_request_post(
             path, self.for_question, summary, tag, answer, error_responses(401, 408, 413, 422, 503), schema
         )
-        summary = "What goes with an item"
+        summary = "Similar items"
         self.add_id_routes(declared, f"{base}/similar", "item_id", self.similar, summary, Recommendations, unknown, [n])
-        declared.add_get(f"{base}/popular", self.popular, "What most took lately", tag, Recommendations, wrong, [n])
+        declared.add_get(f"{base}/popular", self.popular, "Most popular items", tag, Recommendations, wrong, [n])
         long = describe_query("n", 1, query.MAX_HISTORY_IDS, 100)
-        summary = "What a user took"
+        summary = "User history"
         self.add_id_routes(declared, f"{base}/history", "user_id", self.history, summary, UserHistory, unknown, [long])
 
     def add_id_routes(

@@ -40,7 +40,7 @@ class CheckpointStore:
         except ConflictError:
             raise ConflictError(
                 f"s3://{self.store.bucket}/{self.key(batch)} holds another state of micro-batch {batch}: another "
-                "training runs here, or ran with other settings. Let only one run; --fresh starts anew.",
+                "training runs here, or ran with other settings. Let only one run; --fresh starts over.",
                 code="lost_race",
             ) from None
         kept = self._batches()

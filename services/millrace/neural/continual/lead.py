@@ -117,7 +117,7 @@ class LeadWorker:
             if position > (end := self.ends.get(number, 0)):
                 raise CorruptError(
                     f"{self.workload.records_topic} partition {number} ends at offset {end}; {position} of it were "
-                    "read before. It is another topic, or it lost records; --fresh starts anew.",
+                    "read before. It is another topic, or it lost records; --fresh starts over.",
                     code="offset_loss",
                     field=str(number),
                 )

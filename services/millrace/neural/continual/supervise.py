@@ -30,7 +30,7 @@ def check_plan(workload: Workload, name: str | None, plan: ContinualPlan) -> Rec
     if plan.network not in NETWORKS:
         allowed = ", ".join(NETWORKS)
         raise BadInputError(
-            f"--network {plan.network!r} is none; allowed: {allowed}.", field="network", allowed=allowed
+            f"unknown network {plan.network!r}; choose one of {allowed}.", field="network", allowed=allowed
         )
     models = [model for model in workload.recommenders if name in (None, model.name)]
     if not models:

@@ -58,7 +58,7 @@ def fit_first(frame: PageFrame, model: PageModel, sample: PageSample, before: Pr
     same, how = np.zeros(k, dtype=bool), "first fit"
     if before:
         best, same = renumber(best, before.pages.assign(sample)[0], before.pages.k, features)
-        how = "learnt anew"
+        how = "relearned"
     weighted = PageClusters(frame.space, best.centres, frame.sum_clusters(best, only_new=False).counts)
     return PageCandidate(weighted, how, same, {one: value for one, (value, _) in tried.items()})
 
