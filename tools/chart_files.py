@@ -25,7 +25,7 @@ def topic(result: Topic) -> dict[str, Any]:
     return {"name": result.name, "partitions": result.partitions, "config": result.configs}
 
 
-def described(workload: Workload) -> dict[str, Any]:
+def describe_workload(workload: Workload) -> dict[str, Any]:
     return {
         "models": [model.name for model in workload.models],
         "pages": [model.name for model in workload.pages],
@@ -52,7 +52,7 @@ def content() -> str:
     body = {
         "partitions": Settings.model_fields["kafka_partitions"].default,
         "topics": [topic(found) for found in list_shared_topics()],
-        "workloads": {name: described(workload) for name, workload in load_workloads().items()},
+        "workloads": {name: describe_workload(workload) for name, workload in load_workloads().items()},
     }
     return HEAD + yaml.safe_dump(body, sort_keys=False, width=120)
 

@@ -77,7 +77,7 @@ def digest(client: httpx.Client, image: str) -> str:
     return result
 
 
-def pinned(client: httpx.Client, registry: str = "", tag: str = "") -> dict[str, Any]:
+def pin_all(client: httpx.Client, registry: str = "", tag: str = "") -> dict[str, Any]:
     """Values that name by digest what could be resolved; sentences on standard error tell of the rest."""
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     results: dict[str, Any] = {}
@@ -108,7 +108,7 @@ def main() -> None:
     """Write the file, or end with a sentence when nothing could be resolved."""
     file, *own = sys.argv[1:]
     with httpx.Client(timeout=20, follow_redirects=True) as client:
-        result = pinned(client, *own)
+        result = pin_all(client, *own)
     if not result:
         sys.exit("No registry answered; nothing was written.")
     head = "# Written by `make pin-images`: what the tags of the images meant then. Give it to helm after all others.\n"

@@ -92,18 +92,18 @@ def of_crds(paths: list[Path]) -> dict[str, Any]:
     return results
 
 
-def reached(part: Any, definitions: dict[str, Any], seen: set[str]) -> set[str]:
+def find_references(part: Any, definitions: dict[str, Any], seen: set[str]) -> set[str]:
     """Names of all definitions that a schema leads to."""
     if isinstance(part, dict):
         name = str(part.get("$ref", "")).removeprefix("#/$defs/")
         if name and name not in seen:
             seen.add(name)
-            reached(definitions[name], definitions, seen)
+            find_references(definitions[name], definitions, seen)
         for value in part.values():
-            reached(value, definitions, seen)
+            find_references(value, definitions, seen)
     elif isinstance(part, list):
         for value in part:
-            reached(value, definitions, seen)
+            find_references(value, definitions, seen)
     return seen
 
 
@@ -125,7 +125,7 @@ def over_parts(schema: dict[str, Any], change: Callable[[Any], Any]) -> dict[str
     return result
 
 
-def shared(schemas: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+def share_definitions(schemas: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """The schemas with each part that occurs more than once moved into `definitions`."""
     counts: Counter[str] = Counter()
 
@@ -158,9 +158,9 @@ def main() -> None:
     crds = of_crds(asked.crds)
     kinds = [f"{version}/{kind}" for version, of in OURS.items() for kind in of]
     custom = {kind: before["kinds"][kind] for kind in kinds if kind not in names and kind not in crds}
-    custom |= shared({kind: crds[kind] for kind in kinds if kind in crds}, definitions)
+    custom |= share_definitions({kind: crds[kind] for kind in kinds if kind in crds}, definitions)
     schemas = {kind: custom.get(kind) or {"$ref": f"#/$defs/{names[kind]}"} for kind in kinds}
-    needed = reached(schemas, definitions, set())
+    needed = find_references(schemas, definitions, set())
     lines = [f"  {json.dumps(name)}: {text(definitions[name])}" for name in sorted(needed)]
     kept = [f"  {json.dumps(kind)}: {text(schemas[kind])}" for kind in sorted(schemas)]
     FILE.write_text('{"$defs": {\n' + ",\n".join(lines) + '\n},\n"kinds": {\n' + ",\n".join(kept) + "\n}}\n")

@@ -98,14 +98,14 @@ def test_the_chart_takes_what_was_resolved_and_keeps_the_tags_of_the_rest(
 ):
     monkeypatch.setattr(pin_images, "PLACES", (("catalog", "image"),))
     monkeypatch.setattr(pin_images, "_at", lambda values, position: f"{registry}/library/postgres:1.0")
-    values = pin_images.pinned(client, registry, "1.0")
+    values = pin_images.pin_all(client, registry, "1.0")
     assert values["catalog"]["image"] == f"{registry}/library/postgres:1.0@{DIGEST}"
     assert values["image"]["digests"] == dict.fromkeys(pin_images.OWN, DIGEST)
     objects = render(values | {"image": values["image"] | {"registry": registry}})
     api = one(objects, "Deployment", "millrace-api")["spec"]["template"]["spec"]["containers"][0]
     assert api["image"] == f"{registry}/millrace-api@{DIGEST}"
     monkeypatch.setattr(pin_images, "_at", lambda values, position: "127.0.0.1:1/library/postgres:1.0")
-    assert pin_images.pinned(client) == {}
+    assert pin_images.pin_all(client) == {}
     assert "127.0.0.1:1/library/postgres:1.0 stays a tag: 127.0.0.1:1 does not answer" in capsys.readouterr().err
 
 

@@ -81,7 +81,7 @@ class Sales:
     def monthly(self, days: Days) -> list[dict[str, Any]]:
         """Revenue, orders, items and buyers (distinct known customers) of each month that has orders, in order."""
         part, buyers = days.slice(self.arrays["day"]), self._buyers(days)
-        start = max(part.start, self._dated())
+        start = max(part.start, self._first_dated_row())
         months = to_months(self.arrays["day"][start : part.stop])
         return [
             {"month": str(month), **to_answer(self._sums(start + np.flatnonzero(months == month)))}
@@ -89,7 +89,7 @@ class Sales:
             for month in np.unique(months)
         ]
 
-    def _dated(self) -> int:
+    def _first_dated_row(self) -> int:
         """The row of `day` with which orders with a time begin."""
         return int(np.searchsorted(self.arrays["day"], UNDATED, "right"))
 
@@ -109,13 +109,13 @@ class Sales:
         customers = self.arrays["customer"][days.slice(self.arrays["customer_day"])]
         return {**to_answer(sums), "buyers": len(np.unique(customers))}
 
-    def undated(self) -> dict[str, Any]:
+    def sum_undated(self) -> dict[str, Any]:
         """The orders without a time."""
-        return to_answer(self._sums(slice(self._dated())))
+        return to_answer(self._sums(slice(self._first_dated_row())))
 
     def top_customers(self, days: Days, n: int) -> list[dict[str, Any]]:
         """The n customers who spent most; of equal ones the first by id."""
-        rows, sums = self._summed("customer", "customer_ids", days)
+        rows, sums = self._sum_values("customer", "customer_ids", days)
         best = np.lexsort((rows, -sums["revenue"]))[:n]
         ids = self.arrays["customer_ids"]
         return [{"user_id": ids[int(rows[at])].decode(), **to_answer(row_sums(sums, at))} for at in best.tolist()]
@@ -126,7 +126,7 @@ class Sales:
         The value is null where the lines did not say it.
         """
         part, values = days.slice(self.arrays[f"{by}_day"]), self.arrays[f"{by}_values"]
-        rows, sums = self._summed(by, f"{by}_values", days)
+        rows, sums = self._sum_values(by, f"{by}_values", days)
         which = np.searchsorted(rows, self.arrays[by][part])
         lowest = np.full(len(rows), np.iinfo(np.int64).max)
         highest = np.zeros(len(rows), dtype=np.int64)
@@ -136,7 +136,7 @@ class Sales:
         return [
             {
                 "value": values[int(rows[at])].decode() or None,
-                **self._named(by, int(rows[at])),
+                **self._value_names(by, int(rows[at])),
                 **to_answer(row_sums(sums, at)),
                 "lowest_price": to_amount(float(lowest[at])),
                 "mean_price": to_amount(float(sums["revenue"][at] / sums["items"][at])),
@@ -145,11 +145,11 @@ class Sales:
             for at in best.tolist()
         ]
 
-    def _named(self, by: str, row: int) -> dict[str, str]:
+    def _value_names(self, by: str, row: int) -> dict[str, str]:
         names = self.arrays.get(f"{by}_names")
         return {} if names is None else {"name": names[row].decode()}
 
-    def _summed(self, numbers: str, texts: str, days: Days) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def _sum_values(self, numbers: str, texts: str, days: Days) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """The rows of `texts` that occur in the days, and their sums."""
         part = days.slice(self.arrays[f"{numbers}_day"])
         which, size = self.arrays[numbers][part], len(self.arrays[texts])

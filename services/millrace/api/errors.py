@@ -87,10 +87,10 @@ def install_handlers(app: FastAPI) -> None:
         return error_response(request.scope["path"], BadInputError(f"{field}: {first['msg']}", field=field))
 
     @app.exception_handler(ClientDisconnect)
-    async def gone(request: Request, error: ClientDisconnect) -> Response:
+    async def ignore_disconnect(request: Request, error: ClientDisconnect) -> Response:
         return Response(status_code=499)  # nobody reads it
 
     @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> Response:
+    async def answer_unexpected(request: Request, error: Exception) -> Response:
         log.error("a fault of Millrace at %s: %r", show(request.scope["path"]), error)
         return error_response(request.scope["path"], MillraceError("A fault of Millrace; its log has the trace."))

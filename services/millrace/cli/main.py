@@ -27,8 +27,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    epilog="Exit codes: 0 done, 1 a fault of Millrace, 2 bad input, 3 conflict, 4 corrupt data, 5 a dependency is unavailable, "
-    "130 interrupted.",
+    epilog="Exit codes: 0 done, 1 a fault of Millrace, 2 bad input, 3 conflict, 4 corrupt data, "
+    "5 a dependency is unavailable, 130 interrupted.",
 )
 for module in (platform, topics, data, training, models, evaluation, online, continual, consume, report, demo):
     module.register(app)

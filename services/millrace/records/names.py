@@ -23,7 +23,7 @@ class FieldNames:
         self._groups = [tuple(group) for group in groups]
         """For each field, the names that it is read from; of several in one row the first is."""
         self._needed, self._others = set(needed), tuple(others)
-        self._by_fold = {fold_name(name): name for name in reversed([*self._known(), *self._others])}
+        self._by_fold = {fold_name(name): name for name in reversed([*self._known_names(), *self._others])}
         self._ignored: dict[str, None] = {}
         self._present: set[str] = set()
         self.shapes: set[tuple[str, ...]] = set()
@@ -45,7 +45,7 @@ class FieldNames:
 
     def match(self, source: str, header: list[str]) -> list[str]:
         """The header in the contract's spelling. Raises BadInputError where two columns would be one field."""
-        known = {*self._known(), *self._others}
+        known = {*self._known_names(), *self._others}
         matched: list[str] = []
         for column in header:
             name = column if column in known or column == "" else self._by_fold.get(fold_name(column), column)
@@ -65,13 +65,13 @@ class FieldNames:
         read = {name for group in self._groups for name in [name for name in group if name in names][:1]}
         if self._others and not self._needed.issubset(names):  # a row that stands for several
             read.update(self._others)
-            read.update(self._known())
+            read.update(self._known_names())
         self._present.update(read)
         for name in names:
             if name not in read and len(self._ignored) <= MAX_NAMES:
                 self._ignored[name] = None
 
-    def _known(self) -> list[str]:
+    def _known_names(self) -> list[str]:
         return [name for group in self._groups for name in group]
 
 

@@ -46,7 +46,7 @@ class BodyLimitMiddleware:
             return
         received, whole = 0, False
 
-        async def counted() -> Message:
+        async def count() -> Message:
             nonlocal received, whole
             if whole:  # what is still to come is only the end of the connection
                 return await receive()
@@ -59,7 +59,7 @@ class BodyLimitMiddleware:
             return message
 
         coding = headers.get(b"content-encoding", b"identity").strip().lower()
-        body = counted if coding == b"identity" else decompress_receive(counted, coding, self.limit, too_large)
+        body = count if coding == b"identity" else decompress_receive(count, coding, self.limit, too_large)
         started = False
 
         async def sending(message: Message) -> None:

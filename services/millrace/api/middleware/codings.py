@@ -71,7 +71,7 @@ def decompress_receive(receive: Receive, coding: bytes, limit: int, too_large: M
     """`receive` with the parts of a compressed body unpacked. It raises what Unpacker raises."""
     unpacker = BodyDecompressor(coding, limit, too_large)
 
-    async def unpacked() -> Message:
+    async def receive_unpacked() -> Message:
         message = await receive()
         if message["type"] != "http.request":
             return message
@@ -80,7 +80,7 @@ def decompress_receive(receive: Receive, coding: bytes, limit: int, too_large: M
             unpacker.end()
         return {**message, "body": body}
 
-    return unpacked
+    return receive_unpacked
 
 
 def compress(body: bytes, accepted: bytes) -> tuple[bytes, bytes | None]:

@@ -26,14 +26,14 @@ class MetricsMiddleware:
             return
         started, status, begun = time.perf_counter(), 500, None
 
-        async def counted(message: Message) -> None:
+        async def send_timed(message: Message) -> None:
             nonlocal status, begun
             if message["type"] == "http.response.start":
                 status, begun = message["status"], time.perf_counter()
             await send(message)
 
         try:
-            await self.app(scope, receive, counted)
+            await self.app(scope, receive, send_timed)
         finally:
             requests, seconds = self._children_of(template_of(scope.get("route")), status)
             requests.inc()

@@ -122,7 +122,7 @@ def declare(declared: RouteRegistry, champions: ModelStore) -> None:
         for model in declared_workload.clusterings
     }
 
-    async def chosen(request: Request) -> tuple[LoadedClusters, RowReader]:
+    async def choose_version(request: Request) -> tuple[LoadedClusters, RowReader]:
         """The version that the path means. Raises NotFoundError or UnavailableError."""
         name, version = request.path_params["model_name"], request.path_params.get("version")
         if name not in known:
@@ -144,18 +144,18 @@ def declare(declared: RouteRegistry, champions: ModelStore) -> None:
         return json_response({"ready": True})
 
     async def describe(request: Request) -> Response:
-        served, body = await chosen(request)
+        served, body = await choose_version(request)
         manifest = served.manifest
         versions = await run_in_threadpool(champions.versions, manifest.workload, manifest.model)
         return json_response(make_metadata(served, body, versions))
 
     async def model_ready(request: Request) -> Response:
-        await chosen(request)
+        await choose_version(request)
         return json_response({"name": request.path_params["model_name"], "ready": True})
 
     async def run(request: Request) -> Response:
         content = await request.body()
-        served, body = await chosen(request)
+        served, body = await choose_version(request)
         reply = infer(served, body, content, dict(request.scope["headers"]))
         return Response(reply.body, headers={name.decode(): value.decode() for name, value in reply.headers})
 

@@ -96,7 +96,7 @@ class SalesRoutes:
     async def trend(self, request: Request) -> Response:
         def compute(served: LoadedSales, days: Days) -> dict[str, Any]:
             sales = served.sales
-            return {"months": sales.monthly(days), "total": sales.total(days), "undated": sales.undated()}
+            return {"months": sales.monthly(days), "total": sales.total(days), "undated": sales.sum_undated()}
 
         return await self.answer(request, compute)
 

@@ -38,11 +38,11 @@ def fit_live(source: RecipeSource, recipe: Recipe) -> tuple[Recommender, dict[st
     def raw(moves: DataFrame) -> None:
         arrays.update(zip(COUNT_ARRAYS, counting.collect_transitions(moves, source.items, scale), strict=True))
 
-    def layered(links: dict[str, Links]) -> None:
+    def add_layers(links: dict[str, Links]) -> None:
         if "markov" in links:
             arrays.update(static_arrays(links, recipe, source.items))
 
-    model = fit_recipe(source, recipe, layered, raw)
+    model = fit_recipe(source, recipe, add_layers, raw)
     since = None if source.now is None else source.now - source.window
     arrays[POPULAR_ARRAY] = np.rint(counting.count_popularity(source.sequences, source.items, since)).astype(np.int64)
     share = None
@@ -75,11 +75,11 @@ def seen_array(rows: DataFrame, workload: Workload, bounds: Ranges) -> dict[str,
         for name in workload.identity
     ]
 
-    def hashed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def hash_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             columns = [column.to_pylist() for column in batch.columns]
             hashes = np.array([identity_hash(one) for one in zip(*columns, strict=True)], dtype=np.uint64)
             yield pa.RecordBatch.from_arrays([pa.array(hashes.view(np.int64))], ["hash"])
 
-    table = inside.select(*values).mapInArrow(hashed, "hash long").toArrow()
+    table = inside.select(*values).mapInArrow(hash_rows, "hash long").toArrow()
     return {SEEN_ARRAY: np.unique(table.column("hash").to_numpy().view(np.uint64))}

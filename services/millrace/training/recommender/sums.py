@@ -44,7 +44,7 @@ def sum_matrices(
         if total:
             yield from to_rows(total, names, "at", np.full(items, at))
 
-    def merged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def merge(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held: pa.Table | None = None
         for batch in batches:
             table = pa.Table.from_batches([batch])
@@ -62,7 +62,7 @@ def sum_matrices(
     partial_sums = few.mapInArrow(partial, f"i int, at long, {columns}")
     placed = partial_sums.withColumn("from", F.spark_partition_id())
     sorted_ = placed.repartition("i").sortWithinPartitions("i", "from", "at").drop("from", "at")
-    return sorted_.mapInArrow(merged, f"i int, own double, {columns}").cache()
+    return sorted_.mapInArrow(merge, f"i int, own double, {columns}").cache()
 
 
 def split_users(batch: pa.RecordBatch, item_count: int, pairs: int) -> Iterator[Sequences]:
@@ -159,7 +159,7 @@ def keep_strongest(
     """
     keep = links_per_item(items) if keep is None else keep
 
-    def chosen(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def choose(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             taken = [np.empty(0, np.int32)]
             weights = [np.empty(0, np.float32)]
@@ -174,7 +174,7 @@ def keep_strongest(
             columns = [pack_parts(np.concatenate(chunks), starts) for chunks in (taken, weights)]
             yield pa.RecordBatch.from_arrays([batch.column("i"), *columns], ["i", "j", "value"])
 
-    table = sums.mapInArrow(chosen, "i int, j binary, value binary").toArrow()
+    table = sums.mapInArrow(choose, "i int, j binary, value binary").toArrow()
     table = table.take(pa.array(np.argsort(table.column("i").to_numpy())))
     neighbours, ends = unpack_parts(table.column("j"), np.int32)
     lengths = np.zeros(items, dtype=np.int64)
