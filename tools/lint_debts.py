@@ -45,6 +45,6 @@ def faults() -> list[str]:
 
 
 if __name__ == "__main__":
-    for sentence in (found := faults()):
+    for sentence in (sentences := faults()):
         print(sentence, file=sys.stderr)
-    sys.exit(bool(found))
+    sys.exit(bool(sentences))

@@ -120,7 +120,7 @@ def test_a_bad_value_is_named_by_its_field(server, path, field, value):
         assert error["field"] == field
 
 
-@given(place=st.integers(0, 4), field=st.sampled_from(["discounted_price", "rating"]), value=VALUES)
+@given(position=st.integers(0, 4), field=st.sampled_from(["discounted_price", "rating"]), value=VALUES)
 @CASES
 def test_a_bad_value_in_a_list_is_named_by_its_row(server, position, field, value):
     rows = [{"discounted_price": 5, "rating": "4.1"} for _ in range(5)]

@@ -11,7 +11,7 @@ from millrace.serving.delta_follower import DeltaFollower
 from millrace.settings import settings
 from millrace.web import load_files
 from tests.api.inside import inside
-from tests.pages import told
+from tests.pages import feed
 
 END = datetime(2026, 1, 22, 5, 0, tzinfo=UTC)
 BASE = "/v1/urls"
@@ -47,7 +47,7 @@ def test_without_a_stream_the_answers_are_empty_and_no_error(api, board):
 
 
 def test_clusters_have_their_words_hosts_pages_and_version(api, board):
-    told.apply(board, *told.history(END, 5))
+    feed.apply(board, *feed.history(END, 5))
     result = api.get(f"{BASE}/clusters").json()
     assert result["version"] == "20261122T040000Z-0123abcd"
     assert [one["cluster"] for one in result["clusters"]] == [0, 1, 2, 3]
@@ -59,7 +59,7 @@ def test_clusters_have_their_words_hosts_pages_and_version(api, board):
 
 
 def test_a_timeline_ends_with_the_newest_window_and_goes_back_as_far_as_was_asked(api, board):
-    told.apply(board, *told.history(END, 100))
+    feed.apply(board, *feed.history(END, 100))
     result = api.get(f"{BASE}/timeline", params={"minutes": 5}).json()
     assert (result["from"], result["to"], result["step"]) == ("2026-01-22T04:55:00Z", "2026-01-22T05:00:00Z", 10)
     assert len(result["messages"]) == 30
@@ -134,5 +134,5 @@ def test_only_workloads_with_pages_have_these_paths(api):
 
 
 def test_the_newest_window_may_be_hours_old(api, board):
-    told.apply(board, told.window(END - timedelta(days=1), {0: 3}))
+    feed.apply(board, feed.window(END - timedelta(days=1), {0: 3}))
     assert api.get(f"{BASE}/timeline", params={"minutes": 1}).json()["messages"] == [3]

@@ -13,7 +13,7 @@ from millrace.pages.board import Board
 from millrace.serving.delta_follower import DeltaFollower
 from tests.api.inside import inside
 from tests.api.server import serving
-from tests.pages import told
+from tests.pages import feed
 
 END = datetime(2026, 1, 22, 5, 0, tzinfo=UTC)
 EVENTS = "/v1/urls/live/events"
@@ -46,7 +46,7 @@ def test_an_event_comes_at_once_and_after_each_change_and_none_is_lost(api, boar
         assert (first["clusters"]["clusters"], first["timeline"]["messages"]) == ([], [])
         for index in range(3):
             start = END + timedelta(seconds=10 * index)
-            told.apply(board, told.window(start, {0: index + 1}), told.stream(start, rows_per_second=index))
+            feed.apply(board, feed.window(start, {0: index + 1}), feed.stream(start, rows_per_second=index))
             result = next(coming)
             while result["status"]["rows_per_second"] != index:  # an event may fall between the two messages
                 result = next(coming)
@@ -54,7 +54,7 @@ def test_an_event_comes_at_once_and_after_each_change_and_none_is_lost(api, boar
 
 
 def test_the_data_of_an_event_is_what_the_other_paths_answer(api, board):
-    told.apply(board, *told.history(END, 30))
+    feed.apply(board, *feed.history(END, 30))
     with api.stream("GET", EVENTS, params={"minutes": 3}) as answer:
         result = next(events(answer))
     assert result["clusters"] == api.get("/v1/urls/clusters").json()

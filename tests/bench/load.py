@@ -142,5 +142,5 @@ async def run(port: int, path: str, body: bytes, connections: int, seconds: floa
 if __name__ == "__main__":
     port, path, file, connections, seconds, *rate = sys.argv[1:]
     paced = float(rate[0]) if rate else None
-    found = uvloop.run(run(int(port), path, Path(file).read_bytes(), int(connections), float(seconds), paced))
-    print(json.dumps(found))
+    report = uvloop.run(run(int(port), path, Path(file).read_bytes(), int(connections), float(seconds), paced))
+    print(json.dumps(report))

@@ -16,7 +16,7 @@ from tests.bench.table import Line
 ROWS = 150_000
 
 
-def said(module: str, *arguments: str, environment: dict[str, str]) -> dict[str, Any]:
+def run_module(module: str, *arguments: str, environment: dict[str, str]) -> dict[str, Any]:
     process = machine.start(module, *arguments, stdout=subprocess.PIPE, env=environment)
     content, _ = process.communicate(timeout=600)
     if process.returncode:
@@ -27,12 +27,12 @@ def said(module: str, *arguments: str, environment: dict[str, str]) -> dict[str,
 def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
     file = str(home / "courses.csv")
     made = ["generate", "courses", "--rows", str(ROWS), "--out", file, "--json"]
-    said("millrace.cli", *made, environment=environment)
+    run_module("millrace.cli", *made, environment=environment)
     # The sinks would read along on the same cores, and only what Millrace itself publishes.
     httpx.put(f"{settings().connect_url}/connectors/{connector_name('courses')}/pause").raise_for_status()
 
     def ingested(client: str) -> dict[str, Any]:
-        return said(
+        return run_module(
             "millrace.cli",
             "ingest",
             "courses",
@@ -43,7 +43,9 @@ def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
         )
 
     def produced(kind: str) -> float:
-        result = said("tests.bench.peers.producing", kind, settings().kafka_bootstrap, file, environment=environment)
+        result = run_module(
+            "tests.bench.peers.producing", kind, settings().kafka_bootstrap, file, environment=environment
+        )
         return result["rows"] / result["seconds"]
 
     size = {"rows": ROWS, "bytes_a_row": round(Path(file).stat().st_size / ROWS)}

@@ -59,7 +59,7 @@ def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
         stream.wait_reading()
         while stream.metrics().get("rows_total", 0) < pages:
             time.sleep(0.2)
-            assert stream.process.poll() is None, stream.said()[-2000:]
+            assert stream.process.poll() is None, stream.output()[-2000:]
         report = stream.metrics()
         memory = subprocess.run(
             ["ps", "-o", "rss=", "-g", str(stream.process.pid)], capture_output=True, text=True, check=False

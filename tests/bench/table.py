@@ -14,25 +14,25 @@ class Line:
 
     what: str
     reach: float | None
-    found: float | None
+    measured: float | None
     unit: str
     peer: str = "-"
-    peer_found: float | None = None
+    peer_measured: float | None = None
     less_is_better: bool = False
     detail: dict[str, Any] = field(default_factory=dict)
     """What was measured besides: spread, processor time, conditions."""
 
     @property
     def ratio(self) -> float | None:
-        if not self.found or not self.peer_found:
+        if not self.measured or not self.peer_measured:
             return None
-        return self.peer_found / self.found if self.less_is_better else self.found / self.peer_found
+        return self.peer_measured / self.measured if self.less_is_better else self.measured / self.peer_measured
 
     @property
     def reached(self) -> bool | None:
-        if self.reach is None or self.found is None:
+        if self.reach is None or self.measured is None:
             return None
-        return self.found <= self.reach if self.less_is_better else self.found >= self.reach
+        return self.measured <= self.reach if self.less_is_better else self.measured >= self.reach
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self) | {"ratio": self.ratio, "reached": self.reached}
@@ -51,8 +51,8 @@ def show(lines: list[Line], machine: str) -> None:
     for line in lines:
         colour = {True: "green", False: "red", None: ""}[line.reached]
         reach = f"{'≤' if line.less_is_better else '≥'} {shown(line.reach, line.unit)}" if line.reach else "-"
-        peer = "-" if line.peer == "-" else f"{shown(line.peer_found, line.unit)}: {line.peer}"
-        result = f"[{colour}]{shown(line.found, line.unit)}[/]" if colour else shown(line.found, line.unit)
+        peer = "-" if line.peer == "-" else f"{shown(line.peer_measured, line.unit)}: {line.peer}"
+        result = f"[{colour}]{shown(line.measured, line.unit)}[/]" if colour else shown(line.measured, line.unit)
         table.add_row(line.what, reach, result, peer, "-" if line.ratio is None else f"{line.ratio:.3g} x")
     console = Console()
     Console(width=None if console.is_terminal else 160).print(table)

@@ -67,7 +67,7 @@ def of_kind(objects: list[Object], kind: str) -> dict[str, Object]:
     return {item["metadata"]["name"]: item for item in objects if item["kind"] == kind}
 
 
-def one(objects: list[Object], kind: str, name: str | None = None) -> Object:
+def pick(objects: list[Object], kind: str, name: str | None = None) -> Object:
     """The object of that kind and name, or the only one of that kind."""
     result = of_kind(objects, kind)
     if name is None:

@@ -17,7 +17,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePattern
 from millrace.local import connect, jars, java, kafka, ports, s3
 from millrace.local.child import Child, http_probe, last_words, start_child
 from millrace.runtime.properties import format_properties
-from tests.chart.render import Object, of_kind, one, render
+from tests.chart.render import Object, of_kind, pick, render
 
 ADMIN = "admin"
 MILLRACE = ("-c", "from millrace.cli import main; main()")
@@ -160,7 +160,7 @@ class Secured:
 
     def _worker(self) -> Child:
         """A worker with the configuration of the rendered KafkaConnect, and security as Strimzi writes it."""
-        spec = one(self.objects, "KafkaConnect")["spec"]
+        spec = pick(self.objects, "KafkaConnect")["spec"]
         user = spec["authentication"]["username"]
         security = {
             "security.protocol": "SASL_PLAINTEXT",
@@ -204,7 +204,7 @@ class Secured:
 
     def sink(self) -> dict[str, str]:
         """The rendered connector's configuration, with the catalog and the storage that are here."""
-        spec = one(self.objects, "KafkaConnector", "lake-courses")["spec"]
+        spec = pick(self.objects, "KafkaConnector", "lake-courses")["spec"]
         (self.home / "staging").mkdir(exist_ok=True)
         here = {
             "connector.class": spec["class"],

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.chart.profiles import PROFILES
-from tests.chart.render import Object, of_kind, one, render
+from tests.chart.render import Object, of_kind, pick, render
 from tests.chart.test_strict import applications
 
 POLICY = "ValidatingAdmissionPolicy"
@@ -39,7 +39,7 @@ def test_drivers_are_held_to_the_accounts_and_secrets_that_executors_have(profil
     if not wanted:
         assert not of_kind(objects, POLICY)
         return
-    policy = one(objects, POLICY)
+    policy = pick(objects, POLICY)
     assert table(policy, "account") == {user: executor for user, (executor, _) in wanted.items()}
     report = {user: set(filter(None, names.split(","))) for user, names in table(policy, "secrets").items()}
     assert report == {user: secrets for user, (_, secrets) in wanted.items()}
@@ -49,16 +49,16 @@ def test_drivers_are_held_to_the_accounts_and_secrets_that_executors_have(profil
 
 def test_every_right_of_a_driver_is_looked_at():
     objects = render()
-    looked_at = one(objects, POLICY)["spec"]["matchConstraints"]["resourceRules"][0]
+    looked_at = pick(objects, POLICY)["spec"]["matchConstraints"]["resourceRules"][0]
     for name in ("millrace-train", "millrace-stream"):
-        for rule in one(objects, "Role", name)["rules"]:
+        for rule in pick(objects, "Role", name)["rules"]:
             assert set(rule["resources"]) <= set(looked_at["resources"])
             if "create" not in rule["verbs"]:
                 assert rule["resources"] == ["services"], "what it can't make, it can't put into another's place"
 
 
 def test_releases_of_two_namespaces_have_a_policy_each():
-    policy, binding = one(render(), POLICY), one(render(), f"{POLICY}Binding")
+    policy, binding = pick(render(), POLICY), pick(render(), f"{POLICY}Binding")
     assert policy["metadata"]["name"] == binding["spec"]["policyName"] == "millrace-millrace-spark"
     labels = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchLabels"]
     assert labels == {"kubernetes.io/metadata.name": "millrace"}
@@ -66,6 +66,6 @@ def test_releases_of_two_namespaces_have_a_policy_each():
 
 
 def test_further_secrets_are_added_and_it_can_be_left_out():
-    policy = one(render({"admissionPolicy": {"executorSecrets": ["licence"]}}), POLICY)
+    policy = pick(render({"admissionPolicy": {"executorSecrets": ["licence"]}}), POLICY)
     assert all(names.endswith(",licence") for names in table(policy, "secrets").values())
     assert not of_kind(render({"admissionPolicy": {"enabled": False}}), POLICY)

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from tests.chart.render import Refused, of_kind, one, render
+from tests.chart.render import Refused, of_kind, pick, render
 
 POLICY = "NetworkPolicy"
 
@@ -14,7 +14,7 @@ def api(values=None, *profiles):
 
 
 def container(objects):
-    return one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    return pick(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
 
 
 def environment(objects):
@@ -22,7 +22,7 @@ def environment(objects):
 
 
 def test_a_rollout_takes_no_pod_away_before_another_answers():
-    spec = one(api(), "Deployment")["spec"]
+    spec = pick(api(), "Deployment")["spec"]
     assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert spec["strategy"]["rollingUpdate"]["maxSurge"] == 1
 
@@ -41,15 +41,15 @@ def test_the_probes_ask_the_paths_that_the_api_has():
 def test_a_pod_has_time_for_the_pause_and_for_what_the_api_drains():
     from millrace.api.serve import DRAIN_TIMEOUT_S
 
-    spec = one(api(), "Deployment")["spec"]["template"]["spec"]
+    spec = pick(api(), "Deployment")["spec"]["template"]["spec"]
     pause = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
     assert spec["terminationGracePeriodSeconds"] >= pause + DRAIN_TIMEOUT_S
 
 
 def test_a_pod_meets_the_restricted_standard_and_holds_no_token():
-    spec = one(api(), "Deployment")["spec"]["template"]["spec"]
+    spec = pick(api(), "Deployment")["spec"]["template"]["spec"]
     assert spec["automountServiceAccountToken"] is False
-    assert one(api(), "ServiceAccount")["automountServiceAccountToken"] is False
+    assert pick(api(), "ServiceAccount")["automountServiceAccountToken"] is False
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert container(api())["securityContext"]["readOnlyRootFilesystem"] is True
@@ -69,7 +69,7 @@ def test_a_pod_knows_the_registry_and_kafka_by_a_user_of_its_own_and_not_the_cat
 
 
 def test_the_brokers_authority_is_where_the_variable_says():
-    pod = one(api(), "Deployment")["spec"]["template"]["spec"]
+    pod = pick(api(), "Deployment")["spec"]["template"]["spec"]
     (volume,) = [item for item in pod["volumes"] if "secret" in item]
     assert volume["secret"]["secretName"] == "millrace-cluster-ca-cert"
     (mount,) = [item for item in container(api())["volumeMounts"] if item["name"] == volume["name"]]
@@ -82,7 +82,7 @@ def test_an_api_that_follows_nothing_knows_no_broker(values):
     assert variables["MILLRACE_API_LIVE"] == "false"
     assert not [name for name in variables if name.startswith("MILLRACE_KAFKA")]
     assert [item["name"] for item in container(api(values))["volumeMounts"]] == ["tmp"]
-    assert len(one(api(values), POLICY)["spec"]["egress"]) == 2
+    assert len(pick(api(values), POLICY)["spec"]["egress"]) == 2
 
 
 def test_a_pod_knows_which_workloads_are_in_use():
@@ -106,15 +106,15 @@ def test_the_numbers_of_the_values_reach_the_pod_in_full():
 
 def test_the_autoscaler_alone_says_how_many_pods_there_are():
     objects = api()
-    assert "replicas" not in one(objects, "Deployment")["spec"]
-    assert one(objects, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"] == "millrace-api"
+    assert "replicas" not in pick(objects, "Deployment")["spec"]
+    assert pick(objects, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"] == "millrace-api"
     fixed = api({"api": {"autoscaling": {"enabled": False}, "replicas": 4}})
-    assert one(fixed, "Deployment")["spec"]["replicas"] == 4
+    assert pick(fixed, "Deployment")["spec"]["replicas"] == 4
     assert not of_kind(fixed, "HorizontalPodAutoscaler")
 
 
 def test_the_autoscaler_adds_fast_and_removes_slowly():
-    behavior = one(api(), "HorizontalPodAutoscaler")["spec"]["behavior"]
+    behavior = pick(api(), "HorizontalPodAutoscaler")["spec"]["behavior"]
     assert behavior["scaleUp"]["stabilizationWindowSeconds"] == 0
     assert behavior["scaleDown"] == {
         "stabilizationWindowSeconds": 300,
@@ -124,22 +124,22 @@ def test_the_autoscaler_adds_fast_and_removes_slowly():
 
 def test_the_autoscaler_follows_requests_where_that_is_wanted():
     values = {"api": {"autoscaling": {"requestsPerSecond": 1500}}, "monitoring": {"serviceMonitor": {"enabled": True}}}
-    cpu, requests = one(api(values), "HorizontalPodAutoscaler")["spec"]["metrics"]
+    cpu, requests = pick(api(values), "HorizontalPodAutoscaler")["spec"]["metrics"]
     assert cpu["resource"]["name"] == "cpu"
     assert requests["pods"]["target"] == {"type": "AverageValue", "averageValue": "1500"}
 
 
 def test_a_drained_node_leaves_a_pod():
-    budget = one(api(), "PodDisruptionBudget")["spec"]
+    budget = pick(api(), "PodDisruptionBudget")["spec"]
     assert budget["minAvailable"] == 1
-    assert budget["selector"] == one(api(), "Deployment")["spec"]["selector"]
+    assert budget["selector"] == pick(api(), "Deployment")["spec"]["selector"]
 
 
 def test_pods_stand_on_different_nodes_and_zones():
-    constraints = one(api(), "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    constraints = pick(api(), "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"]
     assert [item["topologyKey"] for item in constraints] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
     assert (
-        one(api({"api": {"spread": {"enabled": False}}}), "Deployment")["spec"]["template"]["spec"].get(
+        pick(api({"api": {"spread": {"enabled": False}}}), "Deployment")["spec"]["template"]["spec"].get(
             "topologySpreadConstraints"
         )
         is None
@@ -147,13 +147,16 @@ def test_pods_stand_on_different_nodes_and_zones():
 
 
 def test_the_service_leads_to_the_pods():
-    service, pods = one(api(), "Service"), one(api(), "Deployment")["spec"]["template"]["metadata"]["labels"]
+    service, pods = (
+        pick(api(), "Service"),
+        pick(api(), "Deployment")["spec"]["template"]["metadata"]["labels"],
+    )
     assert service["spec"]["selector"].items() <= pods.items()
     assert service["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "http", "appProtocol": "http"}]
 
 
 def test_only_port_8000_is_open_and_only_storage_and_brokers_are_asked():
-    spec = one(api(), POLICY)["spec"]
+    spec = pick(api(), POLICY)["spec"]
     assert spec["ingress"] == [{"ports": [{"protocol": "TCP", "port": 8000}]}]
     dns, storage, brokers = spec["egress"]
     assert {port["port"] for port in dns["ports"]} == {53}
@@ -165,17 +168,17 @@ def test_only_port_8000_is_open_and_only_storage_and_brokers_are_asked():
 
 def test_peers_are_let_in_and_helm_test_with_them():
     gateways = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}}
-    (rule,) = one(api({"api": {"networkPolicy": {"from": [gateways]}}}), POLICY)["spec"]["ingress"]
+    (rule,) = pick(api({"api": {"networkPolicy": {"from": [gateways]}}}), POLICY)["spec"]["ingress"]
     assert rule["from"][0] == gateways
-    tester = one(render(only="tests"), "Pod")["metadata"]["labels"]
+    tester = pick(render(only="tests"), "Pod")["metadata"]["labels"]
     assert rule["from"][1]["podSelector"]["matchLabels"].items() <= tester.items()
 
 
 def test_storage_outside_is_reached_by_its_port():
     external = {"enabled": True, "endpoint": "http://s3.example.com:8333", "existingSecret": "login"}
-    _, storage, _ = one(api({"storage": {"external": external}}), POLICY)["spec"]["egress"]
+    _, storage, _ = pick(api({"storage": {"external": external}}), POLICY)["spec"]["egress"]
     assert storage == {"ports": [{"protocol": "TCP", "port": 8333}]}
-    _, storage, _ = one(api({"storage": {"external": {"enabled": True}}}), POLICY)["spec"]["egress"]
+    _, storage, _ = pick(api({"storage": {"external": {"enabled": True}}}), POLICY)["spec"]["egress"]
     assert [port["port"] for port in storage["ports"]] == [443, 80]
 
 
@@ -183,13 +186,13 @@ def test_the_service_account_carries_the_cloud_s_annotations_and_its_own_win():
     role = "eks.amazonaws.com/role-arn"
     external = {"enabled": True, "serviceAccountAnnotations": {role: "all", "other": "x"}}
     values = {"storage": {"external": external}, "api": {"serviceAccount": {"annotations": {role: "reader"}}}}
-    assert one(api(values), "ServiceAccount")["metadata"]["annotations"] == {role: "reader", "other": "x"}
+    assert pick(api(values), "ServiceAccount")["metadata"]["annotations"] == {role: "reader", "other": "x"}
 
 
 def test_keys_are_made_once_and_never_by_default():
     assert not of_kind(api(), "Secret")
     objects = api({"api": {"auth": {"enabled": True}}})
-    secret = one(objects, "Secret")
+    secret = pick(objects, "Secret")
     data = {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
     assert data["keys"] == f"{data['api-key']},{data['metrics-key']}"
     assert min(len(data["api-key"]), len(data["metrics-key"])) >= 40
@@ -199,7 +202,7 @@ def test_keys_are_made_once_and_never_by_default():
 
 def test_other_keys_bring_other_pods():
     objects = api({"api": {"auth": {"enabled": True}}})
-    assert one(objects, "Deployment")["spec"]["template"]["metadata"]["annotations"]["checksum/keys"]
+    assert pick(objects, "Deployment")["spec"]["template"]["metadata"]["annotations"]["checksum/keys"]
     own = api({"api": {"auth": {"enabled": True, "existingSecret": "mine"}}})
     assert environment(own)["MILLRACE_API_KEYS"]["secretKeyRef"]["name"] == "mine"
     assert not of_kind(own, "Secret")

@@ -3,15 +3,15 @@
 import pytest
 
 from tests.chart.profiles import EXTERNAL_CATALOG, EXTERNAL_KAFKA, EXTERNAL_STORAGE, IDENTITY, PASSWORD_KAFKA
-from tests.chart.render import of_kind, one, render
+from tests.chart.render import of_kind, pick, render
 
 
 def worker(values=None, *profiles):
-    return one(render(values, *profiles, only="connect"), "KafkaConnect")["spec"]
+    return pick(render(values, *profiles, only="connect"), "KafkaConnect")["spec"]
 
 
 def sink(values=None, name="lake-courses"):
-    return one(render(values, only="connect"), "KafkaConnector", name)
+    return pick(render(values, only="connect"), "KafkaConnector", name)
 
 
 def environment(spec):
@@ -23,7 +23,7 @@ def secret_of(item):
 
 
 def test_workers_use_the_prebuilt_image_and_connector_resources():
-    item = one(render(only="connect"), "KafkaConnect")
+    item = pick(render(only="connect"), "KafkaConnect")
     assert item["metadata"]["name"] == "millrace"
     assert item["metadata"]["annotations"] == {"strimzi.io/use-connector-resources": "true"}
     assert item["spec"]["image"] == "localhost/millrace-connect:0.3.0"
@@ -63,7 +63,7 @@ def test_the_mechanism_is_written_as_strimzi_does(mechanism):
     assert worker({"kafka": {"external": external}})["authentication"]["type"] == mechanism.lower()
 
 
-def test_a_kafka_without_login_gets_none():
+def test_a_kafka_without_login_gets_nfind_object():
     external = {"enabled": True, "bootstrap": "kafka:9092", "securityProtocol": "PLAINTEXT"}
     spec = worker({"kafka": {"external": external}})
     assert "tls" not in spec
@@ -142,5 +142,5 @@ def test_the_users_settings_win():
     assert sink(values)["spec"]["config"]["iceberg.control.commit.timeout-ms"] == "60000"
 
 
-def test_without_connect_there_is_none():
+def test_without_connect_there_is_nfind_object():
     assert render({"connect": {"enabled": False}}, only="connect") == []

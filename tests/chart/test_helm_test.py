@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.conftest import fresh, s3_variables, variables  # noqa: F401
 from tests.api.server import serving
-from tests.chart.render import CHART, one, render
+from tests.chart.render import CHART, pick, render
 
 AUTH = {"api": {"auth": {"enabled": True}}}
 
@@ -18,13 +18,13 @@ AUTH = {"api": {"auth": {"enabled": True}}}
 @pytest.fixture(scope="module")
 def keys():
     """The data of the secret."""
-    secret = one(render(AUTH, only="api"), "Secret")
+    secret = pick(render(AUTH, only="api"), "Secret")
     return {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
 
 
 def asked(server, **environment):
     """The script of the test pod, as that pod runs it."""
-    container = one(render(only="tests"), "Pod")["spec"]["containers"][0]
+    container = pick(render(only="tests"), "Pod")["spec"]["containers"][0]
     assert container["command"] == ["python", "-c"]
     return subprocess.run(
         [sys.executable, "-c", *container["args"]],
@@ -35,12 +35,12 @@ def asked(server, **environment):
 
 
 def test_the_script_in_the_pod_is_the_file():
-    (script,) = one(render(only="tests"), "Pod")["spec"]["containers"][0]["args"]
+    (script,) = pick(render(only="tests"), "Pod")["spec"]["containers"][0]["args"]
     assert script.strip() == (CHART / "files/tests/ask_api.py").read_text().strip()
 
 
 def test_the_pod_gives_the_script_what_it_reads():
-    plain, keyed = (one(render(values, only="tests"), "Pod")["spec"]["containers"][0] for values in ({}, AUTH))
+    plain, keyed = (pick(render(values, only="tests"), "Pod")["spec"]["containers"][0] for values in ({}, AUTH))
     assert {item["name"] for item in plain["env"]} == {"API", "SECONDS"}
     assert {item["name"] for item in keyed["env"]} == {"API", "SECONDS", "API_KEYS"}
     assert plain["env"][0]["value"] == "http://millrace-api:80"

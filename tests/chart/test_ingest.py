@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chart.render import Refused, of_kind, one, render
+from tests.chart.render import Refused, of_kind, pick, render
 from tests.chart.test_schemas import faults
 
 S3 = {"name": "first", "workload": "courses", "source": "s3://incoming/courses.csv"}
@@ -16,7 +16,7 @@ def ingest(*jobs, **values):
 
 
 def pod(*jobs, **values):
-    return one(ingest(*jobs, **values), "Job")["spec"]["template"]["spec"]
+    return pick(ingest(*jobs, **values), "Job")["spec"]["template"]["spec"]
 
 
 def environment(spec):
@@ -28,7 +28,7 @@ def test_nothing_is_ingested_by_default():
 
 
 def test_a_source_is_read_by_the_command():
-    job = one(ingest(S3), "Job")
+    job = pick(ingest(S3), "Job")
     assert job["metadata"]["labels"]["millrace.io/ingest"] == "first"
     spec = job["spec"]["template"]["spec"]
     assert spec["containers"][0]["args"] == ["ingest", "courses", "s3://incoming/courses.csv", "--json"]
@@ -84,7 +84,7 @@ def test_a_mounted_file_is_read_only(where, volume):
 def test_a_schedule_makes_a_cron_job_that_does_not_overlap():
     objects = ingest(S3 | {"schedule": "0 1 * * *", "timeZone": "Europe/Berlin", "suspend": True})
     assert not of_kind(objects, "Job")
-    spec = one(objects, "CronJob", "millrace-ingest-first")["spec"]
+    spec = pick(objects, "CronJob", "millrace-ingest-first")["spec"]
     assert spec["schedule"] == "0 1 * * *"
     assert spec["timeZone"] == "Europe/Berlin"
     assert spec["suspend"] is True
@@ -92,18 +92,18 @@ def test_a_schedule_makes_a_cron_job_that_does_not_overlap():
 
 
 def test_another_definition_makes_another_job_and_the_same_one_the_same():
-    names = [one(ingest(job), "Job")["metadata"]["name"] for job in (S3, S3, S3 | {"limit": 5})]
+    names = [pick(ingest(job), "Job")["metadata"]["name"] for job in (S3, S3, S3 | {"limit": 5})]
     assert names[0] == names[1] != names[2]
     assert all(name.startswith("millrace-ingest-first-") for name in names)
 
 
 def test_a_new_chart_version_alone_makes_no_new_job():
-    template = one(ingest(S3), "Job")["spec"]["template"]
+    template = pick(ingest(S3), "Job")["spec"]["template"]
     assert "helm.sh/chart" not in template["metadata"]["labels"]
 
 
 def test_bad_input_is_not_tried_again_and_a_lost_node_does_not_count():
-    spec = one(ingest(S3), "Job")["spec"]
+    spec = pick(ingest(S3), "Job")["spec"]
     ignored, failed = spec["podFailurePolicy"]["rules"]
     assert ignored["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
     assert failed["onExitCodes"]["values"] == [2, 4]
@@ -140,10 +140,10 @@ def test_a_pod_meets_the_restricted_standard_and_holds_no_token():
 
 
 def test_brokers_are_reached_by_their_pods_or_by_their_port():
-    rules = one(ingest(S3), "NetworkPolicy")["spec"]["egress"]
+    rules = pick(ingest(S3), "NetworkPolicy")["spec"]["egress"]
     assert rules[1]["to"][0]["podSelector"]["matchLabels"]["strimzi.io/kind"] == "Kafka"
     external = {"enabled": True, "bootstrap": "a.example.com:9098,b.example.com:9098", "saslMechanism": "AWS_MSK_IAM"}
-    rules = one(ingest(S3, kafka={"external": external}), "NetworkPolicy")["spec"]["egress"]
+    rules = pick(ingest(S3, kafka={"external": external}), "NetworkPolicy")["spec"]["egress"]
     assert rules[1] == {"ports": [{"protocol": "TCP", "port": 9098}]}
 
 
@@ -152,7 +152,7 @@ def test_every_value_fits_kubernetes_schema():
     values = {"ttlSecondsAfterFinished": 1_000_000, "jobs": [job, MADE | {"suspend": True}]}
     objects = render({"ingest": values}, only="ingest")
     assert [fault for item in objects for fault in faults(item)] == []
-    assert one(objects, "Job")["spec"]["ttlSecondsAfterFinished"] == 1_000_000
+    assert pick(objects, "Job")["spec"]["ttlSecondsAfterFinished"] == 1_000_000
 
 
 def test_names_that_kubernetes_would_not_take_are_refused():

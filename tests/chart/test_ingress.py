@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chart.render import Refused, of_kind, one, render
+from tests.chart.render import Refused, of_kind, pick, render
 
 HTTPS = {"name": "public", "namespace": "gateways", "sectionName": "https"}
 
@@ -16,7 +16,7 @@ def test_nothing_leads_to_the_api_by_default():
 
 
 def test_on_kind_it_answers_as_millrace_localhost():
-    (rule,) = one(outside({}, "kind"), "Ingress")["spec"]["rules"]
+    (rule,) = pick(outside({}, "kind"), "Ingress")["spec"]["rules"]
     assert rule["host"] == "millrace.localhost"
     assert rule["http"]["paths"][0]["backend"]["service"] == {"name": "millrace-api", "port": {"name": "http"}}
 
@@ -29,7 +29,7 @@ def test_class_certificate_and_annotations_are_the_user_s():
         "tls": [{"secretName": "cert", "hosts": ["a.example.com"]}],
         "annotations": {"cert-manager.io/cluster-issuer": "letsencrypt"},
     }
-    result = one(outside({"ingress": values}), "Ingress")
+    result = pick(outside({"ingress": values}), "Ingress")
     assert result["spec"]["ingressClassName"] == "traefik"
     assert result["spec"]["tls"] == values["tls"]
     assert result["metadata"]["annotations"] == values["annotations"]
@@ -38,7 +38,7 @@ def test_class_certificate_and_annotations_are_the_user_s():
 
 def test_a_route_belongs_to_its_gateways_and_leads_to_the_service():
     values = {"enabled": True, "parentRefs": [HTTPS], "hostnames": ["a.example.com"], "timeout": "30s"}
-    spec = one(outside({"gateway": values, "api": {"service": {"port": 8080}}}), "HTTPRoute")["spec"]
+    spec = pick(outside({"gateway": values, "api": {"service": {"port": 8080}}}), "HTTPRoute")["spec"]
     assert spec["parentRefs"] == [HTTPS]
     assert spec["hostnames"] == ["a.example.com"]
     (rule,) = spec["rules"]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.chart.profiles import EXTERNAL_KAFKA
-from tests.chart.render import of_kind, one, render
+from tests.chart.render import of_kind, pick, render
 
 COMPONENTS = ["api", "connect", "ingest", "online", "provision", "stream", "train"]
 
@@ -16,7 +16,7 @@ def kafka(values=None, *profiles):
 
 def acls(component, values=None):
     """{(type, name, pattern): operations} of a component's user."""
-    user = one(kafka(values), "KafkaUser", f"millrace-{component}")
+    user = pick(kafka(values), "KafkaUser", f"millrace-{component}")
     return {
         (rule["resource"]["type"], rule["resource"].get("name"), rule["resource"].get("patternType")): set(
             rule["operations"]
@@ -26,7 +26,7 @@ def acls(component, values=None):
 
 
 def test_the_only_listener_is_encrypted_and_asks_for_a_user():
-    (listener,) = one(kafka(), "Kafka")["spec"]["kafka"]["listeners"]
+    (listener,) = pick(kafka(), "Kafka")["spec"]["kafka"]["listeners"]
     peers = listener.pop("networkPolicyPeers")
     assert listener == {
         "name": "tls",
@@ -41,7 +41,7 @@ def test_the_only_listener_is_encrypted_and_asks_for_a_user():
 
 
 def test_records_are_kept_three_times_and_written_twice():
-    config = one(kafka(), "Kafka")["spec"]["kafka"]["config"]
+    config = pick(kafka(), "Kafka")["spec"]["kafka"]["config"]
     assert config["default.replication.factor"] == config["transaction.state.log.replication.factor"] == 3
     assert config["min.insync.replicas"] == config["transaction.state.log.min.isr"] == 2
     assert config["auto.create.topics.enable"] is False
@@ -51,13 +51,13 @@ def test_records_are_kept_three_times_and_written_twice():
 
 
 def test_the_users_broker_settings_win():
-    config = one(kafka({"kafka": {"config": {"offsets.retention.minutes": 60}}}), "Kafka")["spec"]["kafka"]["config"]
+    config = pick(kafka({"kafka": {"config": {"offsets.retention.minutes": 60}}}), "Kafka")["spec"]["kafka"]["config"]
     assert config["offsets.retention.minutes"] == 60
     assert config["min.insync.replicas"] == 2
 
 
 def test_one_pool_is_broker_and_controller_by_default():
-    pool = one(kafka(), "KafkaNodePool")
+    pool = pick(kafka(), "KafkaNodePool")
     assert pool["metadata"]["name"] == "broker"
     assert pool["metadata"]["labels"]["strimzi.io/cluster"] == "millrace"
     assert pool["spec"]["roles"] == ["controller", "broker"]
@@ -74,7 +74,7 @@ def test_in_production_controllers_stand_apart_and_zones_are_filled_evenly():
         "broker": ["broker"],
         "controller": ["controller"],
     }
-    spec = one(objects, "Kafka")["spec"]["kafka"]
+    spec = pick(objects, "Kafka")["spec"]["kafka"]
     assert spec["rack"] == {"topologyKey": "topology.kubernetes.io/zone"}
     assert spec["config"]["replica.selector.class"].endswith("RackAwareReplicaSelector")
     keys = [rule["topologyKey"] for rule in spec["template"]["pod"]["topologySpreadConstraints"]]
@@ -108,13 +108,13 @@ def test_no_topic_goes_with_the_release():
 @pytest.mark.parametrize(("values", "kept"), [({}, False), ({"kafka": {"keepOnUninstall": True}}, True)])
 def test_brokers_outlive_the_release_where_it_is_wanted(values, kept):
     for kind in ("Kafka", "KafkaNodePool"):
-        annotations = one(kafka(values), kind)["metadata"].get("annotations", {})
+        annotations = pick(kafka(values), kind)["metadata"].get("annotations", {})
         assert ("helm.sh/resource-policy" in annotations) is kept
 
 
 def test_a_paused_kafka_is_left_alone_by_its_operator():
-    assert "annotations" not in one(kafka(), "Kafka")["metadata"]
-    annotations = one(kafka({"kafka": {"paused": True}}), "Kafka")["metadata"]["annotations"]
+    assert "annotations" not in pick(kafka(), "Kafka")["metadata"]
+    annotations = pick(kafka({"kafka": {"paused": True}}), "Kafka")["metadata"]["annotations"]
     assert annotations == {"strimzi.io/pause-reconciliation": "true"}
 
 

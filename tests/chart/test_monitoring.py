@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from tests.chart.render import CHART, ROOT, Refused, of_kind, one, render
+from tests.chart.render import CHART, ROOT, Refused, of_kind, pick, render
 
 ALL = {
     "kafka": {"metrics": True, "exporter": {"enabled": True}},
@@ -31,7 +31,7 @@ def monitoring(values=None):
 
 
 def rules(objects):
-    return {rule["alert"]: rule for rule in one(objects, "PrometheusRule")["spec"]["groups"][0]["rules"]}
+    return {rule["alert"]: rule for rule in pick(objects, "PrometheusRule")["spec"]["groups"][0]["rules"]}
 
 
 def names(query):
@@ -119,8 +119,8 @@ def test_nothing_is_there_by_default():
 
 
 def test_the_api_is_scraped_behind_its_service():
-    monitor = one(monitoring(), "ServiceMonitor")
-    service = one(render(only="api"), "Service")
+    monitor = pick(monitoring(), "ServiceMonitor")
+    service = pick(render(only="api"), "Service")
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     (endpoint,) = monitor["spec"]["endpoints"]
@@ -130,7 +130,7 @@ def test_the_api_is_scraped_behind_its_service():
 
 
 def test_prometheus_has_a_key_of_its_own_where_keys_are_asked_for():
-    (endpoint,) = one(monitoring(ALL | {"api": {"auth": {"enabled": True}}}), "ServiceMonitor")["spec"]["endpoints"]
+    (endpoint,) = pick(monitoring(ALL | {"api": {"auth": {"enabled": True}}}), "ServiceMonitor")["spec"]["endpoints"]
     assert endpoint["authorization"] == {
         "type": "Bearer",
         "credentials": {"name": "millrace-api-keys", "key": "metrics-key"},
@@ -147,8 +147,8 @@ def test_brokers_connect_and_drivers_are_scraped_where_they_serve_numbers():
 
 def test_a_monitor_finds_the_pods_and_the_port_of_what_follows_a_stream():
     monitors = of_kind(monitoring(), "PodMonitor")
-    pod = one(render(only="online"), "Deployment")["spec"]["template"]
-    driver = one(render(only="stream"), "SparkApplication")["spec"]["driver"]
+    pod = pick(render(only="online"), "Deployment")["spec"]["template"]
+    driver = pick(render(only="stream"), "SparkApplication")["spec"]["driver"]
     # Spark itself puts the role on a pod.
     of = {"online": pod["metadata"]["labels"], "stream": driver["labels"] | {"spark-role": "driver"}}
     ports = {"online": pod["spec"]["containers"][0]["ports"], "stream": driver["ports"]}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chart.render import Refused, of_kind, one, render
+from tests.chart.render import Refused, of_kind, pick, render
 
 POLICY = "NetworkPolicy"
 
@@ -12,7 +12,7 @@ def online(values=None, **more):
 
 
 def pod(objects):
-    return one(objects, "Deployment")["spec"]["template"]["spec"]
+    return pick(objects, "Deployment")["spec"]["template"]["spec"]
 
 
 def container(objects):
@@ -24,14 +24,14 @@ def environment(objects):
 
 
 def test_there_is_one_and_never_two_at_a_time():
-    spec = one(online(), "Deployment")["spec"]
+    spec = pick(online(), "Deployment")["spec"]
     assert spec["replicas"] == 1
     assert spec["strategy"] == {"type": "Recreate"}
 
 
 def test_it_runs_the_command_of_the_package_in_the_image_that_has_its_libraries():
     assert container(online())["args"] == ["online"]
-    api = one(render(only="api"), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    api = pick(render(only="api"), "Deployment")["spec"]["template"]["spec"]["containers"][0]
     assert container(online())["image"] == api["image"]
 
 
@@ -61,10 +61,10 @@ def test_the_probes_ask_for_the_numbers_that_it_serves():
 
 
 def test_it_reaches_names_brokers_and_storage_and_is_reached_by_whom_the_values_name():
-    spec = one(online(), POLICY)["spec"]
+    spec = pick(online(), POLICY)["spec"]
     assert (
         spec["podSelector"]["matchLabels"].items()
-        <= one(online(), "Deployment")["spec"]["template"]["metadata"]["labels"].items()
+        <= pick(online(), "Deployment")["spec"]["template"]["metadata"]["labels"].items()
     )
     assert spec["ingress"] == []
     dns, brokers, storage = spec["egress"]
@@ -72,14 +72,14 @@ def test_it_reaches_names_brokers_and_storage_and_is_reached_by_whom_the_values_
     assert brokers["ports"] == [{"protocol": "TCP", "port": 9093}]
     assert storage["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "seaweedfs"
     peer = {"podSelector": {}}
-    (rule,) = one(online({"networkPolicy": {"metricsFrom": [peer]}}), POLICY)["spec"]["ingress"]
+    (rule,) = pick(online({"networkPolicy": {"metricsFrom": [peer]}}), POLICY)["spec"]["ingress"]
     assert rule == {"from": [peer], "ports": [{"protocol": "TCP", "port": 9090}]}
 
 
 def test_with_a_workload_identity_it_has_a_role_and_no_keys():
     external = {"enabled": True, "serviceAccountAnnotations": {"role": "x"}}
     objects = online(storage={"external": external})
-    assert one(objects, "ServiceAccount")["metadata"]["annotations"] == {"role": "x"}
+    assert pick(objects, "ServiceAccount")["metadata"]["annotations"] == {"role": "x"}
     assert "MILLRACE_S3_ACCESS_KEY" not in environment(objects)
 
 

@@ -3,11 +3,11 @@
 import re
 
 from tests.chart.profiles import EXTERNAL_KAFKA, IDENTITY, PASSWORD_KAFKA
-from tests.chart.render import one, render
+from tests.chart.render import pick, render
 
 
 def job(values=None, *profiles):
-    return one(render(values, *profiles, only="provision"), "Job")
+    return pick(render(values, *profiles, only="provision"), "Job")
 
 
 def container(item):
@@ -65,12 +65,12 @@ def test_the_ca_of_an_external_kafka_is_mounted_where_the_setting_says():
     assert volumes["kafka-ca"]["secret"]["secretName"] == "kafka-ca"
 
 
-def test_buckets_that_others_make_are_left_alone():
+def test_buckets_that_others_make_are_left_alfind_object():
     assert "buckets" not in container(job(None, "production"))["args"]
 
 
 def test_with_a_role_the_service_account_carries_it():
-    account = one(render(IDENTITY, only="provision"), "ServiceAccount")
+    account = pick(render(IDENTITY, only="provision"), "ServiceAccount")
     assert account["metadata"]["annotations"] == IDENTITY["storage"]["external"]["serviceAccountAnnotations"]
     variables = environment(job(IDENTITY))
     assert variables["MILLRACE_S3_ENDPOINT"] == ""

@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 
 from tests.chart.profiles import PROFILES
-from tests.chart.render import Object, one, render
+from tests.chart.render import Object, pick, render
 
 FILE = Path(__file__).parent / "schemas/kinds.json"
 
@@ -47,14 +47,14 @@ def test_no_two_objects_share_kind_and_name(profile):
 
 
 def test_a_field_that_does_not_exist_is_found():
-    kafka = copy.deepcopy(one(render(), "Kafka"))
+    kafka = copy.deepcopy(pick(render(), "Kafka"))
     kafka["spec"]["kafka"]["replicas"] = 3  # v1beta2 had it
     (fault,) = faults(kafka)
     assert "replicas" in fault
 
 
 def test_a_wrong_type_deep_in_a_pod_is_found():
-    provision = copy.deepcopy(one(render(only="provision"), "Job"))
+    provision = copy.deepcopy(pick(render(only="provision"), "Job"))
     provision["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] = 1
     (fault,) = faults(provision)
     assert "env" in fault

@@ -7,7 +7,7 @@ import pytest
 
 from millrace.rights import COMPONENTS
 from tests.chart.profiles import EXTERNAL_CATALOG, EXTERNAL_STORAGE
-from tests.chart.render import Refused, of_kind, one, render
+from tests.chart.render import Refused, of_kind, pick, render
 
 MINIO = {"storage": {"minio": {"enabled": True}}}
 STORES = pytest.mark.parametrize(
@@ -28,15 +28,15 @@ def environment(item):
 @STORES
 def test_the_service_leads_to_the_pod(folder, component, port, values, outside):
     objects = render(values, only=folder)
-    service = one(objects, "Service", f"millrace-{component}")
-    labels = one(objects, "StatefulSet")["spec"]["template"]["metadata"]["labels"]
+    service = pick(objects, "Service", f"millrace-{component}")
+    labels = pick(objects, "StatefulSet")["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
     assert [entry["port"] for entry in service["spec"]["ports"]] == [port]
 
 
 @STORES
 def test_the_claim_outlives_the_release(folder, component, port, values, outside):
-    spec = one(render(values, only=folder), "StatefulSet", f"millrace-{component}")["spec"]
+    spec = pick(render(values, only=folder), "StatefulSet", f"millrace-{component}")["spec"]
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     (claim,) = spec["volumeClaimTemplates"]
     # Claims cannot be changed afterwards: nothing of them may follow the chart's version.
@@ -45,13 +45,13 @@ def test_the_claim_outlives_the_release(folder, component, port, values, outside
 
 @STORES
 def test_a_new_chart_version_alone_restarts_no_store(folder, component, port, values, outside):
-    labels = one(render(values, only=folder), "StatefulSet")["spec"]["template"]["metadata"]["labels"]
+    labels = pick(render(values, only=folder), "StatefulSet")["spec"]["template"]["metadata"]["labels"]
     assert not {"helm.sh/chart", "app.kubernetes.io/version"} & set(labels)
 
 
 @STORES
 def test_only_this_release_may_reach_it(folder, component, port, values, outside):
-    policy = one(render(values, only=folder), "NetworkPolicy", f"millrace-{component}")["spec"]
+    policy = pick(render(values, only=folder), "NetworkPolicy", f"millrace-{component}")["spec"]
     assert policy["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == component
     (rule,) = policy["ingress"]
     assert [entry["port"] for entry in rule["ports"]] == [port]
@@ -63,7 +63,7 @@ def test_only_this_release_may_reach_it(folder, component, port, values, outside
 
 
 @STORES
-def test_without_network_policies_there_is_none(folder, component, port, values, outside):
+def test_without_network_policies_there_is_nfind_object(folder, component, port, values, outside):
     kinds = {item["kind"] for item in render(values | {"networkPolicy": {"enabled": False}}, only=folder)}
     assert kinds == {"Service", "StatefulSet"}
 
@@ -74,7 +74,7 @@ def test_one_that_is_there_already_is_not_made(folder, component, port, values, 
 
 
 def test_the_catalog_is_the_database_that_the_others_are_told_of():
-    variables = environment(one(render(only="catalog"), "StatefulSet"))
+    variables = environment(pick(render(only="catalog"), "StatefulSet"))
     assert variables["POSTGRES_DB"] == variables["POSTGRES_USER"] == "iceberg"
     assert variables["POSTGRES_PASSWORD"] == {"name": "millrace-catalog", "key": "password"}
     assert "scram-sha-256" in variables["POSTGRES_INITDB_ARGS"]
@@ -82,15 +82,15 @@ def test_the_catalog_is_the_database_that_the_others_are_told_of():
 
 def test_minio_takes_its_keys_from_the_secret_that_the_others_use():
     objects = render(MINIO)
-    variables = environment(one(objects, "StatefulSet", "millrace-minio"))
+    variables = environment(pick(objects, "StatefulSet", "millrace-minio"))
     assert variables["MINIO_ROOT_USER"] == {"name": "millrace-s3", "key": "access-key"}
     assert variables["MINIO_ROOT_PASSWORD"] == {"name": "millrace-s3", "key": "secret-key"}
-    assert environment(one(objects, "Deployment", "millrace-api"))["MILLRACE_S3_ACCESS_KEY"]["name"] == "millrace-s3"
+    assert environment(pick(objects, "Deployment", "millrace-api"))["MILLRACE_S3_ACCESS_KEY"]["name"] == "millrace-s3"
 
 
 def identities(objects):
     """What SeaweedFS is told of each user."""
-    content = one(objects, "Secret", "millrace-seaweedfs")["data"]["s3.json"]
+    content = pick(objects, "Secret", "millrace-seaweedfs")["data"]["s3.json"]
     return {entry["name"]: entry for entry in json.loads(base64.b64decode(content))["identities"]}
 
 
@@ -104,13 +104,13 @@ def test_each_component_has_a_user_of_seaweedfs_with_the_rights_of_the_package()
         for verb, places in (("Read", rights.read), ("Write", rights.write)):
             wanted |= {f"{verb}:{buckets[bucket]}/{prefix}*" for bucket, found_ in places.items() for prefix in found_}
         assert set(result[component]["actions"]) == wanted
-        secret = one(objects, "Secret", f"millrace-s3-{component}")["data"]
+        secret = pick(objects, "Secret", f"millrace-s3-{component}")["data"]
         (login,) = result[component]["credentials"]
         assert [base64.b64decode(secret[key]).decode() for key in ("access-key", "secret-key")] == list(login.values())
 
 
 def test_of_seaweedfs_only_s3_can_be_reached_and_nothing_is_told_to_its_makers():
-    (container,) = one(render(), "StatefulSet", "millrace-seaweedfs")["spec"]["template"]["spec"]["containers"]
+    (container,) = pick(render(), "StatefulSet", "millrace-seaweedfs")["spec"]["template"]["spec"]["containers"]
     arguments = dict(part.removeprefix("-").partition("=")[::2] for part in container["args"][1:])
     assert arguments["ip.bind"] == arguments["ip"] == "127.0.0.1"
     assert arguments["s3.ip.bind"] == "0.0.0.0"
@@ -128,15 +128,15 @@ def test_an_ingest_may_read_the_buckets_of_its_sources_and_no_other():
 def test_an_s3_of_ones_own_may_have_a_user_for_each_component_too():
     external = EXTERNAL_STORAGE["storage"]["external"] | {"secrets": {"api": "reader"}}
     objects = render({"storage": {"external": external}})
-    assert environment(one(objects, "Deployment", "millrace-api"))["MILLRACE_S3_ACCESS_KEY"]["name"] == "reader"
-    driver = one(objects, "SparkApplication", "millrace-train-courses")["spec"]["driver"]["env"]
+    assert environment(pick(objects, "Deployment", "millrace-api"))["MILLRACE_S3_ACCESS_KEY"]["name"] == "reader"
+    driver = pick(objects, "SparkApplication", "millrace-train-courses")["spec"]["driver"]["env"]
     (login,) = [entry for entry in driver if entry["name"] == "MILLRACE_S3_ACCESS_KEY"]
     assert login["valueFrom"]["secretKeyRef"]["name"] == external["existingSecret"]
 
 
 def test_a_storage_class_is_named_only_where_one_is_wanted():
     def claim(values):
-        return one(render(values, only="catalog"), "StatefulSet")["spec"]["volumeClaimTemplates"][0]["spec"]
+        return pick(render(values, only="catalog"), "StatefulSet")["spec"]["volumeClaimTemplates"][0]["spec"]
 
     assert "storageClassName" not in claim({})
     assert claim({"catalog": {"storage": {"class": "fast"}}})["storageClassName"] == "fast"
@@ -150,7 +150,7 @@ def with_authority():
 def test_whoever_asks_a_catalog_with_an_authority_has_it_and_checks_the_servers_name():
     objects = with_authority()
     job = next(item for name, item in of_kind(objects, "Job").items() if "provision" in name)
-    doctor = one(objects, "CronJob", "millrace-doctor")["spec"]["jobTemplate"]
+    doctor = pick(objects, "CronJob", "millrace-doctor")["spec"]["jobTemplate"]
     pods = [item["spec"]["template"]["spec"] for item in (job, doctor)]
     drivers = [item["spec"] for item in of_kind(objects, "SparkApplication").values()]
     askers = [(pod["containers"][0], pod["volumes"]) for pod in pods]
@@ -160,8 +160,8 @@ def test_whoever_asks_a_catalog_with_an_authority_has_it_and_checks_the_servers_
         (address,) = [entry["value"] for entry in container["env"] if entry["name"] == "MILLRACE_CATALOG_JDBC"]
         path = address.partition("?sslmode=verify-full&sslrootcert=")[2]
         check_authority(path, container["volumeMounts"], volumes)
-    template = one(objects, "KafkaConnect")["spec"]["template"]
-    uri = one(objects, "KafkaConnector", "lake-courses")["spec"]["config"]["iceberg.catalog.uri"]
+    template = pick(objects, "KafkaConnect")["spec"]["template"]
+    uri = pick(objects, "KafkaConnector", "lake-courses")["spec"]["config"]["iceberg.catalog.uri"]
     path = uri.partition("?sslmode=verify-full&sslrootcert=")[2]
     assert path.startswith("/mnt/")
     check_authority(path, template["connectContainer"]["volumeMounts"], template["pod"]["volumes"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chart.render import Refused, of_kind, one, render
+from tests.chart.render import Refused, of_kind, pick, render
 from tests.chart.test_schemas import faults
 
 APPLICATION = "SparkApplication"
@@ -13,7 +13,7 @@ def stream(values=None, **more):
 
 
 def application(values=None, **more):
-    return one(stream(values, **more), APPLICATION, "millrace-stream-urls")["spec"]
+    return pick(stream(values, **more), APPLICATION, "millrace-stream-urls")["spec"]
 
 
 def environment(role, values=None):
@@ -24,7 +24,7 @@ def test_it_runs_the_script_of_the_image_for_the_workload():
     spec = application()
     assert spec["mainApplicationFile"] == "local:///opt/millrace/spark-apps/stream.py"
     assert spec["arguments"] == ["urls"]
-    assert spec["image"] == one(render(only="training"), APPLICATION, "millrace-train-urls")["spec"]["image"]
+    assert spec["image"] == pick(render(only="training"), APPLICATION, "millrace-train-urls")["spec"]["image"]
 
 
 def test_it_is_started_again_for_ever_at_intervals_that_the_operator_needs():
@@ -51,7 +51,7 @@ def test_every_variable_is_a_setting_of_the_package():
     assert {name.removeprefix("MILLRACE_").lower() for name in ours} <= Settings.model_fields.keys()
 
 
-def test_the_driver_has_a_user_of_its_own_and_executors_know_the_brokers_authority_alone():
+def test_the_driver_has_a_user_of_its_own_and_executors_know_the_brokers_authority_alfind_object():
     variables = environment("driver")
     assert variables["MILLRACE_KAFKA_USERNAME"] == "millrace-stream"
     assert variables["MILLRACE_KAFKA_PASSWORD"]["secretKeyRef"]["name"] == "millrace-stream"
@@ -85,19 +85,19 @@ def test_its_driver_may_make_executors_and_executors_may_do_nothing():
     assert application()["executor"]["serviceAccount"] == "millrace-stream-executor"
     assert accounts["millrace-stream"]["automountServiceAccountToken"] is True
     assert accounts["millrace-stream-executor"]["automountServiceAccountToken"] is False
-    (subject,) = one(stream(), "RoleBinding")["subjects"]
+    (subject,) = pick(stream(), "RoleBinding")["subjects"]
     assert subject["name"] == "millrace-stream"
 
 
 def test_its_pods_are_those_of_the_network_policy_and_numbers_are_read_by_whom_the_values_name():
-    spec = one(stream(), "NetworkPolicy")["spec"]
+    spec = pick(stream(), "NetworkPolicy")["spec"]
     for role in ("driver", "executor"):
         assert spec["podSelector"]["matchLabels"].items() <= application()[role]["labels"].items()
     report = {int(value) for key, value in application()["sparkConf"].items() if key.endswith(".port")}
     (among,) = spec["ingress"]
     assert {port["port"] for port in among["ports"]} == report
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
-    _, numbers = one(stream({"networkPolicy": {"metricsFrom": [peer]}}), "NetworkPolicy")["spec"]["ingress"]
+    _, numbers = pick(stream({"networkPolicy": {"metricsFrom": [peer]}}), "NetworkPolicy")["spec"]["ingress"]
     assert numbers["from"] == [peer]
     assert [port["port"] for port in numbers["ports"]] == [4040, 9090]
 
@@ -118,7 +118,7 @@ def test_every_value_fits_the_operator_s_schema():
     values = {"driver": pod, "executor": pod, "arguments": ["--x"], "sparkConf": {"spark.sql.shuffle.partitions": 2}}
     objects = stream(values, image={"pullSecrets": ["login"]})
     assert [fault for item in objects for fault in faults(item)] == []
-    spec = one(objects, APPLICATION)["spec"]
+    spec = pick(objects, APPLICATION)["spec"]
     assert spec["arguments"] == ["urls", "--x"]
     assert spec["sparkConf"]["spark.sql.shuffle.partitions"] == "2"
     assert spec["driver"]["nodeSelector"] == spec["executor"]["nodeSelector"] == {"a": "b"}

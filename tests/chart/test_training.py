@@ -3,7 +3,7 @@
 import pytest
 
 from millrace.training.options import TrainingRequest
-from tests.chart.render import Refused, of_kind, one, render
+from tests.chart.render import Refused, of_kind, pick, render
 from tests.chart.test_schemas import faults
 
 APPLICATION, SCHEDULED = "SparkApplication", "ScheduledSparkApplication"
@@ -14,7 +14,7 @@ def training(values=None, *profiles):
 
 
 def courses(values=None):
-    return one(training(values), APPLICATION, "millrace-train-courses")["spec"]
+    return pick(training(values), APPLICATION, "millrace-train-courses")["spec"]
 
 
 def test_every_workload_has_an_application_of_its_own():
@@ -87,7 +87,7 @@ def test_executors_come_and_go_or_are_fixed():
 def test_a_schedule_makes_a_scheduled_application_that_does_not_overlap():
     objects = training({"schedule": "0 2 * * *", "timeZone": "Europe/Berlin"})
     assert not of_kind(objects, APPLICATION)
-    spec = one(objects, SCHEDULED, "millrace-train-courses")["spec"]
+    spec = pick(objects, SCHEDULED, "millrace-train-courses")["spec"]
     assert spec["schedule"] == "0 2 * * *"
     assert spec["timeZone"] == "Europe/Berlin"
     assert spec["concurrencyPolicy"] == "Forbid"
@@ -98,7 +98,7 @@ def test_one_workload_may_have_values_of_its_own():
     own = {"courses": {"schedule": "@daily", "executor": {"memory": "3g"}}, "products": {"enabled": False}}
     objects = training({"workloads": own})
     assert {"millrace-train-courses", "millrace-train-products"}.isdisjoint(of_kind(objects, APPLICATION))
-    spec = one(objects, SCHEDULED, "millrace-train-courses")["spec"]["template"]
+    spec = pick(objects, SCHEDULED, "millrace-train-courses")["spec"]["template"]
     assert spec["executor"]["memory"] == "3g"
     assert spec["executor"]["memoryOverhead"] == "512m"
     assert "millrace-train-products" not in of_kind(objects, SCHEDULED)
@@ -142,7 +142,7 @@ def test_passwords_are_references_and_executors_know_no_catalog():
 def test_with_a_workload_identity_there_are_no_keys():
     external = {"enabled": True, "region": "eu-west-1", "serviceAccountAnnotations": {"role": "x"}}
     objects = render({"storage": {"external": external}}, only="training")
-    spec = one(objects, APPLICATION, "millrace-train-courses")["spec"]
+    spec = pick(objects, APPLICATION, "millrace-train-courses")["spec"]
     assert spec["executor"]["env"] == [{"name": "AWS_REGION", "value": "eu-west-1"}]
     accounts = of_kind(objects, "ServiceAccount")
     assert all(item["metadata"]["annotations"] == {"role": "x"} for item in accounts.values())
@@ -155,15 +155,15 @@ def test_the_driver_may_make_executors_and_executors_may_do_nothing():
     assert courses()["executor"]["serviceAccount"] == "millrace-train-executor"
     assert accounts["millrace-train"]["automountServiceAccountToken"] is True
     assert accounts["millrace-train-executor"]["automountServiceAccountToken"] is False
-    rights = {part: rule["verbs"] for rule in one(objects, "Role")["rules"] for part in rule["resources"]}
+    rights = {part: rule["verbs"] for rule in pick(objects, "Role")["rules"] for part in rule["resources"]}
     assert rights.keys() == {"pods", "services", "configmaps", "persistentvolumeclaims"}
     assert not {"create", "update", "patch"} & set(rights["services"])
-    (subject,) = one(objects, "RoleBinding")["subjects"]
+    (subject,) = pick(objects, "RoleBinding")["subjects"]
     assert subject == {"kind": "ServiceAccount", "name": "millrace-train", "namespace": "millrace"}
 
 
 def test_its_pods_are_those_of_the_network_policy_by_the_ports_that_spark_is_told():
-    spec = one(training(), "NetworkPolicy")["spec"]
+    spec = pick(training(), "NetworkPolicy")["spec"]
     for role in ("driver", "executor"):
         assert spec["podSelector"]["matchLabels"].items() <= courses()[role]["labels"].items()
     conf = courses()["sparkConf"]
@@ -178,7 +178,7 @@ def test_settings_of_the_user_win_over_those_of_the_chart():
 
 
 def test_compaction_runs_at_night_for_all_workloads():
-    spec = one(training(), SCHEDULED, "millrace-compact")["spec"]
+    spec = pick(training(), SCHEDULED, "millrace-compact")["spec"]
     assert spec["schedule"] == "30 3 * * *"
     assert spec["template"]["mainApplicationFile"].endswith("/compact.py")
     names = ["catalogue", "courses", "mooc", "products", "shop", "urls"]
@@ -206,7 +206,7 @@ def test_every_value_fits_the_operator_s_schema():
     values = {"driver": pod, "executor": pod, "suspend": True, "timeToLiveSeconds": 0}
     objects = render({"training": values, "image": {"pullSecrets": ["login"]}}, only="training")
     assert [fault for item in objects for fault in faults(item)] == []
-    spec = one(objects, APPLICATION, "millrace-train-courses")["spec"]
+    spec = pick(objects, APPLICATION, "millrace-train-courses")["spec"]
     assert spec["suspend"] is True
     assert spec["imagePullSecrets"] == ["login"]
     assert "timeToLiveSeconds" not in spec

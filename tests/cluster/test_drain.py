@@ -60,20 +60,20 @@ def test_blocks_of_an_executor_whose_node_is_emptied_move_to_another(served: Rel
         },
     )
     try:
-        wait("the blocks", 300, lambda: f"holds {PARTS}" in said(served), 1)
+        wait("the blocks", 300, lambda: f"holds {PARTS}" in read_log(served), 1)
         selector = f"spark-role=executor,sparkoperator.k8s.io/app-name={NAME}"
         pod = served.pods(selector)[0]
         assert "preStop" in json.dumps(served.get("pod", pod)["spec"]["containers"][0]["lifecycle"])
         # As an eviction does: with its grace, hook included.
         served.kubectl("delete", "pod", pod, "--wait=false")
-        wait("the end of the executor", 300, lambda: "still holds" in said(served), 1)
-        assert "one is gone" in said(served)
-        assert f"still holds {PARTS}" in said(served)
+        wait("the end of the executor", 300, lambda: "still holds" in read_log(served), 1)
+        assert "one is gone" in read_log(served)
+        assert f"still holds {PARTS}" in read_log(served)
     finally:
         served.kubectl("delete", "sparkapplication", NAME, "--wait=false")
         served.kubectl("delete", "configmap", NAME)
 
 
-def said(release: Release) -> str:
+def read_log(release: Release) -> str:
     """What the driver printed."""
     return release.kubectl("logs", f"{NAME}-driver")

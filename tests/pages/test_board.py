@@ -7,7 +7,7 @@ import pytest
 
 from millrace.errors import BadInputError
 from millrace.pages.board import KEPT_S, MAX_POINTS, Board
-from tests.pages import told
+from tests.pages import feed
 
 END = datetime(2026, 1, 22, 5, 0, tzinfo=UTC)
 
@@ -24,12 +24,12 @@ def test_an_empty_board_has_empty_answers(board):
 
 
 def test_a_timeline_holds_the_windows_by_cluster_and_zeros_between_them(board):
-    told.apply(
+    feed.apply(
         board,
-        told.cluster(0),
-        told.window(END, {0: 3, 1: 4}),
-        told.window(END + timedelta(seconds=30), {1: 5}),
-        told.stream(END + timedelta(seconds=33)),
+        feed.cluster(0),
+        feed.window(END, {0: 3, 1: 4}),
+        feed.window(END + timedelta(seconds=30), {1: 5}),
+        feed.stream(END + timedelta(seconds=33)),
     )
     timeline = board.timeline(60)
     assert (timeline["from"], timeline["to"], timeline["step"]) == ("2026-01-22T05:00:00Z", "2026-01-22T05:00:40Z", 10)
@@ -40,7 +40,7 @@ def test_a_timeline_holds_the_windows_by_cluster_and_zeros_between_them(board):
 
 
 def test_the_last_step_is_closed_when_a_page_after_it_has_arrived(board):
-    told.apply(board, told.window(END, {0: 3}), told.stream(END + timedelta(seconds=10)))
+    feed.apply(board, feed.window(END, {0: 3}), feed.stream(END + timedelta(seconds=10)))
     assert not board.timeline(60)["open"]
 
 
@@ -48,44 +48,44 @@ def test_the_last_step_is_closed_when_a_page_after_it_has_arrived(board):
 @pytest.mark.parametrize("shift", [0, 10, 20, 50])
 def test_a_timeline_has_every_page_of_its_steps_and_is_never_longer_than_a_screen(board, minutes, shift):
     end = END + timedelta(seconds=shift)
-    told.apply(board, *told.history(end, 720))
+    feed.apply(board, *feed.history(end, 720))
     timeline = board.timeline(minutes)
-    messages = [one for one in told.history(end, 720)[4:-1] if one[1]["start"] >= timeline["from"]]
+    messages = [one for one in feed.history(end, 720)[4:-1] if one[1]["start"] >= timeline["from"]]
     asked_for = end - timedelta(minutes=minutes)
     assert abs(datetime.fromisoformat(timeline["from"]) - asked_for) < timedelta(seconds=timeline["step"])
-    assert minutes == 120 or timeline["from"] >= told.iso(asked_for)
+    assert minutes == 120 or timeline["from"] >= feed.iso(asked_for)
     assert sum(timeline["messages"]) == sum(value["total"] for _, value in messages)
     assert [sum(step) for step in zip(*(one["pages"] for one in timeline["clusters"]), strict=True)] == timeline[
         "messages"
     ]
     assert len(timeline["messages"]) <= MAX_POINTS
-    assert timeline["to"] >= told.iso(end)
+    assert timeline["to"] >= feed.iso(end)
 
 
 def test_the_same_message_again_changes_no_answer(board):
-    told.apply(board, *told.history(END, 20))
+    feed.apply(board, *feed.history(END, 20))
     before = board.timeline(60), board.clusters()
-    told.apply(board, *told.history(END, 20))
+    feed.apply(board, *feed.history(END, 20))
     assert (board.timeline(60), board.clusters()) == before
 
 
 def test_a_tombstone_takes_a_window_and_a_cluster_away(board):
-    told.apply(board, *told.history(END, 3))
-    told.apply(
-        board, ("cluster/3", None), (told.window(END - timedelta(seconds=30), {})[0], None), ("cluster/77", None)
+    feed.apply(board, *feed.history(END, 3))
+    feed.apply(
+        board, ("cluster/3", None), (feed.window(END - timedelta(seconds=30), {})[0], None), ("cluster/77", None)
     )
     assert [one["cluster"] for one in board.clusters()] == [0, 1, 2]
     assert len(board.timeline(60)["messages"]) == 2
 
 
 def test_windows_older_than_two_hours_fall_out(board):
-    told.apply(board, *(told.window(END + timedelta(seconds=10 * place), {0: 1}) for place in range(1000)))
+    feed.apply(board, *(feed.window(END + timedelta(seconds=10 * place), {0: 1}) for place in range(1000)))
     assert sum(board.timeline(120)["messages"]) == KEPT_S // 10
     assert len(board._windows) == KEPT_S // 10
 
 
 def test_the_time_in_which_a_stream_stood_still_is_shown_as_empty(board):
-    told.apply(board, told.window(END - timedelta(seconds=3600), {0: 9}), told.window(END, {0: 1}))
+    feed.apply(board, feed.window(END - timedelta(seconds=3600), {0: 9}), feed.window(END, {0: 1}))
     assert board.timeline(5)["messages"] == [0] * 29 + [1]
     assert sum(board.timeline(61)["messages"]) == 10
 
@@ -105,7 +105,7 @@ def test_the_time_in_which_a_stream_stood_still_is_shown_as_empty(board):
     ],
 )
 def test_what_the_stream_does_not_write_is_refused_and_changes_nothing(board, key, value):
-    told.apply(board, *told.history(END, 3))
+    feed.apply(board, *feed.history(END, 3))
     before = board.timeline(60), board.clusters(), board.changed
     with pytest.raises(BadInputError) as refused:
         board.apply(key, value, int(END.timestamp() * 1000))
@@ -114,14 +114,14 @@ def test_what_the_stream_does_not_write_is_refused_and_changes_nothing(board, ke
 
 
 def test_a_window_of_a_clock_that_is_years_ahead_does_not_push_the_others_out(board):
-    told.apply(board, told.window(END, {0: 1}))
+    feed.apply(board, feed.window(END, {0: 1}))
     with pytest.raises(BadInputError, match="begins after"):
-        told.apply(board, told.window(datetime(2099, 1, 1, tzinfo=UTC), {0: 1}))
+        feed.apply(board, feed.window(datetime(2099, 1, 1, tzinfo=UTC), {0: 1}))
     assert board.timeline(60)["messages"] == [1]
 
 
 def test_foreign_texts_are_cut(board):
-    told.apply(board, told.cluster(0, label="x" * 9000, examples=[{"url": "u" * 9000, "title": "t" * 9000}] * 50))
+    feed.apply(board, feed.cluster(0, label="x" * 9000, examples=[{"url": "u" * 9000, "title": "t" * 9000}] * 50))
     (result,) = board.clusters()
     assert (len(result["label"]), len(result["examples"])) == (300, 5)
     assert (len(result["examples"][0]["title"]), len(result["examples"][0]["url"])) == (300, 2000)
@@ -129,7 +129,7 @@ def test_foreign_texts_are_cut(board):
 
 def test_every_change_is_seen_and_status_counts_pages_and_ages(board):
     before = board.changed
-    told.apply(board, *told.history(datetime.now(UTC) - timedelta(seconds=100), 2))
+    feed.apply(board, *feed.history(datetime.now(UTC) - timedelta(seconds=100), 2))
     assert board.changed == before + 7
     status = board.status()
     assert status["pages"] == 1000 + 2000 + 3000 + 4000
@@ -138,7 +138,7 @@ def test_every_change_is_seen_and_status_counts_pages_and_ages(board):
 
 
 def test_readers_beside_a_writer_always_get_a_whole_board(board):
-    told.apply(board, *told.history(END, 50))
+    feed.apply(board, *feed.history(END, 50))
     stop, wrong = threading.Event(), []
 
     def read() -> None:
@@ -152,7 +152,7 @@ def test_readers_beside_a_writer_always_get_a_whole_board(board):
     for reader in readers:
         reader.start()
     for seed in range(10):
-        told.apply(board, *told.history(END + timedelta(seconds=10 * seed), 50, seed))
+        feed.apply(board, *feed.history(END + timedelta(seconds=10 * seed), 50, seed))
     stop.set()
     for reader in readers:
         reader.join()

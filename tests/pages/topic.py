@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from millrace.messaging.client import read_all
 from millrace.messaging.producer import make_producer
-from tests.pages import told
+from tests.pages import feed
 
 TOPIC = "urls.deltas"
 Publish = Callable[..., None]
@@ -16,8 +16,8 @@ def emptied() -> Iterator[Publish]:
     """A way to send messages; what was in the topic before, and these afterwards, get tombstones."""
     sender = make_producer()
 
-    def publish(*messages: told.Message) -> None:
-        for key, value in map(told.encoded, messages):
+    def publish(*messages: feed.Message) -> None:
+        for key, value in map(feed.encoded, messages):
             sender.send(TOPIC, key.encode(), value)
         sender.flush()
 

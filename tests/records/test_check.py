@@ -95,11 +95,11 @@ def test_another_value_that_is_not_watched_is_no_conflict():
     assert (counts.accepted, counts.conflicts) == (2, 0)
 
 
-@pytest.mark.parametrize("result", [COURSES, PRODUCTS, RENTALS], ids=lambda found: found.name)
-def test_sqlite_gives_the_same_outcomes_as_memory(result):
-    table = list(result.generate(random.Random(3), 2000))
+@pytest.mark.parametrize("workload", [COURSES, PRODUCTS, RENTALS], ids=lambda workload: workload.name)
+def test_sqlite_gives_the_same_outcomes_as_memory(workload):
+    table = list(workload.generate(random.Random(3), 2000))
     seen = DuplicateFilter(in_memory=7)
-    assert outcomes(table, result) == outcomes(table, result, seen)
+    assert outcomes(table, workload) == outcomes(table, workload, seen)
     seen.close()
 
 

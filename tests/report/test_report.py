@@ -17,7 +17,7 @@ from millrace.errors import BadInputError
 from millrace.pages.board import Board
 from millrace.report import charts
 from millrace.report.write import MESSAGES, PAGE, SHARES, write_report
-from tests.pages import told
+from tests.pages import feed
 from tests.pages.topic import emptied
 
 END = datetime(2026, 1, 22, 5, 0, tzinfo=UTC)
@@ -27,7 +27,7 @@ FOREIGN = "<script>alert(1)</script> $x_1$ 新闻"
 @pytest.fixture
 def board():
     result = Board()
-    told.apply(result, *told.history(END, 60))
+    feed.apply(result, *feed.history(END, 60))
     return result
 
 
@@ -79,8 +79,8 @@ def test_the_page_holds_the_numbers_and_loads_nothing(board, tmp_path):
 
 def test_foreign_words_are_text_in_the_page_and_no_formula_in_the_chart(board, tmp_path):
     examples = [{"url": "javascript:alert(1)", "title": FOREIGN}, {"url": "http://[", "title": None}]
-    told.apply(board, told.cluster(0, label=FOREIGN, examples=examples, words=[[FOREIGN, 1]]))
-    told.apply(board, told.cluster(1, label="_hidden $$"))
+    feed.apply(board, feed.cluster(0, label=FOREIGN, examples=examples, words=[[FOREIGN, 1]]))
+    feed.apply(board, feed.cluster(1, label="_hidden $$"))
     write_report("urls", board, tmp_path, 60)
     results: list[tuple[str, dict]] = []
     parser = HTMLParser()
@@ -98,7 +98,7 @@ def test_what_nobody_sees_in_a_page_of_a_stranger_is_shown_as_escapes(board, tmp
         {"url": "https://x.example/a\u202eb", "title": title},
         {"url": "https://x.example/c", "title": "\x1b[2J"},
     ]
-    told.apply(board, told.cluster(0, label=title, examples=examples, words=[[title, 1]]))
+    feed.apply(board, feed.cluster(0, label=title, examples=examples, words=[[title, 1]]))
     write_report("urls", board, tmp_path, 60)
     page = (tmp_path / PAGE).read_text()
     assert page.count(r"bell\x07 null\x00 turned\u202e wide\u200b") >= 3
@@ -130,7 +130,7 @@ def test_the_command_reads_the_topic_and_says_so_while_it_is_empty(stack, tmp_pa
         assert error["code"] == "nothing_yet"
         assert "millrace stream urls" in error["message"]
         assert not (tmp_path / "none").exists()
-        publish(*told.history(datetime.now(UTC), 12), ("no/such", {}))
+        publish(*feed.history(datetime.now(UTC), 12), ("no/such", {}))
         done = run("urls", "--out", str(tmp_path), "--minutes", "1", "--json")
         assert done.exit_code == 0, done.output
         document = json.loads(done.stdout)

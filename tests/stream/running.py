@@ -67,11 +67,11 @@ class Running:
                 results[name.removeprefix("millrace_stream_").replace('{workload="urls"}', "")] = float(value)
         return results
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(errors="replace")
 
     def reads(self) -> bool:
-        assert self.process.poll() is None, self.said()[-3000:]
+        assert self.process.poll() is None, self.output()[-3000:]
         return self.metrics().get("running") == 1
 
     def wait_reading(self) -> None:

@@ -69,7 +69,7 @@ def caught_up(stream: Running) -> None:
     wanted = published()
 
     def done() -> bool:
-        assert stream.process.poll() is None, stream.said()[-3000:]
+        assert stream.process.poll() is None, stream.output()[-3000:]
         # Set when the deltas of a batch are acknowledged.
         return sum(value for name, value in stream.metrics().items() if name.startswith("cluster_pages")) == wanted
 
@@ -88,7 +88,7 @@ def after_a_commit() -> None:
 
 def test_it_waits_for_a_champion_then_scores_every_page_once(stream, tmp_path):
     publish(1500, 61, tmp_path)
-    until(lambda: "waiting for a champion of urls/pages" in stream.said(), "the wait for a champion")
+    until(lambda: "waiting for a champion of urls/pages" in stream.output(), "the wait for a champion")
     assert stream.metrics()["running"] == 0
     first = promoted(1)
     caught_up(stream)
@@ -192,7 +192,7 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
     publish(2000, 66, tmp_path)
     after_a_commit()
     assert stream.stop() == 0
-    assert "Traceback" not in stream.said()
+    assert "Traceback" not in stream.output()
     # As a stream that ended between the lake and Kafka: pages in the table, half of them in the topics.
     result, model = declared()
     missing = unscored()

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.chart.render import one, render
+from tests.chart.render import pick, render
 from tests.conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -26,7 +26,7 @@ DIGEST = f"sha256:{hashlib.sha256(MANIFEST).hexdigest()}"
 class Registry(BaseHTTPRequestHandler):
     """The distribution specification's part that is asked: a token for everybody, then manifests by tag."""
 
-    said = DIGEST
+    digest = DIGEST
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -43,7 +43,7 @@ class Registry(BaseHTTPRequestHandler):
         elif not url.path.endswith("/1.0") or "oci.image.index" not in self.headers["Accept"]:
             self.answer(404, b"")
         else:
-            self.answer(200, MANIFEST, {"Docker-Content-Digest": self.said})
+            self.answer(200, MANIFEST, {"Docker-Content-Digest": self.digest})
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
@@ -88,7 +88,7 @@ def test_what_is_not_resolved_says_why(registry: str, client: httpx.Client, imag
 
 
 def test_a_digest_that_does_not_fit_the_bytes_is_not_believed(registry: str, client: httpx.Client, monkeypatch):
-    monkeypatch.setattr(Registry, "said", "sha256:" + "0" * 64)
+    monkeypatch.setattr(Registry, "digest", "sha256:" + "0" * 64)
     with pytest.raises(pin_images.UnresolvedError, match="of bytes whose digest is"):
         pin_images.digest(client, f"{registry}/some/image:1.0")
 
@@ -102,7 +102,7 @@ def test_the_chart_takes_what_was_resolved_and_keeps_the_tags_of_the_rest(
     assert values["catalog"]["image"] == f"{registry}/library/postgres:1.0@{DIGEST}"
     assert values["image"]["digests"] == dict.fromkeys(pin_images.OWN, DIGEST)
     objects = render(values | {"image": values["image"] | {"registry": registry}})
-    api = one(objects, "Deployment", "millrace-api")["spec"]["template"]["spec"]["containers"][0]
+    api = pick(objects, "Deployment", "millrace-api")["spec"]["template"]["spec"]["containers"][0]
     assert api["image"] == f"{registry}/millrace-api@{DIGEST}"
     monkeypatch.setattr(pin_images, "_at", lambda values, position: "127.0.0.1:1/library/postgres:1.0")
     assert pin_images.pin_all(client) == {}

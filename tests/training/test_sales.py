@@ -38,7 +38,7 @@ def plain(rows):
     began = {}
     for line in lines:
         order, at = line["order_id"], line["event_time"]
-        began[order] = min((one for one in (began.get(order), at) if one), default=None)
+        began[order] = min((moment for moment in (began.get(order), at) if moment), default=None)
     return [
         line | {"day": (began[line["order_id"]] - EPOCH).days if began[line["order_id"]] else UNDATED} for line in lines
     ]
@@ -126,6 +126,6 @@ def test_arrays_that_do_not_fit_together_are_refused(summed):
         "brand_day": arrays["brand_day"][::-1],
         "customer": arrays["customer"] + 1_000_000,
     }.items():
-        changed = {one: array for one, array in (arrays | {name: broken}).items() if array is not None}
+        changed = {key: array for key, array in (arrays | {name: broken}).items() if array is not None}
         with pytest.raises(CorruptError, match=name):
             check_arrays(changed, tuple(MODEL.by))

@@ -8,7 +8,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from millrace.settings import settings
 from tests.api.server import serving
-from tests.pages import told
+from tests.pages import feed
 from tests.registry.servers import free_port
 
 PAGE = "/v1/urls/live"
@@ -45,7 +45,7 @@ def faults(browser) -> list[str]:
 def page(stack, browser, publish):
     """The page of the stack's API with the charts of ten minutes."""
     end = now()
-    publish(*told.history(end, 60))
+    publish(*feed.history(end, 60))
     browser.get(f"http://127.0.0.1:{settings().api_port}{PAGE}")
     wait(browser, lambda: len(texts(browser, "#shares path.solid")) == 4)
     return end
@@ -84,7 +84,9 @@ def test_a_new_window_is_drawn_without_a_reload(browser, page, publish):
     browser.execute_script("window.before = true")
     end = page + timedelta(seconds=10)
     publish(
-        told.window(page, {0: 500, 7: 40}), told.cluster(7, label="a new one"), told.stream(end, rows_per_second=54)
+        feed.window(page, {0: 500, 7: 40}),
+        feed.cluster(7, label="a new one"),
+        feed.stream(end, rows_per_second=54),
     )
     wait(browser, lambda: "54" in texts(browser, "#facts dd")[0])
     wait(browser, lambda: texts(browser, "#legend li")[-1] == "a new one")
@@ -107,7 +109,7 @@ def test_foreign_titles_are_text_and_foreign_links_lead_to_the_web_only(browser,
         {"url": "javascript:window.hacked=1", "title": FOREIGN},
         {"url": "https://ok.example.com/?a=<b>", "title": "fine"},
     ]
-    publish(told.cluster(0, label=FOREIGN, words=[[FOREIGN, 3]], hosts=[[FOREIGN, 2]], examples=examples))
+    publish(feed.cluster(0, label=FOREIGN, words=[[FOREIGN, 3]], hosts=[[FOREIGN, 2]], examples=examples))
     wait(browser, lambda: FOREIGN in texts(browser, "#legend li"))
     assert texts(browser, "#clusters tr[data-cluster='0'] li") == [FOREIGN, "fine"]
     links = browser.find_elements(By.CSS_SELECTOR, "#clusters tr[data-cluster='0'] a")
@@ -120,7 +122,7 @@ def test_foreign_titles_are_text_and_foreign_links_lead_to_the_web_only(browser,
         0,
     ]
     assert faults(browser) == []
-    publish(told.cluster(0))
+    publish(feed.cluster(0))
 
 
 def test_a_narrow_screen_shows_all_of_it_without_scrolling_sideways(browser, page):

@@ -10,7 +10,7 @@ from chart_values.kubernetes import Cron, Objects, Port, ServiceAccount, TimeZon
 JobName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=20)]
 
 
-def require_source(schema: dict[str, Any]) -> None:
+def drop_default(schema: dict[str, Any]) -> None:
     """A key that may be missing has no default in the schema."""
     schema.pop("default", None)
 
@@ -20,7 +20,7 @@ class Generate(Area):
 
     rows: int = Field(ge=1)
     """How many."""
-    seed: int = Field(7, json_schema_extra=require_source)
+    seed: int = Field(7, json_schema_extra=drop_default)
     """The same seed makes the same rows, and those are published once."""
 
 
@@ -31,29 +31,29 @@ class Job(Area):
     """Of the job, unique, at most 20 characters."""
     workload: str = Field(min_length=1)
     """The workload whose records they are."""
-    source: str = Field("", json_schema_extra=require_source, pattern=r"^((s3|https?)://\S+/\S*|/data/\S+)?$")
+    source: str = Field("", json_schema_extra=drop_default, pattern=r"^((s3|https?)://\S+/\S*|/data/\S+)?$")
     """s3://bucket/key, https://..., or a file below /data, where persistentVolumeClaim or configMap is mounted."""
-    generate: Generate = Field(ABSENT, json_schema_extra=require_source)
+    generate: Generate = Field(ABSENT, json_schema_extra=drop_default)
     """Records that are made instead of a source."""
-    persistentVolumeClaim: Name = Field("", json_schema_extra=require_source)
+    persistentVolumeClaim: Name = Field("", json_schema_extra=drop_default)
     """A claim that is mounted at /data, read-only."""
-    configMap: Name = Field("", json_schema_extra=require_source)
+    configMap: Name = Field("", json_schema_extra=drop_default)
     """A ConfigMap that is mounted at /data."""
-    schedule: Cron = Field("", json_schema_extra=require_source)
+    schedule: Cron = Field("", json_schema_extra=drop_default)
     """Cron schedule; without one the job runs once."""
-    timeZone: TimeZone = Field(ABSENT, json_schema_extra=require_source)
+    timeZone: TimeZone = Field(ABSENT, json_schema_extra=drop_default)
     """Time zone of the schedule; by default Etc/UTC."""
-    suspend: bool = Field(False, json_schema_extra=require_source)
+    suspend: bool = Field(False, json_schema_extra=drop_default)
     """Whether nothing is started for now."""
-    rate: str = Field("", json_schema_extra=require_source, pattern=r"^([0-9]+(\.[0-9]+)?/[smh])?$")
+    rate: str = Field("", json_schema_extra=drop_default, pattern=r"^([0-9]+(\.[0-9]+)?/[smh])?$")
     """Replay as a live source: 100/s, 30/m."""
-    randomPauses: bool = Field(False, json_schema_extra=require_source)
+    randomPauses: bool = Field(False, json_schema_extra=drop_default)
     """With a rate: pauses as independent arrivals have."""
-    limit: int = Field(ABSENT, json_schema_extra=require_source, ge=1)
+    limit: int = Field(ABSENT, json_schema_extra=drop_default, ge=1)
     """Read at most so many rows."""
-    args: list[str] = Field([], json_schema_extra=require_source)
+    args: list[str] = Field([], json_schema_extra=drop_default)
     """Further arguments, such as --again."""
-    env: Objects = Field([], json_schema_extra=require_source)
+    env: Objects = Field([], json_schema_extra=drop_default)
     """Further environment variables, as Kubernetes writes them."""
 
 

@@ -38,8 +38,8 @@ def find_page_model(workload: Workload) -> PageModel:
 def second_stream_sentence(name: str) -> str:
     """What to say to a stream that must not start because another one is running."""
     return (
-        f"A stream for {name!r} is already running; only one is allowed. Stop it first: `millrace status` shows the one "
-        "of this machine, `kubectl get sparkapplications` that of a cluster."
+        f"A stream for {name!r} is already running; only one is allowed. Stop it first: `millrace status` shows the "
+        "one of this machine, `kubectl get sparkapplications` that of a cluster."
     )
 
 

@@ -51,15 +51,15 @@ class PartitionListener(ConsumerRebalanceListener):
     """Says how many partitions this reader has, when that changes."""
 
     def __init__(self, say: Callable[[str], None]):
-        self.say, self.said = say, -1
+        self.say, self.reported = say, -1
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """What was written is committed before each poll."""
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        if len(assigned) != self.said:
-            self.said = len(assigned)
-            self.say(f"reads {self.said} partitions; any others are with other readers of the group")
+        if len(assigned) != self.reported:
+            self.reported = len(assigned)
+            self.say(f"reads {self.reported} partitions; any others are with other readers of the group")
 
 
 @contextmanager

@@ -20,11 +20,11 @@ MAX_STEP_ROWS = 128  # sequences at a time; of about the same length, so that li
 
 
 @dataclass(frozen=True)
-class TestQuestion:
-    """A user's next item, asked before it is learned: the history is what came before `place`."""
+class StreamQuestion:
+    """A user's next item, asked before it is learned: the history is what came before `position`."""
 
     user: int
-    place: int
+    position: int
     item: int
 
 
@@ -71,10 +71,12 @@ class Learner:
         """Of everything that is kept; equal in all workers, or the group has gone wrong."""
         return checksum(self.state.arrays())
 
-    def _record_events(self, events: list[StreamEvent], known: int) -> tuple[list[TestQuestion], list[tuple[int, int]]]:
+    def _record_events(
+        self, events: list[StreamEvent], known: int
+    ) -> tuple[list[StreamQuestion], list[tuple[int, int]]]:
         """Histories grown by the events; what can be asked about them, and (user, place) of each that is new."""
         state, counts = self.state, self.state.progress.counts
-        questions: list[TestQuestion] = []
+        questions: list[StreamQuestion] = []
         fresh: list[tuple[int, int]] = []
         times: list[float | None] = []
         for event in events:
@@ -93,20 +95,20 @@ class Learner:
             times.append(event.at)
             # An unknown customer's session is learned from, and never asked for; as in a training of the lake.
             if placed[1] and not event.user.startswith(ANONYMOUS):
-                questions.append(TestQuestion(*placed, item))
+                questions.append(StreamQuestion(*placed, item))
         counts["fresh"] += len(fresh)
         state.taken.grow(len(state.items))
         state.taken.add([state.histories.walks[user][place] for user, place in fresh], times)
         return questions, fresh
 
     @torch.no_grad()
-    def _count_hits(self, questions: list[TestQuestion], known: int) -> float:
+    def _count_hits(self, questions: list[StreamQuestion], known: int) -> float:
         """Hits among the first ten of all items but the history's, the questions shared out over the group."""
         network, hits = self.state.weights.network.eval(), 0.0
         never = torch.from_numpy(self.state.taken.whole[:known] == 0)
-        by_length: dict[int, list[tuple[list[int], TestQuestion]]] = {}
+        by_length: dict[int, list[tuple[list[int], StreamQuestion]]] = {}
         for question in questions[self.group.rank :: self.group.processes]:
-            walk = self.state.histories.walks[question.user][: question.place]
+            walk = self.state.histories.walks[question.user][: question.position]
             # Items that came up in this very micro-batch have no weights yet.
             history = [item for item in walk if item < known]
             by_length.setdefault(min(len(history), self.state.plan.depth), []).append((history, question))
