@@ -18,7 +18,7 @@ ENGINES = ["pyspark", "kafka", "fastapi", "pyiceberg"]
         ("millrace.ingest.check, millrace.records.readers", ENGINES),
         ("millrace.registry.registry", ENGINES),
         ("millrace.api.main, millrace.api.serve", ["pyspark", "pyiceberg", "pyarrow", "pandas", "scipy"]),
-        ("millrace.ingest.publish, millrace.ingest.rejected", ["pyspark", "fastapi", "pyiceberg", "pandas"]),
+        ("millrace.ingest.publish, millrace.ingest.rejected_rows", ["pyspark", "fastapi", "pyiceberg", "pandas"]),
         ("millrace.training.train, millrace.training.maintenance", ["fastapi", "uvicorn"]),
         # A stream that waits for its first champion is small, and a reader of clusters needs Kafka alone.
         ("millrace.stream.app, millrace.stream.consume", ["pyspark", "fastapi", "pyiceberg", "pyarrow"]),

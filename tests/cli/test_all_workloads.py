@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from millrace.cli.main import app
-from millrace.ingest import rejected
+from millrace.ingest import rejected_rows
 from millrace.registry.registry import Registry
 from millrace.workloads import load_workloads
 from tests.registry.made import made
@@ -46,7 +46,7 @@ def rows(monkeypatch):
         for number, code in enumerate(kept.get(workload.name, [])):
             yield {"row": number, "code": code, "message": "wrong", "raw": "raw"}
 
-    monkeypatch.setattr(rejected, "list_rejected", read)
+    monkeypatch.setattr(rejected_rows, "list_rejected", read)
 
 
 def test_rejected_rows_are_counted_for_one_workload_or_by_workload(rows):

@@ -115,7 +115,7 @@ def test_the_same_seed_gives_the_same_model_in_a_group():
     assert all((other.arrays()[name] == array).all() for name, array in first.arrays().items())
 
 
-@pytest.mark.parametrize("item", NETWORK_CANDIDATES, ids=lambda one: one.name)
+@pytest.mark.parametrize("item", NETWORK_CANDIDATES, ids=lambda candidate: candidate.name)
 def test_the_evaluation_takes_them_beside_the_others_and_notes_the_epoch(item):
     candidate = RecommenderCandidate(item.name, item.fit, (SMALL | {"processes": 1},), validated=True)
     (entry,) = evaluate_all(FOUND, models=[item.name], candidates=[candidate])["models"]

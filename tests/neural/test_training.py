@@ -18,7 +18,7 @@ from tests.training.landed import landed
 
 def test_a_network_is_tried_beside_the_others_and_fitted_again_for_as_many_epochs(spark, monkeypatch):
     small = training.NetworkPlan(width=16, epochs=4, every=2, size=64, negatives=0, processes=1)
-    monkeypatch.setattr(training, "NetworkPlan", lambda **given: replace(small, **given))
+    monkeypatch.setattr(training, "NetworkPlan", lambda **options: replace(small, **options))
     mooc = find_workload("mooc")
     model = mooc.recommenders[0]
     frame, _, _ = landed(spark, mooc, 900)

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from millrace.errors import UnavailableError
-from millrace.ingest import rejected
+from millrace.ingest import rejected_rows
 from millrace.ingest.publish import ingest_source, validate_source
 from millrace.lake.progress import count_published, wait_until_landed
 from millrace.messaging.client import end_offsets, read_all
@@ -55,20 +55,20 @@ def test_records_of_one_identity_share_a_partition(stack, tmp_path):
 def test_rejected_rows_are_counted_listed_and_recovered_by_replay(stack, tmp_path):
     courses = find_workload("courses")
     file = generated(courses, 2500, 14, tmp_path)
-    before = rejected.count_rejected(courses)
+    before = rejected_rows.count_rejected(courses)
     counts = ingest_source(courses, str(file))
-    after = rejected.count_rejected(courses)
+    after = rejected_rows.count_rejected(courses)
     assert {code: after[code] - before.get(code, 0) for code in counts["rejected"]} == counts["rejected"]
-    swallowed = [row for row in rejected.list_rejected(courses) if row["code"] == "swallowed_record"]
+    swallowed = [row for row in rejected_rows.list_rejected(courses) if row["code"] == "swallowed_record"]
     assert swallowed
     assert all("\n" in row["raw"] and row["source"] and row["row"] for row in swallowed)
     records = count_published(courses)
-    replayed = rejected.replay_rejected(courses)
+    replayed = rejected_rows.replay_rejected(courses)
     assert replayed["replayed"] == len(swallowed)
     assert replayed["recovered"] == 2 * len(swallowed)
     assert count_published(courses) - records == 2 * len(swallowed)
-    assert "swallowed_record" not in rejected.count_rejected(courses)
-    assert rejected.replay_rejected(courses)["replayed"] == 0
+    assert "swallowed_record" not in rejected_rows.count_rejected(courses)
+    assert rejected_rows.replay_rejected(courses)["replayed"] == 0
 
 
 def test_standard_input_is_read_as_json_lines(stack):
@@ -156,7 +156,9 @@ def test_messages_that_connect_cannot_read_reach_the_dead_letters_and_the_reject
     while (
         len(
             result := [
-                row for row in rejected.list_rejected(find_workload("rentals")) if row["code"] == "connect_rejected"
+                row
+                for row in rejected_rows.list_rejected(find_workload("rentals"))
+                if row["code"] == "connect_rejected"
             ]
         )
         < 2

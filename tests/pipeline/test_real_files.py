@@ -2,11 +2,11 @@
 
 import pytest
 
-from millrace.ingest import rejected
+from millrace.ingest import rejected_rows
 from millrace.ingest.check import RecordChecker
 from millrace.ingest.publish import ingest_source
 from millrace.lake.progress import wait_until_landed
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.readers import open_source, read_rows
 from millrace.workloads import find_workload
 from tests.conftest import real_file
@@ -45,9 +45,9 @@ def test_the_lake_holds_exactly_the_accepted_rows(stack, spark, name, file, coun
 def test_the_swallowed_courses_come_back_by_replay(stack):
     workload = find_workload("courses")
     ingest_source(workload, str(real_file("udemy_courses.csv")), again=True)
-    mine = [row for row in rejected.list_rejected(workload) if row["source"] == "udemy_courses.csv"]
+    mine = [row for row in rejected_rows.list_rejected(workload) if row["source"] == "udemy_courses.csv"]
     assert len(mine) == 5
-    replayed = rejected.replay_rejected(workload)
+    replayed = rejected_rows.replay_rejected(workload)
     assert replayed["replayed"] >= 5
     assert replayed["recovered"] == 2 * replayed["replayed"]
-    assert not [row for row in rejected.list_rejected(workload) if row["source"] == "udemy_courses.csv"]
+    assert not [row for row in rejected_rows.list_rejected(workload) if row["source"] == "udemy_courses.csv"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.ingest.check import RecordChecker
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.contract import Rejection
 from millrace.records.duplicates import DuplicateFilter
 from millrace.records.readers import RawRow

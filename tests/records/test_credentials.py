@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from millrace.ingest.check import RecordChecker
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.credentials import remove_password
 from millrace.records.readers import RawRow
 from millrace.workloads import find_workload

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from millrace.ingest.check import RecordChecker
 from millrace.records import times
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.contract import Rejection, list_time_fields
 from millrace.records.readers import RawRow
 from millrace.workloads import find_workload, load_workloads

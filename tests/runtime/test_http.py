@@ -38,7 +38,9 @@ def url() -> Iterator[str]:
 def test_a_request_is_answered_and_the_authorities_are_loaded_once(url, monkeypatch):
     loads = []
     create = httpx.create_ssl_context
-    monkeypatch.setattr(httpx, "create_ssl_context", lambda *given, **named: loads.append(1) or create(*given, **named))
+    monkeypatch.setattr(
+        httpx, "create_ssl_context", lambda *options, **named: loads.append(1) or create(*options, **named)
+    )
     http.tls_context.cache_clear()
     assert http.get(url).status_code == 200
     assert http.post(url, content=b"body").content == b"body"

@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from millrace.ingest.check import RecordChecker
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.contract import list_columns
 from millrace.records.readers import RawRow
 from millrace.workloads.base import Workload

@@ -67,7 +67,8 @@ def test_the_sums_of_days_and_months_are_those_of_the_lines(summed):
         for name, (revenue, orders, items, buyers) in sorted(months.items())
     ]
     report = [
-        (one["month"], one["revenue"], one["orders"], one["items"], one["buyers"]) for one in result.monthly(Days())
+        (month["month"], month["revenue"], month["orders"], month["items"], month["buyers"])
+        for month in result.monthly(Days())
     ]
     assert report == expected
     assert result.sum_undated()["orders"] == len({line["order_id"] for line in lines if line["day"] == UNDATED}) > 0

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.ingest.check import RecordChecker
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.contract import Rejection
 from millrace.records.names import make_field_names
 from millrace.records.readers import RawRow, open_source, read_rows

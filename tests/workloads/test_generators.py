@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from millrace.ingest.check import RecordChecker
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.contract import Rejection
 from millrace.records.readers import RawRow
 from millrace.workloads import find_workload, load_workloads

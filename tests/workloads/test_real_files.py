@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from millrace.ingest.check import IngestCounts, RecordChecker
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.contract import Rejection
 from millrace.records.readers import open_source, read_rows
 from millrace.workloads import find_workload

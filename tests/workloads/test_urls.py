@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from millrace.ingest.check import RecordChecker
 from millrace.ingest.publish import required_fields, validate_source
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.readers import RawRow
 from millrace.workloads import find_workload
 from millrace.workloads.urls import URL_LIMIT, Page

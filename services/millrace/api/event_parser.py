@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from millrace.api.rows import check_length, parse_json, to_bad_input
 from millrace.errors import BadInputError
-from millrace.records.accepted import AcceptedRecord, make_message
+from millrace.records.accepted_records import AcceptedRecord, make_message
 from millrace.records.contract import list_time_fields
 from millrace.records.identity import to_plain
 from millrace.records.numbers import show

@@ -139,9 +139,9 @@ def ingest(
 @handle_errors
 def rejected_count(names: Names = None, as_json: Json = False) -> None:
     """Rejected rows by reason code; as JSON by workload too, unless exactly one is named."""
-    from millrace.ingest import rejected
+    from millrace.ingest import rejected_rows
 
-    counts = {workload.name: rejected.count_rejected(workload) for workload in select_workloads(names)}
+    counts = {workload.name: rejected_rows.count_rejected(workload) for workload in select_workloads(names)}
     rows = [[name, code, number] for name, codes in counts.items() for code, number in codes.items()]
     result = counts[names[0]] if names and len(names) == 1 else counts
     emit(result, as_json, lambda: make_table(None, "workload", "reason", "rows", rows=rows))
@@ -157,13 +157,13 @@ def rejected_list(
     """Rejected rows with workload, reason, position and raw text."""
     from itertools import islice
 
-    from millrace.ingest import rejected
+    from millrace.ingest import rejected_rows
 
     wanted = select_workloads(names)
     rows = [
         row | {"workload": workload.name}
         for workload in wanted
-        for row in islice(rejected.list_rejected(workload), limit)
+        for row in islice(rejected_rows.list_rejected(workload), limit)
     ]
     cells = [[row["workload"], row["row"], row["code"], row["message"], row["raw"].strip()[:120]] for row in rows]
     emit(rows, as_json, lambda: make_table(None, "workload", "row", "reason", "what", "raw", rows=cells))
@@ -173,9 +173,9 @@ def rejected_list(
 @handle_errors
 def rejected_replay(name: Name, as_json: Json = False) -> None:
     """Check rejected rows again, with the workload's repair, and publish those that pass now."""
-    from millrace.ingest import rejected
+    from millrace.ingest import rejected_rows
 
-    result = rejected.replay_rejected(find_workload(name))
+    result = rejected_rows.replay_rejected(find_workload(name))
     sentence = f"{result['replayed']} rows replayed as {result['recovered']} records; still rejected: "
     emit(
         result,

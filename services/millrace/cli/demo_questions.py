@@ -19,7 +19,7 @@ def find_first_row(workload: Workload, file: Path) -> Row | None:
     The first accepted one where no user is known; None where none is accepted.
     """
     from millrace.ingest.check import RecordChecker
-    from millrace.records.accepted import AcceptedRecord
+    from millrace.records.accepted_records import AcceptedRecord
     from millrace.records.readers import RawRow, open_source, read_rows
 
     users = [model.user for model in workload.recommenders]

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from millrace.records.accepted import AcceptedRecord, make_message
+from millrace.records.accepted_records import AcceptedRecord, make_message
 from millrace.records.contract import RAW_LIMIT, Rejection, explain_error, list_time_fields
 from millrace.records.credentials import remove_passwords
 from millrace.records.duplicates import DuplicateFilter

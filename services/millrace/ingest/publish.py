@@ -10,7 +10,7 @@ from millrace.ingest import receipts
 from millrace.ingest.check import IngestCounts, RecordChecker
 from millrace.ingest.pace import throttle
 from millrace.messaging.producer import Producer, make_producer
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.contract import Rejection
 from millrace.records.names import FieldNames, make_field_names
 from millrace.records.readers import RawRow, Source, open_source, read_rows

@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 from millrace.errors import MillraceError, UnavailableError
 from millrace.messaging.client import close_producer, common_options
 from millrace.messaging.topics import MAX_MESSAGE_BYTES
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.settings import settings
 
 log = logging.getLogger("millrace.messaging")

@@ -12,7 +12,7 @@ import time
 from millrace.ingest.check import RecordChecker
 from millrace.messaging import security
 from millrace.messaging.client import common_options
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.readers import open_source, read_rows
 from millrace.workloads import find_workload
 

@@ -14,7 +14,7 @@ from millrace.ingest.check import RecordChecker
 from millrace.messaging.client import Message, read_all
 from millrace.messaging.producer import make_producer
 from millrace.messaging.topics import DEAD_LETTERS
-from millrace.records.accepted import AcceptedRecord
+from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.readers import RawRow
 from millrace.workloads.base import Workload
 
