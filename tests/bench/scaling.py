@@ -25,7 +25,7 @@ from millrace.recommend import files
 from millrace.spark import session
 from millrace.training import events
 from millrace.training.recommender import counting
-from millrace.training.sales import train as sales
+from millrace.training.sales import tables as sales
 from millrace.workloads import find_workload
 
 ITEMS, EVENTS_A_USER, DAYS = 20_000, 20, 365

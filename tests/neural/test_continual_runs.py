@@ -19,9 +19,9 @@ from millrace.neural.continual.learner import Learner  # noqa: E402
 from millrace.neural.continual.publish import VersionPublisher  # noqa: E402
 from millrace.neural.continual.state import TrainingState  # noqa: E402
 from millrace.neural.continual.supervise import GroupSupervisor  # noqa: E402
+from millrace.registry.code_version import find_code_version  # noqa: E402
 from millrace.registry.registry import Registry  # noqa: E402
 from millrace.registry.store import ObjectStore  # noqa: E402
-from millrace.training.train import find_code_version  # noqa: E402
 from tests.neural import strayed  # noqa: E402
 from tests.neural.streams import MODEL, MOOC, SMALL, Listed, micro_batches, stream  # noqa: E402
 from tests.registry.servers import s3_server, settings_of  # noqa: E402

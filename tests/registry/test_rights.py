@@ -102,12 +102,12 @@ def test_what_is_beside_the_prefixes_is_closed(day: None, variables: dict[str, s
 
 
 def test_a_promotion_that_is_refused_does_not_end_the_training(variables: dict[str, str], day: None):
-    from millrace.training.train import WorkloadTraining
+    from millrace.training.context import TrainingContext
 
     with acting("train", variables):
         version = publish()
     with acting("api", variables):
-        training = WorkloadTraining.__new__(WorkloadTraining)
+        training = TrainingContext.__new__(TrainingContext)
         training.registry, training.workload = Registry(), type("Named", (), {"name": "courses"})
         champion = training.registry.champion("courses", "price")
         promoted, why = training.promote("price", version, champion, True, "passed")

@@ -8,7 +8,7 @@ import pytest
 
 from millrace.analytics.sales import UNDATED, Days, Sales, check_arrays
 from millrace.errors import CorruptError
-from millrace.training.sales import train as sales
+from millrace.training.sales import tables as sales
 from millrace.workloads import find_workload
 from tests.training.landed import landed
 

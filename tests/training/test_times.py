@@ -12,7 +12,7 @@ from millrace.records.times import MARGIN_S
 from millrace.training import dataset, events
 from millrace.training.recommender import counting
 from millrace.training.recommender.counting import DAY_S, TimeDecay
-from millrace.training.sales import train as sales
+from millrace.training.sales import tables as sales
 from millrace.workloads import find_workload
 from tests.training.landed import landed
 

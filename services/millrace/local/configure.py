@@ -6,6 +6,7 @@ from pathlib import Path
 
 from millrace.local import api, connect, credentials, java, kafka, online, ports, s3, state, stream
 from millrace.local.child import Child
+from millrace.runtime.ports import LOOPBACK
 from millrace.runtime.sqlite import to_jdbc
 from millrace.settings import read_explicit, settings
 from millrace.workloads import load_workloads
@@ -19,7 +20,7 @@ def choose_ports(home: Path, say: Callable[[str], None]) -> dict[str, int]:
     before = state.read_json(home / "ports.json")
     chosen: dict[str, int] = {}
     for name in sorted(ports.DEFAULTS, key=lambda name: ports.requested_port(name) is None):
-        host = settings().api_host if name == "api" else ports.LOOPBACK
+        host = settings().api_host if name == "api" else LOOPBACK
         chosen[name], note = ports.choose_port(name, before.get(name), chosen.values(), host)
         if note:
             say(note)

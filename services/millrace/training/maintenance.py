@@ -11,7 +11,7 @@ from millrace.errors import MillraceError
 from millrace.lake import CATALOG, assignments_table_name, pages_table_name, table_name
 from millrace.runtime.text import dump_json, print_logs_safely
 from millrace.spark.rows import only_row
-from millrace.training.sales import train as sales
+from millrace.training.sales import tables as sales
 from millrace.workloads import find_workload
 from millrace.workloads.base import Workload
 

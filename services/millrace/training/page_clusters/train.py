@@ -16,28 +16,31 @@ from millrace.settings import settings
 from millrace.training import dataset, offsets
 from millrace.training.clusters.gate import ClusterVerdict
 from millrace.training.clusters.kmeans import check_same_clusters
+from millrace.training.context import TrainingContext
 from millrace.training.page_clusters import frames
 from millrace.training.page_clusters.fits import PreviousModel, fit_first, fit_next
 from millrace.training.page_clusters.frames import SAMPLE_PAGES, PageFrame, PageSample
 from millrace.workloads.base import PageModel
 
 
-def train_windows(training: Any, model: PageModel, windows: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Train on every window, oldest first; `training` is training.train.Training."""
-    workload = training.workload
-    whole = dataset.deduplicate(training.rows, workload, training.audit.ranges)
-    judged_on = frames.take_held_out(whole.rows, model)
-    for window in windows:
-        bounds = offsets.window_bounds(training.audit.ranges, window)
-        records = whole if window == "all" else dataset.deduplicate(training.rows, workload, bounds)
-        yield train_window(training, model, window, bounds, records, judged_on)
-        if records is not whole:
-            records.rows.unpersist()
-    whole.rows.unpersist()
+def train_page_clusters(
+    context: TrainingContext, models: Sequence[PageModel], windows: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Train the models on every window, oldest first."""
+    for model in models:
+        whole = dataset.deduplicate(context.rows, context.workload, context.audit.ranges)
+        judged_on = frames.take_held_out(whole.rows, model)
+        for window in windows:
+            bounds = offsets.window_bounds(context.audit.ranges, window)
+            records = whole if window == "all" else dataset.deduplicate(context.rows, context.workload, bounds)
+            yield train_window(context, model, window, bounds, records, judged_on)
+            if records is not whole:
+                records.rows.unpersist()
+        whole.rows.unpersist()
 
 
 def train_window(
-    training: Any,
+    context: TrainingContext,
     model: PageModel,
     window: str,
     bounds: offsets.Ranges,
@@ -45,7 +48,7 @@ def train_window(
     judged_on: PageSample,
 ) -> dict[str, Any]:
     """Fit or update on the records of a window, judge, publish and promote."""
-    started, workload, registry = time.monotonic(), training.workload, training.registry
+    started, workload, registry = time.monotonic(), context.workload, context.registry
     if records.kept < 2 * max(model.k):
         least = 2 * max(model.k)
         sentence = (
@@ -58,7 +61,7 @@ def train_window(
         manifest, arrays = registry.load(workload.name, model.name, champion.version)
         before = PreviousModel(manifest, PageClusters.load(arrays))
     sample = frames.take_sample(records.rows.where(~dataset.is_held_out()), model)
-    kept_space = before.pages.space if before and not training.options.fresh else None
+    kept_space = before.pages.space if before and not context.options.fresh else None
     space = kept_space or learn_space(sample, model.seed)
     read = before.manifest.data.offsets if before else {}
     frame = PageFrame.from_records(records, space, model, read)
@@ -97,7 +100,7 @@ def train_window(
         "inertia_per_row": inertia / fitted,
         **(moved or {}),
     }
-    draft = training.draft(
+    draft = context.draft(
         model.name,
         ALGORITHM,
         parameters,
@@ -112,29 +115,24 @@ def train_window(
         superseded=records.superseded,
     )
     manifest = registry.publish(draft, candidate.pages.arrays())
-    training.write_assignments(assigned, model.name, manifest.version)
-    promoted, reason = training.promote(model.name, manifest.version, champion, verdict.passed, verdict.sentence)
+    context.write_assignments(assigned, model.name, manifest.version)
+    promoted, reason = context.promote(model.name, manifest.version, champion, verdict.passed, verdict.sentence)
     assigned.unpersist()
     frame.rows.unpersist()
     quality = metrics["silhouette"]
-    training.say(
+    context.say(
         f"{manifest.full_name} {window}: {candidate.how}, k={candidate.pages.k}, silhouette {quality:.3f}, {reason}"
     )
-    return {
-        "workload": workload.name,
-        "model": model.name,
-        "window": window,
-        "version": manifest.version,
-        "k": candidate.pages.k,
-        "how": candidate.how,
-        "silhouette": round(quality, 4),
-        "drift": moved,
-        "rows": records.kept,
-        "snapshot_id": training.snapshot_id,
-        "promoted": promoted,
-        "gate": reason,
-        "seconds": round(time.monotonic() - started, 1),
-    }
+    return context.describe(
+        manifest,
+        time.monotonic() - started,
+        promoted,
+        reason,
+        k=candidate.pages.k,
+        how=candidate.how,
+        silhouette=round(quality, 4),
+        drift=moved,
+    )
 
 
 def union_ranges(bounds: offsets.Ranges, read: offsets.Ranges) -> offsets.Ranges:

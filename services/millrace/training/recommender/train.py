@@ -1,6 +1,7 @@
 """Training a recommender: count, choose, judge against the champion, fit on everything, publish with the histories."""
 
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from millrace.evaluation.gate import RecommenderVerdict, judge
 from millrace.evaluation.split import Fold
 from millrace.lake import CATALOG, table_name
 from millrace.registry.manifest import Manifest
-from millrace.training import events, offsets
+from millrace.training import dataset, events, offsets
+from millrace.training.context import TrainingContext
 from millrace.training.events import LAST, NEXT, EventSet, to_text_array
 from millrace.training.recommender import live, selection
 from millrace.training.recommender.counting import DAY_S
@@ -35,7 +37,7 @@ def make_early_source(history: EventSet, rows: DataFrame, model: RecommenderMode
 
 
 def judge_recommender(
-    training: Any, history: EventSet, model: RecommenderModel, ndcg: float, test: Fold, champion: Manifest | None
+    history: EventSet, model: RecommenderModel, ndcg: float, test: Fold, champion: Manifest | None
 ) -> RecommenderVerdict:
     """The candidate against the champion's recipe on the champion's own data, as far as it lies before the split."""
     if champion is None:
@@ -46,35 +48,56 @@ def judge_recommender(
     return judge(ndcg, (champion.version, other), len(test))
 
 
-def train_recommender(
-    training: Any, model: RecommenderModel, window: str, bounds: offsets.Ranges, history: EventSet
+def train_recommenders(
+    context: TrainingContext, models: Sequence[RecommenderModel], windows: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Train the models on every window, oldest first: the events are prepared once for all windows of a model."""
+    workload = context.workload
+    for model in models:
+        inside = context.rows.where(dataset.offsets_within(context.audit.ranges))
+        history = events.prepare_events(context.spark, inside, workload, model)
+        if history.implausible:
+            context.say(
+                f"{history.implausible} events of {workload.name} have times that can't be true, given when they "
+                "arrived; they count as events of an unknown time"
+            )
+        for window in windows:
+            bounds = offsets.window_bounds(context.audit.ranges, window)
+            yield train_window(context, model, window, bounds, history)
+        history.rows.unpersist()
+
+
+def train_window(
+    context: TrainingContext, model: RecommenderModel, window: str, bounds: offsets.Ranges, history: EventSet
 ) -> dict[str, Any]:
-    """Train on the events within the bounds; `training` is training.train.Training."""
-    started, workload = time.monotonic(), training.workload
+    """Choose a recipe on the events within the bounds, judge it, fit it on all of them, publish and promote."""
+    started, workload = time.monotonic(), context.workload
     rows = events.filter_by_offsets(history, bounds)
     whole = events.group_by_user(history.rows).cache()
     asked = selection.make_held_out_users(whole, len(history.item_ids))
     whole.unpersist()
     validation = make_early_source(history, rows, model, NEXT)
-    tried = selection.try_recipes(validation, asked.validation, model.seed, training.say, training.options.networks)
+    tried = selection.try_recipes(validation, asked.validation, model.seed, context.say, context.options.networks)
     recipe, reached, _ = max(tried, key=lambda trial: trial[1])
     # The best of each version is measured, side by side, and windowed popularity always.
     best: dict[str, Any] = {}
     for trial in sorted(tried, key=lambda trial: -trial[1]):  # of equal ones the first, as `max` has it
         best.setdefault(trial[0]["version"], trial)
     popular = next(trial for trial in tried if trial[0]["model"] == "popularity")
-    others = [trial for trial in tried if trial[0]["model"] in training.options.networks]
+    others = [trial for trial in tried if trial[0]["model"] in context.options.networks]
     measured = list({id(trial[0]): trial for trial in (*best.values(), popular, *others)}.values())
     test = validation if history.points is None else make_early_source(history, rows, model, LAST)
     table = [
-        selection.test_recipe(trial, fitted if test is validation else fit_recipe(test, trial), asked.test, model.seed)
+        selection.measure_recipe(
+            trial, fitted if test is validation else fit_recipe(test, trial), asked.test, model.seed
+        )
         | {"validation_ndcg@10": round(value, 5), "served": trial is recipe}
         for trial, value, fitted in measured
     ]
     ours = next(line for line in table if line["served"])
-    champion = training.registry.champion(workload.name, model.name)
-    before = training.registry.manifest(workload.name, model.name, champion.version) if champion else None
-    judged = judge_recommender(training, history, model, ours["ndcg@10"], asked.test, before)
+    champion = context.registry.champion(workload.name, model.name)
+    before = context.registry.manifest(workload.name, model.name, champion.version) if champion else None
+    judged = judge_recommender(history, model, ours["ndcg@10"], asked.test, before)
     for trial in {id(validation): validation, id(test): test}.values():
         trial.sequences.unpersist()
     full = make_source(history, rows, model, history.newest)
@@ -83,11 +106,11 @@ def train_recommender(
         fitted.arrays()
         | {"popular": full.popular}
         | history_arrays(full.sequences)
-        | item_names(training, history, model)
+        | item_names(context, history, model)
     )
-    arrays |= later | live.seen_array(training.rows, workload, bounds)
+    arrays |= later | live.seen_array(context.rows, workload, bounds)
     kept = rows.count()
-    draft = training.draft(
+    draft = context.draft(
         model.name,
         fitted.algorithm,
         {
@@ -109,22 +132,17 @@ def train_recommender(
         repeated=history.repeated if kept == history.kept else 0,
     )
     full.sequences.unpersist()
-    manifest = training.registry.publish(draft, arrays)
-    promoted, reason = training.promote(model.name, manifest.version, champion, judged.passed, judged.sentence)
-    training.say(f"{manifest.full_name} {window}: {recipe['model']}, {recipe['version']}, {reason}")
-    return {
-        "workload": workload.name,
-        "model": model.name,
-        "window": window,
-        "version": manifest.version,
-        "recipe": f"{recipe['model']}, {recipe['version']}",
-        "ndcg@10": ours["ndcg@10"],
-        "rows": kept,
-        "snapshot_id": training.snapshot_id,
-        "promoted": promoted,
-        "gate": reason,
-        "seconds": round(time.monotonic() - started, 1),
-    }
+    manifest = context.registry.publish(draft, arrays)
+    promoted, reason = context.promote(model.name, manifest.version, champion, judged.passed, judged.sentence)
+    context.say(f"{manifest.full_name} {window}: {recipe['model']}, {recipe['version']}, {reason}")
+    return context.describe(
+        manifest,
+        time.monotonic() - started,
+        promoted,
+        reason,
+        recipe=f"{recipe['model']}, {recipe['version']}",
+        **{"ndcg@10": ours["ndcg@10"]},
+    )
 
 
 def history_arrays(sequences: DataFrame) -> dict[str, np.ndarray]:
@@ -141,15 +159,15 @@ def history_arrays(sequences: DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def item_names(training: Any, history: EventSet, model: RecommenderModel) -> dict[str, np.ndarray]:
+def item_names(context: TrainingContext, history: EventSet, model: RecommenderModel) -> dict[str, np.ndarray]:
     """`item_ids` and `item_names`, both (items,) bytes; an item without a name has its id for one."""
     names = dict(zip(history.item_ids, history.labels, strict=True))
     if model.names:
         catalogue, key, name = model.names
         table = f"{CATALOG}.{table_name(catalogue)}"
-        if not training.spark.catalog.tableExists(table):
+        if not context.spark.catalog.tableExists(table):
             return item_name_arrays(history, names)
-        rows = training.spark.table(table)
+        rows = context.spark.table(table)
         position = F.struct("kafka_timestamp", "kafka_partition", "kafka_offset")
         latest = rows.groupBy(key).agg(F.max_by(name, position).alias("name")).toArrow()
         names |= dict(zip(latest.column(key).to_pylist(), latest.column("name").to_pylist(), strict=True))

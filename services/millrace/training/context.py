@@ -1,0 +1,136 @@
+"""What the training of every kind of model shares: a checked snapshot, the registry, and how a version is promoted."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from millrace.errors import ConflictError, UnavailableError
+from millrace.lake import CATALOG, assignments_table_name, table_name
+from millrace.records.contract import compute_schema_hash
+from millrace.registry.champion import Champion
+from millrace.registry.code_version import find_code_version
+from millrace.registry.manifest import DataSpec, FeatureSpec, Manifest, ManifestDraft
+from millrace.registry.registry import NO_CHAMPION, Registry
+from millrace.training import dataset, offsets
+from millrace.training.lake_wait import newest_snapshot
+from millrace.training.maintenance import tag_snapshot
+from millrace.training.options import TrainingOptions
+from millrace.workloads.base import Workload
+
+Say = Callable[[str], None]
+
+
+class TrainingContext:
+    """One snapshot of a workload, its offsets checked once, for all of its trainings."""
+
+    def __init__(self, spark: SparkSession, registry: Registry, workload: Workload, options: TrainingOptions, say: Say):
+        self.spark, self.registry, self.workload, self.options, self.say = spark, registry, workload, options, say
+        self.snapshot_id = options.snapshot_id or newest_snapshot(workload)
+        self.rows = dataset.read_snapshot(spark, workload, self.snapshot_id)
+        self.audit = offsets.audit_offsets(self.rows)
+        self.code_version = find_code_version()
+        if not options.accept_gaps:
+            offsets.check_audit(self.audit, workload.name, self._find_read_offsets(), self._dead_letters())
+        tag_snapshot(spark, workload, self.snapshot_id)
+        total = sum(last - first + 1 for first, last in self.audit.ranges.values())
+        missing = f"{len(self.audit.gaps)} gaps, accepted or explained" if self.audit.gaps else "none missing"
+        say(f"{workload.name}: snapshot {self.snapshot_id}, {total} offsets, {missing}")
+
+    def _find_read_offsets(self) -> offsets.Ranges:
+        """The high-water mark of earlier trainings on snapshots of this table's history."""
+        marks: dict[str, tuple[int, int]] = {}
+        for model in self.workload.models:
+            champion = self.registry.champion(self.workload.name, model.name)
+            if champion is None:
+                continue
+            manifest = self.registry.manifest(self.workload.name, model.name, champion.version)
+            if manifest.data.table != table_name(self.workload.name):
+                continue  # it has read the topic itself, of which the lake may lack the newest seconds
+            for partition, (first, last) in manifest.data.offsets.items():
+                marks[partition] = (first, max(last, marks.get(partition, (0, -1))[1]))
+        return marks
+
+    def _dead_letters(self) -> set[tuple[int, int]]:
+        """Offsets that Connect could not read; asked only when something is missing."""
+        if not self.audit.gaps:
+            return set()
+        from millrace.lake.progress import dead_letter_positions
+
+        return dead_letter_positions(self.workload)
+
+    def draft(
+        self,
+        model: str,
+        algorithm: str,
+        parameters: dict[str, Any],
+        metrics: dict[str, float],
+        *,
+        features: Sequence[FeatureSpec] = (),
+        names: dict[str, list[str]] | None = None,
+        held_out: int = 0,
+        without_features: int = 0,
+        **data: Any,
+    ) -> ManifestDraft:
+        """What every version says alike: contract, snapshot, code, gaps; `data` are the other fields of DataSpec."""
+        return ManifestDraft(
+            workload=self.workload.name,
+            model=model,
+            algorithm=algorithm,
+            features=list(features),
+            names=names or {},
+            schema_hash=compute_schema_hash(self.workload.record),
+            parameters=parameters | {"offset_gaps": self.audit.gaps[:100]},
+            metrics=metrics,
+            data=DataSpec(
+                table=table_name(self.workload.name),
+                snapshot_id=self.snapshot_id,
+                held_out=held_out,
+                without_features=without_features,
+                **data,
+            ),
+            code_version=self.code_version,
+        )
+
+    def promote(
+        self, model: str, version: str, champion: Champion | None, passed: bool, sentence: str
+    ) -> tuple[bool, str]:
+        """Promote a version that passed, unless another champion came first or S3 refuses; whether, and why (not)."""
+        if not passed:
+            return False, sentence
+        try:
+            etag = champion.etag if champion else NO_CHAMPION
+            self.registry.promote(self.workload.name, model, version, expected_etag=etag)
+        except ConflictError as error:
+            return False, error.message
+        except UnavailableError as error:
+            # A store that does not let us promote takes nothing away from what was published.
+            if error.code != "s3_refused":
+                raise
+            return False, error.message
+        return True, sentence
+
+    def write_assignments(self, assigned: DataFrame, model: str, version: str) -> None:
+        """Keep the cluster that Spark gave each record, so that answers can be compared with it."""
+        rows = assigned.select(
+            F.lit(model).alias("model"), F.lit(version).alias("version"), "record_id", "cluster", "held_out"
+        )
+        rows.writeTo(f"{CATALOG}.{assignments_table_name(self.workload.name)}").append()
+
+    def describe(
+        self, manifest: Manifest, seconds: float, promoted: bool, reason: str, **details: Any
+    ) -> dict[str, Any]:
+        """The result of a training as `train --json` prints it; `details` are those of the kind of model."""
+        return {
+            "workload": self.workload.name,
+            "model": manifest.model,
+            "window": manifest.data.window,
+            "version": manifest.version,
+            **details,
+            "rows": manifest.data.rows,
+            "snapshot_id": self.snapshot_id,
+            "promoted": promoted,
+            "gate": reason,
+            "seconds": round(seconds, 1),
+        }
