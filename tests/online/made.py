@@ -57,14 +57,14 @@ def counted(interactions: Sequences, live: LiveParameters):
     if live.half_life is None:
         return markov.count_transitions(interactions)
     return time_weighted.weighted_transitions(
-        interactions, time_weighted.event_gains(interactions, live.half_life, live.current)
+        interactions, time_weighted.event_gains(interactions, live.half_life, live.now)
     )
 
 
 def markov_layer(interactions: Sequences, live: LiveParameters) -> Links:
     if live.half_life is None:
         return markov.fit_markov(interactions, norm=live.norm)
-    return time_weighted.fit_markov(interactions, live.half_life, norm=live.norm, now=live.current)
+    return time_weighted.fit_markov(interactions, live.half_life, norm=live.norm, now=live.now)
 
 
 def fitted(interactions: Sequences, live: LiveParameters, static: Links | None, snapshot: Sequences) -> LinkModel:

@@ -39,6 +39,10 @@ class AlsModel:
     def arrays(self) -> dict[str, np.ndarray]:
         return {name: getattr(self, name) for name in ("factors", "gram", "by_age", "popular")}
 
+    def with_popular(self, popular: np.ndarray) -> "AlsModel":
+        """The same model with another order of popularity."""
+        return replace(self, popular=popular)
+
     def with_power(self, power: float) -> "AlsModel":
         """The same factors, with a history's items weighed by another power of their age."""
         return replace(self, by_age=age_weights(power) * self.by_age[0])

@@ -7,7 +7,7 @@ Trained by millrace.neural. A score is no sum over the history, so an answer nam
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -54,6 +54,10 @@ class AttentionModel:
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {**self.weights, "popular": self.popular}
+
+    def with_popular(self, popular: np.ndarray) -> "AttentionModel":
+        """The same model with another order of popularity."""
+        return replace(self, popular=popular)
 
     @cached_property
     def _unknown(self) -> np.ndarray:

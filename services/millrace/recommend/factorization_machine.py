@@ -5,7 +5,7 @@ between items, so only these are kept. They add up over the history: the reasons
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -33,6 +33,10 @@ class MachineModel:
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {name: self.weights[name] for name in ARRAY_NAMES} | {"popular": self.popular}
+
+    def with_popular(self, popular: np.ndarray) -> "MachineModel":
+        """The same model with another order of popularity."""
+        return replace(self, popular=popular)
 
     @cached_property
     def _unknown(self) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Item-to-item links as a model: kNN, Markov, EASE, ridge, and every blend of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +22,8 @@ class LinkModel:
     links: Links
     popular: np.ndarray
     algorithm: str = "linked"
+    shared_dense: np.ndarray | None = field(default=None, repr=False)
+    """The dense matrix of a model with the same links, if there is one: it is not made twice."""
 
     @classmethod
     def load(cls, arrays: Mapping[str, np.ndarray]) -> "LinkModel":
@@ -36,6 +38,10 @@ class LinkModel:
     def arrays(self) -> dict[str, np.ndarray]:
         return {name: getattr(self.links, name) for name in ARRAY_NAMES} | {"popular": self.popular}
 
+    def with_popular(self, popular: np.ndarray) -> "LinkModel":
+        """The same model with another order of popularity."""
+        return replace(self, popular=popular, shared_dense=self._dense)
+
     @cached_property
     def _prior(self) -> np.ndarray:
         """(items,) float32 below 0: where no link speaks, the more popular is better, as a filled answer has it."""
@@ -46,6 +52,8 @@ class LinkModel:
     @cached_property
     def _dense(self) -> np.ndarray | None:
         """(items, items) float32 of the links, where reading whole rows costs less than putting links together."""
+        if self.shared_dense is not None:
+            return self.shared_dense
         links = self.links
         if self.items > MAX_DENSE_ITEMS or len(links.neighbours) * 8 <= self.items**2:
             return None

@@ -1,6 +1,6 @@
 """What most users took, lately: the answer for those without a history, and the measure of all other models."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,6 +51,10 @@ class PopularityModel:
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"counts": self.counts, "popular": self.popular}
+
+    def with_popular(self, popular: np.ndarray) -> "PopularityModel":
+        """The same model with another order of popularity."""
+        return replace(self, popular=popular)
 
     def scores(self, history: np.ndarray) -> np.ndarray:
         return self.counts

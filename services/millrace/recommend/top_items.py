@@ -42,6 +42,10 @@ class Recommender(Protocol):
 
     def arrays(self) -> dict[str, np.ndarray]: ...
 
+    def with_popular(self, popular: np.ndarray) -> "Recommender":
+        """The same model with another order of popularity."""
+        ...
+
     def scores(self, history: np.ndarray) -> np.ndarray:
         """(items,) scores after the history; the history's own items included."""
         ...

@@ -62,16 +62,14 @@ class LiveRows:
 
 @dataclass(frozen=True)
 class LiveLinks(LinkModel):
-    """As Linked, with rows that grow."""
+    """As LinkModel, with rows that grow."""
 
     rows: LiveRows = field(kw_only=True)
 
     @classmethod
     def from_links(cls, model: LinkModel, rows: LiveRows) -> "LiveLinks":
-        model_over = cls(model.links, model.popular, model.algorithm, rows=rows)
         # The matrix is this process's own; it is handed over, and changed rows are written into it.
-        model_over.__dict__["_dense"] = model._dense
-        return model_over
+        return cls(model.links, model.popular, model.algorithm, model._dense, rows=rows)
 
     def _rows(self, recent: np.ndarray) -> np.ndarray:
         assert self._dense is not None

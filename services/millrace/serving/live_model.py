@@ -14,7 +14,7 @@ from millrace.serving.overlays import Overlay
 
 
 class LiveModel:
-    """`now` is the model with all that the overlay has by now. Histories are the caller's (see api.recommended)."""
+    """`current` is the model with all that the overlay has by now. Histories are the caller's."""
 
     def __init__(
         self, model: Recommender, arrays: Mapping[str, np.ndarray], parameters: Mapping[str, Any], overlay: Overlay
@@ -22,7 +22,8 @@ class LiveModel:
         live = LiveParameters.from_manifest(parameters)
         if isinstance(model, LinkModel) and live.share is not None:
             model = LiveLinks.from_links(model, LiveRows(arrays, live, model.items, overlay))
-        self._model, self._overlay = model, overlay
+        self._model: Recommender = model
+        self._overlay = overlay
         self._counts = arrays.get(POPULAR_ARRAY)
         self._own = model.counts if isinstance(model, PopularityModel) else None
         self._popular: Any = None  # what of the overlay's is in the model
@@ -32,12 +33,13 @@ class LiveModel:
         if added is not self._popular and added is not None and self._counts is not None:
             lately, whole = self._sums(*added)
             order = np.lexsort((-whole, -lately))[: int(np.count_nonzero(whole))].astype(np.int32)
-            # Whole arrays take the place of others, so that a request that has begun sees one or the other.
-            object.__setattr__(self._model, "popular", order)
-            if self._own is not None:
+            # Another model takes its place, so that a request that has begun sees one or the other.
+            if self._own is None:
+                self._model = self._model.with_popular(order)
+            else:
                 counts = np.array(self._own)
                 counts[added[0]] += added[1][0]
-                object.__setattr__(self._model, "counts", counts)
+                self._model = PopularityModel(counts, order)
             self._popular = added
         return self._model
 
