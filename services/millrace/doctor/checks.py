@@ -206,7 +206,7 @@ CHECKS: list[tuple[str, Callable[[], str], str]] = [
     (
         "transactions",
         _check_transactions,
-        "The supervisor ends them; elsewhere see docs/operations.md, A transaction without an end.",
+        "The supervisor ends them; elsewhere see docs/operations.md, A hanging transaction.",
     ),
     ("connect", _check_connect, "`millrace status` shows the tasks and their cause; failed ones are restarted."),
     (
