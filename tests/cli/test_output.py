@@ -62,7 +62,9 @@ def run_in(encoding: str, command: str) -> subprocess.CompletedProcess[bytes]:
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 def test_an_output_that_is_not_utf_8_gets_escapes(encoding):
-    done = run_in(encoding, r"output.out.print(output.grid('₹', 'é', rows=[['新\ud800']])); output.err.print('₹ é')")
+    done = run_in(
+        encoding, r"output.out.print(output.make_table('₹', 'é', rows=[['新\ud800']])); output.err.print('₹ é')"
+    )
     assert done.returncode == 0, done.stderr
     assert rb"\u20b9" in done.stdout
     assert rb"\u65b0\ud800" in done.stdout

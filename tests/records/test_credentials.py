@@ -1,5 +1,9 @@
 """Passwords in URLs are nowhere stored: not in records, not in rejected rows."""
 
+import csv
+import io
+import json
+
 import orjson
 import pytest
 
@@ -22,10 +26,16 @@ URLS, COURSES = find_workload("urls"), find_workload("courses")
         ("https://user:@x.example/", "https://x.example/"),
         ("https://me@mail.example:secret@x.example/", "https://x.example/"),
         ("https://user:se:cr@et@x.example:8443/a?b=c@d", "https://x.example:8443/a?b=c@d"),
+        ("https://user:my secret@x.example/a b@c", "https://x.example/a b@c"),
+        (" //us er:my secret@x.example", " //x.example"),
         ("https://user:secret@[2001:db8::1]:80/", "https://[2001:db8::1]:80/"),
         ("https://web.example/save/https://user:secret@x.example/", "https://web.example/save/https://x.example/"),
         *((same, same) for same in ("https://user@x.example/", "https://x.example:80/@me", "a:b@c", "12:30 // me@x")),
         *((same, same) for same in ("https://x.example/a:b@c", "http://[::1]:80/?x=@", "see http://x:80 or me@y")),
+        *(
+            (same, same)
+            for same in ("http://x:80 or me@y.example is it", "https://x.example:80 me@", "https://x:80/ a@b")
+        ),
     ],
 )
 def test_user_and_password_are_taken_out_and_nothing_else(url, kept):
@@ -74,6 +84,41 @@ def test_a_row_that_is_cut_into_nothing_holds_no_password(raw):
     assert "secret" not in outcomes.as_json("urls").decode()
     assert "x.example" in outcomes.raw
     assert counts.repaired == 1
+
+
+@pytest.mark.parametrize("password", ['se"cret', "my secret", "se,cret", "sécret", "se'c|r;et", 'my "secret" of @all'])
+@pytest.mark.parametrize("form", ["csv", "json", "ascii"])
+def test_a_rejected_row_holds_no_password_however_it_is_written(password, form):
+    values = page(creation_time="soon", url=f"https://user:{password}@x.example/a")
+    if form == "csv":
+        buffer = io.StringIO()
+        csv.writer(buffer).writerow(values.values())
+        raw = buffer.getvalue()
+    else:
+        raw = json.dumps(values, ensure_ascii=form == "ascii")
+    rejection, counts = outcome(values, raw)
+    assert rejection.code == "not_a_date"
+    body = rejection.as_json("urls").decode()
+    assert not any(part in body for part in ("user:", "cret", "cr;et", "u00e9"))
+    assert "https://x.example/a" in rejection.raw
+    assert counts.repaired == 1
+
+
+@pytest.mark.parametrize(
+    "raw", ['1,"https://user:se""cret@x.example/a"', '{"url":"https://user:se\\"cret@x.example/a","id":']
+)
+def test_a_row_that_is_cut_into_nothing_holds_no_quoted_password(raw):
+    rejection, counts = outcome(None, raw, ("bad_csv", "it is not CSV"))
+    assert "cret" not in rejection.raw
+    assert "//x.example/a" in rejection.raw
+    assert counts.repaired == 1
+
+
+def test_texts_inside_lists_and_objects_are_cleaned():
+    values = page(title=[{"a": "https://user:se,cret@x.example"}])
+    rejection, _ = outcome(values, json.dumps(values))
+    assert rejection.values["title"] == [{"a": "https://x.example"}]
+    assert "cret" not in rejection.raw
 
 
 def test_a_password_is_found_behind_an_escaped_at_sign_and_inside_a_list():
