@@ -27,8 +27,7 @@ def test_every_workload_has_an_application_of_its_own():
 
 def test_it_runs_our_script_in_our_image():
     spec = courses()
-    assert spec["type"] == "Python"
-    assert spec["mode"] == "cluster"
+    assert (spec["type"], spec["mode"]) == ("Python", "cluster")
     assert spec["sparkVersion"] == "4.0.4"
     assert spec["image"] == "localhost/millrace-spark:0.3.0"
     assert spec["mainApplicationFile"] == "local:///opt/millrace/spark-apps/train.py"

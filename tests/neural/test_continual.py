@@ -58,9 +58,8 @@ def hits_by_hand(state: TrainingState, events: list[StreamEvent]) -> tuple[int, 
             known = [ids.index(item) for item in walk if item in ids]
             if event.item in ids and known:
                 scores = model.scores(np.array(known))
-                ranking = sorted(
-                    (item for item in range(len(ids)) if item not in known), key=lambda item: -scores[item]
-                )
+                others = [item for item in range(len(ids)) if item not in known]
+                ranking = sorted(others, key=lambda item: -scores[item])
                 hits += ranking.index(ids.index(event.item)) < 10
         walk.append(event.item)
     return questions, hits
