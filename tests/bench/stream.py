@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 
 from millrace.ingest.publish import ingest_source
-from millrace.messaging.client import end_offsets
+from millrace.messaging.reader import end_offsets
 from millrace.stream.score import score_pages
 from tests.bench.table import Line
 from tests.conftest import generated

@@ -31,7 +31,7 @@ outbox.stop()
 # What the updater does: it reads events, publishes, finds that again and takes it back.
 UPDATER = """
 from contextlib import closing
-from millrace.messaging.client import read_all
+from millrace.messaging.reader import read_all
 from millrace.messaging.producer import make_producer
 from millrace.online import deltas
 from millrace.online.updater import delete_versions, read_watermark
@@ -50,7 +50,7 @@ print(len(list(read_all(of.records_topic))))
 # What the stream does: Spark's source and sink, its own look into the topics of the clusters, and its deltas.
 STREAM = """
 import tempfile
-from millrace.messaging.client import end_offsets, read_all
+from millrace.messaging.reader import end_offsets, read_all
 from millrace.stream import source
 from millrace.stream.delta_publisher import DeltaPublisher
 from millrace.spark.session import start_session

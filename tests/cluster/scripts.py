@@ -17,7 +17,7 @@ PAGES = """
 import json, sys
 from millrace.lake import pages_table_name
 from millrace.lake.catalog import load_catalog
-from millrace.messaging.client import end_offsets, read_all
+from millrace.messaging.reader import end_offsets, read_all
 from millrace.workloads import find_workload
 of = find_workload(sys.argv[1])
 fields = ("kafka_partition", "kafka_offset", "cluster")

@@ -6,7 +6,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 from millrace.errors import UnavailableError
 from millrace.local import jars, kafka
-from millrace.messaging.client import end_offsets
+from millrace.messaging.reader import end_offsets
 from tests.local.broker import broker
 from tests.registry.servers import settings_of
 

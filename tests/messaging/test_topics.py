@@ -11,7 +11,8 @@ from kafka import KafkaProducer
 from kafka.errors import InvalidConfigurationError
 
 from millrace.messaging import topics
-from millrace.messaging.client import common_options, last_message, open_admin
+from millrace.messaging.client import common_options, open_admin
+from millrace.messaging.reader import last_message
 from millrace.workloads import find_workload
 
 # docs.aws.amazon.com/msk/latest/developerguide/serverless-config.html: "All other topic-level configuration properties

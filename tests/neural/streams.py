@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from millrace.messaging.client import Message
+from millrace.messaging.reader import Message
 from millrace.neural.continual.event_log import OffsetRanges, StreamEvent, read_events
 from millrace.neural.continual.plan import ContinualPlan
 from millrace.workloads import find_workload

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements/neural.lock")
 
 from millrace.ingest.publish import ingest_source
-from millrace.messaging.client import end_offsets
+from millrace.messaging.reader import end_offsets
 from millrace.neural.continual.checkpoint import CheckpointStore
 from millrace.neural.continual.event_log import read_events
 from millrace.neural.continual.kafka_event_log import KafkaLog

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
-from millrace.messaging.client import Message
+from millrace.messaging.reader import Message
 from millrace.neural.continual.event_log import read_events
 from millrace.neural.continual.item_counts import DAY_S, ItemCounts
 from millrace.records.times import MARGIN_S

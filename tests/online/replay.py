@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 import orjson
 
-from millrace.messaging.client import read_all
+from millrace.messaging.reader import read_all
 from millrace.recommend import markov
 from millrace.recommend.link_model import LinkModel
 from millrace.recommend.links import Links, age_weights, keep_strongest

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from millrace.local import stack as local
-from millrace.messaging.client import end_offsets, read_all
 from millrace.messaging.producer import make_producer
+from millrace.messaging.reader import end_offsets, read_all
 from millrace.online.event_counts import VersionBase
 from millrace.online.updater import delete_versions
 from millrace.online.version_follower import VersionFollower

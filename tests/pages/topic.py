@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from millrace.messaging.client import read_all
 from millrace.messaging.producer import make_producer
+from millrace.messaging.reader import read_all
 from tests.pages import feed
 
 TOPIC = "urls.deltas"

@@ -12,7 +12,7 @@ from millrace.errors import UnavailableError
 from millrace.ingest import rejected_rows
 from millrace.ingest.publish import ingest_source, validate_source
 from millrace.lake.progress import count_published, wait_until_landed
-from millrace.messaging.client import end_offsets, read_all
+from millrace.messaging.reader import end_offsets, read_all
 from millrace.settings import settings
 from millrace.workloads import find_workload
 from tests.conftest import generated

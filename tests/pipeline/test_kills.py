@@ -12,7 +12,7 @@ from millrace.ingest.check import RecordChecker
 from millrace.ingest.publish import ingest_source
 from millrace.lake.progress import dead_letter_positions, wait_until_landed
 from millrace.local import stack as local
-from millrace.messaging.client import end_offsets
+from millrace.messaging.reader import end_offsets
 from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.readers import open_source, read_rows
 from millrace.training import dataset, offsets

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from millrace.lake import pages_table_name
 from millrace.lake.catalog import load_catalog
-from millrace.messaging.client import end_offsets, read_all
+from millrace.messaging.reader import end_offsets, read_all
 from millrace.pages.model import PageClusters
 from millrace.registry.registry import Registry
 from tests.stream.made import columns, declared

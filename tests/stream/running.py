@@ -14,7 +14,7 @@ import httpx
 import orjson
 
 from millrace.local import ports
-from millrace.messaging.client import read_all
+from millrace.messaging.reader import read_all
 from millrace.runtime import http
 from millrace.settings import REPOSITORY
 

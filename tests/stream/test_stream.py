@@ -15,7 +15,7 @@ from millrace.errors import ConflictError, CorruptError, NotFoundError
 from millrace.ingest.publish import ingest_source
 from millrace.lake import pages_table_name
 from millrace.lake.catalog import load_catalog
-from millrace.messaging.client import read_all
+from millrace.messaging.reader import read_all
 from millrace.records.writer import write_csv
 from millrace.registry.registry import Registry, champion_key
 from millrace.stream import cluster_topics, source

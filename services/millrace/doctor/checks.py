@@ -178,7 +178,7 @@ def _check_lake() -> str:
 
 def _check_online() -> str:
     """The updater says once a second how far it is, for every workload whose recommender has a champion."""
-    from millrace.messaging.client import last_message
+    from millrace.messaging.reader import last_message
     from millrace.registry.registry import Registry
     from millrace.workloads import load_workloads
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from millrace.messaging.client import read_all
 from millrace.messaging.producer import Producer
+from millrace.messaging.reader import read_all
 from millrace.messaging.topics import RECEIPTS
 from millrace.records.contract import compute_schema_hash
 from millrace.workloads.base import Workload

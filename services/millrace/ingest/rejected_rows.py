@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from millrace.ingest.check import RecordChecker
-from millrace.messaging.client import Message, read_all
 from millrace.messaging.producer import make_producer
+from millrace.messaging.reader import Message, read_all
 from millrace.messaging.topics import DEAD_LETTERS
 from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.readers import RawRow

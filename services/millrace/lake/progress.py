@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from millrace.errors import UnavailableError
 from millrace.lake import sink, tables
-from millrace.messaging.client import end_offsets, read_all
+from millrace.messaging.reader import end_offsets, read_all
 from millrace.messaging.topics import DEAD_LETTERS
 from millrace.workloads.base import Workload
 

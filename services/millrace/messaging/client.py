@@ -6,11 +6,10 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
 
 from millrace.errors import UnavailableError
 from millrace.messaging import security
@@ -113,18 +112,6 @@ def close_producer(client: KafkaProducer, seconds: float) -> None:
         client._sender.join(seconds)
 
 
-@dataclass(frozen=True)
-class Message:
-    """One message of a topic; `timestamp` in milliseconds since 1970 UTC."""
-
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: dict[str, bytes]
-
-
 @contextmanager
 def open_consumer(**options: Any) -> Iterator[KafkaConsumer]:
     """Closed at the end; commits nothing by itself and reads from the beginning, unless the options say otherwise."""
@@ -135,48 +122,3 @@ def open_consumer(**options: Any) -> Iterator[KafkaConsumer]:
         yield client
     finally:
         client.close()
-
-
-def end_offsets(topic: str) -> dict[int, int]:
-    """The next offset of each partition; empty where the topic does not exist."""
-    with translate_errors(), open_consumer() as client:
-        numbers = client.partitions_for_topic(topic) or set()
-        ends = client.end_offsets([TopicPartition(topic, number) for number in numbers])
-        return {partition.partition: offset for partition, offset in ends.items()}
-
-
-def last_message(topic: str) -> Message | None:
-    """What was last written to a topic of one partition; None where nothing was."""
-    with translate_errors(), open_consumer() as client:
-        part = TopicPartition(topic, 0)
-        if not client.partitions_for_topic(topic) or not (end := client.end_offsets([part])[part]):
-            return None
-        client.assign([part])
-        client.seek(part, end - 1)
-        records = [item for batch in client.poll(timeout_ms=5000).values() for item in batch]
-    return (
-        Message(0, records[0].offset, records[0].timestamp, records[0].key, records[0].value, {}) if records else None
-    )
-
-
-def read_all(topic: str) -> Iterator[Message]:
-    """Every message of a topic from its beginning to the end it has now. Raises UnavailableError when none come."""
-    with translate_errors(), open_consumer() as client:
-        partitions = [TopicPartition(topic, number) for number in client.partitions_for_topic(topic) or ()]
-        client.assign(partitions)
-        ends = client.end_offsets(partitions)
-        begins = client.beginning_offsets(partitions)
-        open_partitions = {part for part in partitions if begins[part] < ends[part]}
-        heard = time.monotonic()
-        while open_partitions:
-            polled = client.poll(timeout_ms=1000, max_records=2000)
-            heard = time.monotonic() if polled else heard
-            if time.monotonic() - heard > settings().kafka_timeout:
-                raise KafkaTimeoutError(f"{topic} gives no records")
-            for part, batch in polled.items():
-                for item in batch:
-                    if item.offset < ends[part]:
-                        headers = dict(item.headers or ())
-                        yield Message(part.partition, item.offset, item.timestamp, item.key, item.value, headers)
-            # Transaction markers and compaction leave gaps, so the position decides and not the last message.
-            open_partitions = {part for part in open_partitions if client.position(part) < ends[part]}

@@ -8,8 +8,8 @@ from contextlib import closing
 import orjson
 
 from millrace.errors import MillraceError, NotFoundError
-from millrace.messaging.client import read_all
 from millrace.messaging.producer import make_producer
+from millrace.messaging.reader import read_all
 from millrace.online import deltas
 from millrace.online.event_counts import NEEDED_ARRAYS, VersionBase
 from millrace.online.version_follower import Offsets, VersionFollower

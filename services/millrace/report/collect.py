@@ -3,7 +3,7 @@
 import logging
 
 from millrace.errors import BadInputError, NotFoundError
-from millrace.messaging.client import end_offsets, read_all
+from millrace.messaging.reader import end_offsets, read_all
 from millrace.pages.board import Board
 from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload

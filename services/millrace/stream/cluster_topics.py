@@ -5,10 +5,9 @@ from collections.abc import Callable
 from functools import partial
 
 import orjson
-from kafka import TopicPartition
 from pyspark.sql import DataFrame
 
-from millrace.messaging.client import open_consumer, read_all, translate_errors
+from millrace.messaging.reader import open_reader, read_all
 from millrace.messaging.topics import DAY_MS
 from millrace.pages.board import STREAM
 from millrace.stream import source
@@ -21,28 +20,11 @@ CLOCK_MARGIN_MS = 60_000  # milliseconds by which the clocks of committer and br
 
 def find_present_keys(workload: Workload, ranges: Ranges, since: int) -> frozenset[bytes]:
     """The keys, among those of the ranges, that the topics hold; `since` is in milliseconds since 1970."""
-    keys = set()
-    with translate_errors(), open_consumer() as client:
-        parts = [
-            TopicPartition(topic, number)
-            for topic in workload.cluster_topics
-            for number in client.partitions_for_topic(topic) or ()
-        ]
-        client.assign(parts)
-        ends = client.end_offsets(parts)
-        places = client.offsets_for_times({part: max(0, since - CLOCK_MARGIN_MS) for part in parts})
-        left = set()
-        for part in parts:
-            position = places.get(part)
-            if position is not None and position.offset < ends[part]:
-                client.seek(part, position.offset)
-                left.add(part)
-            else:
-                client.pause(part)
-        while left:
-            for batch in client.poll(timeout_ms=1000, max_records=5000).values():
-                keys.update(item.key for item in batch if item.key and _inside(item.key, ranges))
-            left = {part for part in left if client.position(part) < ends[part]}
+    with open_reader() as reader:
+        partitions = reader.partitions(*workload.cluster_topics)
+        ends = reader.end_offsets(partitions)
+        starts = reader.offsets_since(partitions, max(0, since - CLOCK_MARGIN_MS))
+        keys = {message.key for message in reader.read(starts, ends) if message.key and _inside(message.key, ranges)}
     return frozenset(keys)
 
 

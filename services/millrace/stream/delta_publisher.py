@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 
-from millrace.messaging.client import read_all
 from millrace.messaging.producer import make_producer
+from millrace.messaging.reader import read_all
 from millrace.workloads.base import Workload
 
 

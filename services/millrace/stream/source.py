@@ -3,13 +3,12 @@
 from collections.abc import Callable
 
 import orjson
-from kafka import TopicPartition
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from millrace.errors import CorruptError, NotFoundError
 from millrace.messaging import security
-from millrace.messaging.client import open_consumer, translate_errors
+from millrace.messaging.reader import open_reader
 from millrace.messaging.topics import MAX_MESSAGE_BYTES
 from millrace.settings import require_address, settings
 from millrace.workloads.base import Workload
@@ -23,12 +22,12 @@ def spark_kafka_options() -> dict[str, str]:
 
 def topic_offsets(topic: str) -> dict[int, tuple[int, int]]:
     """Partition -> (oldest offset that is kept, next one to be written). Raises NotFoundError without the topic."""
-    with translate_errors(), open_consumer() as client:
-        parts = [TopicPartition(topic, number) for number in sorted(client.partitions_for_topic(topic) or ())]
-        if not parts:
+    with open_reader() as reader:
+        partitions = reader.partitions(topic)
+        if not partitions:
             raise NotFoundError(f"Kafka has no topic {topic}; `millrace topics create` makes it.", field="topic")
-        begins, ends = client.beginning_offsets(parts), client.end_offsets(parts)
-    return {part.partition: (begins[part], ends[part]) for part in parts}
+        begins, ends = reader.begin_offsets(partitions), reader.end_offsets(partitions)
+    return {partition.partition: (begins[partition], ends[partition]) for partition in partitions}
 
 
 def starting_offsets(topic: str, marks: dict[int, int], say: Callable[[str], None]) -> dict[int, int]:

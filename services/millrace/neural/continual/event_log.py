@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from millrace.messaging.client import Message
+from millrace.messaging.reader import Message
 from millrace.records.times import parse_moment, plausible_seconds
 from millrace.workloads.base import ANONYMOUS, RecommenderModel
 
