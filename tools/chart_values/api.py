@@ -10,7 +10,7 @@ from chart_values.kubernetes import Labels, Objects, Port, ServiceAccount
 
 
 class Service(Area):
-    """The Service before the pods."""
+    """The Service."""
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"]
     """ClusterIP, NodePort or LoadBalancer."""
@@ -28,36 +28,38 @@ class Auth(Area):
     enabled: bool
     """Whether callers need a key in X-API-Key; health needs none."""
     existingSecret: Name
-    """A secret of your own with `keys` and, for the ServiceMonitor, `metrics-key`; empty makes one once."""
+    """A secret of your own with the keys `keys` (comma-separated) and, for the ServiceMonitor, `metrics-key` (one of
+    them); empty makes one once, kept over upgrades."""
 
 
 class Probes(Area):
-    """How Kubernetes asks whether a pod is well."""
+    """Health probes."""
 
     startupSeconds: int = Field(ge=5, le=600)
-    """Seconds that a process has to answer for the first time."""
+    """Seconds that a process has to answer its first probe."""
     readinessPeriodSeconds: int = Field(ge=1, le=60)
-    """Seconds between two questions whether champions are loaded."""
+    """Seconds between readiness probes, which ask whether champions are loaded."""
     livenessPeriodSeconds: int = Field(ge=1, le=300)
-    """Seconds between two questions whether the process lives."""
+    """Seconds between liveness probes."""
     livenessFailures: int = Field(ge=1, le=20)
-    """Unanswered questions after which the container is restarted."""
+    """Failed liveness probes after which the container is restarted."""
 
 
 class Drain(Area):
-    """How a pod ends without a lost request."""
+    """How a pod shuts down without losing a request."""
 
     preStopSeconds: int = Field(ge=0, le=300)
-    """Seconds that a pod goes on taking requests after it was told to end, until all nodes know."""
+    """Seconds that a pod still accepts requests after its termination began, until all nodes have stopped sending
+    them."""
     graceSeconds: int = Field(ge=20, le=3600)
-    """Seconds until it is killed: preStopSeconds, and 20 for the requests in flight."""
+    """Seconds until it is killed: preStopSeconds, plus at least 20 for requests in flight."""
 
 
 class Rollout(Area):
-    """How a new release replaces the pods."""
+    """Rollout of a new release."""
 
     maxSurge: Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=r"^[1-9][0-9]*%$")]
-    """Pods more than wanted during a rollout, as a number or a percentage; none is ever missing."""
+    """Pods more than wanted during a rollout; none is ever missing."""
     minReadySeconds: int = Field(ge=0, le=600)
     """Seconds that a new pod must be ready before the next one is replaced."""
     progressDeadlineSeconds: int = Field(ge=60)
@@ -65,7 +67,7 @@ class Rollout(Area):
 
 
 class Spread(Area):
-    """Where pods stand to each other."""
+    """Spread of the pods over nodes and zones."""
 
     enabled: bool
     """Whether pods are spread over nodes and zones."""
@@ -79,39 +81,40 @@ class ScaleUp(Area):
     """How fast pods are added."""
 
     stabilizationSeconds: int = Field(ge=0, le=3600)
-    """Seconds that the wish must last."""
+    """Seconds that the load must stay high."""
     percent: int = Field(ge=1)
-    """At most so many per cent more in a period, or `pods` where that is more."""
+    """Largest increase in a period in per cent, or `pods` where that is more."""
     pods: int = Field(ge=1)
-    """At most so many pods more in a period, or `percent` where that is more."""
+    """Largest increase in a period in pods, or `percent` where that is more."""
     periodSeconds: int = Field(ge=1, le=1800)
-    """Seconds of a period."""
+    """Length of a period in seconds."""
 
 
 class ScaleDown(Area):
     """How fast pods are removed."""
 
     stabilizationSeconds: int = Field(ge=0, le=3600)
-    """Seconds that the wish must last, so that a short lull removes nothing."""
+    """Seconds that the load must stay low, so that a short lull removes nothing."""
     pods: int = Field(ge=1)
-    """At most so many pods less in a period."""
+    """Largest decrease in a period, in pods."""
     periodSeconds: int = Field(ge=1, le=1800)
-    """Seconds of a period."""
+    """Length of a period in seconds."""
 
 
 class Autoscaling(Area):
-    """How many pods there are."""
+    """Number of pods."""
 
     enabled: bool
     """Whether a HorizontalPodAutoscaler sets the number of pods."""
     minReplicas: int = Field(ge=1)
-    """The fewest pods."""
+    """Fewest pods."""
     maxReplicas: int = Field(ge=1)
-    """The most pods."""
+    """Most pods."""
     cpuPercent: int = Field(ge=1, le=1000)
-    """Average CPU of the pods, as a percentage of their request, that is aimed at."""
+    """Target CPU usage of the pods, as a percentage of their request."""
     requestsPerSecond: int = Field(ge=0)
-    """Average requests a second and pod that is aimed at too; 0 is off. Needs serviceMonitor and an adapter."""
+    """Average requests a second and pod that is aimed at too; 0 is off. Needs monitoring.serviceMonitor and an
+    adapter that serves millrace_requests_per_second (k8s/prometheus-adapter.yaml)."""
     scaleUp: ScaleUp
     """How fast pods are added."""
     scaleDown: ScaleDown
@@ -119,19 +122,19 @@ class Autoscaling(Area):
 
 
 class PodDisruptionBudget(Area):
-    """What a node that is emptied must leave."""
+    """Pods that must keep running while a node is drained."""
 
     enabled: bool
-    """Whether draining nodes must leave some pods."""
+    """Whether a PodDisruptionBudget is made."""
     minAvailable: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^[0-9]{1,2}%$")]
-    """Pods that must stay: a number, or a percentage such as 50%."""
+    """Pods that must keep running: a number, or a percentage such as 50%."""
 
 
 class Peers(Area):
-    """Who may ask the API, and what it may ask."""
+    """Who may reach the API, and what its pods may reach."""
 
     from_: Objects = Field(alias="from")
-    """NetworkPolicy peers that may ask; empty is everyone."""
+    """NetworkPolicy peers that may reach it; empty is everyone."""
     extraEgress: Objects
     """Further egress rules, for example of a side car."""
 
@@ -144,60 +147,62 @@ class Test(Area):
 
 
 class Api(Area):
-    """The API: answers from the champions."""
+    """The API, which serves the champions."""
 
     enabled: bool
-    """Whether the API is deployed."""
+    """Whether to deploy the API."""
     replicas: int = Field(ge=0)
     """Pods without autoscaling; with it, autoscaling.minReplicas counts."""
     workers: int = Field(ge=1, le=64)
     """Worker processes in a pod; one, since Kubernetes scales, restarts and measures pods."""
     bodyLimit: int = Field(ge=1000)
-    """The largest request body in bytes."""
+    """Largest request body in bytes."""
     listLimit: int = Field(ge=1)
-    """The longest list of rows in one request."""
+    """Most rows in one request."""
     live: bool
-    """Whether it follows Kafka: live answers change with the stream, and events can be posted."""
+    """Whether it follows Kafka: answers change with the stream, and events can be posted. Otherwise it needs no
+    broker."""
     pollInterval: float = Field(ge=0.05, le=300)
-    """Seconds between two looks for a new champion."""
+    """Seconds between checks for a new champion."""
     posting: Literal["keys", "open"]
-    """Who may post events: keys is callers with a key, so nobody while auth.enabled is false; open is everyone."""
+    """Who may post events: keys means callers with a key (nobody while auth.enabled is false), open means everyone."""
     corsOrigins: list[str]
-    """Origins whose pages may call the API, such as https://app.example.com; empty is none but its own."""
+    """Origins whose pages may call the API (CORS), such as https://app.example.com; empty allows only its own."""
     hosts: list[str]
-    """Names that it is reached under, beside those of Service, ingress and gateway; empty takes every name."""
+    """Host names that it accepts beside those of Service, ingress and gateway; empty accepts every name."""
     extraEnv: Objects
     """Further environment variables, as Kubernetes writes them."""
     podLabels: Labels
-    """Labels that the pods get beside the chart's own."""
+    """Further labels of the pods."""
     podAnnotations: Labels
     """Annotations of the pods."""
     resources: Resources
-    """What a pod asks for and may use; without a CPU request it can't be scaled on CPU."""
+    """CPU and memory of a pod; without a CPU request it can't be scaled on CPU."""
     tmpSize: Quantity
-    """The largest size of /tmp, where metrics and the mapped arrays of recommenders are kept."""
+    """Size limit of /tmp, where metrics and the mapped arrays of recommenders are kept."""
     scheduling: Scheduling
     """Where pods run."""
     service: Service
-    """The Service before the pods."""
+    """The Service."""
     serviceAccount: ServiceAccount
     """The service account."""
     auth: Auth
     """API keys."""
     probes: Probes
-    """How Kubernetes asks whether a pod is well."""
+    """Health probes."""
     drain: Drain
-    """How a pod ends without a lost request."""
+    """How a pod shuts down without losing a request."""
     rollout: Rollout
-    """How a new release replaces the pods."""
+    """Rollout of a new release."""
     spread: Spread
-    """Where pods stand to each other."""
+    """Spread of the pods over nodes and zones."""
     autoscaling: Autoscaling
-    """How many pods there are."""
+    """Number of pods."""
     podDisruptionBudget: PodDisruptionBudget
-    """What a node that is emptied must leave."""
+    """Pods that must keep running while a node is drained."""
     networkPolicy: Peers
-    """Who may ask the API, and what it may ask."""
+    """With networkPolicy.enabled only port 8000 accepts connections; pods reach DNS, object storage and, where live,
+    brokers."""
     test: Test
     """`helm test`."""
 

@@ -6,10 +6,10 @@ from chart_values.common import Area, Disk, Image, Name, Resources, Scheduling
 
 
 class External(Area):
-    """A PostgreSQL that is there already."""
+    """An existing PostgreSQL."""
 
     enabled: bool
-    """Whether it is used."""
+    """Whether to use it."""
     jdbc: str = Field(pattern=r"^(jdbc:postgresql://[^\s/]+/[^\s]+)?$")
     """Address as jdbc:postgresql://host:5432/database."""
     user: str
@@ -17,12 +17,12 @@ class External(Area):
     existingSecret: Name
     """Secret with that user's password (key password)."""
     caSecret: Name
-    """Secret with the authority that signed the server's certificate (key ca.crt), which must then name its host. Empty
-    leaves it to `jdbc`."""
+    """Secret with the authority that signed the server's certificate (key ca.crt), which must then name its host.
+    Empty leaves it to `jdbc`."""
 
 
 class Catalog(Area):
-    """The Iceberg catalog: PostgreSQL in the cluster, or one that is there already."""
+    """The Iceberg catalog: PostgreSQL in the cluster, or an existing one."""
 
     image: Image
     """Image of PostgreSQL. Another major version needs a dump and a restore."""
@@ -37,7 +37,7 @@ class Catalog(Area):
     scheduling: Scheduling
     """Where the pod runs."""
     external: External
-    """A PostgreSQL that is there already."""
+    """An existing PostgreSQL."""
 
 
 AREAS = {"catalog": Catalog}

@@ -55,7 +55,7 @@ class Disk(Area):
     """A volume claim. It outlives the release."""
 
     size: Quantity
-    """Size of the claim."""
+    """Size of the claim. It can be raised where the storage class allows it."""
     class_: Name = Field(alias="class")
     """Storage class. Empty means the cluster's default."""
 
@@ -64,15 +64,15 @@ class StrimziScheduling(Area):
     """Where pods run that Strimzi makes."""
 
     tolerations: list[dict[str, Any]]
-    """Taints that the pods tolerate."""
+    """Taints of nodes that the pods tolerate."""
     affinity: dict[str, Any]
     """Affinity rules."""
     priorityClassName: Name
-    """Priority class of the pods."""
+    """Priority class of the pods. Empty means the cluster's default."""
 
 
 class Scheduling(StrimziScheduling):
     """Where pods run."""
 
     nodeSelector: dict[str, str]
-    """Labels that the node must have."""
+    """Labels that a node must have."""

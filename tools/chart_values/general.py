@@ -11,7 +11,7 @@ ShortName = Annotated[str, Field(pattern=r"^([a-z]([-a-z0-9]*[a-z0-9])?)?$", max
 
 
 class Images(Area):
-    """Where our own images come from: <registry>/millrace-{api,spark,connect,ingest}:<tag>."""
+    """Registry and tag of our own images: <registry>/millrace-{api,spark,connect,ingest}:<tag>."""
 
     registry: str = Field(min_length=1, pattern=r"^[a-zA-Z0-9][^\s]*$")
     """Registry, with a path where it has one. `localhost` means images that were loaded into the nodes."""
@@ -20,9 +20,9 @@ class Images(Area):
     digests: dict[Literal["api", "spark", "connect", "ingest"], Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]]
     """Digests (sha256:...) by image name, which then count instead of the tag."""
     pullPolicy: Literal["Always", "IfNotPresent", "Never"]
-    """When a node asks the registry."""
+    """When a node asks the registry for an image: Always, IfNotPresent or Never."""
     pullSecrets: list[Name]
-    """Names of the secrets that open the registry."""
+    """Names of the secrets for the registry."""
 
 
 class PodSecurity(Area):
@@ -36,29 +36,32 @@ class ApiServer(Area):
     """The Kubernetes API, from which drivers get their executors, and brokers and workers their certificates."""
 
     cidrs: list[Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$")]] = Field(min_length=1)
-    """Its addresses, as far as you know them."""
+    """Its addresses, as narrow as you can say."""
     ports: list[Port] = Field(min_length=1)
     """Its ports."""
 
 
 class NetworkPolicy(Area):
-    """Rules on who may talk to whom. They need a network plugin that enforces them."""
+    """Network policies. They need a network plugin that enforces them."""
 
     enabled: bool
-    """Whether every pod of the release may speak only to those that it needs, in both directions."""
+    """Whether every pod of the release is limited, in both directions, to the connections that it needs."""
     dns: list[dict[str, Any]]
-    """NetworkPolicyPeers that answer for names; empty is every address on port 53, as a cache on the nodes needs."""
+    """NetworkPolicyPeers that serve DNS; empty is every address on port 53, as a cache on the nodes needs."""
     apiServer: ApiServer
-    """The Kubernetes API, from which drivers get their executors, and brokers and workers their certificates."""
+    """The Kubernetes API, from which drivers get their executors, and brokers and Connect workers their
+    certificates."""
     kafkaPeers: list[dict[str, Any]]
     """Further NetworkPolicyPeers that may reach Kafka's port 9093."""
 
 
 class AdmissionPolicy(Area):
-    """What Spark's drivers may make of a namespace's pods, which a Role can't say."""
+    """Which pods Spark's drivers may create; a Role can't express it."""
 
     enabled: bool
-    """Whether the API server refuses a driver everything but executors of its own with the secrets that they need."""
+    """Whether the API server lets a driver create only its own executors, with only the secrets that they need. A
+    ValidatingAdmissionPolicy belongs to the whole cluster, so whoever installs the chart must be allowed to make
+    one."""
     executorSecrets: list[Name]
     """Further secrets that executors may use, where sparkConf gives them some."""
 
@@ -66,10 +69,12 @@ class AdmissionPolicy(Area):
 AREAS = {
     "nameOverride": Annotated[ShortName, Field(description="Replaces the chart's name in the labels.")],
     "fullnameOverride": Annotated[
-        ShortName, Field(description="Replaces the name that every object's name begins with.")
+        ShortName,
+        Field(description="Replaces the name that every object's name begins with. By default the release's name."),
     ],
     "workloads": Annotated[
-        list[str], Field(description="Which of the workloads that the chart knows are set up. Empty means all.")
+        list[str],
+        Field(description="Workloads that are set up, of those that the chart knows. Empty means all."),
     ],
     "image": Images,
     "podSecurity": PodSecurity,

@@ -44,7 +44,7 @@ class Job(Area):
     timeZone: TimeZone = Field(ABSENT, json_schema_extra=drop_default)
     """Time zone of the schedule; by default Etc/UTC."""
     suspend: bool = Field(False, json_schema_extra=drop_default)
-    """Whether nothing is started for now."""
+    """Whether starts are suspended."""
     rate: str = Field("", json_schema_extra=drop_default, pattern=r"^([0-9]+(\.[0-9]+)?/[smh])?$")
     """Replay as a live source: 100/s, 30/m."""
     randomPauses: bool = Field(False, json_schema_extra=drop_default)
@@ -61,7 +61,7 @@ class Reach(Area):
     """Whom ingest reaches."""
 
     sourcePorts: list[Port]
-    """Ports of the places that sources are read from; empty is none."""
+    """Ports from which sources are read; empty is none."""
     extraEgress: Objects
     """Further egress rules."""
 
@@ -70,23 +70,30 @@ class Ingest(Area):
     """Ingest: records into Kafka."""
 
     jobs: list[Job]
-    """Jobs; the same source again publishes nothing, so they can be repeated."""
+    """One Job each, or a CronJob where it has a schedule:
+      name: of the job, unique          workload: courses
+      source: s3://bucket/key, https://..., or a file below /data, where persistentVolumeClaim or configMap is mounted
+      generate: {rows: 4000, seed: 7} makes records instead of a source
+      schedule, timeZone, suspend: of a CronJob
+      rate: 100/s, randomPauses: true, limit: 1000, args: [--again], env: [{name: .., value: ..}]
+    The same source again publishes nothing, so jobs can be repeated.
+    """
     resources: Resources
-    """What a pod asks for and may use."""
+    """CPU and memory of a pod."""
     backoffLimit: int = Field(ge=0, le=100)
-    """How often a failed ingest is tried again, at growing distances; bad input is not."""
+    """Retries of a failed ingest, with growing pauses; bad input is not retried."""
     ttlSecondsAfterFinished: int = Field(ge=0)
-    """Seconds that a finished Job is kept; 0 keeps it. One that is gone is run again by the next upgrade."""
+    """Seconds that a finished Job is kept; 0 keeps it for ever. One that is gone is run again by the next upgrade."""
     tmpSize: Quantity
-    """The largest size of /tmp, where sources from s3:// and https:// are put before they are read."""
+    """Size limit of /tmp, where sources from s3:// and https:// are put before they are read."""
     dataSize: Quantity
-    """The largest size of generated records."""
+    """Size limit of generated records."""
     scheduling: Scheduling
     """Where pods run."""
     serviceAccount: ServiceAccount
     """The service account."""
     networkPolicy: Reach
-    """Whom ingest reaches."""
+    """With networkPolicy.enabled ingest reaches only DNS, brokers, object storage and the ports below."""
 
 
 AREAS = {"ingest": Ingest}

@@ -10,7 +10,7 @@ Odd = Literal[0, 1, 3, 5, 7, 9]
 
 
 class Controllers(Area):
-    """Controllers apart from the brokers, for clusters with many partitions."""
+    """Dedicated controllers, for clusters with many partitions."""
 
     replicas: Odd
     """Number of controllers: 0 (the brokers do it), or an odd number."""
@@ -23,17 +23,17 @@ class Controllers(Area):
 
 
 class Rack(Area):
-    """Copies of a partition are spread over zones."""
+    """Rack awareness: copies of a partition are spread over zones."""
 
     topologyKey: str = Field(pattern=r"^([a-z0-9.-]+/)?[A-Za-z0-9_.-]*$")
     """Node label that names the zone, such as topology.kubernetes.io/zone. Empty switches it off."""
 
 
 class Exporter(Area):
-    """Kafka Exporter: lag of the consumer groups, for the alerts."""
+    """Kafka Exporter, which reports the lag of consumer groups for the alerts."""
 
     enabled: bool
-    """Whether it runs."""
+    """Whether to deploy it."""
     resources: Resources
     """CPU and memory."""
 
@@ -46,16 +46,16 @@ class EntityOperator(Area):
 
 
 class External(Area):
-    """A Kafka that is there already. Then the chart makes no brokers and no users."""
+    """An existing Kafka. Then the chart makes no brokers and no users."""
 
     enabled: bool
-    """Whether it is used."""
+    """Whether to use it."""
     bootstrap: str = Field(pattern=r"^([A-Za-z0-9.-]+:[0-9]+(,[A-Za-z0-9.-]+:[0-9]+)*)?$")
     """Brokers as host:port,host:port."""
     securityProtocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-    """How the brokers are talked to."""
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     saslMechanism: Literal["SCRAM-SHA-512", "PLAIN", "AWS_MSK_IAM"]
-    """How the user logs in: by password, or by the service accounts' roles (MSK on port 9098). Read with SASL only."""
+    """SCRAM-SHA-512, PLAIN, or AWS_MSK_IAM (MSK on port 9098, by the service accounts' roles). Read with SASL only."""
     username: str
     """User of all components. Not with AWS_MSK_IAM."""
     existingSecret: Name
@@ -70,7 +70,8 @@ class Kafka(Area):
     version: str = Field(pattern=r"^4\.[0-9]+\.[0-9]+$")
     """Version of Kafka; Strimzi 1.2.0 supports 4.2.0 to 4.3.1."""
     metadataVersion: str = Field(pattern=r"^(4\.[0-9]+(-IV[0-9]+)?)?$")
-    """Version of the metadata format. Empty follows `version`; after an upgrade there is no way back."""
+    """Version of the metadata format, such as 4.3-IV0. Empty follows `version`; after an upgrade there is no way
+    back."""
     image: str
     """Image of the brokers. Empty means Strimzi's own for that version."""
     replicas: int = Field(ge=1, le=100)
@@ -80,35 +81,38 @@ class Kafka(Area):
     replicationFactor: int = Field(ge=1, le=10)
     """Copies of each record. At most as many as there are brokers."""
     minInSyncReplicas: int = Field(ge=1, le=10)
-    """Copies that must have a record before it is acknowledged. One less than the copies."""
+    """Copies that must hold a record before it is acknowledged. One less than the copies, so that one broker may be
+    down."""
     heap: Heap
-    """Heap of a broker. The rest of its memory is the operating system's page cache, which Kafka lives on."""
+    """Heap of a broker. The rest of its memory is page cache, which Kafka depends on."""
     resources: Resources
     """CPU and memory of a broker."""
     storage: Disk
     """The disk of a broker. It outlives the release."""
     controllers: Controllers
-    """Controllers apart from the brokers."""
+    """Dedicated controllers, for clusters with many partitions."""
     rack: Rack
-    """Copies of a partition are spread over zones."""
+    """Rack awareness: copies of a partition are spread over zones."""
     spread: Literal["ScheduleAnyway", "DoNotSchedule"]
-    """Whether brokers may share a node or zone when no other is free."""
+    """Whether brokers may share a node or zone when no other is free: ScheduleAnyway or DoNotSchedule."""
     scheduling: StrimziScheduling
     """Where brokers run."""
     config: Config
     """Further broker settings; they win over the chart's."""
     metrics: bool
-    """Whether brokers offer Prometheus metrics (Strimzi's reporter, port 9404)."""
+    """Whether brokers expose Prometheus metrics (Strimzi's reporter, port 9404)."""
     exporter: Exporter
-    """Kafka Exporter: lag of the consumer groups."""
+    """Kafka Exporter, which reports the lag of consumer groups for the alerts."""
     entityOperator: EntityOperator
-    """Strimzi's operators for topics and users."""
+    """Strimzi's operators for topics and users, two containers in one pod."""
     keepOnUninstall: bool
-    """Whether Kafka goes on running after `helm uninstall`. Its volumes stay in any case."""
+    """Whether Kafka keeps running after `helm uninstall`. Its volumes stay in any case, but a new Kafka on old
+    volumes must be told its former cluster id (see README.md). Topics are never deleted by the chart."""
     paused: bool
-    """Whether Strimzi leaves Kafka as it is for now."""
+    """Whether Strimzi's reconciliation is paused: for maintenance, and to give a new Kafka its former cluster id
+    before its brokers start (see README.md)."""
     external: External
-    """A Kafka that is there already."""
+    """An existing Kafka. Then the chart makes no brokers and no users, and the topics by `millrace provision`."""
 
 
 AREAS = {"kafka": Kafka}

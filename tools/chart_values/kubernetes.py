@@ -18,4 +18,5 @@ class ServiceAccount(Area):
     """The service account."""
 
     annotations: Labels
-    """Annotations by which a cloud knows the pods, such as eks.amazonaws.com/role-arn; they win over the storage's."""
+    """Annotations by which a cloud recognises the pods, such as eks.amazonaws.com/role-arn; they win over the
+    storage's."""

@@ -14,34 +14,36 @@ class Monitor(Area):
     """Whom Prometheus asks, and how often."""
 
     enabled: bool
-    """Whether it is scraped; needs the Prometheus operator."""
+    """Whether to scrape it; needs the Prometheus operator."""
     interval: Duration
-    """How often."""
+    """Scrape interval."""
     labels: Labels
     """Labels by which your Prometheus finds it."""
 
 
 class Alerts(Area):
-    """Alerts, each with what to do."""
+    """Alerts, each with a runbook in its description."""
 
     enabled: bool
     """Whether a PrometheusRule is made; needs the Prometheus operator."""
     labels: Labels
     """Labels by which your Prometheus finds it."""
     disabled: list[str]
-    """Names of alerts that you do not want."""
+    """Names of alerts to leave out."""
     errorRatio: float = Field(gt=0, le=1)
-    """Share of answers with status 5xx that is too much."""
+    """Alert when a larger share of responses has status 5xx."""
     latencySeconds: float = Field(gt=0, le=5)
-    """Seconds that 99 of 100 answers stay under; one of the API's buckets, such as 0.025 or 0.1."""
+    """Alert when the 99th percentile of latency exceeds so many seconds; one of the API's buckets, such as 0.025 or
+    0.1."""
     registrySeconds: int = Field(ge=1)
-    """Seconds for which the registry may be out of reach."""
+    """Alert when the registry is unreachable for longer, in seconds."""
     lag: int = Field(ge=0)
-    """Messages that the sink may be behind."""
+    """Alert when the sink lags by more messages."""
     staleSeconds: int = Field(ge=1)
-    """Seconds that what the API follows may be behind the events."""
+    """Alert when the API's live state is older, in seconds."""
     drift: float = Field(gt=0)
-    """How far the shares of clusters may move from those of the training: population stability index."""
+    """Alert when cluster shares drift further from the training's: population stability index, 0.25 is a large
+    shift."""
 
 
 class Dashboards(Area):
@@ -59,11 +61,11 @@ class Monitoring(Area):
     """Monitoring: for a Prometheus operator and Grafana."""
 
     serviceMonitor: Monitor
-    """The API's numbers."""
+    """Metrics of the API."""
     podMonitor: Monitor
-    """The numbers of brokers, Connect, Spark drivers and the updater of recommendations."""
+    """Metrics of brokers, Connect, Spark drivers and the updater of recommendations."""
     alerts: Alerts
-    """Alerts, each with what to do."""
+    """Alerts, each with a runbook in its description."""
     dashboards: Dashboards
     """Dashboards."""
 

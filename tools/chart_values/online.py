@@ -9,14 +9,14 @@ from chart_values.kubernetes import Labels, Objects, ServiceAccount
 
 
 class Probes(Area):
-    """How Kubernetes asks whether the pod is well."""
+    """Health probes."""
 
     startupSeconds: int = Field(ge=5, le=3600)
-    """Seconds that the process has to answer for the first time."""
+    """Seconds that the process has to answer its first probe."""
     livenessPeriodSeconds: int = Field(ge=1, le=300)
-    """Seconds between two questions whether the process lives."""
+    """Seconds between liveness probes."""
     livenessFailures: int = Field(ge=1, le=20)
-    """Unanswered questions after which the container is restarted."""
+    """Failed liveness probes after which the container is restarted."""
 
 
 class Reach(Area):
@@ -29,26 +29,26 @@ class Reach(Area):
 
 
 class Online(Area):
-    """Recommendations that follow the events: one process counts them and publishes what changes."""
+    """Online updates of the recommenders: one process counts events and publishes what changes."""
 
     enabled: bool
-    """Whether it is deployed. Without it recommendations change with trainings only."""
+    """Whether to deploy it. Without it recommendations change with trainings only."""
     extraEnv: Objects
     """Further environment variables, as Kubernetes writes them."""
     podAnnotations: Labels
     """Annotations of the pod."""
     resources: Resources
-    """What the pod asks for and may use; it holds the counts of all workloads with recommenders."""
+    """CPU and memory of the pod, which holds the counts of all workloads with recommenders."""
     tmpSize: Quantity
-    """The largest size of /tmp, where arrays of models are put."""
+    """Size limit of /tmp, where arrays of models are put."""
     probes: Probes
-    """How Kubernetes asks whether the pod is well."""
+    """Health probes."""
     scheduling: Scheduling
     """Where the pod runs."""
     serviceAccount: ServiceAccount
     """The service account."""
     networkPolicy: Reach
-    """Whom the pod reaches, and who reads its numbers."""
+    """With networkPolicy.enabled it reaches only DNS, brokers and object storage."""
 
 
 AREAS: dict[str, Any] = {"online": Online}

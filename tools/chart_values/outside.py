@@ -25,7 +25,7 @@ class Ingress(Area):
     className: Name
     """The ingress class; empty is the cluster's default."""
     hosts: list[Host]
-    """Names under which the API answers; at least one."""
+    """Host names of the API; at least one."""
     tls: list[Tls]
     """TLS entries as Kubernetes writes them: [{secretName: millrace-tls, hosts: [millrace.example.com]}]."""
     annotations: Labels
@@ -33,16 +33,16 @@ class Ingress(Area):
 
 
 class Gateway(Area):
-    """A route of the Gateway API."""
+    """An HTTPRoute of the Gateway API."""
 
     enabled: bool
     """Whether a Gateway API HTTPRoute leads to the API."""
     parentRefs: Objects
-    """The gateways that the route belongs to: [{name: public, namespace: gateways, sectionName: https}]."""
+    """The gateways of the route: [{name: public, namespace: gateways, sectionName: https}]."""
     hostnames: list[Host]
-    """Names under which the API answers; empty takes those of the gateway's listener."""
+    """Host names of the API; empty takes those of the gateway's listener."""
     timeout: Annotated[str, Field(pattern=r"^([0-9]{1,5}(h|m|s|ms)){0,4}$")]
-    """How long a request may take, such as 30s; empty is the gateway's default."""
+    """Timeout of a request, such as 30s; empty is the gateway's default."""
     annotations: Labels
     """Annotations of the route."""
 

@@ -6,16 +6,16 @@ from chart_values.common import Area, Resources, Scheduling
 
 
 class Provision(Area):
-    """The job that makes buckets and tables (and topics in an external Kafka) after each install and upgrade."""
+    """The job that creates buckets and tables (and topics in an external Kafka) after each install and upgrade."""
 
     enabled: bool
-    """Whether it runs."""
+    """Whether to deploy it."""
     buckets: bool
-    """Whether it makes the buckets. Switch it off where its role may not."""
+    """Whether it creates the buckets. Switch it off where its role may not."""
     retries: int = Field(ge=0, le=1000)
-    """How often its pod is started again; each waits ten minutes for the other parts."""
+    """Retries of its pod; each waits up to ten minutes for the other parts."""
     deadlineSeconds: int = Field(ge=0)
-    """When it is given up, in seconds; 0 is never."""
+    """Seconds after which it is given up; 0 is never."""
     resources: Resources
     """CPU and memory."""
     scheduling: Scheduling

@@ -22,7 +22,7 @@ class Seaweedfs(Area):
     image: Image
     """Image of SeaweedFS."""
     user: int = Field(ge=1)
-    """User that it runs as; it owns the volume."""
+    """User ID that it runs as; it owns the volume."""
     resources: Resources
     """CPU and memory."""
     storage: Disk
@@ -35,11 +35,11 @@ class Minio(Area):
     """MinIO with one login for all, for releases that began with it; its project is archived."""
 
     enabled: bool
-    """Whether it is used instead of SeaweedFS."""
+    """Whether to use it instead of SeaweedFS."""
     image: Image
     """Image of MinIO."""
     user: int = Field(ge=1)
-    """User that it runs as; it owns the volume."""
+    """User ID that it runs as; it owns the volume."""
     existingSecret: Name
     """Secret with access-key and secret-key. Empty makes one, once."""
     resources: Resources
@@ -51,10 +51,10 @@ class Minio(Area):
 
 
 class External(Area):
-    """An S3 that is there already."""
+    """An existing S3."""
 
     enabled: bool
-    """Whether it is used."""
+    """Whether to use it."""
     endpoint: str = Field(pattern=r"^(https?://[^\s]+)?$")
     """Address, such as https://s3.example.com. Empty means AWS itself."""
     region: str = Field(min_length=1)
@@ -62,9 +62,10 @@ class External(Area):
     existingSecret: Name
     """Secret with access-key and secret-key. Empty means that the service accounts have a role (AWS only)."""
     secrets: dict[Literal["api", "connect", "ingest", "online", "provision", "stream", "train"], Name]
-    """Such secrets by component (api, connect, ...), where each has a user; files/rights.yaml says what it needs."""
+    """Such secrets by component (api, connect, ...), where each has its own user; files/rights.yaml lists the rights
+    it needs."""
     serviceAccountAnnotations: dict[str, str]
-    """Annotations of our service accounts, such as eks.amazonaws.com/role-arn."""
+    """Annotations of our service accounts, such as eks.amazonaws.com/role-arn. EKS Pod Identity needs none."""
 
 
 class Storage(Area):
@@ -73,11 +74,11 @@ class Storage(Area):
     buckets: Buckets
     """Names of the two buckets."""
     seaweedfs: Seaweedfs
-    """One SeaweedFS with one disk."""
+    """One SeaweedFS with one disk and a user for each component. For more than a trial use an S3 that replicates."""
     minio: Minio
-    """MinIO, for releases that began with it."""
+    """MinIO with one login for all, for releases that began with it; its project is archived."""
     external: External
-    """An S3 that is there already."""
+    """An existing S3."""
 
 
 AREAS = {"storage": Storage}

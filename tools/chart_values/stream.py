@@ -1,4 +1,4 @@
-"""Pages scored as they arrive: Spark applications that never end."""
+"""Pages scored as they arrive: endless Spark applications."""
 
 from typing import Any
 
@@ -10,16 +10,17 @@ from chart_values.training import Driver, Executor
 
 
 class Restart(Area):
-    """What happens after an end: the application is started again, for ever."""
+    """When an application that ended is started again; the attempts have no limit."""
 
     retrySeconds: int = Field(ge=1)
-    """Seconds from a submission to the next, times the attempts so far: at once for one that ran long."""
+    """Seconds from a submission to the next, times the attempts so far: at once for one that ran long. An upgrade
+    that changes the application counts anew."""
     submissionRetrySeconds: int = Field(ge=1)
     """Seconds from a submission that failed to the next, times the attempts so far."""
 
 
 class Reach(Area):
-    """Whom Spark's pods reach."""
+    """Network access of Spark's pods."""
 
     metricsFrom: Objects
     """NetworkPolicy peers that may read the driver's metrics on the ports 4040 and 9090; empty is none."""
@@ -28,36 +29,36 @@ class Reach(Area):
 
 
 class Stream(Area):
-    """Pages scored as they arrive: a Spark application per workload with pages, which never ends."""
+    """Pages scored as they arrive: an endless Spark application for each workload with pages."""
 
     enabled: bool
-    """Whether the applications are made; needs spark-operator with its webhook."""
+    """Whether to make the applications; needs spark-operator with its webhook."""
     workloads: list[str]
     """Only these of the workloads with pages; empty is all of them."""
     suspend: bool
-    """Whether nothing is started for now."""
+    """Whether starts are suspended."""
     intervalSeconds: float = Field(ge=0.1, le=3600)
     """Seconds between two micro-batches while pages arrive; each is a commit to the lake."""
     maxOffsetsPerTrigger: int = Field(ge=1)
-    """The most records of a micro-batch."""
+    """Most records in a micro-batch."""
     arguments: list[str]
     """Further arguments of stream.py."""
     restart: Restart
-    """What happens after an end: the application is started again, for ever."""
+    """When an application that ended is started again; the attempts have no limit."""
     driver: Driver
     """The driver, which plans each batch and keeps the windows."""
     executor: Executor
     """The executors, which score and write."""
     sparkConf: Config
-    """Spark's own settings, over those of the chart."""
+    """Further Spark settings; they win over the chart's."""
     tmpSize: Quantity
-    """The largest size of /tmp in driver and executors."""
+    """Size limit of /tmp in driver and executors."""
     localDirSize: Quantity
-    """The largest size of shuffle and spill files in driver and executors."""
+    """Size limit of shuffle and spill files in driver and executors."""
     serviceAccount: ServiceAccount
-    """The service account of driver and executors."""
+    """The service account."""
     networkPolicy: Reach
-    """Whom Spark's pods reach."""
+    """As of trainings."""
 
 
 AREAS: dict[str, Any] = {"stream": Stream}

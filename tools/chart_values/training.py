@@ -10,38 +10,38 @@ from chart_values.partial import partial
 
 
 class Restart(Area):
-    """What happens after a failure."""
+    """Retries after a failure."""
 
     retries: int = Field(ge=0, le=100)
     """How often a training that failed is run again."""
     retrySeconds: int = Field(ge=1)
-    """Seconds from a submission to the next."""
+    """Seconds from one submission to the next."""
     submissionRetries: int = Field(ge=0, le=100)
     """How often a submission that failed is tried again."""
     submissionRetrySeconds: int = Field(ge=1)
-    """Seconds before it."""
+    """Seconds before that."""
 
 
 class History(Area):
-    """What is kept of a schedule."""
+    """Runs of a schedule that are kept."""
 
     successful: int = Field(ge=0)
-    """Runs of a schedule that are kept after success."""
+    """Successful runs."""
     failed: int = Field(ge=0)
-    """Runs of a schedule that are kept after failure."""
+    """Failed runs."""
 
 
 class DynamicAllocation(Area):
-    """How many executors there are."""
+    """Number of executors."""
 
     enabled: bool
     """Whether Spark takes and gives back executors as it needs them."""
     initialExecutors: int = Field(ge=0)
     """Executors at the start."""
     minExecutors: int = Field(ge=0)
-    """The fewest executors."""
+    """Fewest executors."""
     maxExecutors: int = Field(ge=1)
-    """The most executors."""
+    """Most executors."""
 
 
 class Driver(Area):
@@ -50,9 +50,9 @@ class Driver(Area):
     cores: int = Field(ge=1)
     """Cores as Spark counts them: tasks at once."""
     coreRequest: Quantity
-    """CPU that is asked for."""
+    """CPU request."""
     coreLimit: Quantity
-    """CPU that may be used."""
+    """CPU limit."""
     memory: Heap
     """Heap of the JVM."""
     memoryOverhead: Heap
@@ -69,11 +69,11 @@ class Executor(Driver):
     """The executors, which read and compute."""
 
     instances: int = Field(ge=1)
-    """Executors without dynamic allocation."""
+    """Number of executors; not read where dynamicAllocation sets it."""
 
 
 class Reach(Area):
-    """Whom Spark's pods reach."""
+    """Network access of Spark's pods."""
 
     metricsFrom: Objects
     """NetworkPolicy peers that may read the driver's metrics on port 4040; empty is none."""
@@ -85,47 +85,49 @@ class Training(Area):
     """Trainings: a Spark application per workload."""
 
     enabled: bool
-    """Whether trainings are made; needs spark-operator with its webhook."""
+    """Whether to make trainings; needs spark-operator with its webhook."""
     sparkVersion: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
     """The Spark of the image."""
     schedule: Cron
-    """Cron schedule such as "0 2 * * *"; empty trains once after the install, and after an upgrade that changes it."""
+    """Cron schedule such as "0 2 * * *"; empty trains once after the install, and after an upgrade that changes the
+    job."""
     timeZone: TimeZone
     """Time zone of the schedule."""
     suspend: bool
-    """Whether nothing is started for now."""
+    """Whether starts are suspended."""
     windows: list[Literal["1/3", "2/3", "all"]] = Field(min_length=1)
     """Windows of the data that are trained: 1/3, 2/3, all."""
     models: list[str]
     """Only these models of a workload; empty is all."""
     follow: str = Field(pattern=r"^([1-9][0-9]*(rows?|[smhd]))?$")
-    """Never end, and train when so much is new: 1000rows, 10m; empty trains once a run."""
+    """Keep running, and train whenever that much is new: 1000rows, 10m; empty trains once a run."""
     waitSeconds: int = Field(ge=0, le=7 * 86_400)
     """Seconds that a driver waits for the first rows, without executors; then it fails, and `restart` counts."""
     arguments: list[str]
     """Further arguments of train.py, such as --accept-gaps."""
     restart: Restart
-    """What happens after a failure."""
+    """Retries after a failure."""
     timeToLiveSeconds: int = Field(ge=0)
-    """Seconds that an application is kept after its end; 0 keeps it."""
+    """Seconds that a finished application is kept; 0 keeps it for ever."""
     history: History
-    """What is kept of a schedule."""
+    """Runs of a schedule that are kept."""
     dynamicAllocation: DynamicAllocation
-    """How many executors there are."""
+    """Number of executors."""
     driver: Driver
     """The driver, which plans and evaluates."""
     executor: Executor
     """The executors, which read and compute."""
     sparkConf: Config
-    """Spark's own settings, over those of the chart."""
+    """Further Spark settings; they win over the chart's."""
     tmpSize: Quantity
-    """The largest size of /tmp in driver and executors."""
+    """Size limit of /tmp in driver and executors."""
     localDirSize: Quantity
-    """The largest size of shuffle and spill files in driver and executors."""
+    """Size limit of shuffle and spill files in driver and executors."""
     serviceAccount: ServiceAccount
-    """The service account of driver and executors."""
+    """The service account."""
     networkPolicy: Reach
-    """Whom Spark's pods reach."""
+    """With networkPolicy.enabled Spark's pods reach only each other, DNS, object storage, catalog and the Kubernetes
+    API."""
 
 
 ForWorkload = partial(Training, without=("serviceAccount", "networkPolicy"))
@@ -135,20 +137,21 @@ class AllTrainings(Training):
     """Trainings: a Spark application per workload."""
 
     workloads: dict[str, ForWorkload]  # pyright: ignore[reportInvalidTypeForm] - made above
-    """Values of one workload over those here, such as {courses: {schedule: "0 2 * * *"}}."""
+    """Values of single workloads, over those here: {courses: {schedule: "0 2 * * *", executor: {memory: 2g}}}. A
+    workload is left out by {products: {enabled: false}}."""
 
 
 class Compaction(Area):
-    """Small files of the lake become large ones, and old snapshots go."""
+    """Compaction of the lake: small files are rewritten as large ones, and old snapshots expire."""
 
     enabled: bool
-    """Whether it is done; its pods are sized as trainings are."""
+    """Whether small files of the lake are rewritten and old snapshots expired; its pods are sized as trainings are."""
     schedule: Annotated[Cron, Field(min_length=1)]
     """Cron schedule."""
     timeZone: TimeZone
     """Time zone of the schedule."""
     suspend: bool
-    """Whether nothing is started for now."""
+    """Whether starts are suspended."""
     keepDays: float = Field(gt=0)
     """Days up to which every snapshot is kept; snapshots of trained models stay for a year."""
 
