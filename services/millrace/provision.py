@@ -28,15 +28,11 @@ STEPS: dict[str, Callable[[Iterable[Workload]], list[str]]] = {
 }
 
 
-def provision(
-    only: Iterable[str] = (), wait_s: float = 0.0, say: Callable[[str], None] = lambda sentence: None
-) -> dict[str, list[str]]:
+def provision(only: Iterable[str] = (), wait_s: float = 0.0) -> dict[str, list[str]]:
     """Make what is missing, of all kinds or `only` some, and return it by kind; a second call changes nothing.
 
     For each kind it waits `wait_s` seconds for the part that it needs, and says so. Raises UnavailableError after that.
     """
     chosen = set(only) or STEPS.keys()
     wanted = list(load_workloads().values())
-    return {
-        kind: retry_unavailable(partial(make, wanted), wait_s, say) for kind, make in STEPS.items() if kind in chosen
-    }
+    return {kind: retry_unavailable(partial(make, wanted), wait_s) for kind, make in STEPS.items() if kind in chosen}

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from millrace.runtime.logs import start_logging
 from tests.bench import answers, house, lake, machine, online, pages, recommenders, records, stream, table
 
 # Ingesting comes last: what it has published keeps the sink busy for a while.
@@ -25,11 +26,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--only", nargs="+", choices=ALL, default=ALL, help="some of the parts")
     options = parser.parse_args()
+    start_logging()
     result = machine.described()
     lines: list[table.Line] = []
     for name, measure in IN_PROCESS.items():
         if name in options.only:
-            house.say(f"measuring {name}")
+            house.log.info("measuring %s", name)
             lines += measure()  # before the stack takes its share of the machine
     if not set(options.only) & set(PARTS):
         return finish(options.out, result, lines)
@@ -37,7 +39,7 @@ def main() -> None:
         house.champions()
         for name, measure in PARTS.items():
             if name in options.only:
-                house.say(f"measuring {name}")
+                house.log.info("measuring %s", name)
                 lines += measure(home, dict(os.environ))
     finish(options.out, result, lines)
 

@@ -1,5 +1,6 @@
 """A stack of the benchmark's own in a temporary home, with a champion for every model."""
 
+import logging
 import os
 import signal
 import sys
@@ -14,9 +15,7 @@ from millrace.registry.registry import Registry
 from millrace.settings import settings
 from millrace.workloads import load_workloads
 
-
-def say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+log = logging.getLogger("millrace.bench")
 
 
 @contextmanager
@@ -30,7 +29,7 @@ def house() -> Iterator[Path]:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         settings.cache_clear()
         try:
-            stack.start_stack(say)
+            stack.start_stack()
             provision()
             yield Path(folder)
         finally:

@@ -4,6 +4,7 @@ Every model is fitted on the same sequences and ranks the same held-out items.
 """
 
 import argparse
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,10 +20,13 @@ from millrace.evaluation.ranks import rank_targets
 from millrace.evaluation.split import Fold, split_leave_one_out
 from millrace.recommend import files
 from millrace.recommend.sequences import Sequences
+from millrace.runtime.logs import start_logging
 from tests.bench.ours import ours
 from tests.bench.peers.recommending import PEERS
 from tests.bench.table import Line
 from tests.bench.walks import walks
+
+log = logging.getLogger("millrace.bench")
 
 SIZES = {3_321: 20_000, 54_542: 30_000}  # users of the generated sequences by items
 USERS, CELLS = 5_000, 60_000_000  # that are ranked; scores a model
@@ -56,12 +60,12 @@ def timed(top: Callable[[Any], Any], questions: list[Any]) -> tuple[float, float
     return float(np.percentile(spent, 50)) * 1e3, float(np.percentile(spent, 99)) * 1e3, used * 1e3
 
 
-def compared(sequences: Sequences, say: Callable[[str], None] = lambda sentence: None) -> Iterator[Found]:
+def compared(sequences: Sequences) -> Iterator[Found]:
     test = split_leave_one_out(sequences).test
     asked = test.sample(min(USERS, CELLS // sequences.item_count), 1)
     count = min(QUESTIONS, len(asked))
     for name, fit in ours(sequences.item_count).items():
-        say(name)
+        log.info("%s", name)
         began = time.process_time()
         model = fit(test.fit)
         seconds = time.process_time() - began
@@ -71,7 +75,7 @@ def compared(sequences: Sequences, say: Callable[[str], None] = lambda sentence:
         )
     for peer in PEERS:
         if peer.most is None or sequences.item_count <= peer.most:
-            say(peer.name)
+            log.info("%s", peer.name)
             began = time.process_time()
             model = peer().fit(test.fit)
             seconds = time.process_time() - began
@@ -117,11 +121,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.recommenders", description=__doc__)
     parser.add_argument("--sequences", help="a file of sequences; generated ones of two sizes where left out")
     options = parser.parse_args()
-    say = Console(stderr=True).print
+    start_logging()
     sources = [(options.sequences, files.read_sequences(options.sequences))] if options.sequences else []
     sources = sources or [("generated", walks(users, items)) for items, users in SIZES.items()]
     for name, sequences in sources:
-        result = list(compared(sequences, say))
+        result = list(compared(sequences))
         show(f"{name.rpartition('/')[2]}: {len(sequences)} users, {sequences.item_count} items", result)
 
 

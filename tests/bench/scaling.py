@@ -5,6 +5,7 @@ every size, so that what does not fit is spilled to disk. A small run comes firs
 """
 
 import argparse
+import logging
 import os
 import tempfile
 import time
@@ -22,11 +23,14 @@ from rich.console import Console
 from rich.table import Table
 
 from millrace.recommend import files
+from millrace.runtime.logs import start_logging
 from millrace.spark import session
 from millrace.training import events
 from millrace.training.recommender import counting
 from millrace.training.sales import tables as sales
 from millrace.workloads import find_workload
+
+log = logging.getLogger("millrace.bench")
 
 ITEMS, EVENTS_A_USER, DAYS = 20_000, 20, 365
 START = 1_577_836_800  # 2020-01-01
@@ -152,7 +156,7 @@ def main() -> None:
     parser.add_argument("--memory", default="2g", help="Spark's heap, the same for every size")
     parser.add_argument("--sequences", help="a file of sequences in place of generated events")
     options = parser.parse_args()
-    say = Console(stderr=True).print
+    start_logging()
     with tempfile.TemporaryDirectory(prefix="millrace-scaling-") as folder:
         spark = started(folder, options.memory)
         measured(generated(spark, 20_000, f"{folder}/first.parquet"), ITEMS)
@@ -160,7 +164,7 @@ def main() -> None:
         for millions in [] if options.sequences else options.millions:
             count = int(millions * 1e6)
             results[f"{millions:g} M"] = measured(generated(spark, count, f"{folder}/events-{count}.parquet"), ITEMS)
-            say(f"{millions:g} million events: {results[f'{millions:g} M']}")
+            log.info("%g million events: %s", millions, results[f"{millions:g} M"])
         if options.sequences:
             rows, items = read(spark, options.sequences, f"{folder}/read.parquet")
             results[f"{rows.count():,}"] = measured(rows, items)

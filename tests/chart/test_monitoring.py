@@ -59,7 +59,7 @@ def served_by_the_updater():
 
 
 def served_by_the_stream():
-    """Every number of millrace.stream.metrics, which serves text of its own making."""
+    """Every metric of millrace.stream.metrics, which exports those that have a value."""
     from millrace.stream.metrics import METRIC_HELP
 
     return {f"millrace_stream_{name}" for name in METRIC_HELP}

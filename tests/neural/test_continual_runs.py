@@ -1,5 +1,6 @@
 """Groups of two processes over real object storage: killed and resumed to the bit, judged, promoted and refused."""
 
+import logging
 import os
 import re
 import signal
@@ -70,7 +71,12 @@ class Killer:
             os.kill(workers[rank].pid, signal.SIGKILL)
 
 
-def test_kills_of_one_and_of_all_workers_change_no_bit_and_nothing_is_published_twice(server):
+@pytest.fixture(autouse=True)
+def _progress_is_logged(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, "millrace")
+
+
+def test_kills_of_one_and_of_all_workers_change_no_bit_and_nothing_is_published_twice(server, caplog):
     states, report = {}, {}
     for name, killer in (("calm", Killer({})), ("killed", Killer({4: (1,), 8: (0,), 14: (0, 1)}))):
         with settings_of(server | {"MILLRACE_MODELS_BUCKET": f"test-{name}-{uuid.uuid4().hex[:8]}"}):
@@ -78,8 +84,9 @@ def test_kills_of_one_and_of_all_workers_change_no_bit_and_nothing_is_published_
 
             store = ObjectStore(settings().models_bucket)
             store.ensure_bucket()
-            sentences: list[str] = []
-            result = GroupSupervisor(MOOC, MODEL, TO_THE_END, sentences.append, LOG, killer).run()
+            caplog.clear()
+            result = GroupSupervisor(MOOC, MODEL, TO_THE_END, LOG, killer).run()
+            sentences = list(caplog.messages)
             assert (result["batch"], result["checkpoint"], result["read"]) == (LAST, LAST, LAST * SMALL.batch)
             assert result["restarts"] == (0 if name == "calm" else 3), sentences
             states[name] = store.get(kept(store).key(LAST))[0]
@@ -107,7 +114,7 @@ def test_workers_hold_equal_weights_after_every_step_and_one_that_strays_is_foun
         assert "Worker 1 holds another state than worker 0" in (tmp_path / f"heard-{rank}").read_text()
 
 
-def test_a_corrupt_checkpoint_is_told_set_aside_and_the_one_before_it_leads_to_the_same_bits(bucket):
+def test_a_corrupt_checkpoint_is_told_set_aside_and_the_one_before_it_leads_to_the_same_bits(bucket, caplog):
     checkpoints, learner = kept(bucket), Learner(TrainingState.make_empty(SMALL, MODEL.window))
     batches = micro_batches(LOG, SMALL.batch)[:6]
     for number, (made, result) in enumerate(batches, 1):
@@ -117,10 +124,9 @@ def test_a_corrupt_checkpoint_is_told_set_aside_and_the_one_before_it_leads_to_t
             checkpoints.write(learner.state)
     content, etag = bucket.get(checkpoints.key(6))
     bucket.put_if_match(checkpoints.key(6), content[:-1] + bytes([content[-1] ^ 1]), etag)
-    sentences: list[str] = []
-    again = Learner(checkpoints.newest(SMALL, sentences.append))
+    again = Learner(checkpoints.newest(SMALL))
     assert again.state.progress.batch == 3
-    assert re.search(r"000006\.state has the checksum .* The checkpoint before it is used", sentences[0])
+    assert re.search(r"000006\.state has the checksum .* The checkpoint before it is used", caplog.messages[0])
     assert bucket.get(f"{checkpoints.key(6)}.corrupt")
     for number in (4, 5, 6):
         assert checkpoints.journal.get(number) == batches[number - 1][0]
@@ -130,7 +136,7 @@ def test_a_corrupt_checkpoint_is_told_set_aside_and_the_one_before_it_leads_to_t
     for batch in (3, 6):
         bucket.put(checkpoints.key(batch), b"nothing")
     with pytest.raises(CorruptError, match=r"No checkpoint .* --fresh"):
-        checkpoints.newest(SMALL, str)
+        checkpoints.newest(SMALL)
 
 
 def test_a_second_trainer_that_cuts_or_keeps_otherwise_learns_that_it_is_not_alone(bucket):
@@ -146,8 +152,8 @@ def test_a_second_trainer_that_cuts_or_keeps_otherwise_learns_that_it_is_not_alo
 
 
 def test_a_better_version_is_promoted_and_a_worse_one_published_and_refused_with_both_numbers(bucket):
-    registry, output = Registry(bucket), []
-    publisher = VersionPublisher(registry, MOOC, MODEL, output.append)
+    registry = Registry(bucket)
+    publisher = VersionPublisher(registry, MOOC, MODEL)
     batches = micro_batches(LOG, SMALL.batch)
     held_out = [event for _, match in batches[12:] for event in match]
     little, much = (
@@ -186,13 +192,13 @@ def test_a_better_version_is_promoted_and_a_worse_one_published_and_refused_with
     assert "too few to compare" in publisher.publish(much.state, held_out)["gate"]
 
 
-def test_a_start_takes_up_the_newest_version_and_goes_on_where_its_data_ends(bucket):
+def test_a_start_takes_up_the_newest_version_and_goes_on_where_its_data_ends(bucket, caplog):
     registry, learner = Registry(bucket), by_one_process(6)
-    state, output = learner.state, []
-    assert start_state(SMALL, MOOC, MODEL, registry, output.append).progress.batch == 0
-    assert "no version of sasrec" in output[0]
-    version = VersionPublisher(registry, MOOC, MODEL, str).publish(state, [])["version"]
-    again = start_state(replace(SMALL, width=64, heads=1), MOOC, MODEL, registry, output.append)
+    state = learner.state
+    assert start_state(SMALL, MOOC, MODEL, registry).progress.batch == 0
+    assert "no version of sasrec" in caplog.messages[0]
+    version = VersionPublisher(registry, MOOC, MODEL).publish(state, [])["version"]
+    again = start_state(replace(SMALL, width=64, heads=1), MOOC, MODEL, registry)
     assert again.progress.based_on == version
     assert again.progress.positions == state.progress.positions
     assert (again.plan.width, again.plan.heads, again.plan.depth) == (16, 2, 8)
@@ -219,9 +225,9 @@ def test_events_that_Kafka_has_deleted_or_lost_are_no_reason_to_go_on(bucket):
     kept(bucket).write(by_one_process(3).state)
     alone = replace(TO_THE_END, workers=1)
     with pytest.raises(CorruptError, match=r"partition 0 ends at offset 10; 6\d of it were read"):
-        GroupSupervisor(MOOC, MODEL, alone, str, Listed(tuple(one[:10] for one in LOG.partitions))).run()
+        GroupSupervisor(MOOC, MODEL, alone, Listed(tuple(one[:10] for one in LOG.partitions))).run()
     late = replace(LOG, begin=100)
     with pytest.raises(CorruptError, match=r"partition 0 begins at offset 100; the next to learn from is 6\d"):
-        GroupSupervisor(MOOC, MODEL, alone, str, late).run()
-    result = GroupSupervisor(MOOC, MODEL, replace(alone, accept_gaps=True), str, late).run()
+        GroupSupervisor(MOOC, MODEL, alone, late).run()
+    result = GroupSupervisor(MOOC, MODEL, replace(alone, accept_gaps=True), late).run()
     assert result["batch"] == 3 + (sum(late.ends().values()) - 300) // SMALL.batch

@@ -122,6 +122,6 @@ def test_a_stream_is_followed_scraped_killed_stopped_and_gone_on_with_at_the_exa
     # Every event once: what is left is less than a micro-batch.
     assert rest["read"] == rest["batch"] * 64
     assert 0 <= sum(enrolments.values()) - rest["read"] < 64
-    state = CheckpointStore(registry.store, "mooc", "recommendations", "sasrec").newest(ContinualPlan(), str)
+    state = CheckpointStore(registry.store, "mooc", "recommendations", "sasrec").newest(ContinualPlan())
     assert sum(state.progress.positions.values()) == rest["read"]
     assert state.histories.walks

@@ -102,7 +102,7 @@ def test_the_processes_share_an_epoch_without_overlap_and_take_the_newest_items(
 def test_a_group_learns_what_follows(kind, processes):
     split = split_leave_one_out(FOUND)
     plan = NetworkPlan(**SMALL | {"network": kind, "processes": processes})
-    model, epoch = fit_network(split.test.fit, split.validation, plan, say=str)
+    model, epoch = fit_network(split.test.fit, split.validation, plan)
     assert 1 <= epoch <= 12
     result, chance = (rank_targets(one, split.test) for one in (model, PopularityModel.fit(split.test.fit)))
     ndcg, least = (user_metrics(one.greater, one.tied)[:, 1].mean() for one in (result, chance))
@@ -111,7 +111,7 @@ def test_a_group_learns_what_follows(kind, processes):
 
 def test_the_same_seed_gives_the_same_model_in_a_group():
     plan = NetworkPlan(**SMALL | {"epochs": 2}, processes=2)
-    first, other = (fit_network(FOUND, None, plan, say=str)[0] for _ in range(2))
+    first, other = (fit_network(FOUND, None, plan)[0] for _ in range(2))
     assert all((other.arrays()[name] == array).all() for name, array in first.arrays().items())
 
 

@@ -25,7 +25,7 @@ def test_a_network_is_tried_beside_the_others_and_fitted_again_for_as_many_epoch
     result = events.prepare_events(spark, frame, mooc, model)
     validation = make_early_source(result, result.rows, model, events.NEXT)
     asked = selection.make_held_out_users(events.group_by_user(result.rows), len(result.item_ids))
-    tried = selection.try_recipes(validation, asked.validation, 1, str, networks=("sasrec", "fm"))
+    tried = selection.try_recipes(validation, asked.validation, 1, networks=("sasrec", "fm"))
     recipes = {recipe["model"]: recipe for recipe, _, _ in tried if recipe["model"] in ("sasrec", "fm")}
     assert set(recipes) == {"sasrec", "fm"}
     assert all(1 <= recipe["epochs"] <= 4 for recipe in recipes.values())

@@ -1,5 +1,6 @@
-"""Waiting aloud for a part that is away."""
+"""Waiting for a dependency that is unavailable, with reports in the log."""
 
+import logging
 import math
 
 import pytest
@@ -20,28 +21,30 @@ def away_until(*answers: str | None):
     return step
 
 
-def test_what_is_there_is_not_waited_for():
-    sentences: list[str] = []
-    assert retry_unavailable(away_until(), 0, sentences.append) == "here"
-    assert sentences == []
+@pytest.fixture(autouse=True)
+def _progress_is_logged(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, "millrace")
 
 
-def test_each_new_reason_is_said_once():
-    sentences: list[str] = []
-    assert retry_unavailable(away_until("no broker", "no broker", "no table"), 60, sentences.append, pause=0) == "here"
-    assert [line.partition(": ")[2] for line in sentences] == ["no broker", "no table"]
-    assert sentences[0].startswith("waiting, 0 of 60 s so far")
+def test_an_available_dependency_is_not_waited_for(caplog: pytest.LogCaptureFixture):
+    assert retry_unavailable(away_until(), 0) == "here"
+    assert caplog.messages == []
 
 
-def test_a_reason_that_stays_is_said_again():
-    sentences: list[str] = []
-    retry_unavailable(away_until(*["no broker"] * 3), math.inf, sentences.append, pause=0, again=0)
-    assert sentences == ["waiting, 0 s so far: no broker"] * 3
+def test_each_new_reason_is_logged_once(caplog: pytest.LogCaptureFixture):
+    assert retry_unavailable(away_until("no broker", "no broker", "no table"), 60, delay_s=0) == "here"
+    assert [line.partition(": ")[2] for line in caplog.messages] == ["no broker", "no table"]
+    assert caplog.messages[0].startswith("waiting, 0 of 60 s so far")
+
+
+def test_a_reason_that_stays_is_logged_again(caplog: pytest.LogCaptureFixture):
+    retry_unavailable(away_until(*["no broker"] * 3), math.inf, delay_s=0, report_interval_s=0)
+    assert caplog.messages == ["waiting, 0 s so far: no broker"] * 3
 
 
 def test_after_its_time_the_last_reason_is_raised():
     with pytest.raises(UnavailableError, match="still away"):
-        retry_unavailable(away_until(*["still away"] * 1000), 0.05, lambda _: None, pause=0.01)
+        retry_unavailable(away_until(*["still away"] * 1000), 0.05, delay_s=0.01)
 
 
 def test_other_errors_are_not_waited_out():
@@ -49,4 +52,4 @@ def test_other_errors_are_not_waited_out():
         raise BadInputError("no")
 
     with pytest.raises(BadInputError):
-        retry_unavailable(step, 60, lambda _: None)
+        retry_unavailable(step, 60)

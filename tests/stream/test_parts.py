@@ -1,5 +1,6 @@
 """Parts of the stream that need no engine."""
 
+import socket
 import time
 from collections import Counter
 
@@ -8,9 +9,10 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from millrace.errors import BadInputError
+from millrace.errors import BadInputError, UnavailableError
 from millrace.local import ports
 from millrace.runtime import http
+from millrace.runtime.metrics import serve_metrics
 from millrace.stream import consume
 from millrace.stream.drift import StreamDrift, make_drift
 from millrace.stream.metrics import StreamMetrics
@@ -170,14 +172,27 @@ def test_metrics_are_served_as_prometheus_reads_them():
     metrics.add("rows_total", 3)
     metrics.add("rows_total", 4)
     metrics.set("psi", None)
-    metrics.replace("version", {'version="v1"': 1})
-    metrics.serve(port, "127.0.0.1")
+    metrics.replace("version", {"v1": 1})
+    metrics.add("batch_seconds_total", 0.5)
+    metrics.set("batch_seconds", 0.25)
+    server = serve_metrics(metrics.registry, port, "127.0.0.1")
     answer = http.get(f"http://127.0.0.1:{port}/metrics")
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert 'millrace_stream_rows_total{workload="urls"} 7' in answer.text.splitlines()
-    assert 'millrace_stream_version{workload="urls",version="v1"} 1' in answer.text.splitlines()
+    server.shutdown()
+    server.server_close()
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    lines = answer.text.splitlines()
+    assert 'millrace_stream_rows_total{workload="urls"} 7.0' in lines
+    assert 'millrace_stream_version{version="v1",workload="urls"} 1.0' in lines
+    assert 'millrace_stream_batch_seconds_total{workload="urls"} 0.5' in lines
+    assert 'millrace_stream_batch_seconds{workload="urls"} 0.25' in lines
     assert "psi" not in answer.text
-    assert http.get(f"http://127.0.0.1:{port}/").status_code == 404
+
+
+def test_a_metrics_port_that_is_taken_is_refused():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(UnavailableError, match=f"MILLRACE_METRICS_PORT={port} can't be listened on"):
+            serve_metrics(StreamMetrics("urls").registry, port, "127.0.0.1")
 
 
 @pytest.mark.parametrize("decay", [0, 40_000])

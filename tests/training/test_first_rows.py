@@ -1,5 +1,6 @@
 """Trainings wait for rows by asking the catalog, before Spark."""
 
+import logging
 import subprocess
 import sys
 
@@ -17,7 +18,7 @@ class Lake:
         self.metadata = self
         self.snapshot_id = 17
 
-    def load(self, name: str) -> "Lake":
+    def load_table(self, name: str) -> "Lake":
         self.now = self.rows[name].pop(0) if len(self.rows[name]) > 1 else self.rows[name][0]
         if self.now is None:
             raise NotFoundError(f"The lake has no table {name}")
@@ -26,8 +27,8 @@ class Lake:
     def current_snapshot(self) -> "Lake | None":
         return self if self.now else None
 
-    def total_rows(self, name: str) -> int:
-        self.load(name)
+    def count_rows(self, name: str) -> int:
+        self.load_table(name)
         return self.now
 
 
@@ -44,18 +45,24 @@ def lake(monkeypatch: pytest.MonkeyPatch):
     return make
 
 
-def wait(*names: str, seconds: float = 60) -> list[str]:
-    sentences: list[str] = []
-    lake_wait.wait_for_rows(names, seconds, sentences.append)
-    return sentences
+@pytest.fixture
+def wait(caplog: pytest.LogCaptureFixture):
+    """Wait for rows of these workloads; gives what was logged."""
+    caplog.set_level(logging.INFO, "millrace")
+
+    def run(*names: str, seconds: float = 60) -> list[str]:
+        lake_wait.wait_for_rows(names, seconds)
+        return caplog.messages
+
+    return run
 
 
-def test_rows_that_are_there_are_not_waited_for(lake):
+def test_rows_that_are_there_are_not_waited_for(wait, lake):
     lake(courses=[5], published=900)
     assert wait("courses") == []
 
 
-def test_an_empty_table_is_refused_at_once_without_a_wait(lake):
+def test_an_empty_table_is_refused_at_once_without_a_wait(wait, lake):
     lake(courses=[0])
     with pytest.raises(
         UnavailableError, match="The lake holds no record of courses yet; `millrace ingest courses FILE`"
@@ -63,7 +70,7 @@ def test_an_empty_table_is_refused_at_once_without_a_wait(lake):
         wait("courses", seconds=0)
 
 
-def test_a_table_that_comes_late_and_fills_slowly_is_waited_for_until_all_of_it_has_landed(lake):
+def test_a_table_that_comes_late_and_fills_slowly_is_waited_for_until_all_of_it_has_landed(wait, lake):
     lake(courses=[None, 0, 5, 300, 899, 900], published=900)
     reasons = [line.partition(": ")[2] for line in wait("courses")]
     assert reasons[0] == "The lake has no table courses"
@@ -71,17 +78,17 @@ def test_a_table_that_comes_late_and_fills_slowly_is_waited_for_until_all_of_it_
     assert reasons[2:] == ["300 of 900 records of courses have landed", "899 of 900 records of courses have landed"]
 
 
-def test_what_connect_could_not_read_is_not_waited_for(lake):
+def test_what_connect_could_not_read_is_not_waited_for(wait, lake):
     lake(courses=[0, 5, 897], published=900, dead=3)
     assert len(wait("courses")) == 1
 
 
-def test_one_workload_with_rows_is_enough(lake):
+def test_one_workload_with_rows_is_enough(wait, lake):
     lake(courses=[0], products=[0, 7], published=7)
     assert len(wait("courses", "products")) == 1
 
 
-def test_what_does_not_land_is_left_behind_with_a_sentence(lake, monkeypatch):
+def test_what_does_not_land_is_left_behind_with_a_sentence(wait, lake, monkeypatch):
     lake(courses=[0, 5], published=900)
     monkeypatch.setattr(lake_wait, "SETTLE_S", 0.0)
     assert wait("courses")[-1] == "5 of 900 records of courses have landed after 0 s; training on those"

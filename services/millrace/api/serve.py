@@ -6,9 +6,9 @@ import tempfile
 import uvicorn
 
 from millrace.errors import UnavailableError
+from millrace.runtime.logs import TIMED_FORMAT, start_logging
 from millrace.runtime.ports import is_free
 from millrace.runtime.signals import end_on_sigterm
-from millrace.runtime.text import print_logs_safely
 from millrace.settings import settings
 
 DRAIN_TIMEOUT_S = 20  # seconds that requests in flight have after SIGTERM
@@ -18,7 +18,7 @@ START_TIMEOUT_S = 60  # seconds after which a worker that does not answer its su
 def serve() -> None:
     """Serve until SIGTERM or SIGINT. Raises UnavailableError when the port is taken."""
     current = settings()
-    print_logs_safely()
+    start_logging(TIMED_FORMAT)
     if not is_free(current.api_port, current.api_host):
         raise UnavailableError(
             f"Port {current.api_port} is in use by another program; set MILLRACE_API_PORT to a free one.",

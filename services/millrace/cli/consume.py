@@ -7,7 +7,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from millrace.cli.output import err, handle_errors
+from millrace.cli.output import handle_errors
 from millrace.runtime.text import make_printable, printable_json
 from millrace.workloads import find_workload
 
@@ -58,15 +58,7 @@ def consume(
         sys.stdout.writelines(shown(line) + "\n" for line in lines)
         sys.stdout.flush()
 
-    run(
-        find_workload(name),
-        cluster or [],
-        group,
-        write,
-        limit=limit,
-        beginning=start is StartPosition.beginning,
-        say=lambda sentence: err.print(sentence),
-    )
+    run(find_workload(name), cluster or [], group, write, limit=limit, beginning=start is StartPosition.beginning)
 
 
 def printable_line(line: bytes) -> str:

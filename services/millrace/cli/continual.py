@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from millrace.cli.output import Json, emit, err, handle_errors, make_table
+from millrace.cli.output import Json, emit, handle_errors, make_table
 from millrace.neural.continual.plan import NETWORKS, ContinualPlan
 from millrace.workloads import find_workload
 
@@ -52,9 +52,7 @@ def continual(
     from millrace.neural.continual.supervise import GroupSupervisor, check_plan
 
     followed = find_workload(name)
-    result = GroupSupervisor(
-        followed, check_plan(followed, model, plan), plan, lambda sentence: err.print(sentence)
-    ).run()
+    result = GroupSupervisor(followed, check_plan(followed, model, plan), plan).run()
     rows = [
         [version["version"], f"{version['metrics']['ndcg@10']:.4f}", version["gate"]] for version in result["published"]
     ]

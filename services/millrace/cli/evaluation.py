@@ -70,7 +70,6 @@ def evaluate(
             models=model or (),
             on_request=NETWORK_CANDIDATES,
             seed=table.DEFAULT_SEED if seed is None else seed,
-            say=lambda sentence: err.print(sentence),
             progress=progress,
         )
     if name is not None:

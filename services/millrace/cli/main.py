@@ -17,8 +17,8 @@ from millrace.cli import (
     training,
 )
 from millrace.cli.output import escape_unencodable
+from millrace.runtime.logs import start_logging
 from millrace.runtime.signals import end_on_sigterm
-from millrace.runtime.text import print_logs_safely
 
 app = typer.Typer(
     name="millrace",
@@ -44,11 +44,11 @@ def print_version(value: bool) -> None:
 @app.callback()
 def options(version: bool = typer.Option(False, "--version", callback=print_version, is_eager=True)) -> None:
     """From Kafka to a served model."""
+    start_logging()
 
 
 def main() -> None:
     """The command `millrace`."""
     end_on_sigterm()
     escape_unencodable()
-    print_logs_safely()
     app()

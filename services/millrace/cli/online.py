@@ -17,17 +17,17 @@ def online() -> None:
     import signal
     import threading
 
-    from prometheus_client import start_http_server
-
     from millrace.online.metrics import metrics
     from millrace.online.updater import run_updater
+    from millrace.runtime.logs import TIMED_FORMAT, start_logging
+    from millrace.runtime.metrics import serve_metrics
     from millrace.settings import settings
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    start_logging(TIMED_FORMAT)
     logging.getLogger("kafka").setLevel(logging.ERROR)  # it says of every reconnection what is said here once
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if port := settings().metrics_port:
-        start_http_server(port, addr=settings().metrics_host, registry=metrics().registry)
+        serve_metrics(metrics().registry, port, settings().metrics_host)
     run_updater(stop)

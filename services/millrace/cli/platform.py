@@ -25,7 +25,7 @@ def start_stack() -> bool:
     from millrace.provision import provision
 
     with progress_bar("downloading jars", "bytes") as progress:
-        started = stack.start_stack(lambda sentence: err.print(sentence), progress)
+        started = stack.start_stack(progress)
     made = provision()
     for kind, names in made.items():
         if names:
@@ -60,7 +60,7 @@ def provision(
     if unknown := [kind for kind in only or () if kind not in STEPS]:
         allowed = ", ".join(STEPS)
         raise BadInputError(f"--only {unknown[0]} is not usable; allowed: {allowed}.", field="only", allowed=allowed)
-    made = run(only or (), wait, lambda sentence: err.print(sentence))
+    made = run(only or (), wait)
     emit(made, as_json, lambda: "\n".join(f"{kind} made: {', '.join(names) or 'none'}" for kind, names in made.items()))
 
 
@@ -150,7 +150,7 @@ def doctor(
         from millrace.doctor.release_wait import wait_for_release
 
         if wait:
-            wait_for_release(namespace, release, wait, lambda sentence: err.print(sentence))
+            wait_for_release(namespace, release, wait)
         findings = examine_cluster(namespace, release)
     else:
         findings = examine(only or ())

@@ -1,6 +1,6 @@
 """Waiting for a release that has just been installed, part by part, and where it then answers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from millrace.doctor.checks import CheckFailedError
@@ -15,11 +15,11 @@ SECRET_GRACE_S = 180.0
 STRIMZI_KINDS = ("kafkas", "kafkausers", "kafkatopics", "kafkaconnects", "kafkaconnectors")
 
 
-def wait_for_release(namespace: str, release: str, seconds: float, say: Callable[[str], None]) -> None:
+def wait_for_release(namespace: str, release: str, seconds: float) -> None:
     """Return when brokers, sinks, jobs, trainings and API of a release are all there.
 
-    `say` hears what is waited for whenever that changes, with since when and why. Raises Fault for what waiting does
-    not mend, and UnavailableError after `seconds`.
+    What is waited for is logged whenever it changes, with since when and why. Raises CheckFailedError for what waiting
+    does not mend, and UnavailableError after `seconds`.
     """
 
     def look() -> None:
@@ -28,7 +28,7 @@ def wait_for_release(namespace: str, release: str, seconds: float, say: Callable
             return
         raise UnavailableError("; ".join(lacking), code="not_there_yet")
 
-    retry_unavailable(look, seconds, say, pause=POLL_INTERVAL_S)
+    retry_unavailable(look, seconds, delay_s=POLL_INTERVAL_S)
 
 
 def find_missing(namespace: str, release: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """A blend of links: shares and the decay of the history chosen by NDCG@10 on validation items, never on a test item."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from millrace.evaluation.split import Fold
 from millrace.recommend.link_model import LinkModel
 from millrace.recommend.links import Links, age_weights, merge_links
 from millrace.recommend.top_items import Recommender
+
+log = logging.getLogger(__name__)
 
 SHORTLIST_ITEMS = 50  # items of each model that a blend may bring to the top
 STEP_FACTORS = (0.0, 0.25, 0.5, 0.7, 1.4, 2.0, 4.0)
@@ -81,12 +84,7 @@ def search_shares(shortlist: Shortlist) -> tuple[np.ndarray, float]:
 
 
 def choose_blend(
-    layers: Sequence[Links],
-    popular: np.ndarray,
-    validation: Fold,
-    seed: int,
-    negatives: bool = False,
-    say: Callable[[str], None] = lambda sentence: None,
+    layers: Sequence[Links], popular: np.ndarray, validation: Fold, seed: int, negatives: bool = False
 ) -> tuple[np.ndarray, float]:
     """(layers,) shares and the power of the decay with the best NDCG@10 on the validation items."""
     fold = validation.sample(MAX_USERS, seed)
@@ -95,7 +93,7 @@ def choose_blend(
     for power in POWERS:
         models = [LinkModel(layer.with_ages(age_weights(power)), popular) for layer in layers]
         best_shares, reached = search_shares(Shortlist(models, fold, sampled))
-        say(f"blend power {power:g}: {reached:.4f} on the validation")
+        log.info("blend power %g: %.4f on the validation", power, reached)
         if best is None or reached > best[0]:
             best = reached, best_shares, power
     assert best is not None

@@ -1,5 +1,6 @@
 """The models that are compared, and the options that each may choose from on the validation items."""
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from millrace.recommend.links import Links, age_weights
 from millrace.recommend.popularity import PopularityModel, rank_popular
 from millrace.recommend.sequences import Sequences
 from millrace.recommend.top_items import Recommender
+
+log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
 MAX_USERS = 5_000  # validation users that decide on options
@@ -87,13 +90,7 @@ def score_ndcg(model: Recommender, fold: Fold, negatives: np.ndarray | None = No
     return float(user_metrics(ranked.greater, ranked.tied)[:, 1].mean())
 
 
-def choose_option(
-    candidate: RecommenderCandidate,
-    validation: Fold,
-    seed: int,
-    negatives: bool = False,
-    say: Callable[[str], None] = lambda sentence: None,
-) -> FittedModel:
+def choose_option(candidate: RecommenderCandidate, validation: Fold, seed: int, negatives: bool = False) -> FittedModel:
     """The option with the best NDCG@10 on the validation items, and for links also how the history decays."""
     sample = validation.sample(MAX_USERS, seed)
     sampled = draw_negatives(sample, seed) if negatives else None
@@ -109,7 +106,7 @@ def choose_option(
         for power in POWERS if fit.links is not None else (None,):
             tried = fit if power is None else _with_decay(fit, power, validation.fit)
             value = score_ndcg(tried.model, sample, sampled)
-            say(f"{candidate.name} {tried.option}: {value:.4f} on the validation")
+            log.info("%s %s: %.4f on the validation", candidate.name, tried.option, value)
             if value > reached:
                 best, reached = tried, value
     assert best is not None

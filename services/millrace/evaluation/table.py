@@ -1,5 +1,6 @@
 """The table of all models on one file of sequences: fitted, chosen on the validation, measured once on the test."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,10 +20,11 @@ from millrace.evaluation.scores import format_entry, score_model
 from millrace.evaluation.split import Split, split_by_time, split_leave_one_out
 from millrace.recommend.sequences import Sequences
 
+log = logging.getLogger(__name__)
+
 PROTOCOLS = ("full", "negatives", "time")
 DEFAULT_SEED = 20261121
 MAX_UNCUT_CELLS = 16_000_000  # links, 128 MB a model: up to 4,000 items each may keep all of its links
-Say = Callable[[str], None]
 
 
 def split_by_protocol(sequences: Sequences, protocol: str) -> Split:
@@ -43,7 +45,6 @@ def evaluate_all(
     candidates: Sequence[RecommenderCandidate] = CANDIDATES,
     on_request: Sequence[RecommenderCandidate] = (),
     seed: int = DEFAULT_SEED,
-    say: Say = lambda sentence: None,
     progress: Callable[[float, float], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """The result of `millrace evaluate --json`: one entry a model, the best NDCG first.
@@ -68,9 +69,9 @@ def evaluate_all(
         candidates = [_without_cut(candidate, keep) for candidate in candidates]
     negatives = draw_negatives(parts.test, seed) if sampled else None
     chosen, entries = [], []
-    for candidate in select_candidates(candidates, sequences.item_count, models, say):
+    for candidate in select_candidates(candidates, sequences.item_count, models):
         started = cpu_seconds()
-        fitted = choose_option(candidate, parts.validation, seed, sampled, say)
+        fitted = choose_option(candidate, parts.validation, seed, sampled)
         searched = cpu_seconds() - started
         if parts.test.fit is not parts.validation.fit:
             fitted = refit(fitted, candidates, parts.test.fit)
@@ -80,16 +81,16 @@ def evaluate_all(
         entries.append(
             score_model(fitted, parts.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)}
         )
-        say(format_entry(entries[-1]))
+        log.info("%s", format_entry(entries[-1]))
     linked = [fitted for fitted in chosen if fitted.links is not None]
     if linked and (not models or "blend" in models):
         started = cpu_seconds()
-        mixed = make_blend(linked, parts, candidates, seed, sampled, say, keep)
+        mixed = make_blend(linked, parts, candidates, seed, sampled, keep)
         searched = cpu_seconds() - started
         entries.append(
             score_model(mixed, parts.test, negatives, seed, progress) | {"choose_seconds": round(searched, 2)}
         )
-        say(format_entry(entries[-1]))
+        log.info("%s", format_entry(entries[-1]))
     entries.sort(key=lambda entry: -entry["ndcg@10"])
     return {"protocol": protocol, "users": len(parts.test), "items": sequences.item_count, "seed": seed} | {
         "interactions": len(sequences.items),
@@ -98,7 +99,7 @@ def evaluate_all(
 
 
 def select_candidates(
-    candidates: Sequence[RecommenderCandidate], items: int, models: Sequence[str], say: Say
+    candidates: Sequence[RecommenderCandidate], items: int, models: Sequence[str]
 ) -> list[RecommenderCandidate]:
     """The candidates that are wanted and can be fitted for so many items; a blend wants all of them."""
     wanted = [
@@ -113,7 +114,7 @@ def select_candidates(
                 f"--model {candidate.name} with {items} items is not usable; allowed: at most {candidate.limit}.",
                 field="model",
             )
-        say(f"{candidate.name} is left out: {items} items; it takes at most {candidate.limit}")
+        log.info("%s is left out: %s items; it takes at most %s", candidate.name, items, candidate.limit)
     return [candidate for candidate in wanted if candidate not in large]
 
 
@@ -129,7 +130,6 @@ def make_blend(
     candidates: Sequence[RecommenderCandidate],
     seed: int,
     sampled: bool,
-    say: Say,
     keep: int | None = None,
 ) -> FittedModel:
     """The blend, chosen on the validation's fit and made of the test's; the same one under leave-one-out."""
@@ -137,7 +137,7 @@ def make_blend(
     if parts.test.fit is not parts.validation.fit:
         layers = [refit(layer, candidates, parts.validation.fit) for layer in linked]
     shares, power = blend.choose_blend(
-        [layer.links for layer in layers if layer.links], linked[0].model.popular, parts.validation, seed, sampled, say
+        [layer.links for layer in layers if layer.links], linked[0].model.popular, parts.validation, seed, sampled
     )
     started = cpu_seconds()
     model = blend.make_blend(

@@ -2,13 +2,13 @@
 
 import fcntl
 import hashlib
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
+from tenacity import Retrying, retry_if_not_result, stop_after_delay, wait_fixed
 
 from millrace.errors import ConflictError, UnavailableError
 from millrace.lake.catalog import sql_uri
@@ -33,12 +33,16 @@ def hold_lease(
     """
     database = to_file(require_address("catalog_jdbc"))
     holding = _file_lease(database, name) if database else _session_lease(name)
+    too_late = stop_after_delay(patience)
     with holding as (take, check):
-        until = time.monotonic() + patience
-        while not take():
-            if time.monotonic() >= until or not going():
-                raise ConflictError(what, code="held")
-            time.sleep(RETRY_DELAY_S)
+        retrying = Retrying(
+            retry=retry_if_not_result(bool),
+            wait=wait_fixed(RETRY_DELAY_S),
+            stop=lambda state: too_late(state) or not going(),
+            retry_error_callback=lambda state: False,
+        )
+        if not retrying(take):
+            raise ConflictError(what, code="held")
         yield check
 
 

@@ -1,7 +1,6 @@
 """What every child needs before the first one starts: ports, credentials, addresses, configuration files."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from millrace.local import api, connect, credentials, java, kafka, online, ports, s3, state, stream
@@ -15,26 +14,30 @@ NO_PROFILE = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.d
 """Whoever runs the stack may have profiles for AWS itself; here they name nothing."""
 
 
-def choose_ports(home: Path, say: Callable[[str], None]) -> dict[str, int]:
-    """A port for each child, last time's where it is free; those the user insists on are given away first."""
+def choose_ports(home: Path) -> tuple[dict[str, int], list[str]]:
+    """A port for each child, last time's where it is free, and a sentence for each that is not the usual one.
+
+    Those the user insists on are given away first.
+    """
     before = state.read_json(home / "ports.json")
     chosen: dict[str, int] = {}
+    notes: list[str] = []
     for name in sorted(ports.DEFAULTS, key=lambda name: ports.requested_port(name) is None):
         host = settings().api_host if name == "api" else LOOPBACK
         chosen[name], note = ports.choose_port(name, before.get(name), chosen.values(), host)
         if note:
-            say(note)
+            notes.append(note)
     state.write_private_json(home / "ports.json", chosen)
-    return chosen
+    return chosen, notes
 
 
-def configure(home: Path, say: Callable[[str], None]) -> list[Child]:
+def configure(home: Path) -> tuple[list[Child], list[str]]:
     """Write addresses and configuration below `home`; the children in the order in which they start.
 
-    `say` gets a sentence for every port that is not the usual one. Raises MillraceError with the one cause.
+    Also a sentence for every port that is not the usual one. Raises MillraceError with the one cause.
     """
     program = java.find_java()
-    chosen = choose_ports(home, say)
+    chosen, notes = choose_ports(home)
     logins = credentials.load_credentials(home)
     endpoints = {
         "kafka_bootstrap": read_explicit("kafka_bootstrap") or f"127.0.0.1:{chosen['kafka']}",
@@ -71,4 +74,4 @@ def configure(home: Path, say: Callable[[str], None]) -> list[Child]:
         children += [stream.make_stream(one.name, chosen["stream"]) for one in load_workloads().values() if one.pages][
             :1
         ]
-    return children
+    return children, notes

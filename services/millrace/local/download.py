@@ -3,11 +3,11 @@
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_incrementing
 
 from millrace.errors import CorruptError, UnavailableError
 from millrace.settings import settings
@@ -21,25 +21,41 @@ def fetch(client: httpx.Client, url: str, sha256: str, target: Path, advance: Ca
 
     Raises UnavailableError when it can't be had or kept, CorruptError when it has another checksum.
     """
-    for attempt in range(ATTEMPTS):
-        got: list[int] = []
-        try:
-            for size in _chunks(client, url, sha256, target):
-                got.append(size)
-                advance(size)
-            return
-        except httpx.HTTPError as error:
-            advance(-sum(got))
-            status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
-            if attempt == ATTEMPTS - 1 or (status is not None and status < 500):
-                raise UnavailableError(
-                    f"{url} can't be downloaded ({str(error) or type(error).__name__}). Check the network, or set "
-                    "MILLRACE_MAVEN_URL to a mirror of Maven Central.",
-                    code="download_failed",
-                ) from error
-            time.sleep(attempt + 0.5)
-        except OSError as error:
-            raise explain_unwritable(error) from error
+    retrying = Retrying(
+        retry=retry_if_exception(_is_temporary),
+        wait=wait_incrementing(start=0.5, increment=1),
+        stop=stop_after_attempt(ATTEMPTS),
+        reraise=True,
+    )
+    try:
+        retrying(_download, client, url, sha256, target, advance)
+    except httpx.HTTPError as error:
+        raise UnavailableError(
+            f"{url} can't be downloaded ({str(error) or type(error).__name__}). Check the network, or set "
+            "MILLRACE_MAVEN_URL to a mirror of Maven Central.",
+            code="download_failed",
+        ) from error
+    except OSError as error:
+        raise explain_unwritable(error) from error
+
+
+def _is_temporary(error: BaseException) -> bool:
+    """Whether another try may help: not where the server has answered that the request is wrong."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code >= 500
+    return isinstance(error, httpx.HTTPError)
+
+
+def _download(client: httpx.Client, url: str, sha256: str, target: Path, advance: Callable[[int], None]) -> None:
+    """One try, whose progress is taken back when it fails."""
+    received = 0
+    try:
+        for size in _chunks(client, url, sha256, target):
+            received += size
+            advance(size)
+    except httpx.HTTPError:
+        advance(-received)
+        raise
 
 
 def _chunks(client: httpx.Client, url: str, sha256: str, target: Path) -> Iterator[int]:

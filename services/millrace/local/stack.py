@@ -1,13 +1,14 @@
 """Starting, stopping and describing the one-machine stack."""
 
 import fcntl
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from millrace.local import jars, java, s3, state
 from millrace.local.home import make_home
 from millrace.settings import settings
 
+log = logging.getLogger(__name__)
+
 BUNDLES = ["kafka", "connect-iceberg", "s3proxy", "spark"]
-Say = Callable[[str], None]
 _started: dict[Path, subprocess.Popen[bytes]] = {}
 """Daemons of this process by home: they outlive it, and Popen would complain of one that is forgotten while it runs."""
 
@@ -51,7 +53,7 @@ def check_free_space() -> None:
         )
 
 
-def start_stack(say: Say = lambda sentence: None, progress: jars.Progress = lambda done, all_: None) -> bool:
+def start_stack(progress: jars.Progress = lambda done, all_: None) -> bool:
     """Start the stack and wait until every part serves. False when it ran already and nothing was changed.
 
     Raises UnavailableError with the one cause when a part can't start; all that was started is stopped again.
@@ -65,9 +67,9 @@ def start_stack(say: Say = lambda sentence: None, progress: jars.Progress = lamb
         if s3.is_minio_wanted():
             s3.find_minio()
         if any(jars.find_missing(bundle) for bundle in BUNDLES):
-            say("downloading the jars of Kafka, Connect, S3 and Spark, once for this machine")
+            log.info("downloading the jars of Kafka, Connect, S3 and Spark, once for this machine")
         jars.ensure_jars(BUNDLES, progress)
-        say("starting Kafka, S3, Connect and the API")
+        log.info("starting Kafka, S3, Connect and the API")
         _start()
         settings.cache_clear()
     return True

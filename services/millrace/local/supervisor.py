@@ -1,6 +1,7 @@
 """The daemon that starts the children, starts a dead one again, and stops all of them on SIGTERM."""
 
 import itertools
+import logging
 import os
 import signal
 import subprocess
@@ -18,9 +19,11 @@ from millrace.errors import ConflictError, MillraceError, UnavailableError
 from millrace.local import child, state
 from millrace.local.configure import configure
 from millrace.runtime.locks import take_lock
+from millrace.runtime.logs import start_logging
 from millrace.runtime.sources import LOCK
-from millrace.runtime.text import make_printable
 from millrace.settings import settings
+
+log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 25  # seconds that a child has for stopping before it is killed
 STEADY_AFTER_S = 60  # seconds after which an earlier death no longer makes the pause longer
@@ -46,13 +49,6 @@ class StackSupervisor:
         self.watched: dict[str, list[str]] = {}
         self.lock: IO[bytes] | None = None
 
-    def say(self, sentence: str) -> None:
-        print(time.strftime("%Y-%m-%dT%H:%M:%S"), make_printable(sentence), flush=True)
-
-    def note(self, sentence: str) -> None:
-        self.state.notes.append(sentence)
-        self.say(sentence)
-
     def prepare(self) -> None:
         self.state.save()
         self.lock = take_lock(self.home / LOCK, LOCK_TIMEOUT_S)
@@ -60,7 +56,9 @@ class StackSupervisor:
             raise ConflictError(f"Another supervisor runs in {self.home}; `millrace down` ends it.")
         # The lock says that the addresses there are true; those of the last run are no more.
         state.endpoints_file().unlink(missing_ok=True)
-        self.children = configure(self.home, self.note)
+        self.children, self.state.notes = configure(self.home)
+        for note in self.state.notes:
+            log.info("%s", note)
         self.state.children = {c.name: state.ChildState(c.name, c.port) for c in self.children}
         self.state.save()
 
@@ -122,7 +120,7 @@ class StackSupervisor:
             known.last_error = f"{spec.name} {how}; it is started again in {pause:g} s (restart {known.restarts})."
             known.state = "restarting"
             self.retry_at[spec.name] = time.monotonic() + pause
-            self.say(known.last_error)
+            log.info("%s", known.last_error)
             self.state.save()
         elif time.monotonic() >= self.retry_at[spec.name]:
             del self.retry_at[spec.name]
@@ -132,10 +130,10 @@ class StackSupervisor:
         """A started child becomes running, or is killed when it takes too long: the next look starts it again."""
         if spec.ready():
             known.state = "running"
-            self.say(f"{spec.name} runs again.")
+            log.info("%s runs again.", spec.name)
             self.state.save()
         elif time.time() - (known.started_at or 0) > spec.seconds:
-            self.say(f"{spec.name} was not ready after {spec.seconds:g} s and was killed.")
+            log.info("%s was not ready after %g s and was killed.", spec.name, spec.seconds)
             self.processes[spec.name].kill()
             self.processes[spec.name].wait()
 
@@ -159,7 +157,7 @@ class StackSupervisor:
             sentences = [f"{what} can't be watched: {type(error).__name__}: {error}"]
         for sentence in sentences:
             if sentence not in self.watched.get(what, ()):
-                self.say(sentence)
+                log.info("%s", sentence)
         self.watched[what] = sentences
 
     def stop_all(self) -> None:
@@ -175,12 +173,12 @@ class StackSupervisor:
                 try:
                     process.wait(STOP_TIMEOUT_S)
                 except subprocess.TimeoutExpired:
-                    self.say(f"{spec.name} did not stop within {STOP_TIMEOUT_S} s and was killed.")
+                    log.info("%s did not stop within %s s and was killed.", spec.name, STOP_TIMEOUT_S)
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             self.state.children[spec.name].state = "stopped"
-        self.say("all stopped.")
+        log.info("all stopped.")
 
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -191,14 +189,14 @@ class StackSupervisor:
             if not self.stopping.is_set():
                 self.state.phase = "running"
                 self.state.save()
-                self.say("all children run.")
+                log.info("all children run.")
                 threading.Thread(target=self.watch_sinks, daemon=True).start()
             while not self.stopping.wait(0.2):
                 for spec in self.children:
                     self.look_after(spec)
         except (MillraceError, OSError) as error:
             self.state.error = str(error)
-            self.say(str(error))
+            log.error("%s", error)
         finally:
             self.stopping.set()
             self.stop_all()
@@ -224,4 +222,5 @@ def restart_sinks() -> list[str]:
 
 
 if __name__ == "__main__":
+    start_logging("%(asctime)s %(message)s", sys.stdout, "%Y-%m-%dT%H:%M:%S")
     sys.exit(StackSupervisor().run())

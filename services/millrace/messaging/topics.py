@@ -1,7 +1,7 @@
 """Every topic of the platform: its name, what it keeps and for how long."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,16 +100,14 @@ def find_missing_topics(workloads: Iterable[Workload]) -> list[str]:
     return sorted(topic.name for topic in list_wanted_topics(workloads) if topic.name not in present)
 
 
-def ensure_topics(workloads: Iterable[Workload], say: Callable[[str], None] = log.warning) -> list[str]:
+def ensure_topics(workloads: Iterable[Workload]) -> list[str]:
     """Create what is missing and return its names. Of existing topics only the clock is set, to BROKER_CLOCK.
 
-    `say` hears of settings that the broker does not let us set.
+    Logs a warning for settings that the broker does not let us set.
     """
     current = settings()
     missing = set(find_missing_topics(workloads := list(workloads)))
-    _set_clock(
-        [t.name for t in list_wanted_topics(workloads) if TIMESTAMP_TYPE in t.configs and t.name not in missing], say
-    )
+    _set_clock([t.name for t in list_wanted_topics(workloads) if TIMESTAMP_TYPE in t.configs and t.name not in missing])
     wanted = {
         topic.name: {
             "num_partitions": topic.partitions or current.kafka_partitions,
@@ -121,11 +119,11 @@ def ensure_topics(workloads: Iterable[Workload], say: Callable[[str], None] = lo
     }
     if wanted:
         with translate_errors(), open_admin() as client:
-            _create(client, wanted, say)
+            _create(client, wanted)
     return sorted(wanted)
 
 
-def _set_clock(names: list[str], say: Callable[[str], None]) -> None:
+def _set_clock(names: list[str]) -> None:
     """Let topics that an earlier release has made take the broker's clock from here on."""
     if not names:
         return
@@ -138,10 +136,16 @@ def _set_clock(names: list[str], say: Callable[[str], None]) -> None:
         answers = client.alter_configs(changes, raise_on_unknown=False).get("topic", {}) if changes else {}
     for name, answer in answers.items():
         if answer != "OK":
-            say(f"{name} keeps its producers' clock: {answer}. Set {TIMESTAMP_TYPE}={BROKER_CLOCK[TIMESTAMP_TYPE]}.")
+            log.warning(
+                "%s keeps its producers' clock: %s. Set %s=%s.",
+                name,
+                answer,
+                TIMESTAMP_TYPE,
+                BROKER_CLOCK[TIMESTAMP_TYPE],
+            )
 
 
-def _create(client: KafkaAdminClient, wanted: dict[str, dict[str, Any]], say: Callable[[str], None]) -> None:
+def _create(client: KafkaAdminClient, wanted: dict[str, dict[str, Any]]) -> None:
     """With all settings; where the broker refuses some, with those that a topic can't do without."""
     try:
         client.create_topics(wanted, wait_for_metadata=True)
@@ -157,7 +161,7 @@ def _create(client: KafkaAdminClient, wanted: dict[str, dict[str, Any]], say: Ca
     }
     client.create_topics(needed, wait_for_metadata=True)
     dropped = {key for of in left.values() for key in of["configs"] if not key.startswith(CONFIGURED_PREFIXES)}
-    say(f"The broker lets nobody set {', '.join(sorted(dropped))}; topics were made without: {refused}")
+    log.warning("The broker lets nobody set %s; topics were made without: %s", ", ".join(sorted(dropped)), refused)
 
 
 def describe_topics(workloads: Iterable[Workload]) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
 """Training in one torch.distributed group: the backend is gloo, every process takes its share of each epoch."""
 
+import logging
+import multiprocessing
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,9 @@ from millrace.recommend import loading
 from millrace.recommend.popularity import rank_popular
 from millrace.recommend.sequences import Sequences
 from millrace.recommend.top_items import Recommender
-from millrace.runtime.text import make_printable
+from millrace.runtime.logs import start_logging
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,8 @@ class NetworkPlan:
     seed: int = 20261121
 
 
-def print_error(sentence: str) -> None:
-    """Print a sentence on standard error."""
-    print(make_printable(sentence, newlines=True), file=sys.stderr, flush=True)
-
-
 def fit_network(
-    sequences: Sequences,
-    validation: Fold | None = None,
-    plan: NetworkPlan | None = None,
-    say: Callable[[str], None] = print_error,
+    sequences: Sequences, validation: Fold | None = None, plan: NetworkPlan | None = None
 ) -> tuple[Recommender, int]:
     """The model of the epoch with the best NDCG@10 on the validation items, and which epoch that was.
 
@@ -67,7 +61,7 @@ def fit_network(
     """
     plan = plan or NetworkPlan()
     with tempfile.TemporaryDirectory(prefix="millrace-neural-") as folder:
-        arguments = (plan, sequences, validation, folder, say)
+        arguments = (plan, sequences, validation, folder)
         if plan.processes == 1:
             _run_process(0, *arguments)
         else:
@@ -78,27 +72,20 @@ def fit_network(
     return loading.load_model(algorithm, kept), epoch
 
 
-def _run_process(
-    rank: int, plan: NetworkPlan, sequences: Sequences, validation: Fold | None, folder: str, say: Callable[[str], None]
-) -> None:
+def _run_process(rank: int, plan: NetworkPlan, sequences: Sequences, validation: Fold | None, folder: str) -> None:
+    if multiprocessing.parent_process() is not None:
+        start_logging()
     torch.set_num_threads(1)
     torch.manual_seed(plan.seed)
     store = f"file://{folder}/group"
     distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=plan.processes)
     try:
-        _train(rank, plan, sequences, validation, Path(folder), say)
+        _train(rank, plan, sequences, validation, Path(folder))
     finally:
         distributed.destroy_process_group()
 
 
-def _train(
-    rank: int,
-    plan: NetworkPlan,
-    sequences: Sequences,
-    validation: Fold | None,
-    folder: Path,
-    say: Callable[[str], None],
-) -> None:
+def _train(rank: int, plan: NetworkPlan, sequences: Sequences, validation: Fold | None, folder: Path) -> None:
     sizes = {name: getattr(plan, name) for name in ("width", "heads", "layers", "depth", "dropout")}
     network, popular = NETWORKS[plan.network](sequences.item_count, **sizes), rank_popular(sequences)
     torch.manual_seed(plan.seed + rank)  # dropout differs between processes, the first weights do not
@@ -126,7 +113,9 @@ def _train(
         shown = torch.tensor([reached if rank == 0 else 0.0, used], dtype=torch.float64)
         distributed.all_reduce(shown)
         if rank == 0:
-            say(f"epoch {epoch}: loss {np.mean(losses):.4f}, {shown[0]:.4f} on the validation, {shown[1]:.0f} CPU s")
+            log.info(
+                "epoch %s: loss %.4f, %.4f on the validation, %.0f CPU s", epoch, np.mean(losses), shown[0], shown[1]
+            )
         if float(shown[0]) > best or validation is None:
             best, found_at = float(shown[0]), epoch
             if model:

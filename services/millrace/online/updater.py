@@ -7,14 +7,14 @@ from contextlib import closing
 
 import orjson
 
-from millrace.errors import MillraceError, NotFoundError
+from millrace.errors import MillraceError
 from millrace.messaging.producer import make_producer
 from millrace.messaging.reader import read_all
 from millrace.online import deltas
 from millrace.online.event_counts import NEEDED_ARRAYS, VersionBase
 from millrace.online.version_follower import Offsets, VersionFollower
 from millrace.recommend.live_arrays import SEEN_ARRAY
-from millrace.registry.champion import Champion
+from millrace.registry.champion_watcher import ChampionWatcher
 from millrace.registry.registry import Registry
 from millrace.settings import settings
 from millrace.workloads import load_workloads
@@ -29,35 +29,32 @@ class ModelFollower:
 
     def __init__(self, registry: Registry, workload: Workload, model: RecommenderModel):
         self._registry, self.workload, self.model = registry, workload, model
-        self.champion: Champion | None = None
+        self._watcher = ChampionWatcher(registry, workload.name, model.name)
         self.now: VersionFollower | None = None
         self.before: VersionFollower | None = None
         self._caught_up: float | None = None
-        self._said: str | None = None
+        self._logged: str | None = None
 
     def check(self) -> None:
         """Take up a new champion; let the old one go in time. A fault is logged once and tried again."""
         try:
             self._check()
-            self._said = None
-        except NotFoundError:
-            pass  # nothing was trained yet
+            self._logged = None
         except MillraceError as error:
-            if error.message != self._said:
+            if error.message != self._logged:
                 log.error("%s stays as it is: %s", self.workload.name, error.message)
-            self._said = error.message
+            self._logged = error.message
 
     def _check(self) -> None:
-        name, model = self.workload.name, self.model.name
-        etag = self.champion.etag if self.champion else None
-        champion = self._registry.champion_if_changed(name, model, etag)
+        name = self.workload.name
+        champion = self._watcher.poll()
         if champion is None and self.now is not None and not self.now.is_alive():
             log.error("%s: the follower of %s has ended; a new one starts", name, self.now.fold.base.version)
-            champion, self.now = self.champion, None
+            champion, self.now = self._watcher.champion, None
         if champion is not None:
             if self.now is None or self.now.fold.base.version != champion.version:
                 self._take_up(champion.version)
-            self.champion = champion
+            self._watcher.accept(champion)
         self._let_go()
 
     def _take_up(self, version: str) -> None:
@@ -78,7 +75,8 @@ class ModelFollower:
 
     def _let_go(self) -> None:
         """The old version ends when the new one has long caught up; what was published of older ones is taken back."""
-        if self.now is None or self.champion is None:
+        champion = self._watcher.champion
+        if self.now is None or champion is None:
             return
         if self._caught_up is None:
             if self.before is None or self.now.covers(self.before):
@@ -87,7 +85,7 @@ class ModelFollower:
             if self.before is not None:
                 self.before.ended.set()
                 self.before = None
-            delete_versions(self.workload, {self.champion.version, self.champion.previous or ""})
+            delete_versions(self.workload, {champion.version, champion.previous or ""})
             self._caught_up = 0.0
 
     def end(self) -> None:

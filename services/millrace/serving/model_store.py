@@ -15,6 +15,7 @@ from millrace.errors import CorruptError, MillraceError, NotFoundError, Unavaila
 from millrace.pages.model import ALGORITHM as PAGES
 from millrace.records.numbers import show
 from millrace.registry.champion import Champion
+from millrace.registry.champion_watcher import ChampionWatcher
 from millrace.registry.checks import RECOMMENDER_ALGORITHMS, UPDATER_ARRAYS
 from millrace.registry.registry import Registry, version_prefix
 from millrace.serving.delta_follower import DeltaFollower
@@ -41,7 +42,7 @@ class ModelStore:
         self.live = live or DeltaFollower()
         """What is followed in Kafka: `live.store(workload)` for what arrived since the champions were trained."""
         self._served: dict[Key, Any] = {}
-        self._champions: dict[Key, Champion] = {}
+        self._watchers: dict[Key, ChampionWatcher] = {}
         self._others: OrderedDict[tuple[str, str, str], LoadedClusters] = OrderedDict()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -99,11 +100,8 @@ class ModelStore:
             self.faults = {**self.faults, name: error.message}
 
     def _refresh(self, key: Key) -> None:
-        known = self._champions.get(key)
-        try:
-            champion = self._registry.champion_if_changed(*key, known.etag if known else None)
-        except NotFoundError:
-            return
+        watcher = self._watchers.setdefault(key, ChampionWatcher(self._registry, *key))
+        champion = watcher.poll()
         if champion is None:
             return
         before = self._served.get(key)
@@ -115,7 +113,7 @@ class ModelStore:
             if isinstance(loaded, LoadedRecommender):
                 self._await_events(key[0], champion.version)
             # The new one is whole in memory before the old one is let go: no request ever finds neither.
-            self._champions[key] = champion
+            watcher.accept(champion)
             self._served = {**self._served, key: loaded}
             name = "/".join(key)
             if before and (arrays := settings().api_arrays):
@@ -123,7 +121,7 @@ class ModelStore:
                 shutil.rmtree(arrays / version_prefix(*key, before.manifest.version), ignore_errors=True)
             metrics().record_swap(name, before.manifest.version if before else None, champion.version)
             log.info("%s serves %s", name, champion.version)
-        self._champions[key] = champion
+        watcher.accept(champion)
 
     def _await_events(self, workload: str, version: str) -> None:
         """Wait until the version has taken up the events that any other has.
@@ -151,7 +149,9 @@ class ModelStore:
 
     def champion(self, workload: str, model: str) -> Champion:
         """What champion.json said about the model that `get` returns."""
-        return self._champions[(workload, model)]
+        champion = self._watchers[workload, model].champion
+        assert champion is not None
+        return champion
 
     def get(self, workload: str, model: str) -> Any:
         """The champion in memory. Raises UnavailableError that says how to get one."""

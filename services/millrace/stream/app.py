@@ -1,6 +1,7 @@
 """The command of spark-apps/stream.py: sentences on standard error, an error as a JSON line on standard output."""
 
 import argparse
+import logging
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -8,8 +9,10 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JNetworkError
 
 from millrace.errors import BadInputError, ConflictError, CorruptError, MillraceError, UnavailableError
+from millrace.runtime.logs import start_logging
+from millrace.runtime.metrics import serve_metrics
 from millrace.runtime.signals import StopSignal
-from millrace.runtime.text import dump_json, make_printable, print_logs_safely
+from millrace.runtime.text import dump_json
 from millrace.settings import settings
 from millrace.stream.champion import ChampionFollower
 from millrace.stream.metrics import StreamMetrics
@@ -19,13 +22,10 @@ from millrace.workloads.base import PageModel, Workload
 if TYPE_CHECKING:
     from millrace.stream.stream import PageStream
 
+log = logging.getLogger(__name__)
+
 POLL_INTERVAL_S = 1.0  # seconds between two looks for the first champion
 RESTART_DELAYS_S = (1, 2, 5, 10, 20, 30, 30, 30)  # seconds before the next attempt; after these the process ends
-
-
-def print_error(sentence: str) -> None:
-    """Print a sentence on standard error."""
-    print(make_printable(sentence, newlines=True), file=sys.stderr, flush=True)
 
 
 def find_page_model(workload: Workload) -> PageModel:
@@ -55,7 +55,7 @@ def wait_for_champion(follower: ChampionFollower, stop: StopSignal) -> bool:
         except UnavailableError as error:
             sentence = f"waiting: {error}"
         if sentence != printed:
-            print_error(sentence)
+            log.info("%s", sentence)
         printed = sentence
         time.sleep(POLL_INTERVAL_S)
     return False
@@ -66,14 +66,14 @@ def run_stream(workload: Workload, stop: StopSignal) -> None:
     declared, metrics = find_page_model(workload), StreamMetrics(workload.name)
     metrics.set("running", 0)
     if port := settings().metrics_port:
-        metrics.serve(port, settings().metrics_host)
-    follower = ChampionFollower(workload, declared, print_error)
+        serve_metrics(metrics.registry, port, settings().metrics_host)
+    follower = ChampionFollower(workload, declared)
     if not wait_for_champion(follower, stop):
         return
     from millrace.spark.session import start_session
     from millrace.stream.stream import PageStream
 
-    print_error("starting Spark")
+    log.info("starting Spark")
     # A task that is tried again would write its messages twice; a failed batch is repaired as a whole.
     session = start_session(
         f"millrace-stream-{workload.name}",
@@ -98,7 +98,7 @@ def run_stream(workload: Workload, stop: StopSignal) -> None:
                     if failed > len(RESTART_DELAYS_S):
                         raise
                     pause = RESTART_DELAYS_S[failed - 1]
-                    print_error(f"the stream failed and begins again in {pause} s: {describe_error(error)}")
+                    log.warning("the stream failed and begins again in %s s: %s", pause, describe_error(error))
                     until = time.monotonic() + pause
                     while stop.signal is None and time.monotonic() < until:
                         time.sleep(0.1)
@@ -139,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workload")
     options = parser.parse_args(arguments)
-    print_logs_safely()
+    start_logging()
     stop = StopSignal()
     try:
         with stop.listen():

@@ -1,6 +1,6 @@
 """The champion that scores: taken up between two micro-batches, frozen within one."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,11 +9,12 @@ import numpy as np
 
 from millrace.errors import CorruptError, NotFoundError
 from millrace.pages.model import PageClusters
+from millrace.registry.champion_watcher import ChampionWatcher
 from millrace.registry.manifest import Manifest
 from millrace.registry.registry import Registry
 from millrace.workloads.base import PageModel, Workload
 
-Say = Callable[[str], None]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,27 +45,27 @@ class ScoringModel:
 class ChampionFollower:
     """Looks for a new champion of a page model. A version that can't be loaded is said once and left alone."""
 
-    def __init__(self, workload: Workload, declared: PageModel, say: Say):
-        self.workload, self.declared, self.say = workload, declared, say
+    def __init__(self, workload: Workload, declared: PageModel):
+        self.workload, self.declared = workload, declared
         self.current: ScoringModel | None = None
         self.refused = 0
-        self._etag: str | None = None
         self._labels: dict[str, list[str]] = {}
 
     @cached_property
     def registry(self) -> Registry:
         return Registry()
 
+    @cached_property
+    def _watcher(self) -> ChampionWatcher:
+        return ChampionWatcher(self.registry, self.workload.name, self.declared.name)
+
     def check(self) -> bool:
         """Take up a new champion; whether there was one. Raises UnavailableError when the registry is out of reach."""
-        try:
-            champion = self.registry.champion_if_changed(self.workload.name, self.declared.name, self._etag)
-        except NotFoundError:
-            return False
+        champion = self._watcher.poll()
         if champion is None:
             return False
         if self.current and champion.version == self.current.version:
-            self._etag = champion.etag
+            self._watcher.accept(champion)
             return False
         try:
             manifest, arrays = self.registry.load(self.workload.name, self.declared.name, champion.version)
@@ -74,12 +75,13 @@ class ChampionFollower:
                     f"it has {model.k} clusters, and there are {len(self.workload.cluster_topics)} topics"
                 )
         except (CorruptError, NotFoundError) as error:
-            self._etag = champion.etag
+            self._watcher.accept(champion)
             self.refused += 1
             kept = self.current.version if self.current else "nothing"
-            self.say(f"the champion {champion.version} can't be used ({error}); {kept} goes on scoring")
+            log.warning("the champion %s can't be used (%s); %s goes on scoring", champion.version, error, kept)
             return False
-        self._etag, self.current = champion.etag, ScoringModel(manifest, arrays, model)
+        self._watcher.accept(champion)
+        self.current = ScoringModel(manifest, arrays, model)
         return True
 
     def labels_of(self, version: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Readers of the cluster topics: any number in a group share the partitions, each page once in effect."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from millrace.errors import BadInputError, NotFoundError
 from millrace.messaging.client import open_consumer, translate_errors
 from millrace.runtime.signals import StopSignal
 from millrace.workloads.base import Workload
+
+log = logging.getLogger(__name__)
 
 MAX_POLL_RECORDS = 500  # messages that are written before their offsets are committed
 REMEMBERED_KEYS = 100_000  # keys of late, by which a repeat is known
@@ -50,8 +53,8 @@ class RecentKeys:
 class PartitionListener(ConsumerRebalanceListener):
     """Says how many partitions this reader has, when that changes."""
 
-    def __init__(self, say: Callable[[str], None]):
-        self.say, self.reported = say, -1
+    def __init__(self) -> None:
+        self.reported = -1
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """What was written is committed before each poll."""
@@ -59,17 +62,17 @@ class PartitionListener(ConsumerRebalanceListener):
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         if len(assigned) != self.reported:
             self.reported = len(assigned)
-            self.say(f"reads {self.reported} partitions; any others are with other readers of the group")
+            log.info("reads %s partitions; any others are with other readers of the group", self.reported)
 
 
 @contextmanager
-def join_group(group: str, names: list[str], beginning: bool, say: Callable[[str], None]) -> Iterator[KafkaConsumer]:
+def join_group(group: str, names: list[str], beginning: bool) -> Iterator[KafkaConsumer]:
     """A member of the group, which it leaves at the end. Raises NotFoundError when a topic is missing."""
     options = {"session_timeout_ms": 10_000, "heartbeat_interval_ms": 2_000}
     with open_consumer(group_id=group, auto_offset_reset="earliest" if beginning else "latest", **options) as client:
         if missing := sorted(set(names) - client.topics()):
             raise NotFoundError(f"Kafka has no topic {missing[0]}; `millrace topics create` makes it.", field="topic")
-        client.subscribe(names, listener=PartitionListener(say))
+        client.subscribe(names, listener=PartitionListener())
         yield client
 
 
@@ -81,7 +84,6 @@ def consume_pages(
     *,
     limit: int | None = None,
     beginning: bool = True,
-    say: Callable[[str], None] = lambda sentence: None,
 ) -> int:
     """Hand the messages of the clusters to `write` until a signal, or `limit` of them; how many there were.
 
@@ -89,7 +91,7 @@ def consume_pages(
     once more. `beginning` says where a new group starts.
     """
     names, stop, seen, written = select_topics(workload, clusters), StopSignal(), RecentKeys(), 0
-    with translate_errors(), stop.listen(), join_group(group, names, beginning, say) as client:
+    with translate_errors(), stop.listen(), join_group(group, names, beginning) as client:
         while stop.signal is None and (limit is None or written < limit):
             most = MAX_POLL_RECORDS if limit is None else min(MAX_POLL_RECORDS, limit - written)
             lines: list[bytes] = []
@@ -104,5 +106,7 @@ def consume_pages(
                 try:
                     client.commit(done)
                 except CommitFailedError:
-                    say("the group was rebalanced; the next reader of these partitions gets the last lines again")
+                    log.warning(
+                        "the group was rebalanced; whoever gets these partitions next reads the last lines again"
+                    )
     return written

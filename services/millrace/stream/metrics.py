@@ -1,8 +1,11 @@
-"""The stream's numbers for Prometheus, on a port of their own. Spark's image holds no client for it: text is enough."""
+"""Prometheus metrics of the stream."""
 
-import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 METRIC_HELP = {
     "rows_total": ("counter", "Pages scored."),
@@ -23,66 +26,47 @@ METRIC_HELP = {
     "cluster_pages": ("gauge", "Pages of a cluster in the lake."),
     "version": ("gauge", "1 for the version that scores."),
 }
+METRIC_LABELS = {"cluster_pages": "cluster", "version": "version"}
+"""The label that a metric has beside the workload."""
 
 
-class StreamMetrics:
-    """Values by name and labels, all named `millrace_stream_...` and labelled with the workload."""
+class StreamMetrics(Collector):
+    """Values by name, all exported as `millrace_stream_...` and labelled with the workload."""
 
     def __init__(self, workload: str):
         self._workload = workload
         self._values: dict[str, dict[str, float]] = {}
         self._lock = threading.Lock()
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
 
-    def set(self, name: str, value: float | None, label: str = "") -> None:
-        """`label` is, for example, `version="..."`. A value of None is not shown."""
+    def set(self, name: str, value: float | None) -> None:
+        """A value of None is not exported."""
         with self._lock:
             if value is None:
-                self._values.get(name, {}).pop(label, None)
+                self._values.pop(name, None)
             else:
-                self._values.setdefault(name, {})[label] = value
+                self._values[name] = {"": value}
 
-    def replace(self, name: str, values: dict[str, float]) -> None:
-        """All values of a name by their labels, and no others."""
+    def replace(self, name: str, values: Mapping[str, float]) -> None:
+        """All values of a name by its label, and no others."""
         with self._lock:
-            self._values[name] = values
+            self._values[name] = dict(values)
 
     def add(self, name: str, value: float = 1) -> None:
         with self._lock:
-            values = self._values.setdefault(name, {})
-            values[""] = values.get("", 0) + value
+            values = self._values.setdefault(name, {"": 0.0})
+            values[""] += value
 
-    def render(self) -> bytes:
-        """The text format of Prometheus, version 0.0.4."""
-        lines = []
+    def collect(self) -> Iterable[Metric]:
+        """What a scrape gets: the names that have a value."""
         with self._lock:
-            for name, (kind, text) in METRIC_HELP.items():
-                if not (values := self._values.get(name)):
-                    continue
-                full = f"millrace_stream_{name}"
-                lines += [f"# HELP {full} {text}", f"# TYPE {full} {kind}"]
-                for label, value in values.items():
-                    labels = ",".join(filter(None, [f'workload="{self._workload}"', label]))
-                    lines.append(f"{full}{{{labels}}} {value}")
-        return ("\n".join(lines) + "\n").encode()
-
-    def serve(self, port: int, host: str) -> None:
-        """Answer on /metrics until the process ends, in a thread. Raises OSError when the port is taken."""
-        metrics = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = metrics.render() if self.path == "/metrics" else b""
-                self.send_response(200 if body else 404)
-                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                """A scrape is no news."""
-
-        class Server(ThreadingHTTPServer):
-            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-
-        server = Server((host, port), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True, name="metrics").start()
+            values = {name: dict(samples) for name, samples in self._values.items()}
+        for name, (kind, text) in METRIC_HELP.items():
+            if samples := values.get(name):
+                label = METRIC_LABELS.get(name)
+                family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+                metric = family(f"millrace_stream_{name}", text, labels=["workload", *filter(None, [label])])
+                for labelled, value in samples.items():
+                    metric.add_metric([self._workload, *([labelled] if label else [])], value)
+                yield metric

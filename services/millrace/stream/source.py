@@ -1,6 +1,6 @@
 """Where the stream begins to read, and the options of Spark's Kafka source and sink."""
 
-from collections.abc import Callable
+import logging
 
 import orjson
 from pyspark.sql import DataFrame, SparkSession
@@ -12,6 +12,8 @@ from millrace.messaging.reader import open_reader
 from millrace.messaging.topics import MAX_MESSAGE_BYTES
 from millrace.settings import require_address, settings
 from millrace.workloads.base import Workload
+
+log = logging.getLogger(__name__)
 
 
 def spark_kafka_options() -> dict[str, str]:
@@ -30,7 +32,7 @@ def topic_offsets(topic: str) -> dict[int, tuple[int, int]]:
     return {partition.partition: (begins[partition], ends[partition]) for partition in partitions}
 
 
-def starting_offsets(topic: str, marks: dict[int, int], say: Callable[[str], None]) -> dict[int, int]:
+def starting_offsets(topic: str, marks: dict[int, int]) -> dict[int, int]:
     """The first offset to read of each partition: the one behind its mark, or the oldest there is.
 
     Where Kafka has dropped records that were never scored, that is said and the rest is read: the lake's table of
@@ -47,9 +49,15 @@ def starting_offsets(topic: str, marks: dict[int, int], say: Callable[[str], Non
                 field=f"{partition}/{wanted - 1}",
             )
         if wanted < begin:
-            say(
-                f"Kafka no longer holds {topic} partition {partition} offsets {wanted} to {begin - 1}: these "
-                f"{begin - wanted} pages are not in the stream; reading goes on at {begin}."
+            log.info(
+                "Kafka no longer holds %s partition %s offsets %s to %s: these %s pages are not in the stream; "
+                "reading goes on at %s.",
+                topic,
+                partition,
+                wanted,
+                begin - 1,
+                begin - wanted,
+                begin,
             )
         offsets_by_partition[partition] = max(wanted, begin)
     return offsets_by_partition

@@ -1,5 +1,6 @@
 """One run of the stream: from what the table of pages holds, batch by batch, until it is stopped or fails."""
 
+import logging
 import shutil
 import threading
 import time
@@ -24,6 +25,8 @@ from millrace.stream.score import PAGE, SCORED_SCHEMA, score_pages
 from millrace.stream.summary import BatchSummary, parse_summary, summarise_rows
 from millrace.workloads.base import PageModel, Workload
 
+log = logging.getLogger(__name__)
+
 DESCRIBED_PAGES = 2000  # rows of the table from which words, hosts and examples are known after a start
 RATE_WINDOW_S = 30.0  # seconds over which pages a second are counted
 CHAMPION_CHECK_INTERVAL_S = 1.0  # seconds between two looks for a new champion while no page arrives
@@ -46,7 +49,7 @@ class PageStream:
         metrics: StreamMetrics,
     ):
         self.spark, self.workload, self.declared = spark, workload, declared
-        self.follower, self.metrics, self.say = follower, metrics, follower.say
+        self.follower, self.metrics = follower, metrics
         self.tally = tally.ClusterTally(declared.window)
         self.batches = 0
         self._drift: StreamDrift | None = None
@@ -67,10 +70,10 @@ class PageStream:
         self.table = PagesTable(self.spark, self.workload)
         if repaired := cluster_topics.repair_last_batch(self.table, self.workload, self.follower.labels_of):
             self.metrics.add("repaired_total", repaired)
-            self.say(f"{repaired} pages of the last batch were not in the topics of their clusters; they are now")
+            log.info("%s pages of the last batch were not in the topics of their clusters; they are now", repaired)
         held = self.table.read_state()
         self.read = dict(held.marks)
-        first = source.starting_offsets(self.workload.records_topic, held.marks, self.say)
+        first = source.starting_offsets(self.workload.records_topic, held.marks)
         since = min(held.newest // 1000, int(tally.latest_plausible_s()))
         windows = self.table.windows(self.declared.window, since - tally.KEPT_S) if since else {}
         self.tally.rebuild(held.sizes, windows, held.newest)
@@ -94,7 +97,7 @@ class PageStream:
         )
         self.metrics.set("running", 1)
         pages = sum(held.sizes.values())
-        self.say(f"reading {self.workload.records_topic} behind {pages} pages, scored by {self.version}")
+        log.info("reading %s behind %s pages, scored by %s", self.workload.records_topic, pages, self.version)
 
     @property
     def version(self) -> str:
@@ -178,7 +181,7 @@ class PageStream:
         self.metrics.add("batches_total", 1)
         self.metrics.add("batch_seconds_total", seconds)
         if summary.unreadable:
-            self.say(f"{summary.unreadable} records of {self.workload.records_topic} are no pages and were left out")
+            log.info("%s records of %s are no pages and were left out", summary.unreadable, self.workload.records_topic)
         self.metrics.set("batch_seconds", seconds)
         now = time.monotonic()
         self._rates.append((now, summary.rows))
@@ -207,10 +210,10 @@ class PageStream:
             return False
         if self._scored_by:
             self.metrics.add("champion_swaps_total")
-            self.say(f"scored by {current.version} from here on")
+            log.info("scored by %s from here on", current.version)
         self._scored_by = current.version
         self._drift = make_drift(current.manifest.parameters, current.manifest.metrics, current.model.centres)
-        self.metrics.replace("version", {f'version="{current.version}"': 1})
+        self.metrics.replace("version", {current.version: 1})
         return True
 
     def _publish(self, rows: int, rate: float) -> None:
@@ -232,7 +235,7 @@ class PageStream:
         for name, value in measures.items():
             self.metrics.set(name, value)
         numbers = range(len(current.labels))
-        sizes: dict[str, float] = {f'cluster="{number}"': self.tally.sizes[number] for number in numbers}
+        sizes: dict[str, float] = {str(number): self.tally.sizes[number] for number in numbers}
         self.metrics.replace("cluster_pages", sizes)
 
     def _progress(self, last: bool = False) -> None:
@@ -244,7 +247,10 @@ class PageStream:
         self.metrics.set("lag", lag)
         if self.batches != batches or last:
             seen = tally.to_iso(self.tally.watermark) if self.tally.watermark else "nothing yet"
-            self.say(
-                f"batch {self.batches}: {self.tally.sizes.total()} pages in the lake, arrivals up to {seen}, "
-                f"{lag} to go"
+            log.info(
+                "batch %s: %s pages in the lake, arrivals up to %s, %s to go",
+                self.batches,
+                self.tally.sizes.total(),
+                seen,
+                lag,
             )

@@ -1,5 +1,6 @@
 """The command of spark-apps/train.py: JSON lines on standard output, sentences on standard error."""
 
+import logging
 import math
 import sys
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 from pyspark.errors import PySparkException
 
 from millrace.errors import MillraceError
+from millrace.runtime.logs import start_logging
 from millrace.runtime.signals import end_on_sigterm
-from millrace.runtime.text import dump_json, make_printable, print_logs_safely
+from millrace.runtime.text import dump_json
 from millrace.spark.session import start_session
 from millrace.training.follow import follow
 from millrace.training.lake_wait import wait_for_rows
@@ -16,10 +18,7 @@ from millrace.training.options import TrainingRequest
 from millrace.training.train import train_models
 from millrace.workloads import find_workload
 
-
-def print_error(sentence: str) -> None:
-    """Print a sentence on standard error."""
-    print(make_printable(sentence, newlines=True), file=sys.stderr, flush=True)
+log = logging.getLogger(__name__)
 
 
 def print_result(result: dict[str, Any]) -> None:
@@ -34,12 +33,12 @@ def run_request(request: TrainingRequest) -> None:
     Spark starts only when there is a row to train on.
     """
     if not request.options.snapshot_id:
-        wait_for_rows(request.workloads, math.inf if request.pace else request.wait_s, print_error)
-    print_error("starting Spark")
+        wait_for_rows(request.workloads, math.inf if request.pace else request.wait_s)
+    log.info("starting Spark")
     session = start_session("millrace-train-" + "-".join(request.workloads))
 
     def train_workload(name: str) -> None:
-        for result in train_models(session, find_workload(name), request.options, print_error):
+        for result in train_models(session, find_workload(name), request.options):
             print_result(result)
 
     try:
@@ -56,7 +55,7 @@ def run_request(request: TrainingRequest) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit code of the error tree."""
     end_on_sigterm()
-    print_logs_safely()
+    start_logging()
     try:
         run_request(TrainingRequest.parse(arguments))
         return 0

@@ -1,6 +1,7 @@
 """What the training of every kind of model shares: a checked snapshot, the registry, and how a version is promoted."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -19,14 +20,14 @@ from millrace.training.maintenance import tag_snapshot
 from millrace.training.options import TrainingOptions
 from millrace.workloads.base import Workload
 
-Say = Callable[[str], None]
+log = logging.getLogger(__name__)
 
 
 class TrainingContext:
     """One snapshot of a workload, its offsets checked once, for all of its trainings."""
 
-    def __init__(self, spark: SparkSession, registry: Registry, workload: Workload, options: TrainingOptions, say: Say):
-        self.spark, self.registry, self.workload, self.options, self.say = spark, registry, workload, options, say
+    def __init__(self, spark: SparkSession, registry: Registry, workload: Workload, options: TrainingOptions):
+        self.spark, self.registry, self.workload, self.options = spark, registry, workload, options
         self.snapshot_id = options.snapshot_id or newest_snapshot(workload)
         self.rows = dataset.read_snapshot(spark, workload, self.snapshot_id)
         self.audit = offsets.audit_offsets(self.rows)
@@ -36,7 +37,7 @@ class TrainingContext:
         tag_snapshot(spark, workload, self.snapshot_id)
         total = sum(last - first + 1 for first, last in self.audit.ranges.values())
         missing = f"{len(self.audit.gaps)} gaps, accepted or explained" if self.audit.gaps else "none missing"
-        say(f"{workload.name}: snapshot {self.snapshot_id}, {total} offsets, {missing}")
+        log.info("%s: snapshot %s, %s offsets, %s", workload.name, self.snapshot_id, total, missing)
 
     def _find_read_offsets(self) -> offsets.Ranges:
         """The high-water mark of earlier trainings on snapshots of this table's history."""

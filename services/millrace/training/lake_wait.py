@@ -1,6 +1,7 @@
 """Whether the lake holds anything to train on, asked of the catalog alone: Spark and its executors come later."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 
 from millrace.errors import NotFoundError, UnavailableError
 from millrace.lake import tables
@@ -9,7 +10,7 @@ from millrace.runtime.retry import retry_unavailable
 from millrace.workloads import find_workload
 from millrace.workloads.base import Workload
 
-Say = Callable[[str], None]
+log = logging.getLogger(__name__)
 SETTLE_S = 300.0
 """Seconds that what was published before the first row landed may take to land as well."""
 
@@ -29,7 +30,7 @@ def newest_snapshot(workload: Workload) -> str:
     return str(snapshot.snapshot_id)
 
 
-def wait_for_rows(names: Sequence[str], seconds: float, say: Say) -> None:
+def wait_for_rows(names: Sequence[str], seconds: float) -> None:
     """Return when one of the workloads has rows, and those that came while this waited have all landed.
 
     Raises UnavailableError after `seconds` without a row of any of them, at once with 0.
@@ -50,12 +51,12 @@ def wait_for_rows(names: Sequence[str], seconds: float, say: Say) -> None:
             raise missing[0]
         return ready
 
-    ready = retry_unavailable(look, seconds, say)
+    ready = retry_unavailable(look, seconds)
     for workload in ready if looks > 1 else ():
-        _let_settle(workload, say)
+        _let_settle(workload)
 
 
-def _let_settle(workload: Workload, say: Say) -> None:
+def _let_settle(workload: Workload) -> None:
     """Let land what is published by now: a first training on a few rows of many would stay the only one."""
     target = count_published(workload)
 
@@ -65,6 +66,6 @@ def _let_settle(workload: Workload, say: Say) -> None:
             raise UnavailableError(f"{landed} of {target} records of {workload.name} have landed", code="lake_behind")
 
     try:
-        retry_unavailable(look, SETTLE_S, say)
+        retry_unavailable(look, SETTLE_S)
     except UnavailableError as error:
-        say(f"{error.message} after {SETTLE_S:.0f} s; training on those")
+        log.info("%s after %.0f s; training on those", error.message, SETTLE_S)

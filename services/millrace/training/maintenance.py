@@ -9,7 +9,8 @@ from pyspark.sql import SparkSession
 
 from millrace.errors import MillraceError
 from millrace.lake import CATALOG, assignments_table_name, pages_table_name, table_name
-from millrace.runtime.text import dump_json, print_logs_safely
+from millrace.runtime.logs import start_logging
+from millrace.runtime.text import dump_json
 from millrace.spark.rows import only_row
 from millrace.training.sales import tables as sales
 from millrace.workloads import find_workload
@@ -66,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("workloads", nargs="+")
     parser.add_argument("--keep-days", type=float, default=7.0, help="age up to which every snapshot is kept")
     options = parser.parse_args(arguments)
-    print_logs_safely()
+    start_logging()
     try:
         selected = [find_workload(name) for name in options.workloads]
         session = start_session("millrace-compact-" + "-".join(options.workloads))

@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 
 from millrace.registry.registry import Registry
 from millrace.training.clusters.train import train_clusters
-from millrace.training.context import Say, TrainingContext
+from millrace.training.context import TrainingContext
 from millrace.training.options import TrainingOptions
 from millrace.training.page_clusters.train import train_page_clusters
 from millrace.training.recommender.train import train_recommenders
@@ -15,16 +15,14 @@ from millrace.training.sales.train import train_sales
 from millrace.workloads.base import ClusterModel, PageModel, RecommenderModel, SalesModel, Workload
 
 
-def train_models(
-    spark: SparkSession, workload: Workload, options: TrainingOptions, say: Say = lambda sentence: None
-) -> Iterator[dict[str, Any]]:
+def train_models(spark: SparkSession, workload: Workload, options: TrainingOptions) -> Iterator[dict[str, Any]]:
     """Train and yield a result per model and window, the oldest window first.
 
     Raises MillraceError; what was published before stays.
     """
     registry = Registry()
     registry.store.ensure_bucket()
-    context = TrainingContext(spark, registry, workload, options, say)
+    context = TrainingContext(spark, registry, workload, options)
     windows = options.select_windows()
     models = options.select_models(workload)
     # Together, since the records of a window are read once for all of them.

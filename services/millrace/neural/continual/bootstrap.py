@@ -1,6 +1,6 @@
 """The first state: the newest published version of the network with its users' histories, or nothing at all."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -15,19 +15,19 @@ from millrace.registry.manifest import Manifest
 from millrace.registry.registry import Registry
 from millrace.workloads.base import RecommenderModel, Workload
 
+log = logging.getLogger(__name__)
+
 ALGORITHMS = {"sasrec": "attention", "bert4rec": "masked_attention"}
 
 
-def start_state(
-    plan: ContinualPlan, workload: Workload, model: RecommenderModel, registry: Registry, say: Callable[[str], None]
-) -> TrainingState:
+def start_state(plan: ContinualPlan, workload: Workload, model: RecommenderModel, registry: Registry) -> TrainingState:
     """Weights, items, histories and offsets of the newest version of this network, whether it was promoted or not."""
     for manifest in reversed(registry.manifests(workload.name, model.name)):
         if manifest.algorithm == ALGORITHMS[plan.network]:
             _, arrays = registry.load(workload.name, model.name, manifest.version)
-            say(f"{manifest.full_name}: starts from {manifest.version}, {len(arrays['item_ids'])} items")
+            log.info("%s: starts from %s, %s items", manifest.full_name, manifest.version, len(arrays["item_ids"]))
             return state_from_version(plan, model, manifest, arrays)
-    say(f"{workload.name}/{model.name}: no version of {plan.network} is published; starts from nothing")
+    log.info("%s/%s: no version of %s is published; starts from nothing", workload.name, model.name, plan.network)
     return TrainingState.make_empty(plan, model.window)
 
 

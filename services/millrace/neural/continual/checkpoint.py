@@ -4,7 +4,7 @@ continual/<workload>/<model>/<network>/checkpoints/<micro-batch>.state
 continual/<workload>/<model>/<network>/cuts/<micro-batch>.json
 """
 
-from collections.abc import Callable
+import logging
 
 from millrace.errors import ConflictError, CorruptError, NotFoundError
 from millrace.neural.continual.micro_batches import CutJournal
@@ -12,6 +12,8 @@ from millrace.neural.continual.plan import ContinualPlan
 from millrace.neural.continual.state import TrainingState
 from millrace.registry.store import ObjectStore
 from millrace.rights import CONTINUAL
+
+log = logging.getLogger(__name__)
 
 KEPT_CHECKPOINTS = 2
 SUFFIX = ".state"
@@ -49,7 +51,7 @@ class CheckpointStore:
         self.journal.forget(kept[-KEPT_CHECKPOINTS:][0])
         return len(content)
 
-    def newest(self, plan: ContinualPlan, say: Callable[[str], None]) -> TrainingState | None:
+    def newest(self, plan: ContinualPlan) -> TrainingState | None:
         """The newest that can be trusted; one that can't is set aside as `.corrupt`.
 
         Raises CorruptError if all are such.
@@ -65,7 +67,7 @@ class CheckpointStore:
             try:
                 return TrainingState.from_bytes(content, f"s3://{self.store.bucket}/{key}", plan)
             except CorruptError as error:
-                say(f"{error.message} The checkpoint before it is used.")
+                log.info("%s The checkpoint before it is used.", error.message)
                 reasons.append(error.message)
                 self.store.put(f"{key}.corrupt", content)
                 self.store.delete(key)

@@ -1,5 +1,6 @@
 """What rank 0 does: reads, decides, writes; the others do what it shares."""
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
 from millrace.workloads import find_workload as find
 from millrace.workloads.base import RecommenderModel
+
+log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 0.2  # seconds between two looks at the ends of the topic
 WAIT_MESSAGE_INTERVAL_S = 30.0  # seconds after which the others hear of a rank 0 that waits
@@ -66,7 +69,7 @@ class LeadWorker:
         registry = Registry(ObjectStore(task.bucket))
         self.checkpoints = CheckpointStore(registry.store, task.workload, task.model, task.plan.network)
         self.metrics = ContinualMetrics(f"{task.workload}/{task.model}", task.restarts)
-        self.publisher = VersionPublisher(registry, self.workload, model, self.say)
+        self.publisher = VersionPublisher(registry, self.workload, model)
         self.ahead: deque[tuple[OffsetRanges, list[StreamEvent]]] = deque()
         self.stopping = False
         self.kept = -1
@@ -74,18 +77,15 @@ class LeadWorker:
         self.heard = time.monotonic()
         self.learner = self._begin(registry)
 
-    def say(self, sentence: str) -> None:
-        self.parent.send(("say", sentence))
-
     def _begin(self, registry: Registry) -> Learner:
         if self.plan.fresh:
             self.checkpoints.clear()
-        state = self.checkpoints.newest(self.plan, self.say)
+        state = self.checkpoints.newest(self.plan)
         if state is None:
-            state = start_state(self.plan, self.workload, self.model, registry, self.say)
+            state = start_state(self.plan, self.workload, self.model, registry)
         else:
             self.kept = state.progress.batch
-            self.say(f"goes on after micro-batch {self.kept}, prequential HR@10 {state.progress.hr():.4f}")
+            log.info("goes on after micro-batch %s, prequential HR@10 %.4f", self.kept, state.progress.hr())
         self.positions = {int(number): place for number, place in state.progress.positions.items()}
         self._check_positions()
         self.parent.send(("begun", {"batch": state.progress.batch}))
@@ -198,7 +198,7 @@ class LeadWorker:
             micro_batch = self._read()
             if micro_batch is None:
                 if not self.stopping:
-                    self.say("no version here: the stream ends before there are enough events to judge it on")
+                    log.info("no version here: the stream ends before there are enough events to judge it on")
                 return
             self.ahead.append(micro_batch)
         held_out = [event for _, batch in self.ahead for event in batch]

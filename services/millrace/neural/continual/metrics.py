@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from millrace.errors import BadInputError, UnavailableError
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from millrace.runtime.metrics import serve_metrics
 from millrace.settings import settings
 
 if TYPE_CHECKING:
@@ -18,13 +20,6 @@ class ContinualMetrics:
         self.on = port is not None
         if port is None:
             return
-        try:
-            from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
-        except ImportError:
-            raise BadInputError(
-                "MILLRACE_METRICS_PORT needs prometheus-client: pip install 'millrace[neural,api]'.",
-                field="metrics_port",
-            ) from None
         registry = CollectorRegistry()
 
         def gauge(name: str, text: str) -> Gauge:
@@ -52,11 +47,7 @@ class ContinualMetrics:
             "published", "Versions by what the gate said.", ["gate"], registry=registry, namespace="millrace_continual"
         )
         self.restarts.set(restarts)
-        try:
-            self.server, _ = start_http_server(port, addr=host, registry=registry)
-        except OSError as error:
-            sentence = f"MILLRACE_METRICS_PORT={port} can't be listened on at {host}: {error}."
-            raise UnavailableError(sentence, code="port_in_use", field="metrics_port") from None
+        self.server = serve_metrics(registry, port, host)
 
     def record_batch(self, state: "TrainingState", outcome: "BatchOutcome", lag: int) -> None:
         if not self.on:

@@ -1,6 +1,7 @@
 """A state as a version of the registry: arrays in the serving form, judged, published, and promoted if it passed."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from millrace.registry.code_version import find_code_version
 from millrace.registry.manifest import DataSpec, Manifest, ManifestDraft
 from millrace.registry.registry import NO_CHAMPION, Registry
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
+
+log = logging.getLogger(__name__)
 
 SOURCE_NAME = "stream"
 """The snapshot id of what was read from the topic itself."""
@@ -70,10 +73,8 @@ def _insist_on_agreement(state: TrainingState, model: Recommender, rank: np.ndar
 class VersionPublisher:
     """Makes versions of states, as the gate allows."""
 
-    def __init__(
-        self, registry: Registry, workload: Workload, model: RecommenderModel, say: Callable[[str], None]
-    ) -> None:
-        self.registry, self.workload, self.model, self.say = registry, workload, model, say
+    def __init__(self, registry: Registry, workload: Workload, model: RecommenderModel) -> None:
+        self.registry, self.workload, self.model = registry, workload, model
 
     def publish(self, state: TrainingState, held_out: Sequence[StreamEvent]) -> dict[str, Any]:
         """Judge the state on events that it has not learned from, publish it, and promote it if it passed.
@@ -88,7 +89,7 @@ class VersionPublisher:
             manifest = self._publish(state, weights, champion, held_out)
         passed = manifest.parameters["gate"].startswith("passed")
         promoted, reason = self._promote(manifest, champion) if passed else (False, manifest.parameters["gate"])
-        self.say(f"{manifest.full_name} {manifest.version}: after micro-batch {progress.batch}, {reason}")
+        log.info("%s %s: after micro-batch %s, %s", manifest.full_name, manifest.version, progress.batch, reason)
         return {"version": manifest.version, "promoted": promoted, "gate": reason, "metrics": manifest.metrics}
 
     def _earlier(self, batch: int, weights: str) -> Manifest | None:

@@ -1,6 +1,7 @@
 """The parent of the group: starts the workers, ends them, and starts them again from the checkpoint when one dies."""
 
 import importlib.util
+import logging
 import multiprocessing
 import tempfile
 import time
@@ -20,9 +21,10 @@ from millrace.runtime.signals import StopSignal
 from millrace.settings import settings
 from millrace.workloads.base import RecommenderModel, Workload
 
+log = logging.getLogger(__name__)
+
 PROGRESS_INTERVAL_S = 5.0  # seconds between two lines about progress
 MAX_RESTART_DELAY_S = 10.0  # seconds before another start
-Say = Callable[[str], None]
 
 
 def check_plan(workload: Workload, name: str | None, plan: ContinualPlan) -> RecommenderModel:
@@ -53,7 +55,7 @@ def check_plan(workload: Workload, name: str | None, plan: ContinualPlan) -> Rec
 class GroupSupervisor:
     """`heard` holds the last message of each kind, `published` all publications.
 
-    `log` opens the stream in worker 0, and must be such that it can be sent there; by default the workload's topic.
+    `open_log` opens the stream in worker 0, to which it is pickled; by default the workload's topic.
     `progress` is called with the number of each micro-batch and the processes of the group.
     """
 
@@ -62,12 +64,11 @@ class GroupSupervisor:
         workload: Workload,
         model: RecommenderModel,
         plan: ContinualPlan,
-        say: Say,
-        log: Callable[[], EventLog] | None = None,
+        open_log: Callable[[], EventLog] | None = None,
         progress: Callable[[int, list[Any]], None] = lambda batch, workers: None,
     ):
-        self.workload, self.model, self.plan, self.say = workload, model, plan, say
-        self.log = log or partial(KafkaLog, workload.records_topic)
+        self.workload, self.model, self.plan = workload, model, plan
+        self.open_log = open_log or partial(KafkaLog, workload.records_topic)
         self.stop = StopSignal()
         self.heard: dict[str, Any] = {}
         self.published: list[dict[str, Any]] = []
@@ -89,7 +90,7 @@ class GroupSupervisor:
                     )
                 self.restarts += 1
                 again = f"{self.failures} of {self.plan.restarts}"
-                self.say(f"{fault}; the group starts again from the last checkpoint ({again})")
+                log.info("%s; the group starts again from the last checkpoint (%s)", fault, again)
                 deadline = time.monotonic() + min(0.25 * 2**self.failures, MAX_RESTART_DELAY_S)
                 while self.stop.signal is None and time.monotonic() < deadline:
                     time.sleep(0.1)
@@ -118,7 +119,7 @@ class GroupSupervisor:
                 self.model.name,
                 settings().models_bucket,
                 replace(self.plan, fresh=self.plan.fresh and "begun" not in self.heard),
-                self.log,
+                self.open_log,
                 folder,
                 self.restarts,
             )
@@ -147,7 +148,7 @@ class GroupSupervisor:
         while any(worker.exitcode is None for worker in self.workers):
             if self.stop.signal is not None and not stopping:
                 stopping = True
-                self.say("finishing the micro-batch, then a checkpoint")
+                log.info("finishing the micro-batch, then a checkpoint")
                 self._request_stop(pipes[0])
             for pipe in wait(
                 [*open_pipes, *(worker.sentinel for worker in self.workers if worker.exitcode is None)], 0.3
@@ -181,8 +182,8 @@ class GroupSupervisor:
             open_pipes.remove(pipe)
             return None
         self.heard[kind] = content
-        if kind == "say":
-            self.say(content)
+        if kind == "log":
+            log.info("%s", content)
         elif kind == "error":
             made = getattr(errors, content.pop("kind"), MillraceError)
             return made(content.pop("message"), **content)
@@ -197,9 +198,12 @@ class GroupSupervisor:
     def _print_progress(self, progress: dict[str, Any]) -> None:
         if time.monotonic() - self._line >= PROGRESS_INTERVAL_S:
             self._line = time.monotonic()
-            self.say(
-                f"micro-batch {progress['batch']}: prequential HR@10 {progress['hr@10']:.4f}, "
-                f"loss {progress['loss']:.4f}, {progress['lag']} events behind"
+            log.info(
+                "micro-batch %s: prequential HR@10 %.4f, loss %.4f, %s events behind",
+                progress["batch"],
+                progress["hr@10"],
+                progress["loss"],
+                progress["lag"],
             )
         self.progress(progress["batch"], self.workers)
 

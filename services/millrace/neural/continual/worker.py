@@ -1,5 +1,6 @@
 """The life of a worker: it joins the group, leads it or follows, and leaves its errors to the supervisor."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -17,6 +18,18 @@ from millrace.neural.continual.state import TrainingState
 from millrace.runtime.signals import die_with_parent
 
 
+class PipeHandler(logging.Handler):
+    """Sends what a worker logs to the supervisor."""
+
+    def __init__(self, parent: Connection):
+        super().__init__()
+        self._parent = parent
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send ("log", sentence)."""
+        self._parent.send(("log", record.getMessage()))
+
+
 def run_worker(rank: int, task: WorkerTask, parent: Connection) -> None:
     """The whole life of a worker; its errors go to the supervisor, which says them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal interrupts all of them; the supervisor decides
@@ -27,6 +40,9 @@ def run_worker(rank: int, task: WorkerTask, parent: Connection) -> None:
     try:
         with join_group(rank, task.plan.workers, Path(task.folder)) as group:
             if rank == 0:
+                logger = logging.getLogger("millrace")
+                logger.addHandler(PipeHandler(parent))
+                logger.setLevel(logging.INFO)
                 LeadWorker(task, group, parent).run()
             else:
                 follow(group)

@@ -1,5 +1,6 @@
 """Training clusters of records: fit on each window, judge on held-out records, publish, promote."""
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from millrace.training import dataset, offsets
 from millrace.training.clusters import gate, kmeans
 from millrace.training.context import TrainingContext
 from millrace.workloads.base import ClusterModel
+
+log = logging.getLogger(__name__)
 
 MAX_GATE_RECORDS = 50_000  # held-out records on which the gate judges; more would not change two digits
 
@@ -89,7 +92,7 @@ def train_window(
     fit.assigned.unpersist()
     frame.unpersist()
     silhouette = fit.silhouettes[fit.k]
-    context.say(f"{manifest.full_name} {window}: k={fit.k}, silhouette {silhouette:.3f}, {reason}")
+    log.info("%s %s: k=%s, silhouette %.3f, %s", manifest.full_name, window, fit.k, silhouette, reason)
     seconds = time.monotonic() - started
     return context.describe(manifest, seconds, promoted, reason, k=fit.k, silhouette=round(silhouette, 4))
 

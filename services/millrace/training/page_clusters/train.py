@@ -1,5 +1,6 @@
 """Training clusters of pages: the first version learns its space and k, later ones move the champion's centres."""
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,6 +22,8 @@ from millrace.training.page_clusters import frames
 from millrace.training.page_clusters.fits import PreviousModel, fit_first, fit_next
 from millrace.training.page_clusters.frames import SAMPLE_PAGES, PageFrame, PageSample
 from millrace.workloads.base import PageModel
+
+log = logging.getLogger(__name__)
 
 
 def train_page_clusters(
@@ -120,8 +123,14 @@ def train_window(
     assigned.unpersist()
     frame.rows.unpersist()
     quality = metrics["silhouette"]
-    context.say(
-        f"{manifest.full_name} {window}: {candidate.how}, k={candidate.pages.k}, silhouette {quality:.3f}, {reason}"
+    log.info(
+        "%s %s: %s, k=%s, silhouette %.3f, %s",
+        manifest.full_name,
+        window,
+        candidate.how,
+        candidate.pages.k,
+        quality,
+        reason,
     )
     return context.describe(
         manifest,

@@ -1,6 +1,6 @@
 """Choosing a recipe: all of them side by side on the validation items, the chosen ones measured once on the test."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,9 @@ from millrace.recommend.top_items import Recommender
 from millrace.training.events import EARLY, LAST, NEXT
 from millrace.training.recommender.recipes import POWERS_OF_ALS, Recipe, RecipeSource, mix_links
 
+log = logging.getLogger(__name__)
+
 MAX_USERS = 5_000  # users that are asked, the same ones for the same users
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def _make_fold(rows: list[tuple[np.ndarray, np.ndarray]], items: int, part: int)
 
 
 def try_recipes(
-    source: RecipeSource, fold: Fold, seed: int, say: Say, networks: tuple[str, ...] = ()
+    source: RecipeSource, fold: Fold, seed: int, networks: tuple[str, ...] = ()
 ) -> list[tuple[Recipe, float, Recommender]]:
     """Every recipe that the source allows, its NDCG@10 on the fold, and the model.
 
@@ -79,10 +80,10 @@ def try_recipes(
 
     def add(recipe: Recipe, model: Recommender) -> None:
         results.append((recipe, score_ndcg(model, fold), model))
-        say(f"{recipe['model']}, {recipe['version']}: NDCG@10 {results[-1][1]:.4f} on the validation")
+        log.info("%s, %s: NDCG@10 %.4f on the validation", recipe["model"], recipe["version"], results[-1][1])
 
     for name in networks:
-        say(f"{name}: training in PyTorch")
+        log.info("%s: training in PyTorch", name)
         model, epochs = fit_neural(name, source.collect(), fold, seed=seed)
         add({"model": name, "version": "count", "epochs": epochs}, model)
     for version in source.versions:

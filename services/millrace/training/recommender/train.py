@@ -1,5 +1,6 @@
 """Training a recommender: count, choose, judge against the champion, fit on everything, publish with the histories."""
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,6 +21,8 @@ from millrace.training.recommender import live, selection
 from millrace.training.recommender.counting import DAY_S
 from millrace.training.recommender.recipes import RecipeSource, fit_recipe
 from millrace.workloads.base import RecommenderModel
+
+log = logging.getLogger(__name__)
 
 
 def make_source(history: EventSet, rows: DataFrame, model: RecommenderModel, now: float | None) -> RecipeSource:
@@ -57,9 +60,11 @@ def train_recommenders(
         inside = context.rows.where(dataset.offsets_within(context.audit.ranges))
         history = events.prepare_events(context.spark, inside, workload, model)
         if history.implausible:
-            context.say(
-                f"{history.implausible} events of {workload.name} have times that can't be true, given when they "
-                "arrived; they count as events of an unknown time"
+            log.info(
+                "%s events of %s have times that can't be true, given when they arrived; they count as events of an "
+                "unknown time",
+                history.implausible,
+                workload.name,
             )
         for window in windows:
             bounds = offsets.window_bounds(context.audit.ranges, window)
@@ -77,7 +82,7 @@ def train_window(
     asked = selection.make_held_out_users(whole, len(history.item_ids))
     whole.unpersist()
     validation = make_early_source(history, rows, model, NEXT)
-    tried = selection.try_recipes(validation, asked.validation, model.seed, context.say, context.options.networks)
+    tried = selection.try_recipes(validation, asked.validation, model.seed, context.options.networks)
     recipe, reached, _ = max(tried, key=lambda trial: trial[1])
     # The best of each version is measured, side by side, and windowed popularity always.
     best: dict[str, Any] = {}
@@ -134,7 +139,7 @@ def train_window(
     full.sequences.unpersist()
     manifest = context.registry.publish(draft, arrays)
     promoted, reason = context.promote(model.name, manifest.version, champion, judged.passed, judged.sentence)
-    context.say(f"{manifest.full_name} {window}: {recipe['model']}, {recipe['version']}, {reason}")
+    log.info("%s %s: %s, %s, %s", manifest.full_name, window, recipe["model"], recipe["version"], reason)
     return context.describe(
         manifest,
         time.monotonic() - started,

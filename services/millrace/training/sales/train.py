@@ -1,6 +1,7 @@
 """Publishing the sums of a shop: nothing is fitted, so every version passes."""
 
 import itertools
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,6 +16,8 @@ from millrace.training.context import TrainingContext
 from millrace.training.dataset import offsets_within
 from millrace.training.sales import tables
 from millrace.workloads.base import SalesModel
+
+log = logging.getLogger(__name__)
 
 
 def train_sales(
@@ -56,6 +59,6 @@ def train_window(context: TrainingContext, model: SalesModel, window: str, bound
     promoted, reason = context.promote(model.name, manifest.version, champion, True, sentence)
     for frame in (*sums.values(), order_lines):
         frame.unpersist()
-    context.say(f"{manifest.full_name} {window}: {whole['orders']} orders, revenue {revenue:.2f}, {reason}")
+    log.info("%s %s: %s orders, revenue %.2f, %s", manifest.full_name, window, whole["orders"], revenue, reason)
     seconds = time.monotonic() - started
     return context.describe(manifest, seconds, promoted, reason, orders=whole["orders"], revenue=revenue)
