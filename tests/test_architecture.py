@@ -24,7 +24,7 @@ ENGINES = ["pyspark", "kafka", "fastapi", "pyiceberg"]
         ("millrace.stream.app, millrace.stream.consume", ["pyspark", "fastapi", "pyiceberg", "pyarrow"]),
     ],
 )
-def test_a_room_does_not_pull_in_the_engines_of_another(modules, forbidden):
+def test_component_does_not_import_engines_of_another(modules, forbidden):
     code = f"import sys, {modules}; print(*sorted(set(name.split('.')[0] for name in sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & set(forbidden)

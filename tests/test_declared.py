@@ -83,23 +83,23 @@ def undeclared(folder: str, declared: set[str]) -> dict[str, set[str]]:
     return {module: files for module, files in imports()[folder].items() if not providers(module) & declared}
 
 
-def test_what_the_package_imports_is_declared_for_those_who_run_it():
+def test_package_imports_are_declared_as_runtime_dependencies():
     assert undeclared("services", RUN) == {}
     assert undeclared("spark-apps", RUN) == {}
 
 
-def test_what_tests_and_tools_import_is_declared():
+def test_imports_of_tests_and_tools_are_declared():
     assert undeclared("tests", ALL) == {}
     assert undeclared("tools", ALL) == {}
 
 
-def test_what_is_declared_is_imported_or_used_by_name():
+def test_declared_dependencies_are_imported_or_used_by_name():
     used = {name for folder in imports().values() for module in folder for name in providers(module)}
     assert ALL - used - BY_NAME.keys() == set()
     assert BY_NAME.keys() <= ALL
 
 
-def test_what_runs_is_not_declared_for_the_sake_of_tests_alone():
+def test_runtime_dependencies_are_not_declared_for_tests_alone():
     """A base or extra's distribution that only tests import belongs into `dev`."""
     run = {name for folder in ("services", "spark-apps") for module in imports()[folder] for name in providers(module)}
     assert RUN - run - BY_NAME.keys() == set()
@@ -116,7 +116,7 @@ IN_IMAGES = (
 )
 
 
-def test_what_images_run_needs_no_library_of_the_one_machine_stack_alone():
+def test_image_code_imports_without_local_stack_libraries():
     """The extra `local` adds psutil, which no image has."""
     imports = "; ".join(f"import millrace.{name}" for name in IN_IMAGES)
     code = f"import sys; sys.modules['psutil'] = None; {imports}"

@@ -68,7 +68,7 @@ def direct_reads(source: str) -> Iterator[str]:
             yield f"{node.lineno}: {name}"
 
 
-def test_no_module_reads_a_setting_from_the_environment_itself():
+def test_no_module_reads_settings_directly_from_environment():
     result = {str(file.relative_to(ROOT)): list(direct_reads(file.read_text())) for file in FILES}
     assert {file: reads for file, reads in result.items() if reads} == {}
 
@@ -88,7 +88,7 @@ def test_no_module_reads_a_setting_from_the_environment_itself():
         "{name: text for name, text in os.environ.items()}",
     ],
 )
-def test_a_direct_read_is_noticed_however_it_is_written(source):
+def test_direct_read_is_detected_however_it_is_written(source):
     assert list(direct_reads(source))
 
 
@@ -102,5 +102,5 @@ def test_a_direct_read_is_noticed_however_it_is_written(source):
         '"SPARK_HOME" in os.environ',
     ],
 )
-def test_setting_a_variable_and_reading_those_of_others_is_allowed(source):
+def test_setting_variables_and_reading_foreign_ones_is_allowed(source):
     assert list(direct_reads(source)) == []

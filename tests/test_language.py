@@ -84,7 +84,7 @@ def test_no_name_is_vague():
 
 
 @pytest.mark.parametrize("folder", ["services", "spark-apps", "tools"])
-def test_no_function_or_module_of_the_package_is_a_bare_participle(folder):
+def test_no_package_function_or_module_is_a_bare_participle(folder):
     files = [file for file in FILES if file.is_relative_to(ROOT / folder)]
     assert [file.name for file in files if is_participle(file.stem)] == []
     assert {file.name: list(bare_participles(ast.parse(file.read_text()))) for file in files} == {
@@ -103,7 +103,7 @@ def test_no_function_or_module_of_the_package_is_a_bare_participle(folder):
         ("def told(): pass", ["line 1: told"]),
     ],
 )
-def test_a_vague_name_is_noticed(code, names):
+def test_vague_name_is_detected(code, names):
     visitor = VagueNames()
     visitor.visit(ast.parse(code))
     assert visitor.sentences == names
@@ -113,5 +113,5 @@ def test_a_vague_name_is_noticed(code, names):
     ("name", "expected"),
     [("kept", True), ("loaded", True), ("seed", False), ("load_rows", False), ("has_ended", False)],
 )
-def test_a_participle_is_noticed(name, expected):
+def test_participle_is_detected(name, expected):
     assert is_participle(name) is expected

@@ -28,7 +28,7 @@ def could_be_a_link(field: str) -> bool:
     return LINK.fullmatch(f"MILLRACE_{field.upper()}") is not None
 
 
-def test_of_the_names_that_kubernetes_makes_settings_have_only_those_of_ports():
+def test_only_port_settings_can_collide_with_kubernetes_service_links():
     result = [field for field in FIELDS if could_be_a_link(field)]
     assert "api_port" in result
     assert all(field.endswith("_port") and "_service_" not in field for field in result)
@@ -36,7 +36,7 @@ def test_of_the_names_that_kubernetes_makes_settings_have_only_those_of_ports():
 
 @pytest.mark.parametrize("address", ADDRESSES)
 @pytest.mark.parametrize("field", [field for field in FIELDS if could_be_a_link(field)])
-def test_a_service_link_is_no_setting(field: str, address: str, monkeypatch: pytest.MonkeyPatch):
+def test_kubernetes_service_link_is_not_read_as_setting(field: str, address: str, monkeypatch: pytest.MonkeyPatch):
     wanted = getattr(settings(), field)
     settings.cache_clear()
     monkeypatch.setenv(f"MILLRACE_{field.upper()}", address)
@@ -45,7 +45,7 @@ def test_a_service_link_is_no_setting(field: str, address: str, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("text", ["80 ", "http://127.0.0.1:80", "tcp", "tcp://host"])
-def test_what_somebody_set_by_mistake_is_still_refused(text: str, monkeypatch: pytest.MonkeyPatch):
+def test_malformed_port_is_still_rejected(text: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MILLRACE_API_PORT", text)
     if text.strip().isdigit():
         assert settings().api_port == int(text)
@@ -54,7 +54,7 @@ def test_what_somebody_set_by_mistake_is_still_refused(text: str, monkeypatch: p
             settings()
 
 
-def test_a_port_that_somebody_chose_counts(monkeypatch: pytest.MonkeyPatch):
+def test_explicit_port_is_used(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MILLRACE_API_PORT", "8123")
     assert settings().api_port == 8123
     assert read_explicit("api_port") == "8123"
@@ -65,18 +65,14 @@ SECRETS = ["kafka_password", "s3_secret_key", "catalog_password", "api_keys"]
 
 @pytest.mark.parametrize("text", ["", " ", "\t\n"])
 @pytest.mark.parametrize("field", [*SECRETS, "s3_access_key", "api_host", "metrics_host"])
-def test_a_secret_or_an_address_that_is_set_to_nothing_is_refused(
-    field: str, text: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_blank_secret_or_address_is_rejected(field: str, text: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(f"MILLRACE_{field.upper()}", text)
     with pytest.raises(BadInputError, match=f"MILLRACE_{field.upper()}=.* is not usable: it is set and holds no"):
         settings()
 
 
 @pytest.mark.parametrize("field", ["kafka_username", "catalog_user", "kafka_ca_file"])
-def test_a_login_or_authority_of_blanks_is_refused_and_an_empty_one_is_none(
-    field: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_blank_login_or_ca_is_rejected_and_empty_one_means_unset(field: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(f"MILLRACE_{field.upper()}", "")
     assert getattr(settings(), field) is None
     settings.cache_clear()
@@ -95,7 +91,7 @@ def test_a_login_or_authority_of_blanks_is_refused_and_an_empty_one_is_none(
     ],
 )
 @pytest.mark.parametrize("text", [None, ""])
-def test_half_a_login_is_refused_by_the_other_half(
+def test_partial_login_is_rejected_naming_missing_half(
     parameters: str, lacking: str, text: str | None, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv(f"MILLRACE_{parameters.upper()}", "a-secret")
@@ -107,7 +103,7 @@ def test_half_a_login_is_refused_by_the_other_half(
     assert "a-secret" not in error.value.message
 
 
-def test_an_authority_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_missing_ca_file_is_rejected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("MILLRACE_KAFKA_CA_FILE", str(tmp_path / "ca.crt"))
     with pytest.raises(BadInputError, match=r"MILLRACE_KAFKA_CA_FILE=.* there is no such file"):
         settings()
@@ -116,7 +112,7 @@ def test_an_authority_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("text", [",", " ", "*", "null", "shop.example", "https://shop.example/", "https://a.b,*"])
-def test_origins_are_named_one_by_one(text: str, monkeypatch: pytest.MonkeyPatch):
+def test_origins_must_be_listed_individually(text: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MILLRACE_API_CORS_ORIGINS", text)
     with pytest.raises(BadInputError, match=r"MILLRACE_API_CORS_ORIGINS=.* comma-separated origins such as"):
         settings()
@@ -126,7 +122,7 @@ def test_origins_are_named_one_by_one(text: str, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("text", [",", " ", "*", "https://api.example", "api.example:80", "a b", "api.example/"])
-def test_hosts_are_names(text: str, monkeypatch: pytest.MonkeyPatch):
+def test_hosts_must_be_plain_names(text: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MILLRACE_API_HOSTS", text)
     with pytest.raises(BadInputError, match=r"MILLRACE_API_HOSTS=.* comma-separated names such as"):
         settings()
@@ -135,7 +131,7 @@ def test_hosts_are_names(text: str, monkeypatch: pytest.MonkeyPatch):
     assert settings().api_hosts == "api.example, *.apps.example"
 
 
-def test_what_the_chart_writes_empty_stays_usable(monkeypatch: pytest.MonkeyPatch):
+def test_settings_that_chart_leaves_empty_are_accepted(monkeypatch: pytest.MonkeyPatch):
     for field in ("s3_endpoint", "kafka_ca_file", "kafka_username", "catalog_user", "api_cors_origins", "api_hosts"):
         monkeypatch.setenv(f"MILLRACE_{field.upper()}", "")
     assert settings().s3_endpoint is None

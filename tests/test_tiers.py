@@ -44,27 +44,27 @@ def run(pytester, monkeypatch):
     ("tier", "names"),
     [
         ("check", ["test_plain"]),
-        ("test", ["test_of_engines", "test_of_stack", "test_of_real_files"]),
-        ("check or test", ["test_of_engines", "test_of_real_files", "test_of_stack", "test_plain"]),
-        ("cluster and not thorough", ["test_of_cluster"]),
-        ("thorough and not cluster", ["test_of_many_kills"]),
-        ("cluster", ["test_of_a_rollout", "test_of_cluster"]),
+        ("test", ["test_with_engines", "test_with_stack", "test_with_real_files"]),
+        ("check or test", ["test_with_engines", "test_with_real_files", "test_with_stack", "test_plain"]),
+        ("cluster and not thorough", ["test_with_cluster"]),
+        ("thorough and not cluster", ["test_with_many_kills"]),
+        ("cluster", ["test_with_rollout", "test_with_cluster"]),
     ],
 )
-def test_the_tier_of_a_test_follows_from_its_fixtures(run, tier, names):
+def test_tier_of_test_follows_from_its_fixtures(run, tier, names):
     done = run(
         """
 import pytest
 def test_plain(): pass
-def test_of_engines(engines): pass
-def test_of_stack(stack): pass
-def test_of_cluster(cluster): pass
+def test_with_engines(engines): pass
+def test_with_stack(stack): pass
+def test_with_cluster(cluster): pass
 @pytest.mark.real_data
-def test_of_real_files(): pass
+def test_with_real_files(): pass
 @pytest.mark.thorough
-def test_of_many_kills(stack): pass
+def test_with_many_kills(stack): pass
 @pytest.mark.thorough
-def test_of_a_rollout(cluster): pass
+def test_with_rollout(cluster): pass
 """,
         "-m",
         tier,
@@ -75,12 +75,12 @@ def test_of_a_rollout(cluster): pass
         done.stdout.fnmatch_lines([f"*::{name} PASSED*"])
 
 
-def test_an_engine_that_no_fixture_announces_fails_its_test(run):
+def test_engine_started_without_its_fixture_fails_the_test(run):
     done = run(
         """
 import subprocess
 def test_plain(): subprocess.run(["java", "-version"])
-def test_of_engines(engines):
+def test_with_engines(engines):
     try: subprocess.run(["java", "-version"], capture_output=True)
     except FileNotFoundError: pass
 """
@@ -89,7 +89,7 @@ def test_of_engines(engines):
     done.stdout.fnmatch_lines(["*test_plain starts*java*must ask for the fixture `engines`*"])
 
 
-def test_a_jvm_that_a_child_starts_ends_at_once(run):
+def test_jvm_started_by_child_process_exits_immediately(run):
     done = run(
         """
 import os, sys, subprocess
@@ -97,13 +97,13 @@ CODE = "import os; print(os.environ.get('JAVA_TOOL_OPTIONS'))"
 def test_plain():
     said = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True).stdout
     assert said.startswith("-agentlib:")
-def test_of_engines(engines): assert "JAVA_TOOL_OPTIONS" not in os.environ
+def test_with_engines(engines): assert "JAVA_TOOL_OPTIONS" not in os.environ
 """
     )
     done.assert_outcomes(passed=2)
 
 
-def test_every_slow_test_of_the_list_exists_and_has_a_reason():
+def test_every_listed_slow_test_exists_and_has_a_reason():
     for name, reason in listed().items():
         file, _, function = name.partition("::")
         functions = {node.name for node in ast.walk(ast.parse((ROOT / file).read_text())) if hasattr(node, "name")}
@@ -111,7 +111,7 @@ def test_every_slow_test_of_the_list_exists_and_has_a_reason():
         assert len(reason) > 20, f"{name} has no reason"
 
 
-def test_a_slow_test_that_is_not_listed_is_named(run):
+def test_unlisted_slow_test_is_reported(run):
     done = run(
         """
 import time
@@ -120,6 +120,4 @@ tests.tiers.BUDGET_S["check"] = 0.01
 def test_slow(): time.sleep(0.1)
 """
     )
-    done.stdout.fnmatch_lines(
-        ["*slower than their tier allows*", "*test_a_slow_test_that_is_not_listed_is_named.py::test_slow"]
-    )
+    done.stdout.fnmatch_lines(["*slower than their tier allows*", "*test_unlisted_slow_test_is_reported.py::test_slow"])

@@ -41,7 +41,7 @@ def makefile_targets() -> set[str]:
     return set(TARGET.findall((ROOT / "Makefile").read_text()))
 
 
-def test_targets_are_read_without_variables_and_options():
+def test_make_targets_are_parsed_without_variables_and_options():
     assert targets('cd x && make -s minio helm TAG="$TAG" && echo make\nmake test-all ARGS=tests/cluster') == {
         "minio",
         "helm",
@@ -49,32 +49,32 @@ def test_targets_are_read_without_variables_and_options():
     }
 
 
-def test_the_three_workflows_are_there():
+def test_three_workflows_exist():
     assert {path.stem for path in WORKFLOWS} >= {"check", "test", "kind"}
 
 
 @each_workflow
-def test_every_make_target_of_a_workflow_exists(path: Path):
+def test_every_make_target_used_by_workflow_exists(path: Path):
     named = set().union(*(targets(step.get("run", "")) for step in steps(path)))
     assert named, f"{path.name} runs no make target"
     assert named <= makefile_targets()
 
 
 @each_workflow
-def test_every_action_is_pinned_to_a_commit_and_names_its_version(path: Path):
+def test_every_action_is_pinned_to_commit_with_version_comment(path: Path):
     lines = [line.partition("uses:")[2].strip() for line in path.read_text().splitlines() if "uses:" in line]
     assert lines
     assert [line for line in lines if not PINNED_ACTION.fullmatch(line)] == []
 
 
-def test_an_action_has_the_same_commit_in_all_workflows():
+def test_action_is_pinned_to_same_commit_in_all_workflows():
     used = {match.group() for path in WORKFLOWS for match in PINNED_ACTION.finditer(path.read_text())}
     actions = sorted(line.partition("@")[0] for line in used)
     assert actions == sorted(set(actions))
 
 
 @each_workflow
-def test_a_workflow_may_only_read_the_repository(path: Path):
+def test_workflow_has_read_only_repository_access(path: Path):
     workflow = load(path)
     assert workflow["permissions"] == {"contents": "read"}
     assert [name for name, job in workflow["jobs"].items() if "permissions" in job] == []
@@ -83,14 +83,14 @@ def test_a_workflow_may_only_read_the_repository(path: Path):
 
 
 @each_workflow
-def test_a_checkout_leaves_no_credentials_behind(path: Path):
+def test_checkout_does_not_persist_credentials(path: Path):
     checkouts = [step for step in steps(path) if step.get("uses", "").startswith("actions/checkout@")]
     assert checkouts
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
 @each_workflow
-def test_a_newer_run_replaces_an_older_one_of_the_same_pull_request(path: Path):
+def test_newer_run_cancels_older_run_of_same_pull_request(path: Path):
     concurrency = load(path)["concurrency"]
     assert "github.ref" in concurrency["group"]
     assert "pull_request" in concurrency["cancel-in-progress"]
@@ -103,7 +103,7 @@ def test_every_job_has_a_time_limit_and_a_pinned_runner(path: Path):
         assert not job["runs-on"].endswith("-latest"), f"{path.name}, {name}: runs-on"
 
 
-def test_actionlint_finds_nothing():
+def test_actionlint_reports_no_errors():
     program = shutil.which("actionlint") or shutil.which("actionlint", path=CACHE)
     if program is None:
         pytest.skip("actionlint is not here: `make actionlint` builds it with Go")
@@ -112,7 +112,7 @@ def test_actionlint_finds_nothing():
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
-def test_every_make_target_and_link_of_a_top_level_document_exists(name: str):
+def test_every_make_target_and_link_in_top_level_document_exists(name: str):
     text = (ROOT / name).read_text()
     code = re.findall(r"`make [^`]+`|^ {4}make .+$", text, re.M)
     assert targets("\n".join(line.partition("#")[0].strip(" `") for line in code)) <= makefile_targets()

@@ -24,7 +24,7 @@ def has_ipv6() -> bool:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("host", ["::1", "::"])
-def test_it_can_be_reached_by_ipv6(monkeypatch, variables, host, workers):
+def test_api_is_reachable_over_ipv6(monkeypatch, variables, host, workers):
     if not has_ipv6():
         pytest.skip("this machine has no IPv6")
     port = free_port()
@@ -50,7 +50,7 @@ def test_it_can_be_reached_by_ipv6(monkeypatch, variables, host, workers):
             process.wait(40)
 
 
-def test_an_address_that_is_not_of_this_machine_is_said_before_anything_starts(monkeypatch, variables):
+def test_non_local_address_is_reported_before_startup(monkeypatch, variables):
     for name, value in {**variables, "MILLRACE_API_HOST": "192.0.2.1"}.items():
         monkeypatch.setenv(name, value)
     done = subprocess.run([sys.executable, "-m", "millrace.cli", "serve"], capture_output=True, text=True, timeout=60)
@@ -63,5 +63,5 @@ def test_an_address_that_is_not_of_this_machine_is_said_before_anything_starts(m
     ("host", "asked"),
     [("", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("api.example", "api.example")],
 )
-def test_how_a_program_of_this_machine_reaches_it(host, asked):
+def test_listen_host_maps_to_host_reachable_from_this_machine(host, asked):
     assert reachable_host(host) == asked

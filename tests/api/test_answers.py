@@ -42,7 +42,7 @@ def only(workload: str, model: str, rows: list[dict], extra: tuple[str, ...] = (
 
 
 @pytest.mark.parametrize(("workload", "model"), ALL)
-def test_predict_gives_the_cluster_that_scoring_gives(api, expected, workload, model):
+def test_predict_returns_same_cluster_as_scoring(api, expected, workload, model):
     rows = clean_rows(workload, 400, seed=5)
     manifest, clusters, distances = expected(workload, model, rows)
     answers = api.post(f"/v1/{workload}/{model}/predict", json=only(workload, model, rows)).json()
@@ -55,7 +55,7 @@ def test_predict_gives_the_cluster_that_scoring_gives(api, expected, workload, m
 
 
 @pytest.mark.parametrize(("workload", "endpoint"), KEPT, ids=KEPT_NAMES)
-def test_a_kept_path_answers_as_its_callers_expect(api, expected, workload, endpoint):
+def test_legacy_path_responds_as_its_callers_expect(api, expected, workload, endpoint):
     rows = clean_rows(workload, 60, seed=6)
     manifest, clusters, _ = expected(workload, endpoint.model, rows)
     sent = only(workload, endpoint.model, rows, endpoint.optional)
@@ -73,31 +73,31 @@ def test_a_kept_path_answers_as_its_callers_expect(api, expected, workload, endp
         }
 
 
-def test_text_and_numbers_give_the_same_answer(api):
+def test_text_and_numbers_give_same_answer(api):
     text = {"num_subscribers": "10,000", "num_reviews": " 300", "num_lectures": "40", "content_duration": "4.5 hours"}
     plain = {"num_subscribers": 10000, "num_reviews": 300.0, "num_lectures": 40, "content_duration": 4.5}
     assert api.post("/course_popularity", json=text).json() == api.post("/course_popularity", json=plain).json()
 
 
-def test_rupees_with_indian_grouping_are_read(api):
+def test_rupees_with_indian_grouping_are_parsed(api):
     rows = [{"discounted_price": "₹1,39,900", "rating": "4.2"}, {"discounted_price": 139900, "rating": 4.2}]
     first, second = api.post("/api/cluster_products_by_price_rating", json=rows).json()
     assert (first["cluster"], first["distance"]) == (second["cluster"], second["distance"])
     assert [first["input"], second["input"]] == rows
 
 
-def test_one_row_is_classified_alone_as_in_a_list(api):
+def test_single_row_is_classified_same_as_in_list(api):
     rows = [{"discount_percentage": "64%"}, {"discount_percentage": 5}, {"discount_percentage": 99.5}]
     path = "/api/cluster_products_by_discount"
     together = api.post(path, json=rows).json()
     assert [api.post(path, json=[row]).json()[0] for row in rows] == together
 
 
-def test_an_empty_list_gives_an_empty_list(api):
+def test_empty_list_returns_empty_list(api):
     assert api.post("/api/cluster_products_by_discount", json=[]).json() == []
 
 
-def test_difficulty_takes_the_four_fields_of_the_prototype_and_level_where_given(api):
+def test_difficulty_accepts_four_prototype_fields_and_optional_level(api):
     old = {"num_subscribers": 5, "num_reviews": 1, "num_lectures": 40, "content_duration": 4.5}
     assert api.post("/course_difficulty", json=old).status_code == 200
     neutral = api.post("/course_difficulty", json=old | {"level": "All Levels"}).json()
@@ -107,17 +107,17 @@ def test_difficulty_takes_the_four_fields_of_the_prototype_and_level_where_given
     assert len({answer["distance"] for answer in [neutral, *others]}) > 1
 
 
-def test_fields_that_a_caller_sends_beyond_the_contract_are_ignored(api):
+def test_fields_outside_contract_are_ignored(api):
     row = {"discount_percentage": 5, "seller": {"name": ["x"]}}
     answer = api.post("/api/cluster_products_by_discount", json=[row]).json()[0]
     assert answer["input"] == row
 
 
-def test_the_greeting_that_a_caller_relies_on_is_kept(api):
+def test_greeting_that_callers_rely_on_is_unchanged(api):
     assert api.get("/").json() == {"message": "Big Data API is running."}
 
 
-def test_a_content_type_that_curl_sends_by_default_is_refused_with_how_to_send_json(api):
+def test_curl_default_content_type_is_rejected_with_json_instructions(api):
     body = b'[{"discount_percentage": 5}]'
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = api.post("/api/cluster_products_by_discount", content=body, headers=headers)
@@ -135,7 +135,7 @@ def test_all_workloads_and_champions_are_listed(api):
 
 
 @pytest.mark.parametrize(("workload", "model"), ALL)
-def test_a_model_shows_its_centres_in_the_fields_own_units(api, workload, model):
+def test_model_reports_centres_in_original_field_units(api, workload, model):
     result = api.get(f"/v1/models/{workload}/{model}").json()
     assert result["data"]["snapshot_id"] == "8236482374234872343"
     assert len(result["clusters"]) == result["parameters"]["k"]
@@ -149,14 +149,14 @@ def test_a_model_shows_its_centres_in_the_fields_own_units(api, workload, model)
 
 
 @pytest.mark.parametrize("full_name", [f"{w.name}/{m.name}" for w in load_workloads().values() for m in w.models])
-def test_every_champion_is_shown_in_full(api, full_name):
+def test_every_champion_is_described_in_full(api, full_name):
     result = api.get(f"/v1/models/{full_name}").raise_for_status().json()
     assert result["model"] == full_name
     assert result["data"]["offsets"]
     assert bool(result["clusters"]) == (result["algorithm"] in ("kmeans", "pages"))
 
 
-def test_an_unknown_model_is_answered_with_those_there_are(api):
+def test_unknown_model_is_rejected_with_available_models(api):
     answer = api.get("/v1/models/courses/luck")
     assert answer.status_code == 404
     assert "difficulty, popularity, price, trend" in answer.json()["error"]["message"]

@@ -97,14 +97,14 @@ def check(answer: httpx.Response) -> dict | None:
     ids=lambda body: repr(body[:24]),
 )
 @pytest.mark.parametrize("path", [ONE, MANY, "/v1/courses/trend/predict", "/v2/models/courses.popularity/infer"])
-def test_a_body_that_is_not_what_the_path_takes(server, path, body):
+def test_invalid_body_is_rejected(server, path, body):
     answer = server.client.post(path, content=body, headers=AS_JSON)
     check(answer)
     assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "", "é".encode()])
-def test_a_body_of_another_type_is_refused_with_what_is_read(server, kind):
+def test_unsupported_content_type_is_rejected_with_supported_type(server, kind):
     answer = server.client.post(ONE, content=dumped(GOOD), headers={"Content-Type": kind})
     assert answer.status_code == 415
     assert answer.json()["error"]["message"].startswith("Content-Type: ")
@@ -114,7 +114,7 @@ def test_a_body_of_another_type_is_refused_with_what_is_read(server, kind):
 @pytest.mark.parametrize("path", [ONE, "/v1/courses/popularity/predict"])
 @given(field=st.sampled_from(sorted(GOOD)), value=VALUES)
 @CASES
-def test_a_bad_value_is_named_by_its_field(server, path, field, value):
+def test_invalid_value_is_reported_with_its_field(server, path, field, value):
     error = check(server.client.post(path, content=dumped(GOOD | {field: value}), headers=AS_JSON))
     if error and error["field"] != "body":
         assert error["field"] == field
@@ -122,7 +122,7 @@ def test_a_bad_value_is_named_by_its_field(server, path, field, value):
 
 @given(position=st.integers(0, 4), field=st.sampled_from(["discounted_price", "rating"]), value=VALUES)
 @CASES
-def test_a_bad_value_in_a_list_is_named_by_its_row(server, position, field, value):
+def test_invalid_value_in_list_is_reported_with_its_row(server, position, field, value):
     rows = [{"discounted_price": 5, "rating": "4.1"} for _ in range(5)]
     rows[position] = rows[position] | {field: value}
     error = check(server.client.post(MANY, content=dumped(rows), headers=AS_JSON))
@@ -132,13 +132,13 @@ def test_a_bad_value_in_a_list_is_named_by_its_row(server, position, field, valu
 
 @given(path=st.sampled_from(PATHS), value=VALUES)
 @CASES
-def test_any_json_at_any_path_is_answered(server, path, value):
+def test_any_json_on_any_path_gets_valid_response(server, path, value):
     check(server.client.post(path, content=dumped(value), headers=AS_JSON))
 
 
 @given(path=st.sampled_from(PATHS), body=st.binary(max_size=200))
 @CASES
-def test_any_bytes_at_any_path_are_answered(server, path, body):
+def test_any_bytes_on_any_path_get_valid_response(server, path, body):
     check(server.client.post(path, content=body, headers=AS_JSON))
 
 
@@ -149,7 +149,7 @@ def test_any_bytes_at_any_path_are_answered(server, path, body):
     datatype=st.sampled_from(["FP64", "BYTES", "INT64", "BOOL", "FP16"]),
 )
 @CASES
-def test_any_tensor_is_answered(server, value, shape, name, datatype):
+def test_any_tensor_gets_valid_response(server, value, shape, name, datatype):
     inputs = [{"name": name, "shape": shape, "datatype": datatype, "data": value}]
     check(
         server.client.post("/v2/models/courses.popularity/infer", content=dumped({"inputs": inputs}), headers=AS_JSON)
@@ -157,7 +157,7 @@ def test_any_tensor_is_answered(server, value, shape, name, datatype):
 
 
 @pytest.mark.parametrize(("workload", "model"), MODELS)
-def test_every_missing_field_is_named_unless_it_has_a_default(server, workload, model):
+def test_every_missing_field_without_default_is_reported(server, workload, model):
     declared = find(workload).model(model)
     row = {feature.field: clean_rows(workload, 1)[0][feature.field] for feature in declared.features}
     for feature in declared.features:
@@ -171,7 +171,7 @@ def test_every_missing_field_is_named_unless_it_has_a_default(server, workload, 
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_not_a_finite_number_is_refused(server, value):
+def test_non_finite_number_is_rejected(server, value):
     assert (
         "is not JSON"
         in check(server.client.post(ONE, content=dumped(GOOD | {"num_reviews": value}), headers=AS_JSON))["message"]
@@ -179,7 +179,7 @@ def test_what_is_not_a_finite_number_is_refused(server, value):
     assert check(server.client.post(ONE, json=GOOD | {"num_reviews": str(value)}))["field"] == "num_reviews"
 
 
-def test_a_list_longer_than_the_limit_is_refused_with_both_lengths(server):
+def test_list_over_limit_is_rejected_with_its_length_and_limit(server):
     rows = [{"discount_percentage": 5}] * 10_001
     answer = server.client.post("/api/cluster_products_by_discount", json=rows)
     assert answer.status_code == 413
@@ -202,7 +202,7 @@ def test_a_list_longer_than_the_limit_is_refused_with_both_lengths(server):
         ("DELETE", "/metrics", 405),
     ],
 )
-def test_what_is_not_there_is_answered_with_what_is(server, method, path, status):
+def test_unknown_path_or_method_is_rejected_with_allowed_ones(server, method, path, status):
     answer = server.client.request(method, path)
     assert answer.status_code == status
     error = answer.json()["error"]

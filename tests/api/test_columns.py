@@ -23,7 +23,7 @@ VALUES = (
 @pytest.mark.parametrize("kind", NUMBERS, ids=["count", "hours", "money", "percent", "rating"])
 @given(values=st.lists(VALUES, min_size=1, max_size=6))
 @settings(max_examples=300, derandomize=True, deadline=None)
-def test_a_column_that_is_read_at_once_equals_one_read_by_the_record_type(kind, values):
+def test_bulk_read_column_equals_column_read_by_record_type(kind, values):
     try:
         result = list(ColumnReader(kind).read(values))
     except NotPlainError:
@@ -36,16 +36,16 @@ def test_a_column_that_is_read_at_once_equals_one_read_by_the_record_type(kind, 
 
 
 @pytest.mark.parametrize("kind", NUMBERS, ids=["count", "hours", "money", "percent", "rating"])
-def test_plain_numbers_of_every_number_type_are_read_at_once(kind):
+def test_plain_numbers_of_every_number_type_are_read_in_bulk(kind):
     assert ColumnReader(kind).read([0, 1, 2.0, 5]).tolist() == [0, 1, 2, 5]
 
 
-def test_true_is_not_taken_for_one():
+def test_true_is_not_read_as_one():
     with pytest.raises(NotPlainError):
         ColumnReader(Count).read([1, True])
 
 
-def test_text_is_read_once_each_and_in_order():
+def test_each_distinct_text_is_parsed_once_and_order_is_kept():
     assert ColumnReader(Money).read(["₹1,39,900", "20", "₹1,39,900"]) == [139900, 20, 139900]
     assert ColumnReader(Text).read([" a ", "b"]) == ["a", "b"]
     assert ColumnReader(Timestamp).limits is None

@@ -51,39 +51,39 @@ def api(s3_variables, tmp_path_factory):
         ([GOOD] * 101, 413, "body", "101 rows are too many; allowed: 100 rows"),
     ],
 )
-def test_what_is_no_event_is_refused_with_its_field_its_value_and_what_is_allowed(api, body, status, field, output):
+def test_invalid_event_is_rejected_with_field_value_and_allowed_values(api, body, status, field, output):
     answer = api.post("/v1/mooc/events", json=body)
     assert answer.status_code == status
     assert answer.json()["error"]["field"] == field
     assert output in answer.json()["error"]["message"]
 
 
-def test_a_time_of_the_future_has_a_code_of_its_own_and_says_what_is_allowed(api):
+def test_future_time_is_rejected_with_its_own_code_and_allowed_range(api):
     error = api.post("/v1/shop/events", json=PURCHASE | {"event_time": FUTURE}).json()["error"]
     assert (error["code"], error["field"]) == ("in_the_future", "event_time")
     assert error["allowed"].startswith("a time up to 20")
 
 
-def test_a_time_of_the_next_hours_is_taken_as_a_zone_that_was_left_out(api):
+def test_time_a_few_hours_ahead_is_accepted_as_missing_time_zone(api):
     soon = (datetime.now(UTC) + timedelta(hours=14)).isoformat()
     answer = api.post("/v1/mooc/events", json=GOOD | {"enrolled_at": soon})
     assert answer.json()["error"]["code"] == "kafka_unavailable", "it was checked, and only the broker is away"
 
 
-def test_what_is_no_json_is_refused(api):
+def test_invalid_json_is_rejected(api):
     answer = api.post("/v1/mooc/events", content=b"{", headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == "bad_json"
 
 
 @pytest.mark.parametrize(("path", "body"), [("/v1/mooc/events", GOOD), ("/v1/shop/events", [PURCHASE] * 3)])
-def test_while_the_broker_is_away_the_answer_says_so_and_to_send_again(api, path, body):
+def test_unavailable_broker_is_reported_with_advice_to_resend(api, path, body):
     answer = api.post(path, json=body)
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "kafka_unavailable"
     assert "send them again" in answer.json()["error"]["message"]
 
 
-def test_workloads_without_a_recommender_take_no_events(api):
+def test_workloads_without_recommender_accept_no_events(api):
     assert api.post("/v1/courses/events", json=GOOD).status_code == 404
     assert api.get("/v1/mooc/events").status_code == 405

@@ -37,32 +37,32 @@ def as_json(**more: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example:8000", "192.168.1.5", "a b"])
 @pytest.mark.parametrize("path", ["/", "/health/live", "/v1/models", "/docs"])
-def test_a_name_that_is_not_ours_is_refused(api, host, path):
+def test_unknown_host_name_is_rejected(api, host, path):
     answer = api.get(path, headers={"Host": host})
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "unknown_host"
     assert "MILLRACE_API_HOSTS" in answer.json()["error"]["message"]
 
 
-def test_the_refusal_of_a_protocol_path_has_the_protocols_form(api):
+def test_rejection_on_protocol_path_uses_protocol_format(api):
     answer = api.get("/v2", headers={"Host": "evil.example"})
     assert answer.status_code == 403
     assert answer.json()["error"].startswith("Host: 'evil.example'")
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1:1", "[::1]:8000"])
-def test_the_names_of_this_machine_are_its_own(api, host):
+def test_local_host_names_are_accepted(api, host):
     assert api.get("/health/live", headers={"Host": host}).status_code == 200
 
 
-def test_names_that_are_set_are_ours_too(serve):
+def test_configured_host_names_are_also_accepted(serve):
     with serve(api_hosts="api.example.com, *.apps.example.com") as api:
         for host in ("api.example.com", "a.apps.example.com:443", "localhost"):
             assert api.get("/health/live", headers={"Host": host}).status_code == 200
         assert api.get("/health/live", headers={"Host": "other.example.com"}).status_code == 403
 
 
-def test_a_server_beyond_this_machine_takes_any_name_until_some_are_set(serve):
+def test_non_local_server_accepts_any_host_name_until_some_are_configured(serve):
     with serve(api_host="0.0.0.0") as api:
         assert api.get("/health/live", headers={"Host": "millrace-api.millrace.svc"}).status_code == 200
     with serve(api_host="0.0.0.0", api_hosts="millrace-api") as api:
@@ -72,13 +72,13 @@ def test_a_server_beyond_this_machine_takes_any_name_until_some_are_set(serve):
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:3000", "http://localhost"])
 @pytest.mark.parametrize("path", [*POSTS, "/v2/models/courses.popularity/infer"])
-def test_a_page_of_another_origin_can_post_nothing(api, path, origin):
+def test_post_from_page_of_another_origin_is_rejected(api, path, origin):
     answer = api.post(path, content=b"{}", headers=as_json(Origin=origin))
     assert answer.status_code == 403
     assert "Origin: " in answer.text
 
 
-def test_our_own_pages_and_those_that_are_named_may_post(api, serve):
+def test_own_pages_and_configured_origins_may_post(api, serve):
     assert api.post(PATH, content=ROW, headers=as_json(Origin=str(api.base_url))).status_code == 200
     with serve(api_cors_origins="https://shop.example") as other:
         for origin, status in {"https://shop.example": 503, "https://other.example": 403}.items():  # no champion: 503
@@ -89,7 +89,7 @@ def test_our_own_pages_and_those_that_are_named_may_post(api, serve):
 @pytest.mark.parametrize(
     "kind", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json"]
 )
-def test_a_body_that_any_page_could_send_is_refused(api, path, kind):
+def test_content_type_that_any_page_could_send_is_rejected(api, path, kind):
     answer = api.post(path, content=ROW, headers={"Content-Type": kind} if kind else None)
     assert answer.status_code == 415
     assert answer.json()["error"]["message"].startswith("Content-Type: ")
@@ -98,12 +98,12 @@ def test_a_body_that_any_page_could_send_is_refused(api, path, kind):
 @pytest.mark.parametrize(
     "kind", ["application/json", "Application/JSON ; charset=UTF-8", 'application/json;charset="utf8"']
 )
-def test_json_in_utf_8_is_read(api, kind):
+def test_utf_8_json_is_accepted(api, kind):
     assert api.post(PATH, content=ROW, headers={"Content-Type": kind}).status_code == 200
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "latin-1", "cp1252", ""])
-def test_another_charset_is_refused_by_its_name(api, charset):
+def test_unsupported_charset_is_rejected_by_name(api, charset):
     kind = f"application/json; charset={charset}"
     answer = api.post(PATH, content=ROW.decode().encode("utf-16"), headers={"Content-Type": kind})
     assert answer.status_code == 415
@@ -126,7 +126,7 @@ def bare_deflate(body: bytes) -> bytes:
         ("identity", bytes),
     ],
 )
-def test_a_compressed_body_is_read(api, coding, pack):
+def test_compressed_body_is_decompressed(api, coding, pack):
     plain = api.post(PATH, content=ROW, headers=as_json()).json()
     for body in (pack(ROW), iter([bytes([byte]) for byte in pack(ROW)])):
         answer = api.post(PATH, content=body, headers=as_json(Content_Encoding=coding))
@@ -134,7 +134,7 @@ def test_a_compressed_body_is_read(api, coding, pack):
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, gzip", "nonsense"])
-def test_another_coding_is_refused_with_those_that_are_read(api, coding):
+def test_unsupported_content_encoding_is_rejected_with_supported_ones(api, coding):
     answer = api.post(PATH, content=ROW, headers=as_json(Content_Encoding=coding))
     assert answer.status_code == 415
     assert answer.headers["accept-encoding"] == "gzip, deflate"
@@ -144,7 +144,7 @@ def test_another_coding_is_refused_with_those_that_are_read(api, coding):
 @pytest.mark.parametrize(
     "body", [ROW, gzip.compress(ROW)[:-4], gzip.compress(ROW) + b"more", b"\x1f\x8b", zlib.compress(ROW)], ids=range(5)
 )
-def test_a_body_that_is_not_what_its_coding_says_is_refused(api, body):
+def test_body_not_matching_its_content_encoding_is_rejected(api, body):
     answer = api.post(PATH, content=body, headers=as_json(Content_Encoding="gzip"))
     assert answer.status_code == 422
     assert answer.json()["error"]["message"].startswith("body: is not gzip, as Content-Encoding says: ")
@@ -152,7 +152,7 @@ def test_a_body_that_is_not_what_its_coding_says_is_refused(api, body):
 
 @pytest.mark.parametrize("path", [PATH, "/v1/mooc/recommendations", "/v2/models/courses.popularity/infer"])
 @pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-def test_the_limit_of_a_body_counts_what_it_is_unpacked(api, path, coding, pack):
+def test_body_limit_applies_to_decompressed_size(api, path, coding, pack):
     body = pack(b" " * 50_000_000)
     assert len(body) < 100_000
     answer = api.post(path, content=body, headers=as_json(Content_Encoding=coding))
@@ -160,7 +160,7 @@ def test_the_limit_of_a_body_counts_what_it_is_unpacked(api, path, coding, pack)
     assert "has more than 2000000 bytes once it is unpacked; allowed: 2000000 bytes" in answer.text
 
 
-def test_head_answers_wherever_get_does(api):
+def test_head_is_supported_wherever_get_is(api):
     document = api.get("/openapi.json").json()
     paths = [re.sub(r"{\w+}", "x", path) for path, operations in document["paths"].items() if "get" in operations]
     assert {"/", "/health/ready", "/metrics", "/v1/urls/live/events"} <= set(paths)
@@ -175,7 +175,7 @@ def test_head_answers_wherever_get_does(api):
     assert api.put("/v1/mooc/recommendations").headers["allow"] == "GET, HEAD, POST"
 
 
-def test_every_post_tells_of_its_refusals(api):
+def test_every_post_documents_its_rejections(api):
     for path, operations in api.get("/openapi.json").json()["paths"].items():
         for method, operation in operations.items():
             assert {"403", *(["415"] if method == "post" else [])} <= set(operation["responses"]), f"{method} {path}"
@@ -191,14 +191,14 @@ def test_every_post_tells_of_its_refusals(api):
         ("/v1/mooc/recommendations", {"history": [], "keep_known": None}, "keep_known: null is not usable"),
     ],
 )
-def test_messages_speak_json(api, path, row, sentence):
+def test_error_messages_use_json_notation(api, path, row, sentence):
     parameters = {"num_subscribers": 1, "num_reviews": 1, "num_lectures": 1, "content_duration": 1} | row
     answer = api.post(path, json=parameters if path == PATH else row)
     assert answer.status_code == 422
     assert sentence in answer.json()["error"]["message"]
 
 
-def test_an_open_api_serves_its_documentation_without_another_host(api, serve):
+def test_documentation_is_served_without_external_hosts(api, serve):
     page = api.get("/docs")
     assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
     assert "http" not in page.text

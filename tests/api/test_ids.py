@@ -28,7 +28,7 @@ PATHS = [("recommendations", "user_id"), ("history", "user_id"), ("similar", "it
 
 @pytest.mark.parametrize("identifier", IDS)
 @pytest.mark.parametrize(("path", "name"), PATHS)
-def test_an_id_of_any_characters_is_reachable(api, path, name, identifier):
+def test_id_with_any_characters_is_reachable(api, path, name, identifier):
     for answer in (
         # httpx would resolve dots in a path, as browsers do: there the query is the way.
         api.get(f"/v1/mooc/{path}/{quote(identifier, safe='')}" if "." not in identifier else f"/v1/mooc/{path}/a"),
@@ -43,11 +43,11 @@ def test_an_id_of_any_characters_is_reachable(api, path, name, identifier):
             assert answer.json()["error"]["message"].startswith(f"{name}: {wanted!r} ")
 
 
-def test_a_slash_that_a_proxy_has_decoded_means_the_same(api):
+def test_slash_decoded_by_proxy_resolves_to_same_id(api):
     assert "'x/y' is not known" in api.get("/v1/mooc/similar/x/y").json()["error"]["message"]
 
 
-def test_a_known_item_answers_alike_in_path_and_query(api):
+def test_known_item_gives_same_answer_in_path_and_query(api):
     (first, *_) = api.get("/v1/mooc/popular?n=1").json()["items"]
     in_path = api.get(f"/v1/mooc/similar/{quote(first['id'], safe='')}?n=3").json()
     assert in_path["items"]
@@ -55,7 +55,7 @@ def test_a_known_item_answers_alike_in_path_and_query(api):
 
 
 @pytest.mark.parametrize(("path", "name"), PATHS)
-def test_what_is_no_id_is_refused_by_its_parameter(api, path, name):
+def test_invalid_id_is_rejected_with_its_parameter_name(api, path, name):
     for query, sentence in {
         f"/v1/mooc/{path}": f"{name}: is missing; allowed: an id",
         f"/v1/mooc/{path}?{name}=": f"{name}: '' is not usable; allowed: an id of 1 to 200 characters",
@@ -69,6 +69,6 @@ def test_what_is_no_id_is_refused_by_its_parameter(api, path, name):
         assert sentence in answer.json()["error"]["message"]
 
 
-def test_metrics_count_all_ids_of_a_path_together(api):
+def test_metrics_aggregate_all_ids_of_same_route(api):
     api.get("/v1/mooc/history/a%2Fb%2Fc")
     assert 'route="/v1/mooc/history/{user_id}",status="404"' in api.get("/metrics").text

@@ -32,7 +32,7 @@ def client(monkeypatch):
         cached.cache_clear()
 
 
-def test_the_document_tells_of_every_path_whether_it_needs_a_key(client):
+def test_openapi_document_states_for_every_path_whether_key_is_required(client):
     document = client.get("/openapi.json", headers={"X-API-Key": "a-key"}).json()
     assert any(path.startswith("/v1/health/") for path in document["paths"])
     open_paths = set()
@@ -47,7 +47,7 @@ def test_the_document_tells_of_every_path_whether_it_needs_a_key(client):
     assert open_paths == {"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/v1/urls/live"}
 
 
-def test_what_is_not_documented_needs_a_key(client):
+def test_undocumented_path_requires_key(client):
     for path in ("/docs/more", "/openapi.json", "/health", "/health/live/more", "/nothing"):
         assert client.get(path).status_code == 401, path
 
@@ -63,7 +63,7 @@ def closed(monkeypatch):
     settings.cache_clear()
 
 
-def test_without_keys_events_are_closed_where_they_need_one_and_nothing_else_is(closed):
+def test_without_keys_only_event_endpoints_that_require_one_are_closed(closed):
     document = closed.get("/openapi.json").json()
     posting = {path for path, found in document["paths"].items() if found.get("post", {}).get("security")}
     assert {"/v1/mooc/events", "/v1/shop/events"} <= posting
@@ -78,7 +78,7 @@ def test_without_keys_events_are_closed_where_they_need_one_and_nothing_else_is(
 
 
 @pytest.mark.parametrize("keys", [",", " ", "", " , ,"])
-def test_keys_that_hold_none_are_refused(monkeypatch, keys):
+def test_empty_key_list_is_rejected(monkeypatch, keys):
     monkeypatch.setenv("MILLRACE_API_KEYS", keys)
     settings.cache_clear()
     try:

@@ -19,7 +19,7 @@ def outputs(answer):
     return {one["name"]: one for one in answer.json()["outputs"]}
 
 
-def test_the_server_and_its_models_describe_themselves(api):
+def test_server_and_models_report_metadata_and_readiness(api):
     assert api.get("/v2").json()["name"] == "millrace"
     assert api.get("/v2/health/live").json() == {"live": True}
     assert api.get("/v2/health/ready").json() == {"ready": True}
@@ -32,7 +32,7 @@ def test_the_server_and_its_models_describe_themselves(api):
 
 
 @pytest.mark.parametrize("flat", [True, False], ids=["flat", "nested"])
-def test_one_tensor_gives_what_predict_gives(api, flat):
+def test_single_tensor_inference_matches_predict(api, flat):
     data = [value for row in ROWS for value in row] if flat else ROWS
     answer = api.post(f"{PATH}/infer", json={"id": "seven", "inputs": [tensor("input", data, [3, 4])]})
     result = outputs(answer)
@@ -47,7 +47,7 @@ def test_one_tensor_gives_what_predict_gives(api, flat):
         assert result[column]["data"] == [row[column] for row in predicted]
 
 
-def test_one_tensor_a_field_may_carry_text(api):
+def test_one_tensor_per_field_may_contain_text(api):
     inputs = [
         tensor("level", ["expert", "All Levels"], [2], "BYTES"),
         tensor("num_lectures", [4, 400], [2, 1], "INT64"),
@@ -62,7 +62,7 @@ def test_one_tensor_a_field_may_carry_text(api):
     assert outputs(answer)["cluster"]["data"] == [row["cluster"] for row in predicted]
 
 
-def test_only_the_outputs_that_are_wanted_are_sent(api):
+def test_only_requested_outputs_are_returned(api):
     request = {"inputs": [tensor("input", ROWS, [3, 4])], "outputs": [{"name": "label"}]}
     assert list(outputs(api.post(f"{PATH}/infer", json=request))) == ["label"]
 
@@ -89,7 +89,7 @@ def test_only_the_outputs_that_are_wanted_are_sent(api):
         ([], 422, "body: [] is not usable"),
     ],
 )
-def test_a_request_that_is_not_acceptable_is_answered_in_the_protocols_shape(api, request_body, status, sentence):
+def test_invalid_request_is_rejected_in_protocol_format(api, request_body, status, sentence):
     answer = api.post(f"{PATH}/infer", json=request_body)
     assert answer.status_code == status
     assert list(answer.json()) == ["error"]
@@ -136,13 +136,13 @@ def test_a_request_that_is_not_acceptable_is_answered_in_the_protocols_shape(api
     ],
     ids=str,
 )
-def test_data_that_is_not_what_shape_and_datatype_say_is_refused(api, shape, datatype, data, sentence):
+def test_data_not_matching_shape_or_datatype_is_rejected(api, shape, datatype, data, sentence):
     answer = api.post(f"{PATH}/infer", json={"inputs": [tensor("input", data, shape, datatype)]})
     assert answer.status_code in (413, 422)
     assert sentence in answer.json()["error"]
 
 
-def test_a_column_may_be_nested_as_its_shape_says_and_not_otherwise(api):
+def test_column_may_be_nested_only_as_its_shape_declares(api):
     columns = [tensor(name, [[1], [2]], [2, 1], "INT64") for name in FIELDS]
     assert api.post(f"{PATH}/infer", json={"inputs": columns}).status_code == 200
     columns[0]["shape"] = [2]
@@ -152,13 +152,13 @@ def test_a_column_may_be_nested_as_its_shape_says_and_not_otherwise(api):
 
 
 @pytest.mark.parametrize("path", ["/v2/models/luck", "/v2/models/luck/ready", f"{PATH}/versions/1", "/v2/nothing"])
-def test_what_does_not_exist_is_named(api, path):
+def test_unknown_resource_returns_404_with_error_message(api, path):
     answer = api.get(path)
     assert answer.status_code == 404
     assert isinstance(answer.json()["error"], str)
 
 
-def test_a_version_that_is_not_the_champion_answers_too(api, variables):
+def test_non_champion_version_also_serves_predictions(api, variables):
     with settings_of(variables):
         draft, arrays = made("courses", "popularity", seed=2)
         version = Registry().publish(draft, arrays).version
@@ -171,7 +171,7 @@ def test_a_version_that_is_not_the_champion_answers_too(api, variables):
     assert answer["outputs"] != api.post(f"{PATH}/infer", json=request).json()["outputs"]
 
 
-def test_a_damaged_version_is_refused_with_a_sentence(api, variables):
+def test_corrupt_version_is_rejected_with_reason(api, variables):
     with settings_of(variables):
         registry = Registry()
         version = registry.publish(*made("courses", "popularity", seed=3)).version

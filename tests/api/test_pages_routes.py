@@ -35,7 +35,7 @@ def board(stores):
     return stores["urls"]
 
 
-def test_without_a_stream_the_answers_are_empty_and_no_error(api, board):
+def test_responses_without_stream_are_empty_not_errors(api, board):
     assert api.get(f"{BASE}/clusters").json() == {
         "model": "urls/pages",
         "version": None,
@@ -46,7 +46,7 @@ def test_without_a_stream_the_answers_are_empty_and_no_error(api, board):
     assert (result["messages"], result["clusters"], result["from"]) == ([], [], None)
 
 
-def test_clusters_have_their_words_hosts_pages_and_version(api, board):
+def test_clusters_include_words_hosts_pages_and_version(api, board):
     feed.apply(board, *feed.history(END, 5))
     result = api.get(f"{BASE}/clusters").json()
     assert result["version"] == "20261122T040000Z-0123abcd"
@@ -58,7 +58,7 @@ def test_clusters_have_their_words_hosts_pages_and_version(api, board):
     assert third["examples"][0] == {"url": "https://code.example.com/0", "title": "python 0", "at": None}
 
 
-def test_a_timeline_ends_with_the_newest_window_and_goes_back_as_far_as_was_asked(api, board):
+def test_timeline_ends_at_newest_window_and_covers_requested_minutes(api, board):
     feed.apply(board, *feed.history(END, 100))
     result = api.get(f"{BASE}/timeline", params={"minutes": 5}).json()
     assert (result["from"], result["to"], result["step"]) == ("2026-01-22T04:55:00Z", "2026-01-22T05:00:00Z", 10)
@@ -69,14 +69,14 @@ def test_a_timeline_ends_with_the_newest_window_and_goes_back_as_far_as_was_aske
 
 @pytest.mark.parametrize("path", ["timeline", "live/events"])
 @pytest.mark.parametrize("minutes", ["0", "121", "-5", "1.5", "soon", "9" * 30])
-def test_minutes_out_of_range_are_refused_by_name(api, path, minutes):
+def test_out_of_range_minutes_are_rejected_with_parameter_name(api, path, minutes):
     answer = api.get(f"{BASE}/{path}", params={"minutes": minutes})
     assert answer.status_code == 422
     assert answer.json()["error"]["field"] == "minutes"
     assert answer.json()["error"]["allowed"] == "a whole number from 1 to 120"
 
 
-def test_the_page_runs_nothing_but_its_own_files(api):
+def test_page_runs_only_its_own_files(api):
     page = api.get(f"{BASE}/live")
     assert page.headers["content-type"].startswith("text/html")
     policy = page.headers["content-security-policy"]
@@ -91,14 +91,14 @@ def test_the_page_runs_nothing_but_its_own_files(api):
         assert asset.headers["x-content-type-options"] == "nosniff"
 
 
-def test_everything_a_script_imports_is_served(api):
+def test_every_script_import_is_served(api):
     for name, (_, content) in load_files().items():
         for imported in re.findall(r'from "\./([^"]+)"', content.decode()):
             answer = api.get(f"{BASE}/live/{imported}")
             assert answer.headers["content-type"].startswith("text/javascript"), f"{name} imports {imported}"
 
 
-def test_with_keys_the_page_is_open_and_its_data_is_not(board, monkeypatch):
+def test_with_keys_page_is_public_and_its_data_is_protected(board, monkeypatch):
     monkeypatch.setenv("MILLRACE_API_KEYS", "correct")
     settings.cache_clear()
     app = create_app(DeltaFollower({"urls": board}))
@@ -116,7 +116,7 @@ def test_with_keys_the_page_is_open_and_its_data_is_not(board, monkeypatch):
     assert paths[f"{BASE}/live/events"]["get"]["security"] == [{"ApiKey": []}]
 
 
-def test_the_stream_of_events_is_documented_with_the_shape_of_its_data(api):
+def test_event_stream_is_documented_with_its_data_schema(api):
     document = api.get("/openapi.json").json()
     answers = document["paths"][f"{BASE}/live/events"]["get"]["responses"]
     assert set(answers) == {"200", "401", "403", "422", "503"}
@@ -125,7 +125,7 @@ def test_the_stream_of_events_is_documented_with_the_shape_of_its_data(api):
     assert set(event["properties"]) == {"status", "clusters", "timeline"}
 
 
-def test_only_workloads_with_pages_have_these_paths(api):
+def test_only_workloads_with_pages_have_page_routes(api):
     assert api.get("/v1/courses/clusters").status_code == 404
     paths = api.get("/openapi.json").json()["paths"]
     assert {path for path in paths if path.endswith(("/timeline", "/clusters", "/live/events"))} == {
@@ -133,6 +133,6 @@ def test_only_workloads_with_pages_have_these_paths(api):
     }
 
 
-def test_the_newest_window_may_be_hours_old(api, board):
+def test_newest_window_may_be_hours_old(api, board):
     feed.apply(board, feed.window(END - timedelta(days=1), {0: 3}))
     assert api.get(f"{BASE}/timeline", params={"minutes": 1}).json()["messages"] == [3]

@@ -18,7 +18,7 @@ def expected():
     return clusters, distances, draft.names["label"]
 
 
-def test_a_list_is_answered_as_the_model_assigns_it(api, expected):
+def test_posted_list_gets_clusters_assigned_by_model(api, expected):
     clusters, distances, labels = expected
     answers = api.post(PATH, json=ROWS).json()
     assert [one["cluster"] for one in answers] == clusters.tolist()
@@ -28,13 +28,13 @@ def test_a_list_is_answered_as_the_model_assigns_it(api, expected):
     assert {one["model"] for one in answers} == {"urls/pages"}
 
 
-def test_a_page_alone_is_answered_as_in_a_list(api, expected):
+def test_single_page_gets_same_answer_as_in_list(api, expected):
     result = api.post(PATH, json=ROWS[7]).json()
     assert (result["cluster"], result["model"]) == (expected[0][7], "urls/pages")
     assert result["version"] == api.get("/v1/models/urls/pages").json()["version"]
 
 
-def test_title_and_keywords_may_be_left_out_and_an_empty_list_is_one(api):
+def test_title_and_keywords_are_optional_and_empty_list_is_valid(api):
     url = ROWS[0]["url"]
     bare = api.post(PATH, json={"url": url}).json()
     assert bare == api.post(PATH, json={"url": url, "title": "", "keywords": ""}).json()
@@ -45,13 +45,13 @@ def test_title_and_keywords_may_be_left_out_and_an_empty_list_is_one(api):
     ("body", "field"),
     [({}, "url"), ({"title": "x"}, "url"), ({"url": ""}, "url"), ([{"url": 3}], "[0].url"), ("x", "body")],
 )
-def test_what_is_no_page_is_named(api, body, field):
+def test_invalid_page_is_rejected_with_its_field(api, body, field):
     answer = api.post(PATH, json=body)
     assert answer.status_code == 422
     assert answer.json()["error"]["field"] == field
 
 
-def test_before_a_stream_the_clusters_are_those_of_the_training(api, expected):
+def test_clusters_come_from_training_before_stream_starts(api, expected):
     result = api.get("/v1/urls/clusters").json()
     assert not result["live"]
     assert [one["label"] for one in result["clusters"]] == expected[2]

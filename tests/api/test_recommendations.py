@@ -27,7 +27,7 @@ def ids(answer) -> list[str]:
 
 @given(user=st.sampled_from(USERS), n=st.integers(1, 100))
 @CASES
-def test_an_answer_holds_no_known_no_unknown_and_no_item_twice(api, user, n):
+def test_recommendations_contain_no_known_unknown_or_duplicate_items(api, user, n):
     answer = api.get(f"/v1/shop/recommendations/{user}", params={"n": n}).json()
     result = ids(answer)
     assert len(result) == len(set(result)) == min(n, len(IDS) - 1 - len(set(history(user))))
@@ -39,7 +39,7 @@ def test_an_answer_holds_no_known_no_unknown_and_no_item_twice(api, user, n):
 
 @given(given_ids=st.lists(st.sampled_from(IDS) | st.text(max_size=8).filter(bool), max_size=30), n=st.integers(1, 20))
 @CASES
-def test_a_posted_history_is_answered_the_same_way(api, given_ids, n):
+def test_posted_history_is_answered_by_same_rules(api, given_ids, n):
     body = {"history": given_ids, "n": n}
     answer = api.post("/v1/mooc/recommendations", json=body).json()
     result, known = ids(answer), set(given_ids) & set(IDS)
@@ -50,7 +50,7 @@ def test_a_posted_history_is_answered_the_same_way(api, given_ids, n):
 
 
 @BASE
-def test_a_user_is_answered_as_the_same_history_is_and_as_in_a_list(api, base):
+def test_user_gets_same_answer_as_posted_history_and_user_list(api, base):
     user = USERS[3]
     alone = api.get(f"{base}/recommendations/{user}?n=5").json()
     posted = api.post(f"{base}/recommendations", json={"history": history(user), "n": 5}).json()
@@ -62,13 +62,13 @@ def test_a_user_is_answered_as_the_same_history_is_and_as_in_a_list(api, base):
 
 
 @BASE
-def test_known_items_come_back_where_they_are_wanted(api, base):
+def test_known_items_are_returned_on_request(api, base):
     answers = [api.get(f"{base}/recommendations/{user}?n=100&keep_known=true").json() for user in USERS]
     assert any(set(ids(answer)) & set(history(user)) for answer, user in zip(answers, USERS, strict=True))
 
 
 @BASE
-def test_an_unknown_user_gets_what_is_popular_and_the_answer_says_so(api, base):
+def test_unknown_user_gets_popular_items_reported_as_fallback(api, base):
     answer = api.get(f"{base}/recommendations/nobody").json()
     popular = api.get(f"{base}/popular").json()
     assert answer["fallback"] == "popularity"
@@ -78,7 +78,7 @@ def test_an_unknown_user_gets_what_is_popular_and_the_answer_says_so(api, base):
 
 
 @BASE
-def test_histories_and_neighbours_are_shown(api, base):
+def test_user_histories_and_similar_items_are_returned(api, base):
     shown = api.get(f"{base}/history/{USERS[0]}").json()
     assert [item["id"] for item in shown["items"]] == history(USERS[0])
     assert shown["total"] == len(history(USERS[0]))
@@ -99,7 +99,7 @@ def test_histories_and_neighbours_are_shown(api, base):
         ("history/U1?n=1001", 422, "n: 1001 is not usable; allowed: a whole number from 1 to 1000"),
     ],
 )
-def test_a_question_that_can_not_be_answered_is_refused_with_what_is_allowed(api, path, status, output):
+def test_invalid_query_is_rejected_with_allowed_values(api, path, status, output):
     answer = api.get(f"/v1/shop/{path}")
     assert answer.status_code == status
     assert output in answer.json()["error"]["message"]
@@ -117,7 +117,7 @@ def test_a_question_that_can_not_be_answered_is_refused_with_what_is_allowed(api
         ({"history": ["I001"], "limit": 3}, 422, "allowed: a JSON object with history, users, n, keep_known"),
     ],
 )
-def test_a_body_that_can_not_be_answered_is_refused_with_what_is_allowed(api, body, status, output):
+def test_invalid_body_is_rejected_with_allowed_values(api, body, status, output):
     answer = api.post("/v1/mooc/recommendations", json=body)
     assert answer.status_code == status
     assert output in answer.json()["error"]["message"]

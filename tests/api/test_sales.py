@@ -34,7 +34,7 @@ def rows(prefix: str, first, last, *columns: str):
 
 
 @RANGES
-def test_months_are_the_sums_of_their_days(api, first, last):
+def test_monthly_sales_equal_sums_of_daily_sales(api, first, last):
     answer = api.get(f"{BASE}/sales", params=limits(first, last)).json()
     expected: dict[str, list[int]] = {}
     whole = [0, 0, 0]
@@ -59,7 +59,7 @@ def test_months_are_the_sums_of_their_days(api, first, last):
 
 
 @RANGES
-def test_the_best_customers_are_those_who_spent_most(api, first, last):
+def test_top_customers_are_those_who_spent_most(api, first, last):
     answer = api.get(f"{BASE}/customers/top", params={"n": 5, **limits(first, last)}).json()
     spent: dict[int, int] = {}
     for _, who, revenue in rows("customer", first, last, "customer", "customer_revenue"):
@@ -71,7 +71,7 @@ def test_the_best_customers_are_those_who_spent_most(api, first, last):
 
 @pytest.mark.parametrize("by", BY)
 @pytest.mark.parametrize("order", ["revenue", "orders", "items"])
-def test_statistics_are_in_the_order_asked_for(api, by, order):
+def test_statistics_are_sorted_in_requested_order(api, by, order):
     first, last = "2020-02-01", "2020-05-31"
     query = {"by": by, "order": order, "n": 100, **limits(first, last)}
     answer = api.get(f"{BASE}/statistics", params=query).json()
@@ -91,7 +91,7 @@ def test_statistics_are_in_the_order_asked_for(api, by, order):
     assert answer["by"] == by
 
 
-def test_a_range_without_orders_is_empty_and_no_error(api):
+def test_range_without_orders_returns_empty_result_not_error(api):
     query = limits("1999-01-01", "1999-12-31")
     trend = api.get(f"{BASE}/sales", params=query).json()
     assert trend["months"] == []
@@ -119,7 +119,7 @@ def test_a_range_without_orders_is_empty_and_no_error(api):
         ("customers/top", {"n": "0"}, "n"),
     ],
 )
-def test_what_is_not_usable_is_named(api, path, query, field):
+def test_invalid_query_parameter_is_reported_by_name(api, path, query, field):
     answer = api.get(f"{BASE}/{path}", params=query)
     assert answer.status_code == 422
     assert answer.json()["error"]["field"] == field

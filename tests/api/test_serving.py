@@ -50,7 +50,7 @@ def workers(variables, tmp_path_factory):
         yield result
 
 
-def test_metrics_add_up_over_several_workers(workers):
+def test_metrics_are_summed_across_workers(workers):
     for _ in range(90):  # a connection each, so that all workers get some
         answer = httpx.post(f"{workers.url}/course_popularity", json=ROW, headers={"Connection": "close"})
         assert answer.status_code in (200, 503)  # 503: a worker that has not polled yet
@@ -72,7 +72,7 @@ def started(workers, count: int) -> list[int]:
     return [int(pid) for pid in pids]
 
 
-def test_a_worker_that_is_killed_is_replaced_and_nothing_is_forgotten(workers):
+def test_killed_worker_is_replaced_and_no_metrics_are_lost(workers):
     first, *_ = started(workers, 3)  # one of them is enough to be ready
     before = sample(workers, "millrace_requests_total{")
     os.kill(first, signal.SIGKILL)
@@ -86,7 +86,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_forgotten(workers):
     assert sample(workers, "millrace_polled_at_seconds") > time.time() - 60
 
 
-def test_paths_that_do_not_exist_share_one_series(api, server):
+def test_unknown_paths_share_one_metric_series(api, server):
     for number in range(5):
         api.get(f"/nothing/{number}")
     text = api.get("/metrics").text
@@ -94,32 +94,32 @@ def test_paths_that_do_not_exist_share_one_series(api, server):
     assert "/nothing/" not in text
 
 
-def test_versions_and_staleness_are_among_the_metrics(api, server):
+def test_metrics_include_versions_and_staleness(api, server):
     text = api.get("/metrics").text
     version = api.get("/v1/models/courses/price").json()["version"]
     assert f'millrace_model_version{{model="courses/price",version="{version}"}} 1.0' in text
     assert abs(sample(server, "millrace_polled_at_seconds") - time.time()) < 30
 
 
-def test_a_body_over_the_limit_is_refused_by_its_announced_length(api):
+def test_body_over_limit_is_rejected_by_content_length(api):
     answer = api.post("/course_popularity", content=b" " * 2_000_001, headers=AS_JSON)
     assert answer.status_code == 413
     assert answer.json()["error"]["message"].startswith("body: has 2000001 bytes; allowed: 2000000 bytes")
 
 
-def test_a_streamed_body_over_the_limit_is_refused_too(api):
+def test_streamed_body_over_limit_is_also_rejected(api):
     answer = api.post("/course_popularity", content=(b" " * 100_000 for _ in range(30)), headers=AS_JSON)
     assert answer.status_code == 413
     assert answer.json()["error"]["message"].startswith("body: has more than 2000000 bytes")
 
 
-def test_a_body_over_the_limit_on_a_protocol_path_keeps_its_form(api):
+def test_body_over_limit_on_protocol_path_is_rejected_in_protocol_format(api):
     answer = api.post("/v2/models/courses.price/infer", content=b" " * 2_000_001, headers=AS_JSON)
     assert answer.status_code == 413
     assert isinstance(answer.json()["error"], str)
 
 
-def test_a_client_that_leaves_in_mid_request_is_no_fault(server):
+def test_client_disconnect_mid_request_is_not_logged_as_fault(server):
     for path in (b"/course_popularity", b"/v2/models/courses.price/versions/x/infer"):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             connection.sendall(
@@ -129,11 +129,11 @@ def test_a_client_that_leaves_in_mid_request_is_no_fault(server):
     assert "fault" not in server.log
 
 
-def test_bytes_that_are_no_request_are_refused(server):
+def test_bytes_that_are_not_http_are_rejected(server):
     assert raw(server, b"\x16\x03\x01nonsense\r\n\r\n").startswith(b"HTTP/1.1 400")
 
 
-def test_keys_are_needed_for_all_but_health(variables, tmp_path):
+def test_keys_are_required_for_all_but_health_and_docs(variables, tmp_path):
     with serving(variables | {"MILLRACE_API_KEYS": "first-key, second-key"}, tmp_path, "/health/ready") as server:
         for path in ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/docs", "/docs/docs.js"):
             assert server.client.get(path).status_code == 200
@@ -150,7 +150,7 @@ def test_keys_are_needed_for_all_but_health(variables, tmp_path):
         assert document["paths"]["/course_popularity"]["post"]["security"] == [{"ApiKey": []}]
 
 
-def test_no_origin_may_call_from_a_browser_unless_it_is_named(api, variables, tmp_path):
+def test_cross_origin_requests_are_denied_unless_origin_is_configured(api, variables, tmp_path):
     ask = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
     assert "access-control-allow-origin" not in api.options("/course_popularity", headers=ask).headers
     with serving(variables | {"MILLRACE_API_CORS_ORIGINS": "https://shop.example"}, tmp_path) as server:
@@ -161,7 +161,7 @@ def test_no_origin_may_call_from_a_browser_unless_it_is_named(api, variables, tm
 
 
 @pytest.mark.parametrize("count", [1, 2], ids=["one worker", "two workers"])
-def test_requests_in_flight_are_finished_after_sigterm(variables, tmp_path, count):
+def test_in_flight_requests_are_finished_after_sigterm(variables, tmp_path, count):
     with serving(variables | {"MILLRACE_API_WORKERS": str(count)}, tmp_path, "/health/ready") as server:
         body = b'{"num_subscribers":1,"num_reviews":1,"num_lectures":1,"content_duration":1}'
         head = b"POST /course_popularity HTTP/1.1\r\nHost: localhost\r\n" + HEAD
@@ -189,7 +189,7 @@ def test_requests_in_flight_are_finished_after_sigterm(variables, tmp_path, coun
             httpx.get(server.url)
 
 
-def test_a_port_in_use_is_named(server, variables):
+def test_port_in_use_is_reported(server, variables):
     with settings_of(variables):
         run = subprocess.run(
             [sys.executable, "-c", RUN],
@@ -202,7 +202,7 @@ def test_a_port_in_use_is_named(server, variables):
     assert f"Port {server.port} is in use by another program; set MILLRACE_API_PORT" in run.stderr
 
 
-def test_answers_go_on_while_the_storage_is_away(engines, tmp_path):
+def test_requests_are_served_while_storage_is_unavailable(engines, tmp_path):
     with ExitStack() as server_ends:
         with s3_server("s3proxy", tmp_path) as own:
             own = own | {"MILLRACE_MODELS_BUCKET": "own"}

@@ -81,7 +81,7 @@ def wanted(server):
 
 
 @pytest.mark.parametrize("kind", [None, "application/octet-stream", "application/json"])
-def test_binary_tensors_in_and_out_are_what_clients_send_and_ask_for_by_default(api, wanted, kind):
+def test_default_client_requests_send_and_receive_binary_tensors(api, wanted, kind):
     tensor, data = binary("input", ROWS, "FP64")
     headers = {"Content-Type": kind} if kind else {}
     # Without outputs tritonclient asks for all of them as bytes.
@@ -91,7 +91,7 @@ def test_binary_tensors_in_and_out_are_what_clients_send_and_ask_for_by_default(
     assert parsed(answer) == wanted
 
 
-def test_each_output_may_be_bytes_or_json(api, wanted):
+def test_each_output_may_be_binary_or_json(api, wanted):
     tensor, data = binary("input", ROWS, "FP64")
     outputs = [
         {"name": "label", "parameters": {"binary_data": True}},
@@ -101,7 +101,7 @@ def test_each_output_may_be_bytes_or_json(api, wanted):
     assert parsed(answer) == {name: wanted[name] for name in ("label", "cluster")}
 
 
-def test_json_in_without_a_type_is_read(api, wanted):
+def test_json_without_content_type_is_accepted(api, wanted):
     tensor = {"name": "input", "shape": [3, 4], "datatype": "FP64", "data": ROWS.ravel().tolist()}
     answer = post(api, {"id": "x", "inputs": [tensor]})
     assert answer.headers["content-type"] == "application/json"
@@ -109,7 +109,7 @@ def test_json_in_without_a_type_is_read(api, wanted):
     assert parsed(answer) == wanted
 
 
-def test_several_binary_tensors_follow_in_the_order_of_the_inputs(api):
+def test_multiple_binary_tensors_are_read_in_input_order(api):
     kinds = {
         "num_subscribers": ([b"10,000", b"1"], "BYTES"),
         "num_reviews": (np.array([310, 2], np.uint16), "UINT16"),
@@ -138,7 +138,7 @@ def test_numbers_of_every_width_are_read(api, datatype):
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_both_directions_may_be_compressed(api, coding):
+def test_request_and_response_may_be_compressed(api, coding):
     rows = np.tile(ROWS, (100, 1))
     tensor, data = binary("input", rows, "FP64")
     request = {"inputs": [tensor], "parameters": {"binary_data_output": True}}
@@ -150,7 +150,7 @@ def test_both_directions_may_be_compressed(api, coding):
     assert parsed(packed) == parsed(plain)
 
 
-def test_a_version_answers_in_bytes_too(api, wanted):
+def test_specific_version_also_returns_binary_outputs(api, wanted):
     version = api.get(PATH).json()["versions"][-1]
     tensor, data = binary("input", ROWS, "FP64")
     request = {"inputs": [tensor], "parameters": {"binary_data_output": True}}
@@ -158,7 +158,7 @@ def test_a_version_answers_in_bytes_too(api, wanted):
     assert set(parsed(answer)) == set(wanted)
 
 
-def test_the_paths_that_clients_ask_first_answer_as_they_read_them(api):
+def test_paths_that_clients_probe_first_respond_as_expected(api):
     version = api.get(PATH).json()["versions"][-1]
     for path in ("/v2/health/live", "/v2/health/ready", f"{PATH}/ready", f"{PATH}/versions/{version}/ready"):
         assert api.get(path).status_code == 200
@@ -193,7 +193,7 @@ def broken(**changes):
         (binary("input", np.array([[np.nan, 1, 1, 1]]), "FP64")[0], np.array([[np.nan, 1, 1, 1]]).tobytes(), {}, "nan"),
     ],
 )
-def test_bytes_that_do_not_fit_their_tensor_are_refused(api, tensor, data, headers, sentence):
+def test_binary_data_not_matching_its_tensor_is_rejected(api, tensor, data, headers, sentence):
     document = json.dumps({"inputs": [tensor]}).encode()
     answer = api.post(f"{PATH}/infer", content=document + data, headers={HEADER: str(len(document))} | headers)
     assert answer.status_code == 422
@@ -210,7 +210,7 @@ def test_bytes_that_do_not_fit_their_tensor_are_refused(api, tensor, data, heade
         (b"\x01\0\0\0\xff", "text in UTF-8"),
     ],
 )
-def test_texts_that_do_not_fit_their_lengths_are_refused(api, data, sentence):
+def test_texts_not_matching_their_lengths_are_rejected(api, data, sentence):
     tensor = {"name": "level", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": len(data)}}
     document = json.dumps({"inputs": [tensor]}).encode()
     headers = {HEADER: str(len(document))}

@@ -37,7 +37,7 @@ def api(board):
         yield client
 
 
-def test_an_event_comes_at_once_and_after_each_change_and_none_is_lost(api, board):
+def test_event_is_sent_immediately_and_after_every_change_without_loss(api, board):
     with api.stream("GET", EVENTS, params={"minutes": 5}) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["cache-control"] == "no-store"
@@ -53,7 +53,7 @@ def test_an_event_comes_at_once_and_after_each_change_and_none_is_lost(api, boar
             assert result["timeline"]["messages"] == list(range(1, index + 2))
 
 
-def test_the_data_of_an_event_is_what_the_other_paths_answer(api, board):
+def test_event_data_matches_responses_of_other_paths(api, board):
     feed.apply(board, *feed.history(END, 30))
     with api.stream("GET", EVENTS, params={"minutes": 3}) as answer:
         result = next(events(answer))
@@ -62,7 +62,7 @@ def test_the_data_of_an_event_is_what_the_other_paths_answer(api, board):
     assert result["status"]["psi"] == 0.034
 
 
-def test_a_server_with_all_its_streams_taken_says_so_and_has_room_again(s3_variables, tmp_path):
+def test_stream_over_limit_is_rejected_until_another_one_closes(s3_variables, tmp_path):
     variables = s3_variables | {"MILLRACE_API_STREAMS": "2", "MILLRACE_API_KEYS": "correct"}
     with serving(variables, tmp_path) as server, ExitStack() as opened:
         server.client.headers["X-API-Key"] = "correct"

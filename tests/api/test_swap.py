@@ -45,7 +45,7 @@ def served(server) -> str:
     return server.client.post("/course_popularity", json=ROW).json()["version"]
 
 
-def test_swaps_under_constant_requests_fail_none(server, registry):
+def test_no_request_fails_during_swaps_under_constant_load(server, registry):
     stop, answers = threading.Event(), []
 
     def ask() -> None:
@@ -71,7 +71,7 @@ def test_swaps_under_constant_requests_fail_none(server, registry):
     assert f'millrace_champion_swaps_total{{model="{NAME}"}} 7.0' in server.client.get("/metrics").text
 
 
-def test_a_rollback_is_taken_up_too(server, registry):
+def test_rollback_is_also_picked_up(server, registry):
     first = served(server)
     second = publish(registry, 2)
     registry.promote(*MODEL, second)
@@ -84,7 +84,7 @@ def test_a_rollback_is_taken_up_too(server, registry):
 @pytest.mark.parametrize(
     "damage", ["truncated array", "wrong checksum", "another format", "no such version", "no JSON"]
 )
-def test_a_champion_that_can_not_be_trusted_is_refused_and_the_served_one_stays(server, registry, damage):
+def test_invalid_champion_is_rejected_and_current_one_stays_served(server, registry, damage):
     """Promotion refuses these; here they happen after it, or past it."""
     first, second = served(server), publish(registry, 2)
     folder = f"models/courses/popularity/{second}"
@@ -122,7 +122,7 @@ def test_a_champion_that_can_not_be_trusted_is_refused_and_the_served_one_stays(
     assert server.client.get("/health/ready").json()["faults"] == {}
 
 
-def test_before_the_first_champion_the_answer_says_how_to_get_one(fresh, registry, tmp_path):
+def test_response_before_first_champion_explains_how_to_train_one(fresh, registry, tmp_path):
     with serving(fresh, tmp_path) as server:
         ready = server.wait_until("/health/ready", 503)
         server.wait_until("/health/live")

@@ -27,7 +27,7 @@ def used(application: Object) -> set[str]:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_drivers_are_held_to_the_accounts_and_secrets_that_executors_have(profile: str):
+def test_drivers_may_use_only_accounts_and_secrets_of_executors(profile: str):
     values, files = PROFILES[profile]
     objects = render(values, *files)
     wanted: dict[str, tuple[str, set[str]]] = {}
@@ -47,7 +47,7 @@ def test_drivers_are_held_to_the_accounts_and_secrets_that_executors_have(profil
     assert json.loads(condition["expression"].removeprefix("request.userInfo.username in ")) == sorted(wanted)
 
 
-def test_every_right_of_a_driver_is_looked_at():
+def test_policy_covers_every_driver_permission():
     objects = render()
     looked_at = pick(objects, POLICY)["spec"]["matchConstraints"]["resourceRules"][0]
     for name in ("millrace-train", "millrace-stream"):
@@ -57,7 +57,7 @@ def test_every_right_of_a_driver_is_looked_at():
                 assert rule["resources"] == ["services"], "what it can't make, it can't put into another's place"
 
 
-def test_releases_of_two_namespaces_have_a_policy_each():
+def test_releases_in_two_namespaces_have_separate_policies():
     policy, binding = pick(render(), POLICY), pick(render(), f"{POLICY}Binding")
     assert policy["metadata"]["name"] == binding["spec"]["policyName"] == "millrace-millrace-spark"
     labels = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchLabels"]
@@ -65,7 +65,7 @@ def test_releases_of_two_namespaces_have_a_policy_each():
     assert binding["spec"]["validationActions"] == ["Deny"]
 
 
-def test_further_secrets_are_added_and_it_can_be_left_out():
+def test_extra_secrets_are_allowed_and_policy_can_be_disabled():
     policy = pick(render({"admissionPolicy": {"executorSecrets": ["licence"]}}), POLICY)
     assert all(names.endswith(",licence") for names in table(policy, "secrets").values())
     assert not of_kind(render({"admissionPolicy": {"enabled": False}}), POLICY)

@@ -21,13 +21,13 @@ def environment(objects):
     return {item["name"]: item.get("value", item.get("valueFrom")) for item in container(objects)["env"]}
 
 
-def test_a_rollout_takes_no_pod_away_before_another_answers():
+def test_rollout_removes_no_pod_before_replacement_is_ready():
     spec = pick(api(), "Deployment")["spec"]
     assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert spec["strategy"]["rollingUpdate"]["maxSurge"] == 1
 
 
-def test_the_probes_ask_the_paths_that_the_api_has():
+def test_probes_request_paths_that_api_serves():
     result = container(api())
     assert (
         result["startupProbe"]["httpGet"]
@@ -38,7 +38,7 @@ def test_the_probes_ask_the_paths_that_the_api_has():
     assert result["ports"] == [{"name": "http", "containerPort": 8000}]
 
 
-def test_a_pod_has_time_for_the_pause_and_for_what_the_api_drains():
+def test_termination_grace_period_covers_pre_stop_pause_and_drain():
     from millrace.api.serve import DRAIN_TIMEOUT_S
 
     spec = pick(api(), "Deployment")["spec"]["template"]["spec"]
@@ -46,7 +46,7 @@ def test_a_pod_has_time_for_the_pause_and_for_what_the_api_drains():
     assert spec["terminationGracePeriodSeconds"] >= pause + DRAIN_TIMEOUT_S
 
 
-def test_a_pod_meets_the_restricted_standard_and_holds_no_token():
+def test_pod_meets_restricted_standard_and_mounts_no_token():
     spec = pick(api(), "Deployment")["spec"]["template"]["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert pick(api(), "ServiceAccount")["automountServiceAccountToken"] is False
@@ -57,7 +57,7 @@ def test_a_pod_meets_the_restricted_standard_and_holds_no_token():
     assert spec["volumes"][0] == {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}
 
 
-def test_a_pod_knows_the_registry_and_kafka_by_a_user_of_its_own_and_not_the_catalog():
+def test_pod_has_registry_and_own_kafka_user_but_no_catalog_access():
     variables = environment(api())
     assert variables["MILLRACE_MODELS_BUCKET"] == "millrace-models"
     assert variables["MILLRACE_API_HOST"] == "0.0.0.0"
@@ -68,7 +68,7 @@ def test_a_pod_knows_the_registry_and_kafka_by_a_user_of_its_own_and_not_the_cat
     assert not [name for name in variables if name.startswith("MILLRACE_CATALOG")]
 
 
-def test_the_brokers_authority_is_where_the_variable_says():
+def test_broker_ca_is_mounted_at_configured_path():
     pod = pick(api(), "Deployment")["spec"]["template"]["spec"]
     (volume,) = [item for item in pod["volumes"] if "secret" in item]
     assert volume["secret"]["secretName"] == "millrace-cluster-ca-cert"
@@ -77,7 +77,7 @@ def test_the_brokers_authority_is_where_the_variable_says():
 
 
 @pytest.mark.parametrize("values", [{"api": {"live": False}}, {"workloads": ["courses"]}], ids=["off", "nothing live"])
-def test_an_api_that_follows_nothing_knows_no_broker(values):
+def test_api_without_live_updates_knows_no_broker(values):
     variables = environment(api(values))
     assert variables["MILLRACE_API_LIVE"] == "false"
     assert not [name for name in variables if name.startswith("MILLRACE_KAFKA")]
@@ -85,12 +85,12 @@ def test_an_api_that_follows_nothing_knows_no_broker(values):
     assert len(pick(api(values), POLICY)["spec"]["egress"]) == 2
 
 
-def test_a_pod_knows_which_workloads_are_in_use():
+def test_selected_workloads_are_passed_to_pod():
     assert "MILLRACE_WORKLOADS" not in environment(api())
     assert environment(api({"workloads": ["products", "courses"]}))["MILLRACE_WORKLOADS"] == "products,courses"
 
 
-def test_every_variable_is_a_setting_of_the_package():
+def test_every_variable_is_a_package_setting():
     from millrace.settings import Settings
 
     variables = environment(api({"api": {"auth": {"enabled": True}, "corsOrigins": ["https://a.example.com"]}}))
@@ -98,13 +98,13 @@ def test_every_variable_is_a_setting_of_the_package():
     assert {name.removeprefix("MILLRACE_").lower() for name in variables} <= Settings.model_fields.keys()
 
 
-def test_the_numbers_of_the_values_reach_the_pod_in_full():
+def test_large_numbers_reach_pod_without_scientific_notation():
     variables = environment(api({"api": {"bodyLimit": 50_000_000, "listLimit": 1_000_000}}))
     assert variables["MILLRACE_API_BODY_LIMIT"] == "50000000"
     assert variables["MILLRACE_API_LIST_LIMIT"] == "1000000"
 
 
-def test_the_autoscaler_alone_says_how_many_pods_there_are():
+def test_autoscaler_alone_controls_replica_count():
     objects = api()
     assert "replicas" not in pick(objects, "Deployment")["spec"]
     assert pick(objects, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"] == "millrace-api"
@@ -113,7 +113,7 @@ def test_the_autoscaler_alone_says_how_many_pods_there_are():
     assert not of_kind(fixed, "HorizontalPodAutoscaler")
 
 
-def test_the_autoscaler_adds_fast_and_removes_slowly():
+def test_autoscaler_scales_up_fast_and_down_slowly():
     behavior = pick(api(), "HorizontalPodAutoscaler")["spec"]["behavior"]
     assert behavior["scaleUp"]["stabilizationWindowSeconds"] == 0
     assert behavior["scaleDown"] == {
@@ -122,33 +122,33 @@ def test_the_autoscaler_adds_fast_and_removes_slowly():
     }
 
 
-def test_the_autoscaler_follows_requests_where_that_is_wanted():
+def test_autoscaler_tracks_request_rate_when_configured():
     values = {"api": {"autoscaling": {"requestsPerSecond": 1500}}, "monitoring": {"serviceMonitor": {"enabled": True}}}
     cpu, requests = pick(api(values), "HorizontalPodAutoscaler")["spec"]["metrics"]
     assert cpu["resource"]["name"] == "cpu"
     assert requests["pods"]["target"] == {"type": "AverageValue", "averageValue": "1500"}
 
 
-def test_a_drained_node_leaves_a_pod():
+def test_node_drain_leaves_one_pod_available():
     budget = pick(api(), "PodDisruptionBudget")["spec"]
     assert budget["minAvailable"] == 1
     assert budget["selector"] == pick(api(), "Deployment")["spec"]["selector"]
 
 
-def test_pods_stand_on_different_nodes_and_zones():
+def test_pods_spread_across_nodes_and_zones():
     constraints = pick(api(), "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"]
     assert [item["topologyKey"] for item in constraints] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
     pod = pick(api({"api": {"spread": {"enabled": False}}}), "Deployment")["spec"]["template"]["spec"]
     assert "topologySpreadConstraints" not in pod
 
 
-def test_the_service_leads_to_the_pods():
+def test_service_routes_to_pods():
     service, pods = pick(api(), "Service"), pick(api(), "Deployment")["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= pods.items()
     assert service["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "http", "appProtocol": "http"}]
 
 
-def test_only_port_8000_is_open_and_only_storage_and_brokers_are_asked():
+def test_only_port_8000_is_open_and_only_storage_and_brokers_are_reachable():
     spec = pick(api(), POLICY)["spec"]
     assert spec["ingress"] == [{"ports": [{"protocol": "TCP", "port": 8000}]}]
     dns, storage, brokers = spec["egress"]
@@ -159,7 +159,7 @@ def test_only_port_8000_is_open_and_only_storage_and_brokers_are_asked():
     assert not of_kind(api({"networkPolicy": {"enabled": False}}), POLICY)
 
 
-def test_peers_are_let_in_and_helm_test_with_them():
+def test_configured_peers_and_helm_test_are_allowed_in():
     gateways = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}}
     (rule,) = pick(api({"api": {"networkPolicy": {"from": [gateways]}}}), POLICY)["spec"]["ingress"]
     assert rule["from"][0] == gateways
@@ -167,7 +167,7 @@ def test_peers_are_let_in_and_helm_test_with_them():
     assert rule["from"][1]["podSelector"]["matchLabels"].items() <= tester.items()
 
 
-def test_storage_outside_is_reached_by_its_port():
+def test_external_storage_is_reached_by_port():
     external = {"enabled": True, "endpoint": "http://s3.example.com:8333", "existingSecret": "login"}
     _, storage, _ = pick(api({"storage": {"external": external}}), POLICY)["spec"]["egress"]
     assert storage == {"ports": [{"protocol": "TCP", "port": 8333}]}
@@ -175,14 +175,14 @@ def test_storage_outside_is_reached_by_its_port():
     assert [port["port"] for port in storage["ports"]] == [443, 80]
 
 
-def test_the_service_account_carries_the_cloud_s_annotations_and_its_own_win():
+def test_service_account_annotations_override_cloud_annotations():
     role = "eks.amazonaws.com/role-arn"
     external = {"enabled": True, "serviceAccountAnnotations": {role: "all", "other": "x"}}
     values = {"storage": {"external": external}, "api": {"serviceAccount": {"annotations": {role: "reader"}}}}
     assert pick(api(values), "ServiceAccount")["metadata"]["annotations"] == {role: "reader", "other": "x"}
 
 
-def test_keys_are_made_once_and_never_by_default():
+def test_keys_are_generated_once_and_never_by_default():
     assert not of_kind(api(), "Secret")
     objects = api({"api": {"auth": {"enabled": True}}})
     secret = pick(objects, "Secret")
@@ -193,7 +193,7 @@ def test_keys_are_made_once_and_never_by_default():
     assert environment(objects)["MILLRACE_API_KEYS"] == {"secretKeyRef": {"name": "millrace-api-keys", "key": "keys"}}
 
 
-def test_other_keys_bring_other_pods():
+def test_changed_keys_restart_pods():
     objects = api({"api": {"auth": {"enabled": True}}})
     assert pick(objects, "Deployment")["spec"]["template"]["metadata"]["annotations"]["checksum/keys"]
     own = api({"api": {"auth": {"enabled": True, "existingSecret": "mine"}}})
@@ -201,7 +201,7 @@ def test_other_keys_bring_other_pods():
     assert not of_kind(own, "Secret")
 
 
-def test_nothing_of_it_is_there_when_it_is_switched_off():
+def test_disabled_api_renders_no_objects():
     assert api({"api": {"enabled": False}}) == []
 
 
@@ -219,13 +219,13 @@ def test_nothing_of_it_is_there_when_it_is_switched_off():
         ({"relpicas": 3}, ["relpicas"]),
     ],
 )
-def test_impossible_values_are_refused_with_a_sentence(values, named):
+def test_invalid_values_are_rejected_with_explanation(values, named):
     with pytest.raises(Refused) as refused:
         render({"api": values})
     assert all(part in str(refused.value) for part in named), str(refused.value)
 
 
-def test_names_that_limit_whom_it_answers_to_hold_those_that_the_chart_itself_uses():
+def test_allowed_hosts_include_those_that_chart_itself_uses():
     from millrace.runtime.hosts import make_host_check
     from millrace.settings import Settings
 

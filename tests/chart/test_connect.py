@@ -42,7 +42,7 @@ def test_workers_log_in_over_tls_with_their_own_user():
     }
 
 
-def test_msk_is_entered_by_role():
+def test_msk_login_uses_iam_role():
     spec = worker(EXTERNAL_KAFKA)
     assert spec["bootstrapServers"].endswith(":9098")
     assert spec["tls"] == {"trustedCertificates": []}
@@ -50,7 +50,7 @@ def test_msk_is_entered_by_role():
     assert spec["authentication"]["config"]["sasl.mechanism"] == "AWS_MSK_IAM"
 
 
-def test_another_kafka_is_entered_with_its_user_and_ca():
+def test_external_kafka_login_uses_its_user_and_ca():
     spec = worker(PASSWORD_KAFKA)
     assert spec["tls"]["trustedCertificates"][0]["secretName"] == "kafka-ca"
     assert spec["authentication"]["username"] == "millrace"
@@ -58,19 +58,19 @@ def test_another_kafka_is_entered_with_its_user_and_ca():
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
-def test_the_mechanism_is_written_as_strimzi_does(mechanism):
+def test_sasl_mechanism_is_written_in_strimzi_notation(mechanism):
     external = PASSWORD_KAFKA["kafka"]["external"] | {"saslMechanism": mechanism}
     assert worker({"kafka": {"external": external}})["authentication"]["type"] == mechanism.lower()
 
 
-def test_a_kafka_without_login_gets_nfind_object():
+def test_kafka_without_login_gets_no_authentication():
     external = {"enabled": True, "bootstrap": "kafka:9092", "securityProtocol": "PLAINTEXT"}
     spec = worker({"kafka": {"external": external}})
     assert "tls" not in spec
     assert "authentication" not in spec
 
 
-def test_credentials_reach_the_sink_by_the_environment_only():
+def test_credentials_reach_sink_only_through_environment():
     variables = environment(worker())
     assert secret_of(variables["AWS_ACCESS_KEY_ID"]) == {"name": "millrace-s3-connect", "key": "access-key"}
     assert secret_of(variables["AWS_SECRET_ACCESS_KEY"]) == {"name": "millrace-s3-connect", "key": "secret-key"}
@@ -80,7 +80,7 @@ def test_credentials_reach_the_sink_by_the_environment_only():
     assert worker()["config"]["config.providers.env.param.allowlist.pattern"] == "CATALOG_PASSWORD"
 
 
-def test_with_a_role_there_are_no_keys():
+def test_iam_role_is_used_without_s3_keys():
     spec = worker(IDENTITY)
     assert set(environment(spec)) == {"AWS_REGION", "CATALOG_PASSWORD"}
     assert (
@@ -90,7 +90,7 @@ def test_with_a_role_there_are_no_keys():
     assert "iceberg.catalog.s3.endpoint" not in sink(IDENTITY)["spec"]["config"]
 
 
-def test_there_is_a_sink_per_workload_with_one_task_that_is_restarted():
+def test_each_workload_has_sink_with_one_auto_restarted_task():
     connectors = of_kind(render(only="connect"), "KafkaConnector")
     assert set(connectors) == {f"lake-{name}" for name in ("catalogue", "courses", "mooc", "products", "shop", "urls")}
     for item in connectors.values():
@@ -100,14 +100,14 @@ def test_there_is_a_sink_per_workload_with_one_task_that_is_restarted():
         assert item["spec"]["autoRestart"] == {"enabled": True}
 
 
-def test_messages_that_cannot_be_read_go_to_the_dead_letters():
+def test_unreadable_messages_go_to_dead_letter_topic():
     config = sink()["spec"]["config"]
     assert config["errors.tolerance"] == "all"
     assert config["errors.deadletterqueue.topic.name"] == "connect.rejected"
     assert config["errors.deadletterqueue.topic.replication.factor"] == "3"
 
 
-def test_the_sink_writes_to_this_clusters_lake():
+def test_sink_writes_to_in_cluster_lake():
     config = sink()["spec"]["config"]
     assert config["topics"] == "courses.records"
     assert config["iceberg.catalog.uri"] == "jdbc:postgresql://millrace-catalog:5432/iceberg"
@@ -116,13 +116,13 @@ def test_the_sink_writes_to_this_clusters_lake():
     assert config["iceberg.control.commit.interval-ms"] == "5000"
 
 
-def test_the_sink_writes_to_a_lake_outside():
+def test_sink_writes_to_external_lake():
     config = sink(EXTERNAL_STORAGE | EXTERNAL_CATALOG)["spec"]["config"]
     assert config["iceberg.catalog.s3.endpoint"] == "https://s3.example.com"
     assert config["iceberg.catalog.uri"] == "jdbc:postgresql://db.example.com:5432/iceberg"
 
 
-def test_uploads_are_staged_on_a_disk_that_is_mounted():
+def test_uploads_are_staged_on_mounted_volume():
     template = worker()["template"]
     (mount,) = template["connectContainer"]["volumeMounts"]
     assert mount["mountPath"] == sink()["spec"]["config"]["iceberg.catalog.s3.staging-dir"]
@@ -131,7 +131,7 @@ def test_uploads_are_staged_on_a_disk_that_is_mounted():
     assert mount["name"] in [volume["name"] for volume in template["pod"]["volumes"]]
 
 
-def test_the_users_settings_win():
+def test_user_settings_override_defaults():
     values = {
         "connect": {
             "config": {"offset.flush.interval.ms": 1000},
@@ -142,5 +142,5 @@ def test_the_users_settings_win():
     assert sink(values)["spec"]["config"]["iceberg.control.commit.timeout-ms"] == "60000"
 
 
-def test_without_connect_there_is_nfind_object():
+def test_disabled_connect_renders_no_objects():
     assert render({"connect": {"enabled": False}}, only="connect") == []

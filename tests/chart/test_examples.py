@@ -13,7 +13,7 @@ EXAMPLES = sorted(file.name for file in FOLDER.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_renders_with_the_command_that_it_names(name):
+def test_example_renders_with_its_documented_command(name):
     text = (FOLDER / name).read_text()
     (command,) = re.findall(r"^# helm install (.*)$", text, re.M)
     files = re.findall(r"-f (\S+)", command)
@@ -27,12 +27,12 @@ def test_an_example_renders_with_the_command_that_it_names(name):
     assert of_kind(objects, "Deployment").keys() == {"millrace-api"} | online
 
 
-def test_every_example_has_its_line_in_the_readme():
+def test_every_example_is_listed_in_readme():
     named = re.findall(r"\(examples/(.*?)\)", (ROOT / "k8s/README.md").read_text())
     assert sorted(named) == EXAMPLES
 
 
-def test_the_adapter_serves_the_metric_that_the_autoscaler_asks_for():
+def test_adapter_serves_metric_that_autoscaler_requests():
     adapter = yaml.safe_load((ROOT / "k8s/prometheus-adapter.yaml").read_text())
     values = yaml.safe_load((FOLDER / "scaled.yaml").read_text())
     (scaler,) = of_kind(render(values), "HorizontalPodAutoscaler").values()

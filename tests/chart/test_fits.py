@@ -47,21 +47,21 @@ DOCUMENTED = node((ROOT / "docs/kubernetes.md").read_text())
 
 
 @pytest.mark.parametrize("file", ["charts/millrace/values-kind.yaml", "k8s/kind/cluster.yaml"])
-def test_the_documented_node_is_the_same_everywhere(file: str):
+def test_documented_node_size_is_consistent(file: str):
     assert node((ROOT / file).read_text()) == DOCUMENTED
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.stem)
-def test_an_example_fits_the_documented_node_or_the_one_that_it_names(example: Path):
+def test_example_fits_documented_node_or_the_one_it_states(example: Path):
     text = example.read_text()
     room = node(text) if NODE.search(text) else DOCUMENTED
     assert fits(yaml.safe_load(text), room) == ""
 
 
-def test_the_first_try_and_the_profile_alone_fit_the_documented_node():
+def test_quick_start_and_plain_profile_fit_documented_node():
     assert fits(yaml.safe_load((ROOT / "k8s/examples/generated.yaml").read_text()), DOCUMENTED) == ""
     assert fits({}, DOCUMENTED) == ""
 
 
-def test_all_workloads_at_once_do_not_fit_and_it_is_seen():
+def test_all_workloads_at_once_are_detected_as_not_fitting():
     assert "train-mooc-executor" in fits({"workloads": ["courses", "products", "mooc", "shop", "urls"]}, DOCUMENTED)

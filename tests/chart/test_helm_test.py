@@ -34,26 +34,26 @@ def asked(server, **environment):
     )
 
 
-def test_the_script_in_the_pod_is_the_file():
+def test_pod_script_matches_file():
     (script,) = pick(render(only="tests"), "Pod")["spec"]["containers"][0]["args"]
     assert script.strip() == (CHART / "files/tests/ask_api.py").read_text().strip()
 
 
-def test_the_pod_gives_the_script_what_it_reads():
+def test_pod_sets_variables_that_script_reads():
     plain, keyed = (pick(render(values, only="tests"), "Pod")["spec"]["containers"][0] for values in ({}, AUTH))
     assert {item["name"] for item in plain["env"]} == {"API", "SECONDS"}
     assert {item["name"] for item in keyed["env"]} == {"API", "SECONDS", "API_KEYS"}
     assert plain["env"][0]["value"] == "http://millrace-api:80"
 
 
-def test_a_serving_api_passes_and_names_its_versions(variables, tmp_path):  # noqa: F811
+def test_serving_api_passes_and_lists_its_versions(variables, tmp_path):  # noqa: F811
     with serving(variables, tmp_path, "/health/ready") as server:
         done = asked(server)
     assert done.returncode == 0, done.stderr
     assert "courses/popularity serves 2" in done.stdout
 
 
-def test_keys_are_sent_and_their_lack_is_noticed(variables, keys, tmp_path):  # noqa: F811
+def test_keys_are_sent_and_missing_keys_are_detected(variables, keys, tmp_path):  # noqa: F811
     with serving(variables | {"MILLRACE_API_KEYS": keys["keys"]}, tmp_path, "/health/ready") as server:
         assert asked(server, API_KEYS=keys["keys"]).returncode == 0
         refused = asked(server)
@@ -63,13 +63,13 @@ def test_keys_are_sent_and_their_lack_is_noticed(variables, keys, tmp_path):  # 
     assert "millrace_model_version" in scraped.text
 
 
-def test_an_api_that_asks_for_no_key_although_it_should_fails(variables, tmp_path):  # noqa: F811
+def test_api_that_fails_to_require_keys_is_detected(variables, tmp_path):  # noqa: F811
     with serving(variables, tmp_path, "/health/ready") as server:
         done = asked(server, API_KEYS="a,b")
     assert "without a key got 200 instead of 401" in done.stderr
 
 
-def test_an_api_without_a_model_fails_with_its_own_reason(fresh, tmp_path):  # noqa: F811
+def test_api_without_model_fails_with_specific_reason(fresh, tmp_path):  # noqa: F811
     with serving(fresh, tmp_path) as server:
         done = asked(server)
     assert done.returncode == 1

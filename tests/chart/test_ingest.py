@@ -27,7 +27,7 @@ def test_nothing_is_ingested_by_default():
     assert ingest() == []
 
 
-def test_a_source_is_read_by_the_command():
+def test_source_is_passed_to_ingest_command():
     job = pick(ingest(S3), "Job")
     assert job["metadata"]["labels"]["millrace.io/ingest"] == "first"
     spec = job["spec"]["template"]["spec"]
@@ -36,7 +36,7 @@ def test_a_source_is_read_by_the_command():
     assert "initContainers" not in spec
 
 
-def test_pace_limit_and_arguments_reach_the_command():
+def test_rate_row_limit_and_arguments_are_passed_to_command():
     spec = pod(S3 | {"rate": "100/s", "randomPauses": True, "limit": 1_000_000, "args": ["--again"]})
     assert spec["containers"][0]["args"][3:] == [
         "--rate=100/s",
@@ -47,7 +47,7 @@ def test_pace_limit_and_arguments_reach_the_command():
     ]
 
 
-def test_generated_records_are_made_first_and_read_then():
+def test_records_are_generated_before_they_are_ingested():
     spec = pod(MADE)
     (maker,), (reader,) = spec["initContainers"], spec["containers"]
     assert maker["args"] == ["generate", "products", "--rows=2000000", "--seed=7", "--out=/data/records.csv"]
@@ -57,7 +57,7 @@ def test_generated_records_are_made_first_and_read_then():
     assert not [item for item in maker["env"] if "valueFrom" in item]
 
 
-def test_the_commands_exist():
+def test_rendered_commands_and_options_exist():
     from typer.testing import CliRunner
 
     from millrace.cli.main import app
@@ -75,13 +75,13 @@ def test_the_commands_exist():
         ({"persistentVolumeClaim": "files"}, {"persistentVolumeClaim": {"claimName": "files", "readOnly": True}}),
     ],
 )
-def test_a_mounted_file_is_read_only(where, volume):
+def test_mounted_file_is_read_only(where, volume):
     spec = pod({"name": "file", "workload": "courses", "source": "/data/a.csv"} | where)
     assert {"name": "data"} | volume in spec["volumes"]
     assert {"name": "data", "mountPath": "/data", "readOnly": True} in spec["containers"][0]["volumeMounts"]
 
 
-def test_a_schedule_makes_a_cron_job_that_does_not_overlap():
+def test_schedule_creates_non_overlapping_cron_job():
     objects = ingest(S3 | {"schedule": "0 1 * * *", "timeZone": "Europe/Berlin", "suspend": True})
     assert not of_kind(objects, "Job")
     spec = pick(objects, "CronJob", "millrace-ingest-first")["spec"]
@@ -91,18 +91,18 @@ def test_a_schedule_makes_a_cron_job_that_does_not_overlap():
     assert spec["concurrencyPolicy"] == "Forbid"
 
 
-def test_another_definition_makes_another_job_and_the_same_one_the_same():
+def test_changed_definition_creates_new_job_and_unchanged_one_does_not():
     names = [pick(ingest(job), "Job")["metadata"]["name"] for job in (S3, S3, S3 | {"limit": 5})]
     assert names[0] == names[1] != names[2]
     assert all(name.startswith("millrace-ingest-first-") for name in names)
 
 
-def test_a_new_chart_version_alone_makes_no_new_job():
+def test_new_chart_version_alone_creates_no_new_job():
     template = pick(ingest(S3), "Job")["spec"]["template"]
     assert "helm.sh/chart" not in template["metadata"]["labels"]
 
 
-def test_bad_input_is_not_tried_again_and_a_lost_node_does_not_count():
+def test_bad_input_is_not_retried_and_lost_node_is_not_counted_as_failure():
     spec = pick(ingest(S3), "Job")["spec"]
     ignored, failed = spec["podFailurePolicy"]["rules"]
     assert ignored["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
@@ -111,13 +111,13 @@ def test_bad_input_is_not_tried_again_and_a_lost_node_does_not_count():
     assert "ttlSecondsAfterFinished" not in spec
 
 
-def test_those_exit_codes_are_bad_input_and_corrupt_data():
+def test_non_retryable_exit_codes_are_bad_input_and_corrupt_data():
     from millrace.errors import BadInputError, CorruptError
 
     assert [BadInputError.exit_code, CorruptError.exit_code] == [2, 4]
 
 
-def test_it_logs_in_to_the_brokers_and_knows_storage_only_for_a_source_in_it():
+def test_job_has_broker_login_and_s3_credentials_only_for_s3_source():
     variables = environment(pod(S3))
     assert variables["MILLRACE_KAFKA_BOOTSTRAP"]["value"] == "millrace-kafka-bootstrap:9093"
     assert variables["MILLRACE_KAFKA_USERNAME"]["value"] == "millrace-ingest"
@@ -129,7 +129,7 @@ def test_it_logs_in_to_the_brokers_and_knows_storage_only_for_a_source_in_it():
     )
 
 
-def test_a_pod_meets_the_restricted_standard_and_holds_no_token():
+def test_pod_meets_restricted_standard_and_mounts_no_token():
     spec = pod(MADE)
     assert spec["automountServiceAccountToken"] is False
     assert spec["serviceAccountName"] == "millrace-ingest"
@@ -139,7 +139,7 @@ def test_a_pod_meets_the_restricted_standard_and_holds_no_token():
         assert container["resources"]["limits"]
 
 
-def test_brokers_are_reached_by_their_pods_or_by_their_port():
+def test_egress_allows_brokers_by_pod_selector_or_by_external_port():
     rules = pick(ingest(S3), "NetworkPolicy")["spec"]["egress"]
     assert rules[1]["to"][0]["podSelector"]["matchLabels"]["strimzi.io/kind"] == "Kafka"
     external = {"enabled": True, "bootstrap": "a.example.com:9098,b.example.com:9098", "saslMechanism": "AWS_MSK_IAM"}
@@ -147,7 +147,7 @@ def test_brokers_are_reached_by_their_pods_or_by_their_port():
     assert rules[1] == {"ports": [{"protocol": "TCP", "port": 9098}]}
 
 
-def test_every_value_fits_kubernetes_schema():
+def test_every_value_matches_kubernetes_schema():
     job = S3 | {"schedule": "@hourly", "env": [{"name": "A", "value": "b"}]}
     values = {"ttlSecondsAfterFinished": 1_000_000, "jobs": [job, MADE | {"suspend": True}]}
     objects = render({"ingest": values}, only="ingest")
@@ -155,7 +155,7 @@ def test_every_value_fits_kubernetes_schema():
     assert pick(objects, "Job")["spec"]["ttlSecondsAfterFinished"] == 1_000_000
 
 
-def test_names_that_kubernetes_would_not_take_are_refused():
+def test_names_too_long_for_kubernetes_are_rejected():
     with pytest.raises(Refused, match=r"has 5[0-9] characters: Kubernetes takes 52"):
         render({"ingest": {"jobs": [S3 | {"name": "a-name-of-20-letters"}]}}, name="a-release-that-is-millrace")
 
@@ -177,7 +177,7 @@ def test_names_that_kubernetes_would_not_take_are_refused():
         ([S3 | {"name": "Not A Name"}], ["name"]),
     ],
 )
-def test_impossible_values_are_refused_with_a_sentence(jobs, named):
+def test_invalid_values_are_rejected_with_explanation(jobs, named):
     with pytest.raises(Refused) as refused:
         ingest(*jobs)
     assert all(part in str(refused.value) for part in named), str(refused.value)

@@ -11,17 +11,17 @@ def outside(values=None, *profiles):
     return render(values, *profiles, only="ingress")
 
 
-def test_nothing_leads_to_the_api_by_default():
+def test_api_is_not_exposed_by_default():
     assert outside() == []
 
 
-def test_on_kind_it_answers_as_millrace_localhost():
+def test_kind_profile_exposes_api_as_millrace_localhost():
     (rule,) = pick(outside({}, "kind"), "Ingress")["spec"]["rules"]
     assert rule["host"] == "millrace.localhost"
     assert rule["http"]["paths"][0]["backend"]["service"] == {"name": "millrace-api", "port": {"name": "http"}}
 
 
-def test_class_certificate_and_annotations_are_the_user_s():
+def test_class_certificate_and_annotations_come_from_user():
     values = {
         "enabled": True,
         "className": "traefik",
@@ -36,7 +36,7 @@ def test_class_certificate_and_annotations_are_the_user_s():
     assert [rule["host"] for rule in result["spec"]["rules"]] == values["hosts"]
 
 
-def test_a_route_belongs_to_its_gateways_and_leads_to_the_service():
+def test_route_attaches_to_its_gateways_and_targets_service():
     values = {"enabled": True, "parentRefs": [HTTPS], "hostnames": ["a.example.com"], "timeout": "30s"}
     spec = pick(outside({"gateway": values, "api": {"service": {"port": 8080}}}), "HTTPRoute")["spec"]
     assert spec["parentRefs"] == [HTTPS]
@@ -46,7 +46,7 @@ def test_a_route_belongs_to_its_gateways_and_leads_to_the_service():
     assert rule["timeouts"] == {"request": "30s"}
 
 
-def test_both_may_lead_to_it():
+def test_ingress_and_gateway_route_can_coexist():
     gateway = {"enabled": True, "parentRefs": [HTTPS]}
     objects = outside({"gateway": gateway, "ingress": {"enabled": True, "hosts": ["a.example.com"]}})
     assert len(of_kind(objects, "Ingress")) == len(of_kind(objects, "HTTPRoute")) == 1
@@ -68,7 +68,7 @@ def test_both_may_lead_to_it():
         ({"ingress": {"enabled": True, "hosts": ["not a host"]}}, ["hosts"]),
     ],
 )
-def test_impossible_values_are_refused_with_a_sentence(values, named):
+def test_invalid_values_are_rejected_with_explanation(values, named):
     with pytest.raises(Refused) as refused:
         render(values)
     assert all(part in str(refused.value) for part in named), str(refused.value)

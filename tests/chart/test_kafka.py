@@ -25,7 +25,7 @@ def acls(component, values=None):
     }
 
 
-def test_the_only_listener_is_encrypted_and_asks_for_a_user():
+def test_only_listener_is_encrypted_and_requires_authentication():
     (listener,) = pick(kafka(), "Kafka")["spec"]["kafka"]["listeners"]
     peers = listener.pop("networkPolicyPeers")
     assert listener == {
@@ -40,7 +40,7 @@ def test_the_only_listener_is_encrypted_and_asks_for_a_user():
     ]
 
 
-def test_records_are_kept_three_times_and_written_twice():
+def test_records_have_three_replicas_of_which_two_must_be_in_sync():
     config = pick(kafka(), "Kafka")["spec"]["kafka"]["config"]
     assert config["default.replication.factor"] == config["transaction.state.log.replication.factor"] == 3
     assert config["min.insync.replicas"] == config["transaction.state.log.min.isr"] == 2
@@ -50,13 +50,13 @@ def test_records_are_kept_three_times_and_written_twice():
         assert topic["spec"]["config"]["min.insync.replicas"] == "2"
 
 
-def test_the_users_broker_settings_win():
+def test_user_broker_settings_override_defaults():
     config = pick(kafka({"kafka": {"config": {"offsets.retention.minutes": 60}}}), "Kafka")["spec"]["kafka"]["config"]
     assert config["offsets.retention.minutes"] == 60
     assert config["min.insync.replicas"] == 2
 
 
-def test_one_pool_is_broker_and_controller_by_default():
+def test_single_pool_serves_as_broker_and_controller_by_default():
     pool = pick(kafka(), "KafkaNodePool")
     assert pool["metadata"]["name"] == "broker"
     assert pool["metadata"]["labels"]["strimzi.io/cluster"] == "millrace"
@@ -67,7 +67,7 @@ def test_one_pool_is_broker_and_controller_by_default():
     assert volume["kraftMetadata"] == "shared"
 
 
-def test_in_production_controllers_stand_apart_and_zones_are_filled_evenly():
+def test_production_separates_controllers_and_spreads_pods_across_zones():
     objects = kafka(None, "production")
     pools = of_kind(objects, "KafkaNodePool")
     assert {name: pool["spec"]["roles"] for name, pool in pools.items()} == {
@@ -81,7 +81,7 @@ def test_in_production_controllers_stand_apart_and_zones_are_filled_evenly():
     assert keys == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
 
 
-def test_every_topic_of_the_chosen_workloads_is_there_under_a_name_that_kubernetes_takes():
+def test_selected_workloads_get_all_topics_with_valid_kubernetes_names():
     topics = of_kind(kafka({"workloads": ["courses"]}), "KafkaTopic")
     assert {topic["spec"]["topicName"] for topic in topics.values()} == {
         "lake.control",
@@ -93,32 +93,32 @@ def test_every_topic_of_the_chosen_workloads_is_there_under_a_name_that_kubernet
     assert all(re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", name) for name in topics)
 
 
-def test_partitions_come_from_the_values_where_the_topic_leaves_them_open():
+def test_partitions_default_to_values_unless_topic_sets_them():
     topics = of_kind(kafka({"kafka": {"partitions": 7}}), "KafkaTopic")
     partitions = {topic["spec"]["topicName"]: topic["spec"]["partitions"] for topic in topics.values()}
     assert partitions["courses.records"] == 7
     assert partitions["courses.rejected"] == partitions["lake.control"] == 1
 
 
-def test_no_topic_goes_with_the_release():
+def test_topics_survive_uninstall():
     for topic in of_kind(kafka(), "KafkaTopic").values():
         assert topic["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
 @pytest.mark.parametrize(("values", "kept"), [({}, False), ({"kafka": {"keepOnUninstall": True}}, True)])
-def test_brokers_outlive_the_release_where_it_is_wanted(values, kept):
+def test_brokers_survive_uninstall_when_configured(values, kept):
     for kind in ("Kafka", "KafkaNodePool"):
         annotations = pick(kafka(values), kind)["metadata"].get("annotations", {})
         assert ("helm.sh/resource-policy" in annotations) is kept
 
 
-def test_a_paused_kafka_is_left_alone_by_its_operator():
+def test_paused_kafka_is_not_reconciled_by_operator():
     assert "annotations" not in pick(kafka(), "Kafka")["metadata"]
     annotations = pick(kafka({"kafka": {"paused": True}}), "Kafka")["metadata"]["annotations"]
     assert annotations == {"strimzi.io/pause-reconciliation": "true"}
 
 
-def test_each_component_has_a_user_with_a_password_of_the_operators_making():
+def test_each_component_has_user_with_operator_generated_password():
     users = of_kind(kafka(), "KafkaUser")
     assert sorted(users) == [f"millrace-{component}" for component in COMPONENTS]
     for user in users.values():
@@ -127,7 +127,7 @@ def test_each_component_has_a_user_with_a_password_of_the_operators_making():
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
-def test_nobody_may_do_everything(component):
+def test_no_component_has_unrestricted_permissions(component):
     for (kind, name, _), operations in acls(component).items():
         assert kind != "cluster"
         assert name not in (None, "*", "")
@@ -135,11 +135,11 @@ def test_nobody_may_do_everything(component):
 
 
 @pytest.mark.parametrize("component", ["provision", "train"])
-def test_those_who_only_look_may_not_write(component):
+def test_read_only_components_may_not_write(component):
     assert not any(operations & {"Write", "Create"} for operations in acls(component).values())
 
 
-def test_the_api_writes_events_and_follows_deltas():
+def test_api_writes_events_and_follows_deltas():
     rules = acls("api")
     assert {name for (_, name, _), given in rules.items() if "Write" in given} == {"mooc.records", "shop.records"}
     assert {name for (_, name, _), given in rules.items() if "Read" in given} == {
@@ -152,7 +152,7 @@ def test_the_api_writes_events_and_follows_deltas():
     assert set().union(*quiet.values()) == {"Describe"}
 
 
-def test_the_updater_reads_events_and_writes_what_they_change():
+def test_updater_reads_events_and_writes_deltas():
     rules = acls("online", {"workloads": ["mooc", "urls"]})
     assert rules == {
         ("topic", "mooc.records", "literal"): {"Describe", "Read"},
@@ -160,7 +160,7 @@ def test_the_updater_reads_events_and_writes_what_they_change():
     }
 
 
-def test_the_stream_reads_pages_and_writes_to_every_cluster_that_there_may_be():
+def test_stream_reads_pages_and_writes_to_every_possible_cluster():
     from millrace.workloads import load_workloads
 
     rules = acls("stream")
@@ -178,12 +178,12 @@ def test_the_stream_reads_pages_and_writes_to_every_cluster_that_there_may_be():
         ({"stream": {"enabled": False}, "online": {"enabled": False}}, {"millrace-online", "millrace-stream"}),
     ],
 )
-def test_what_does_not_run_has_no_user(values, missing):
+def test_disabled_component_has_no_user(values, missing):
     everybody = {f"millrace-{component}" for component in COMPONENTS}
     assert of_kind(kafka(values), "KafkaUser").keys() == everybody - missing
 
 
-def test_what_follows_a_stream_publishes_to_one_partition_that_is_compacted():
+def test_delta_topics_have_single_compacted_partition():
     topics = {item["spec"]["topicName"]: item["spec"] for item in of_kind(kafka(), "KafkaTopic").values()}
     for name in ("mooc.deltas", "shop.deltas", "urls.deltas"):
         assert topics[name]["partitions"] == 1
@@ -191,7 +191,7 @@ def test_what_follows_a_stream_publishes_to_one_partition_that_is_compacted():
     assert topics["urls.cluster.9"]["partitions"] == topics["urls.records"]["partitions"] == 4
 
 
-def test_ingest_writes_records_and_reads_what_it_must_find_again():
+def test_ingest_writes_records_and_reads_back_receipts_and_rejects():
     rules = acls("ingest")
     assert rules["topic", "courses.records", "literal"] == {"Describe", "Write"}
     assert rules["topic", "courses.rejected", "literal"] == {"Describe", "Read", "Write"}
@@ -200,7 +200,7 @@ def test_ingest_writes_records_and_reads_what_it_must_find_again():
     assert not [rule for rule in rules if rule[0] != "topic"]
 
 
-def test_connect_has_its_topics_and_what_the_iceberg_sink_needs():
+def test_connect_has_its_topics_and_permissions_for_iceberg_sink():
     rules = acls("connect")
     for name in ("connect.configs", "connect.offsets", "connect.status"):
         assert rules["topic", name, "literal"] >= {"Create", "Describe", "Read", "Write"}
@@ -214,14 +214,14 @@ def test_connect_has_its_topics_and_what_the_iceberg_sink_needs():
     assert rules["transactionalId", "lake-", "prefix"] == {"Describe", "Write"}
 
 
-def test_the_transactions_of_each_sink_are_within_the_prefix_of_the_rule():
+def test_transactional_ids_of_each_sink_match_acl_prefix():
     for connector in of_kind(render(only="connect"), "KafkaConnector").values():
         assert connector["spec"]["config"]["iceberg.coordinator.transactional.prefix"].startswith("lake-")
 
 
-def test_a_workload_that_is_not_chosen_may_not_be_written():
+def test_unselected_workload_is_not_writable():
     assert ("topic", "products.records", "literal") not in acls("ingest", {"workloads": ["courses"]})
 
 
-def test_with_an_external_kafka_there_are_no_brokers_topics_or_users():
+def test_external_kafka_renders_no_brokers_topics_or_users():
     assert kafka(EXTERNAL_KAFKA) == []

@@ -83,17 +83,17 @@ def queries():
 
 
 @pytest.mark.parametrize(("where", "query"), list(queries()))
-def test_every_number_exists(where, query):
+def test_every_queried_metric_exists(where, query):
     result = names(query)
     assert result
     assert result - served_by_the_api() - served_by_the_updater() - served_by_the_stream() - documented() == set()
 
 
-def test_no_documented_number_is_unused():
+def test_no_documented_metric_is_unused():
     assert documented() - set().union(*(names(query) for _, query in queries())) == set()
 
 
-def test_no_query_groups_by_a_label_that_the_api_lacks():
+def test_no_query_groups_by_label_missing_from_api():
     from millrace.serving.metrics import ApiMetrics
 
     metrics = ApiMetrics()
@@ -114,11 +114,11 @@ def test_no_query_groups_by_a_label_that_the_api_lacks():
                 assert set(group.replace(" ", "").split(",")) <= labels, where
 
 
-def test_nothing_is_there_by_default():
+def test_nothing_is_rendered_by_default():
     assert monitoring({}) == []
 
 
-def test_the_api_is_scraped_behind_its_service():
+def test_api_is_scraped_through_its_service():
     monitor = pick(monitoring(), "ServiceMonitor")
     service = pick(render(only="api"), "Service")
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
@@ -129,7 +129,7 @@ def test_the_api_is_scraped_behind_its_service():
     assert "authorization" not in endpoint
 
 
-def test_prometheus_has_a_key_of_its_own_where_keys_are_asked_for():
+def test_prometheus_has_its_own_key_when_auth_is_enabled():
     (endpoint,) = pick(monitoring(ALL | {"api": {"auth": {"enabled": True}}}), "ServiceMonitor")["spec"]["endpoints"]
     assert endpoint["authorization"] == {
         "type": "Bearer",
@@ -137,7 +137,7 @@ def test_prometheus_has_a_key_of_its_own_where_keys_are_asked_for():
     }
 
 
-def test_brokers_connect_and_drivers_are_scraped_where_they_serve_numbers():
+def test_brokers_workers_and_drivers_are_scraped_if_they_expose_metrics():
     followers = {"millrace-online", "millrace-stream"}
     always = {"millrace-connect", "millrace-training"}
     assert of_kind(monitoring(), "PodMonitor").keys() == {"millrace-kafka"} | always | followers
@@ -145,7 +145,7 @@ def test_brokers_connect_and_drivers_are_scraped_where_they_serve_numbers():
     assert of_kind(monitoring(ALL | {"workloads": ["courses"]}), "PodMonitor").keys() == {"millrace-kafka"} | always
 
 
-def test_a_monitor_finds_the_pods_and_the_port_of_what_follows_a_stream():
+def test_monitor_matches_pods_and_port_of_streaming_components():
     monitors = of_kind(monitoring(), "PodMonitor")
     pod = pick(render(only="online"), "Deployment")["spec"]["template"]
     driver = pick(render(only="stream"), "SparkApplication")["spec"]["driver"]
@@ -158,7 +158,7 @@ def test_a_monitor_finds_the_pods_and_the_port_of_what_follows_a_stream():
         assert spec["podMetricsEndpoints"][0]["port"] in [port["name"] for port in ports[name]]
 
 
-def test_alerts_without_numbers_are_left_out():
+def test_alerts_without_metrics_are_omitted():
     everything = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["alerts"].keys()
     assert rules(monitoring()).keys() == everything
     quiet = rules(monitoring(ALL | {"workloads": ["courses"]})).keys()
@@ -175,7 +175,7 @@ def test_alerts_without_numbers_are_left_out():
     }
 
 
-def test_an_alert_has_a_sentence_a_cure_and_its_limits_filled_in():
+def test_alert_has_summary_fix_and_thresholds_filled_in():
     values = ALL | {"monitoring": ALL["monitoring"] | {"alerts": {"enabled": True, "lag": 5_000_000}}}
     result = rules(monitoring(values))
     for rule in result.values():
@@ -189,12 +189,12 @@ def test_an_alert_has_a_sentence_a_cure_and_its_limits_filled_in():
     assert 'job="millrace-api"' in result["MillraceApiDown"]["expr"]
 
 
-def test_an_alert_may_be_switched_off():
+def test_alert_can_be_disabled():
     alerts = ALL["monitoring"]["alerts"] | {"disabled": ["MillraceNoModel"]}
     assert "MillraceNoModel" not in rules(monitoring(ALL | {"monitoring": ALL["monitoring"] | {"alerts": alerts}}))
 
 
-def test_the_dashboards_are_whole_json_and_current():
+def test_dashboards_are_valid_json_and_up_to_date():
     boards = of_kind(monitoring(), "ConfigMap")
     assert boards.keys() == {f"millrace-dashboard-{name}" for name in ("api", "live", "pipeline")}
     for board in boards.values():
@@ -214,13 +214,13 @@ def test_the_dashboards_are_whole_json_and_current():
         ({"alerts": {"errorRatio": 2}}, ["errorRatio"]),
     ],
 )
-def test_impossible_values_are_refused_with_a_sentence(values, named):
+def test_invalid_values_are_rejected_with_explanation(values, named):
     with pytest.raises(Refused) as refused:
         render({"monitoring": values})
     assert all(part in str(refused.value) for part in named), str(refused.value)
 
 
-def test_a_monitor_of_nothing_is_refused():
+def test_monitor_without_targets_is_rejected():
     off = {"enabled": False}
     with pytest.raises(Refused, match="there would be nothing to scrape"):
         render({"monitoring": {"podMonitor": {"enabled": True}}, "training": off, "stream": off, "online": off})

@@ -23,26 +23,26 @@ def environment(objects):
     return {item["name"]: item.get("value", item.get("valueFrom")) for item in container(objects)["env"]}
 
 
-def test_there_is_one_and_never_two_at_a_time():
+def test_updater_runs_as_single_replica_without_overlap():
     spec = pick(online(), "Deployment")["spec"]
     assert spec["replicas"] == 1
     assert spec["strategy"] == {"type": "Recreate"}
 
 
-def test_it_runs_the_command_of_the_package_in_the_image_that_has_its_libraries():
+def test_updater_runs_package_command_in_image_with_its_libraries():
     assert container(online())["args"] == ["online"]
     api = pick(render(only="api"), "Deployment")["spec"]["template"]["spec"]["containers"][0]
     assert container(online())["image"] == api["image"]
 
 
-def test_every_variable_is_a_setting_of_the_package():
+def test_every_variable_is_a_package_setting():
     from millrace.settings import Settings
 
     variables = environment(online())
     assert {name.removeprefix("MILLRACE_").lower() for name in variables} <= Settings.model_fields.keys()
 
 
-def test_it_has_a_user_of_its_own_reads_models_and_knows_no_catalog():
+def test_updater_has_own_user_and_model_access_but_no_catalog_access():
     variables = environment(online())
     assert variables["MILLRACE_KAFKA_USERNAME"] == "millrace-online"
     assert variables["MILLRACE_KAFKA_PASSWORD"] == {"secretKeyRef": {"name": "millrace-online", "key": "password"}}
@@ -51,7 +51,7 @@ def test_it_has_a_user_of_its_own_reads_models_and_knows_no_catalog():
     assert environment(online(workloads=["mooc"]))["MILLRACE_WORKLOADS"] == "mooc"
 
 
-def test_the_probes_ask_for_the_numbers_that_it_serves():
+def test_probes_request_metrics_that_updater_serves():
     result = container(online())
     (port,) = result["ports"]
     assert str(port["containerPort"]) == environment(online())["MILLRACE_METRICS_PORT"]
@@ -60,7 +60,7 @@ def test_the_probes_ask_for_the_numbers_that_it_serves():
         assert result[probe]["httpGet"] == {"path": "/metrics", "port": port["name"]}
 
 
-def test_it_reaches_names_brokers_and_storage_and_is_reached_by_whom_the_values_name():
+def test_updater_reaches_dns_brokers_storage_and_admits_configured_peers():
     spec = pick(online(), POLICY)["spec"]
     assert (
         spec["podSelector"]["matchLabels"].items()
@@ -76,14 +76,14 @@ def test_it_reaches_names_brokers_and_storage_and_is_reached_by_whom_the_values_
     assert rule == {"from": [peer], "ports": [{"protocol": "TCP", "port": 9090}]}
 
 
-def test_with_a_workload_identity_it_has_a_role_and_no_keys():
+def test_workload_identity_provides_role_without_keys():
     external = {"enabled": True, "serviceAccountAnnotations": {"role": "x"}}
     objects = online(storage={"external": external})
     assert pick(objects, "ServiceAccount")["metadata"]["annotations"] == {"role": "x"}
     assert "MILLRACE_S3_ACCESS_KEY" not in environment(objects)
 
 
-def test_nothing_of_it_is_there_without_events_or_when_it_is_switched_off():
+def test_nothing_is_rendered_without_events_or_when_disabled():
     assert render({"workloads": ["courses", "urls"]}, only="online") == []
     assert online({"enabled": False}) == []
     assert of_kind(render({"online": {"enabled": False}}), "Deployment").keys() == {"millrace-api"}
@@ -97,6 +97,6 @@ def test_nothing_of_it_is_there_without_events_or_when_it_is_switched_off():
         ({"tmpSize": "x"}, "tmpSize"),
     ],
 )
-def test_values_that_cannot_be_are_refused(values, named):
+def test_invalid_values_are_rejected(values, named):
     with pytest.raises(Refused, match=named):
         online(values)

@@ -19,14 +19,14 @@ def environment(item):
     return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container(item)["env"]}
 
 
-def test_helm_waits_for_no_job_and_a_changed_one_has_another_name():
+def test_helm_does_not_wait_for_job_and_changed_job_gets_new_name():
     assert "annotations" not in job()["metadata"]
     name = job()["metadata"]["name"]
     assert re.fullmatch("millrace-provision-[0-9a-f]{8}", name)
     assert job({"image": {"tag": "1.2.3"}})["metadata"]["name"] != name
 
 
-def test_it_waits_aloud_for_the_other_parts_and_is_never_given_up():
+def test_job_logs_waiting_for_dependencies_and_never_gives_up():
     spec = job()["spec"]
     assert "activeDeadlineSeconds" not in spec
     assert "ttlSecondsAfterFinished" not in spec  # its log stays
@@ -35,7 +35,7 @@ def test_it_waits_aloud_for_the_other_parts_and_is_never_given_up():
     assert job({"provision": {"deadlineSeconds": 900}})["spec"]["activeDeadlineSeconds"] == 900
 
 
-def test_it_makes_buckets_and_tables_and_needs_no_kafka_for_that():
+def test_job_creates_buckets_and_tables_without_kafka():
     assert container(job())["args"] == ["provision", "--wait=600", "--only", "buckets", "--only", "tables"]
     variables = environment(job())
     assert "MILLRACE_KAFKA_BOOTSTRAP" not in variables
@@ -44,7 +44,7 @@ def test_it_makes_buckets_and_tables_and_needs_no_kafka_for_that():
     assert variables["MILLRACE_S3_SECRET_KEY"]["secretKeyRef"] == {"name": "millrace-s3-provision", "key": "secret-key"}
 
 
-def test_in_an_external_kafka_it_makes_the_topics_too():
+def test_job_also_creates_topics_in_external_kafka():
     item = job(EXTERNAL_KAFKA)
     assert container(item)["args"][-2:] == ["--only", "topics"]
     variables = environment(item)
@@ -54,7 +54,7 @@ def test_in_an_external_kafka_it_makes_the_topics_too():
     assert "MILLRACE_KAFKA_CA_FILE" not in variables
 
 
-def test_the_ca_of_an_external_kafka_is_mounted_where_the_setting_says():
+def test_external_kafka_ca_is_mounted_at_configured_path():
     item = job(PASSWORD_KAFKA)
     variables = environment(item)
     assert variables["MILLRACE_KAFKA_USERNAME"] == "millrace"
@@ -65,11 +65,11 @@ def test_the_ca_of_an_external_kafka_is_mounted_where_the_setting_says():
     assert volumes["kafka-ca"]["secret"]["secretName"] == "kafka-ca"
 
 
-def test_buckets_that_others_make_are_left_alfind_object():
+def test_externally_managed_buckets_are_not_created():
     assert "buckets" not in container(job(None, "production"))["args"]
 
 
-def test_with_a_role_the_service_account_carries_it():
+def test_service_account_carries_configured_role():
     account = pick(render(IDENTITY, only="provision"), "ServiceAccount")
     assert account["metadata"]["annotations"] == IDENTITY["storage"]["external"]["serviceAccountAnnotations"]
     variables = environment(job(IDENTITY))
@@ -77,5 +77,5 @@ def test_with_a_role_the_service_account_carries_it():
     assert "MILLRACE_S3_ACCESS_KEY" not in variables
 
 
-def test_it_can_be_switched_off():
+def test_provisioning_can_be_disabled():
     assert render({"provision": {"enabled": False}}, only="provision") == []

@@ -100,11 +100,11 @@ def landed(secured):
     return rows
 
 
-def test_ingest_and_sink_can_do_their_work(landed):
+def test_ingest_and_sink_have_sufficient_permissions(landed):
     assert landed > 0
 
 
-def test_a_message_that_the_sink_cannot_read_reaches_the_dead_letters(secured, landed):
+def test_message_unreadable_by_sink_reaches_dead_letters(secured, landed):
     producer = KafkaProducer(**secured.client("millrace-ingest"))
     producer.send("courses.records", key=b"broken", value=b"{not json").get(timeout=30)
     producer.close()
@@ -115,20 +115,20 @@ def test_a_message_that_the_sink_cannot_read_reaches_the_dead_letters(secured, l
     assert [message.key for batch in polled.values() for message in batch] == [b"broken"]
 
 
-def test_ingest_finds_its_receipt_and_rejected_rows_again(secured, landed):
+def test_ingest_can_read_back_its_receipt_and_rejected_rows(secured, landed):
     output = secured.run("millrace-ingest", *MILLRACE, "rejected", "count", "courses", "--json")
     assert "broken_number" in output or "connect_rejected" in output, output
 
 
-def test_the_api_sends_events_and_follows_what_they_change(secured):
+def test_api_sends_events_and_follows_resulting_deltas(secured):
     assert "(" in secured.run("millrace-api", "-c", API)
 
 
-def test_the_updater_reads_events_and_keeps_its_deltas(secured):
+def test_updater_reads_events_and_maintains_its_deltas(secured):
     assert int(secured.run("millrace-online", "-c", UPDATER)) >= 0
 
 
-def test_the_stream_reads_pages_by_spark_and_writes_them_to_their_clusters(secured):
+def test_stream_reads_pages_with_spark_and_writes_them_to_their_clusters(secured):
     producer = KafkaProducer(**secured.client("millrace-ingest"))
     for number in range(3):
         producer.send("urls.records", key=b"%d" % number, value=b"{}").get(timeout=30)
@@ -154,7 +154,7 @@ def test_the_stream_reads_pages_by_spark_and_writes_them_to_their_clusters(secur
         ("millrace-ingest", "connect.configs"),
     ],
 )
-def test_nobody_writes_what_is_not_theirs(secured, landed, user, topic):
+def test_unauthorized_write_is_rejected(secured, landed, user, topic):
     producer = KafkaProducer(**secured.client(user), max_block_ms=5000)
     with pytest.raises(KafkaError, match="uthoriz"):
         producer.send(topic, b"x").get(timeout=10)
@@ -170,7 +170,7 @@ def test_nobody_writes_what_is_not_theirs(secured, landed, user, topic):
         ("millrace-provision", "courses.records"),
     ],
 )
-def test_nobody_reads_what_is_not_theirs(secured, landed, user, topic):
+def test_unauthorized_read_is_rejected(secured, landed, user, topic):
     consumer = KafkaConsumer(**secured.client(user), auto_offset_reset="earliest")
     consumer.assign([TopicPartition(topic, 0)])
     with pytest.raises(KafkaError, match="uthoriz"):
@@ -186,7 +186,7 @@ def test_nobody_reads_what_is_not_theirs(secured, landed, user, topic):
         ("millrace-stream", {"urls.records", "urls.deltas", *(f"urls.cluster.{number}" for number in range(10))}),
     ],
 )
-def test_who_follows_a_stream_sees_no_other_topics_at_all(secured, user, seen):
+def test_streaming_component_sees_no_unrelated_topics(secured, user, seen):
     consumer = KafkaConsumer(**secured.client(user))
     try:
         assert consumer.topics() == seen

@@ -34,7 +34,7 @@ def faults(item: Object) -> list[str]:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_every_object_fits_its_schema(profile):
+def test_every_object_matches_its_schema(profile):
     values, files = PROFILES[profile]
     assert [fault for item in render(values, *files) for fault in faults(item)] == []
 
@@ -46,14 +46,14 @@ def test_no_two_objects_share_kind_and_name(profile):
     assert len(names) == len(set(names))
 
 
-def test_a_field_that_does_not_exist_is_found():
+def test_unknown_field_is_detected():
     kafka = copy.deepcopy(pick(render(), "Kafka"))
     kafka["spec"]["kafka"]["replicas"] = 3  # v1beta2 had it
     (fault,) = faults(kafka)
     assert "replicas" in fault
 
 
-def test_a_wrong_type_deep_in_a_pod_is_found():
+def test_wrong_type_deep_in_pod_is_detected():
     provision = copy.deepcopy(pick(render(only="provision"), "Job"))
     provision["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] = 1
     (fault,) = faults(provision)

@@ -7,7 +7,7 @@ from tests.chart.profiles import EXTERNAL_CATALOG, EXTERNAL_STORAGE
 from tests.chart.render import of_kind, render
 
 
-def test_what_nobody_gives_is_made_long_and_kept():
+def test_missing_secrets_are_generated_long_and_kept():
     secrets = of_kind(render(only="secrets"), "Secret")
     logins = {f"millrace-s3-{component}" for component in COMPONENTS}
     assert set(secrets) == {"millrace-catalog", "millrace-seaweedfs"} | logins
@@ -31,7 +31,7 @@ def test_two_installations_get_different_passwords():
     assert first != second
 
 
-def test_a_secret_that_is_there_already_is_used_and_not_made():
+def test_existing_secret_is_used_and_not_generated():
     values = {
         "catalog": {"existingSecret": "my-catalog"},
         "storage": {"minio": {"enabled": True, "existingSecret": "my-keys"}},
@@ -43,5 +43,5 @@ def test_a_secret_that_is_there_already_is_used_and_not_made():
     assert "'millrace-s3'" not in text
 
 
-def test_for_what_is_outside_no_secret_is_made():
+def test_no_secret_is_generated_for_external_services():
     assert render(EXTERNAL_CATALOG | EXTERNAL_STORAGE, only="secrets") == []

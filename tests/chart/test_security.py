@@ -18,7 +18,7 @@ def rendered(profile):
 
 
 @profiles
-def test_pods_run_as_a_user_without_privileges_on_a_read_only_disk(profile):
+def test_pods_run_unprivileged_on_read_only_filesystem(profile):
     for name, pod in pods(rendered(profile)):
         security = pod["securityContext"]
         assert security["runAsNonRoot"], name
@@ -39,13 +39,13 @@ def test_every_container_has_requests_and_limits(profile):
 
 
 @profiles
-def test_no_pod_holds_a_token_of_the_api_server(profile):
+def test_no_pod_mounts_service_account_token(profile):
     for name, pod in pods(rendered(profile)):
         assert pod["automountServiceAccountToken"] is False, name
 
 
 @profiles
-def test_strimzis_pods_are_restricted_too(profile):
+def test_strimzi_pods_are_also_restricted(profile):
     for item in rendered(profile):
         if item["kind"] not in ("Kafka", "KafkaConnect"):
             continue
@@ -95,13 +95,13 @@ def test_passwords_are_only_ever_references(profile):
 
 
 @profiles
-def test_a_generated_secret_appears_in_no_other_object(profile):
+def test_generated_secret_appears_in_no_other_object(profile):
     objects = rendered(profile)
     made = [value for item in objects if item["kind"] == "Secret" for value in item["data"].values()]
     text = json.dumps([item for item in objects if item["kind"] != "Secret"])
     assert not [value for value in made if value in text]
 
 
-def test_names_stay_short_enough_for_what_the_operators_append():
+def test_names_leave_room_for_operator_suffixes():
     for item in render({}, name="millrace-" + "r" * 20):
         assert len(item["metadata"]["name"]) <= 63, item["metadata"]["name"]

@@ -26,7 +26,7 @@ def environment(item):
 
 
 @STORES
-def test_the_service_leads_to_the_pod(folder, component, port, values, outside):
+def test_service_routes_to_pod(folder, component, port, values, outside):
     objects = render(values, only=folder)
     service = pick(objects, "Service", f"millrace-{component}")
     labels = pick(objects, "StatefulSet")["spec"]["template"]["metadata"]["labels"]
@@ -35,7 +35,7 @@ def test_the_service_leads_to_the_pod(folder, component, port, values, outside):
 
 
 @STORES
-def test_the_claim_outlives_the_release(folder, component, port, values, outside):
+def test_volume_claim_survives_uninstall(folder, component, port, values, outside):
     spec = pick(render(values, only=folder), "StatefulSet", f"millrace-{component}")["spec"]
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     (claim,) = spec["volumeClaimTemplates"]
@@ -44,13 +44,13 @@ def test_the_claim_outlives_the_release(folder, component, port, values, outside
 
 
 @STORES
-def test_a_new_chart_version_alone_restarts_no_store(folder, component, port, values, outside):
+def test_new_chart_version_alone_restarts_no_store(folder, component, port, values, outside):
     labels = pick(render(values, only=folder), "StatefulSet")["spec"]["template"]["metadata"]["labels"]
     assert not {"helm.sh/chart", "app.kubernetes.io/version"} & set(labels)
 
 
 @STORES
-def test_only_this_release_may_reach_it(folder, component, port, values, outside):
+def test_only_own_release_can_reach_store(folder, component, port, values, outside):
     policy = pick(render(values, only=folder), "NetworkPolicy", f"millrace-{component}")["spec"]
     assert policy["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == component
     (rule,) = policy["ingress"]
@@ -63,24 +63,24 @@ def test_only_this_release_may_reach_it(folder, component, port, values, outside
 
 
 @STORES
-def test_without_network_policies_there_is_nfind_object(folder, component, port, values, outside):
+def test_disabled_network_policies_are_not_rendered(folder, component, port, values, outside):
     kinds = {item["kind"] for item in render(values | {"networkPolicy": {"enabled": False}}, only=folder)}
     assert kinds == {"Service", "StatefulSet"}
 
 
 @STORES
-def test_one_that_is_there_already_is_not_made(folder, component, port, values, outside):
+def test_external_store_is_not_deployed(folder, component, port, values, outside):
     assert render(outside, only=folder) == []
 
 
-def test_the_catalog_is_the_database_that_the_others_are_told_of():
+def test_catalog_creates_database_that_clients_are_configured_for():
     variables = environment(pick(render(only="catalog"), "StatefulSet"))
     assert variables["POSTGRES_DB"] == variables["POSTGRES_USER"] == "iceberg"
     assert variables["POSTGRES_PASSWORD"] == {"name": "millrace-catalog", "key": "password"}
     assert "scram-sha-256" in variables["POSTGRES_INITDB_ARGS"]
 
 
-def test_minio_takes_its_keys_from_the_secret_that_the_others_use():
+def test_minio_reads_keys_from_secret_shared_with_clients():
     objects = render(MINIO)
     variables = environment(pick(objects, "StatefulSet", "millrace-minio"))
     assert variables["MINIO_ROOT_USER"] == {"name": "millrace-s3", "key": "access-key"}
@@ -94,7 +94,7 @@ def identities(objects):
     return {entry["name"]: entry for entry in json.loads(base64.b64decode(content))["identities"]}
 
 
-def test_each_component_has_a_user_of_seaweedfs_with_the_rights_of_the_package():
+def test_each_component_has_seaweedfs_user_with_permissions_from_package():
     objects = render()
     result = identities(objects)
     assert result.keys() == COMPONENTS.keys()
@@ -109,7 +109,7 @@ def test_each_component_has_a_user_of_seaweedfs_with_the_rights_of_the_package()
         assert [base64.b64decode(secret[key]).decode() for key in ("access-key", "secret-key")] == list(login.values())
 
 
-def test_of_seaweedfs_only_s3_can_be_reached_and_nothing_is_told_to_its_makers():
+def test_seaweedfs_exposes_only_s3_and_sends_no_telemetry():
     (container,) = pick(render(), "StatefulSet", "millrace-seaweedfs")["spec"]["template"]["spec"]["containers"]
     arguments = dict(part.removeprefix("-").partition("=")[::2] for part in container["args"][1:])
     assert arguments["ip.bind"] == arguments["ip"] == "127.0.0.1"
@@ -119,13 +119,13 @@ def test_of_seaweedfs_only_s3_can_be_reached_and_nothing_is_told_to_its_makers()
     assert [port["containerPort"] for port in container["ports"]] == [8333]
 
 
-def test_an_ingest_may_read_the_buckets_of_its_sources_and_no_other():
+def test_ingest_may_read_only_buckets_of_its_sources():
     jobs = [{"name": "one", "workload": "courses", "source": "s3://sources/a/b.csv"}]
     assert set(identities(render({"ingest": {"jobs": jobs}}))["ingest"]["actions"]) == {"List:sources", "Read:sources"}
     assert identities(render())["ingest"]["actions"] == []
 
 
-def test_an_s3_of_ones_own_may_have_a_user_for_each_component_too():
+def test_external_s3_supports_separate_user_per_component():
     external = EXTERNAL_STORAGE["storage"]["external"] | {"secrets": {"api": "reader"}}
     objects = render({"storage": {"external": external}})
     assert environment(pick(objects, "Deployment", "millrace-api"))["MILLRACE_S3_ACCESS_KEY"]["name"] == "reader"
@@ -134,7 +134,7 @@ def test_an_s3_of_ones_own_may_have_a_user_for_each_component_too():
     assert login["valueFrom"]["secretKeyRef"]["name"] == external["existingSecret"]
 
 
-def test_a_storage_class_is_named_only_where_one_is_wanted():
+def test_storage_class_is_set_only_when_configured():
     def claim(values):
         return pick(render(values, only="catalog"), "StatefulSet")["spec"]["volumeClaimTemplates"][0]["spec"]
 
@@ -147,7 +147,7 @@ def with_authority():
     return render({"catalog": {"external": external}})
 
 
-def test_whoever_asks_a_catalog_with_an_authority_has_it_and_checks_the_servers_name():
+def test_catalog_clients_mount_ca_and_verify_server_name():
     objects = with_authority()
     job = next(item for name, item in of_kind(objects, "Job").items() if "provision" in name)
     doctor = pick(objects, "CronJob", "millrace-doctor")["spec"]["jobTemplate"]
@@ -182,7 +182,7 @@ def check_authority(path, mounts, volumes):
         ({"caSecret": "ca", "enabled": False, "jdbc": "", "user": "", "existingSecret": ""}, "enabled is false"),
     ],
 )
-def test_an_authority_that_would_not_be_asked_is_refused(changed, sentence):
+def test_ca_that_would_not_be_used_is_rejected(changed, sentence):
     external = EXTERNAL_CATALOG["catalog"]["external"] | changed
     with pytest.raises(Refused, match=sentence):
         render({"catalog": {"external": external}})

@@ -20,14 +20,14 @@ def environment(role, values=None):
     return {item["name"]: item.get("value", item.get("valueFrom")) for item in application(values)[role]["env"]}
 
 
-def test_it_runs_the_script_of_the_image_for_the_workload():
+def test_application_runs_script_from_image_for_workload():
     spec = application()
     assert spec["mainApplicationFile"] == "local:///opt/millrace/spark-apps/stream.py"
     assert spec["arguments"] == ["urls"]
     assert spec["image"] == pick(render(only="training"), APPLICATION, "millrace-train-urls")["spec"]["image"]
 
 
-def test_it_is_started_again_for_ever_at_intervals_that_the_operator_needs():
+def test_application_restarts_forever_at_intervals_operator_requires():
     assert application()["restartPolicy"] == {
         "type": "Always",
         "onFailureRetryInterval": 10,
@@ -36,12 +36,12 @@ def test_it_is_started_again_for_ever_at_intervals_that_the_operator_needs():
     assert "timeToLiveSeconds" not in application()
 
 
-def test_it_has_so_many_executors_as_the_values_say():
+def test_executor_count_comes_from_values():
     assert "dynamicAllocation" not in application()
     assert application({"executor": {"instances": 3}})["executor"]["instances"] == 3
 
 
-def test_every_variable_is_a_setting_of_the_package():
+def test_every_variable_is_a_package_setting():
     from millrace.settings import Settings
 
     variables = environment("driver", {"maxOffsetsPerTrigger": 2_000_000, "intervalSeconds": 0.5})
@@ -51,7 +51,7 @@ def test_every_variable_is_a_setting_of_the_package():
     assert {name.removeprefix("MILLRACE_").lower() for name in ours} <= Settings.model_fields.keys()
 
 
-def test_the_driver_has_a_user_of_its_own_and_executors_know_the_brokers_authority_alfind_object():
+def test_driver_has_its_own_user_and_executors_get_only_broker_ca():
     variables = environment("driver")
     assert variables["MILLRACE_KAFKA_USERNAME"] == "millrace-stream"
     assert variables["MILLRACE_KAFKA_PASSWORD"]["secretKeyRef"]["name"] == "millrace-stream"
@@ -62,7 +62,7 @@ def test_the_driver_has_a_user_of_its_own_and_executors_know_the_brokers_authori
     assert environment("executor").keys() == {"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
-def test_its_numbers_have_a_port_that_the_variable_names():
+def test_metrics_port_matches_variable():
     (port,) = application()["driver"]["ports"]
     assert str(port["containerPort"]) == environment("driver")["MILLRACE_METRICS_PORT"]
     assert environment("driver")["MILLRACE_METRICS_HOST"] == "0.0.0.0"
@@ -70,7 +70,7 @@ def test_its_numbers_have_a_port_that_the_variable_names():
 
 
 @pytest.mark.parametrize("role", ["driver", "executor"])
-def test_its_pods_meet_the_restricted_standard(role):
+def test_pods_meet_restricted_standard(role):
     pod = application()[role]
     assert pod["podSecurityContext"]["runAsNonRoot"] is True
     assert pod["podSecurityContext"]["runAsUser"] == 185
@@ -79,7 +79,7 @@ def test_its_pods_meet_the_restricted_standard(role):
     assert {"/tmp", "/var/spark"} <= {mount["mountPath"] for mount in pod["volumeMounts"]}
 
 
-def test_its_driver_may_make_executors_and_executors_may_do_nothing():
+def test_driver_may_create_executors_and_executors_have_no_permissions():
     accounts = of_kind(stream(), "ServiceAccount")
     assert application()["driver"]["serviceAccount"] == "millrace-stream"
     assert application()["executor"]["serviceAccount"] == "millrace-stream-executor"
@@ -89,7 +89,7 @@ def test_its_driver_may_make_executors_and_executors_may_do_nothing():
     assert subject["name"] == "millrace-stream"
 
 
-def test_its_pods_are_those_of_the_network_policy_and_numbers_are_read_by_whom_the_values_name():
+def test_network_policy_selects_pods_and_admits_configured_metrics_readers():
     spec = pick(stream(), "NetworkPolicy")["spec"]
     for role in ("driver", "executor"):
         assert spec["podSelector"]["matchLabels"].items() <= application()[role]["labels"].items()
@@ -102,17 +102,17 @@ def test_its_pods_are_those_of_the_network_policy_and_numbers_are_read_by_whom_t
     assert [port["port"] for port in numbers["ports"]] == [4040, 9090]
 
 
-def test_nothing_of_it_is_there_without_pages_or_when_it_is_switched_off():
+def test_nothing_is_rendered_without_pages_or_when_disabled():
     assert render({"workloads": ["courses", "mooc"]}, only="stream") == []
     assert stream({"enabled": False}) == []
 
 
-def test_it_may_wait():
+def test_application_can_be_suspended():
     assert "suspend" not in application()
     assert application({"suspend": True})["suspend"] is True
 
 
-def test_every_value_fits_the_operator_s_schema():
+def test_every_value_matches_operator_schema():
     position = {"nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}}}
     pod = {"scheduling": position, "annotations": {"a": "b"}, "javaOptions": "-XX:+UseG1GC"}
     values = {"driver": pod, "executor": pod, "arguments": ["--x"], "sparkConf": {"spark.sql.shuffle.partitions": 2}}
@@ -136,7 +136,7 @@ def test_every_value_fits_the_operator_s_schema():
         ({"stream": {"schedule": "@daily"}}, ["schedule"]),
     ],
 )
-def test_impossible_values_are_refused_with_a_sentence(values, named):
+def test_invalid_values_are_rejected_with_explanation(values, named):
     with pytest.raises(Refused) as refused:
         render(values)
     assert all(part in str(refused.value) for part in named), str(refused.value)

@@ -33,12 +33,12 @@ def applications(objects: list[Object]) -> Iterator[Object]:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_every_profile_is_taken(profile: str):
+def test_every_profile_is_accepted(profile: str):
     values, files = PROFILES[profile]
     examine(copy.deepcopy(render(values, *files)))
 
 
-def test_the_longest_release_name_is_taken():
+def test_longest_release_name_is_accepted():
     examine(copy.deepcopy(render(name="m" * 53)))
 
 
@@ -105,7 +105,7 @@ TAKEN_OUT: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("fix", TAKEN_OUT)
-def test_without_a_fix_the_stand_in_refuses(fix: str):
+def test_stand_in_rejects_chart_when_fix_is_reverted(fix: str):
     change, reason = TAKEN_OUT[fix]
     objects = copy.deepcopy(render(None, "kind"))
     change(objects)
@@ -136,7 +136,7 @@ STRIMZI_MAKES = {
 
 
 @pytest.mark.parametrize("kind", STRIMZI_MAKES)
-def test_nothing_of_the_chart_has_the_name_of_what_strimzi_makes(kind: str):
+def test_chart_objects_do_not_collide_with_names_of_strimzi_objects(kind: str):
     objects = render({"kafka": {"exporter": {"enabled": True}}, "api": {"podDisruptionBudget": {"enabled": True}}})
     names = of_kind(objects, kind).keys()
     made = {f"millrace-{end}" for end in STRIMZI_MAKES[kind]}
@@ -145,7 +145,7 @@ def test_nothing_of_the_chart_has_the_name_of_what_strimzi_makes(kind: str):
     assert not names & made
 
 
-def test_another_choice_of_workloads_runs_no_training_again():
+def test_changed_workload_selection_reruns_no_training():
     def specs(*names: str) -> dict:
         objects = of_kind(render({"workloads": list(names)}), "SparkApplication")
         return {name: item["spec"] for name, item in objects.items()}

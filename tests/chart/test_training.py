@@ -17,7 +17,7 @@ def courses(values=None):
     return pick(training(values), APPLICATION, "millrace-train-courses")["spec"]
 
 
-def test_every_workload_has_an_application_of_its_own():
+def test_every_workload_has_its_own_application():
     assert of_kind(training(), APPLICATION).keys() == {
         f"millrace-train-{name}" for name in ("courses", "mooc", "products", "shop", "urls")
     }
@@ -25,7 +25,7 @@ def test_every_workload_has_an_application_of_its_own():
     assert of_kind(chosen, APPLICATION).keys() == {"millrace-train-products"}
 
 
-def test_it_runs_our_script_in_our_image():
+def test_application_runs_our_script_in_our_image():
     spec = courses()
     assert (spec["type"], spec["mode"]) == ("Python", "cluster")
     assert spec["sparkVersion"] == "4.0.4"
@@ -34,7 +34,7 @@ def test_it_runs_our_script_in_our_image():
     assert spec["arguments"] == ["courses", "--window", "all", "--wait=3600"]
 
 
-def test_its_arguments_are_those_that_the_script_takes():
+def test_application_arguments_match_what_script_accepts():
     parameters = {
         "windows": ["1/3", "all"],
         "arguments": ["--accept-gaps"],
@@ -57,13 +57,13 @@ def test_its_arguments_are_those_that_the_script_takes():
     assert courses({"follow": "2000rows"})["arguments"][-3:] == ["--follow", "--every", "2000rows"]
 
 
-def test_the_spark_of_the_values_is_the_spark_of_the_package():
+def test_spark_version_in_values_matches_package():
     import pyspark
 
     assert courses()["sparkVersion"] == pyspark.__version__
 
 
-def test_a_failure_is_tried_again_a_few_times():
+def test_failed_application_is_retried_a_few_times():
     assert courses()["restartPolicy"] == {
         "type": "OnFailure",
         "onFailureRetries": 3,
@@ -73,7 +73,7 @@ def test_a_failure_is_tried_again_a_few_times():
     }
 
 
-def test_executors_come_and_go_or_are_fixed():
+def test_executors_scale_dynamically_or_are_fixed():
     allocation = courses()["dynamicAllocation"]
     assert allocation["enabled"] is True
     assert allocation["shuffleTrackingEnabled"] is False
@@ -83,7 +83,7 @@ def test_executors_come_and_go_or_are_fixed():
     assert fixed["executor"]["instances"] == 3
 
 
-def test_a_schedule_makes_a_scheduled_application_that_does_not_overlap():
+def test_schedule_creates_non_overlapping_scheduled_application():
     objects = training({"schedule": "0 2 * * *", "timeZone": "Europe/Berlin"})
     assert not of_kind(objects, APPLICATION)
     spec = pick(objects, SCHEDULED, "millrace-train-courses")["spec"]
@@ -93,7 +93,7 @@ def test_a_schedule_makes_a_scheduled_application_that_does_not_overlap():
     assert spec["template"] == courses()
 
 
-def test_one_workload_may_have_values_of_its_own():
+def test_single_workload_can_override_values():
     own = {"courses": {"schedule": "@daily", "executor": {"memory": "3g"}}, "products": {"enabled": False}}
     objects = training({"workloads": own})
     assert {"millrace-train-courses", "millrace-train-products"}.isdisjoint(of_kind(objects, APPLICATION))
@@ -104,7 +104,7 @@ def test_one_workload_may_have_values_of_its_own():
 
 
 @pytest.mark.parametrize("role", ["driver", "executor"])
-def test_its_pods_meet_the_restricted_standard(role):
+def test_pods_meet_restricted_standard(role):
     pod = courses()[role]
     assert pod["podSecurityContext"]["runAsNonRoot"] is True
     assert pod["podSecurityContext"]["runAsUser"] == 185
@@ -115,7 +115,7 @@ def test_its_pods_meet_the_restricted_standard(role):
 
 
 @pytest.mark.parametrize("role", ["driver", "executor"])
-def test_what_spark_writes_has_a_place_beside_the_read_only_root(role):
+def test_spark_has_writable_paths_despite_read_only_root(role):
     spec = courses()
     mounts = {item["name"]: item["mountPath"] for item in spec[role]["volumeMounts"]}
     kafka = {"kafka-ca": "/etc/millrace/kafka"} if role == "driver" else {}
@@ -125,7 +125,7 @@ def test_what_spark_writes_has_a_place_beside_the_read_only_root(role):
     assert spec["sparkConf"]["spark.sql.warehouse.dir"].startswith("/tmp/")
 
 
-def test_passwords_are_references_and_executors_know_no_catalog():
+def test_passwords_are_references_and_executors_have_no_catalog_access():
     driver = {item["name"]: item for item in courses()["driver"]["env"]}
     executor = {item["name"]: item for item in courses()["executor"]["env"]}
     assert driver["MILLRACE_CATALOG_PASSWORD"]["valueFrom"]["secretKeyRef"] == {
@@ -138,7 +138,7 @@ def test_passwords_are_references_and_executors_know_no_catalog():
         assert ("SECRET" in item["name"] or "PASSWORD" in item["name"]) <= ("valueFrom" in item)
 
 
-def test_with_a_workload_identity_there_are_no_keys():
+def test_workload_identity_is_used_without_keys():
     external = {"enabled": True, "region": "eu-west-1", "serviceAccountAnnotations": {"role": "x"}}
     objects = render({"storage": {"external": external}}, only="training")
     spec = pick(objects, APPLICATION, "millrace-train-courses")["spec"]
@@ -147,7 +147,7 @@ def test_with_a_workload_identity_there_are_no_keys():
     assert all(item["metadata"]["annotations"] == {"role": "x"} for item in accounts.values())
 
 
-def test_the_driver_may_make_executors_and_executors_may_do_nothing():
+def test_driver_may_create_executors_and_executors_have_no_permissions():
     objects = training()
     accounts = of_kind(objects, "ServiceAccount")
     assert courses()["driver"]["serviceAccount"] == "millrace-train"
@@ -161,7 +161,7 @@ def test_the_driver_may_make_executors_and_executors_may_do_nothing():
     assert subject == {"kind": "ServiceAccount", "name": "millrace-train", "namespace": "millrace"}
 
 
-def test_its_pods_are_those_of_the_network_policy_by_the_ports_that_spark_is_told():
+def test_network_policy_selects_pods_and_opens_configured_spark_ports():
     spec = pick(training(), "NetworkPolicy")["spec"]
     for role in ("driver", "executor"):
         assert spec["podSelector"]["matchLabels"].items() <= courses()[role]["labels"].items()
@@ -170,13 +170,13 @@ def test_its_pods_are_those_of_the_network_policy_by_the_ports_that_spark_is_tol
     assert {port["port"] for port in spec["ingress"][0]["ports"]} == report
 
 
-def test_settings_of_the_user_win_over_those_of_the_chart():
+def test_user_settings_override_chart_settings():
     conf = courses({"sparkConf": {"spark.driver.port": 7000, "spark.sql.shuffle.partitions": 64}})["sparkConf"]
     assert conf["spark.driver.port"] == "7000"
     assert conf["spark.sql.shuffle.partitions"] == "64"
 
 
-def test_compaction_runs_at_night_for_all_workloads():
+def test_compaction_runs_nightly_for_all_workloads():
     spec = pick(training(), SCHEDULED, "millrace-compact")["spec"]
     assert spec["schedule"] == "30 3 * * *"
     assert spec["template"]["mainApplicationFile"].endswith("/compact.py")
@@ -187,14 +187,14 @@ def test_compaction_runs_at_night_for_all_workloads():
     assert mine | {"env": []} == its | {"env": []}
 
 
-def test_compaction_goes_on_without_trainings():
+def test_compaction_runs_when_training_is_disabled():
     objects = training({"enabled": False})
     assert of_kind(objects, SCHEDULED).keys() == {"millrace-compact"}
     assert of_kind(objects, "ServiceAccount").keys() == {"millrace-train", "millrace-train-executor"}
     assert render({"training": {"enabled": False}, "compaction": {"enabled": False}}, only="training") == []
 
 
-def test_every_value_fits_the_operator_s_schema():
+def test_every_value_matches_operator_schema():
     position = {
         "nodeSelector": {"a": "b"},
         "tolerations": [{"operator": "Exists"}],
@@ -212,7 +212,7 @@ def test_every_value_fits_the_operator_s_schema():
     assert spec["driver"]["nodeSelector"] == spec["executor"]["nodeSelector"] == {"a": "b"}
 
 
-def test_a_long_release_s_applications_have_names_that_still_take_the_operator_s_time():
+def test_long_release_name_leaves_room_for_operator_timestamp():
     applications = {
         item["metadata"]["name"]
         for item in render({}, name="a-release-with-a-very-long-name", only="training")
@@ -236,13 +236,13 @@ def test_a_long_release_s_applications_have_names_that_still_take_the_operator_s
         ({"workloads": {"courses": {"drvier": {}}}}, ["drvier"]),
     ],
 )
-def test_impossible_values_are_refused_with_a_sentence(values, named):
+def test_invalid_values_are_rejected_with_explanation(values, named):
     with pytest.raises(Refused) as refused:
         training(values)
     assert all(part in str(refused.value) for part in named), str(refused.value)
 
 
-def test_the_driver_reads_dead_letters_as_a_user_of_its_own_and_executors_know_no_broker():
+def test_driver_reads_dead_letters_as_own_user_and_executors_have_no_broker():
     spec = courses()
     parameters = {item["name"]: item for item in spec["driver"]["env"]}
     assert parameters["MILLRACE_KAFKA_USERNAME"]["value"] == "millrace-train"

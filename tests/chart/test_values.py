@@ -31,7 +31,7 @@ def nested(path, value):
 
 
 @pytest.mark.parametrize("tool", GENERATORS, ids=lambda file: file.name)
-def test_generated_files_are_what_the_generator_writes(tool):
+def test_generated_files_match_generator_output(tool):
     # Without the workload that exists only in the tests.
     environment = {key: value for key, value in os.environ.items() if key != "MILLRACE_WORKLOAD_MODULES"}
     done = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True, env=environment)
@@ -63,7 +63,7 @@ def test_every_value_has_a_comment():
     assert bare == []
 
 
-def test_every_field_of_the_schema_has_a_description():
+def test_every_schema_field_has_a_description():
     schema = json.loads((CHART / "values.schema.json").read_text())
     definitions = schema["$defs"]
     bare = [
@@ -76,7 +76,7 @@ def test_every_field_of_the_schema_has_a_description():
 
 
 @pytest.mark.parametrize("profile", ["kind", "production"])
-def test_a_profile_names_only_values_that_exist(profile):
+def test_profile_sets_only_existing_values(profile):
     known = yaml.safe_load((CHART / "values.yaml").read_text())
 
     def unknown(parameters, default, where=""):
@@ -117,7 +117,7 @@ def test_a_profile_names_only_values_that_exist(profile):
         ("provision.resources.limits", {"cpu": None}),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_by_its_name(path, value):
+def test_invalid_value_is_rejected_by_name(path, value):
     output = refusal(nested(path, value))
     assert "don't meet the specifications of the schema" in output
     assert path.replace(".", "/") in output or path.split(".")[-1] in output
@@ -189,13 +189,13 @@ def test_a_value_that_cannot_be_is_refused_by_its_name(path, value):
         ),
     ],
 )
-def test_an_impossible_combination_is_refused_with_both_values(values, named):
+def test_conflicting_values_are_rejected_naming_both(values, named):
     output = refusal(values)
     assert all(part in output for part in named), output
     assert "nil pointer" not in output
 
 
-def test_a_digest_of_an_image_that_is_none_is_refused():
+def test_digest_for_unknown_image_is_rejected():
     assert "'api', 'spark', 'connect', 'ingest'" in refusal(nested("image.digests.web", "sha256:" + "0" * 64))
 
 

@@ -32,7 +32,7 @@ def versions(tmp_path_factory):
 
 
 @pytest.mark.parametrize("names", [[], ["products"], ["rentals", "courses"]])
-def test_models_list_lists_the_versions_of_the_named_workloads_or_of_all(versions, names):
+def test_models_list_shows_versions_of_named_or_all_workloads(versions, names):
     listed = {entry["model"]: entry["version"] for entry in millrace("models", "list", *names)}
     assert listed == {model: one for model, one in versions.items() if not names or model.split("/")[0] in names}
 
@@ -49,7 +49,7 @@ def rows(monkeypatch):
     monkeypatch.setattr(rejected_rows, "list_rejected", read)
 
 
-def test_rejected_rows_are_counted_for_one_workload_or_by_workload(rows):
+def test_rejected_rows_are_counted_for_one_workload_or_per_workload(rows):
     assert millrace("rejected", "count", "courses") == {"bad_date": 2}
     counts = millrace("rejected", "count")
     assert counts.keys() == load_workloads().keys()
@@ -62,7 +62,7 @@ def test_rejected_rows_are_listed_with_their_workload(rows):
     assert len(millrace("rejected", "list", "courses")) == 2
 
 
-def test_compact_takes_all_workloads(monkeypatch):
+def test_compact_defaults_to_all_workloads(monkeypatch):
     started = []
     monkeypatch.setattr("millrace.cli.training.run_spark", lambda script, arguments: started.append(arguments) or [])
     assert millrace("compact") == []

@@ -22,7 +22,7 @@ def commands() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
-def test_every_command_explains_itself_with_an_example(command):
+def test_every_command_has_help_with_example(command):
     done = subprocess.run(
         [sys.executable, "-m", "millrace.cli", *command, "--help"], capture_output=True, text=True, check=True
     )
@@ -44,13 +44,13 @@ def test_every_command_explains_itself_with_an_example(command):
         (["generate", "courses", "--out", "/no/such/folder/x.csv"], 2, "can't be written: No such file"),
     ],
 )
-def test_a_mistake_gives_one_sentence_and_exit_code_2(arguments, code, output):
+def test_invalid_arguments_give_one_sentence_and_exit_code_2(arguments, code, output):
     result, body, _ = millrace(*arguments)
     assert result == code
     assert output in body["error"]["message"]
 
 
-def test_an_error_without_json_is_one_line_on_standard_error():
+def test_error_without_json_is_one_line_on_stderr():
     done = subprocess.run(
         [sys.executable, "-m", "millrace.cli", "validate", "courses", "/no/such/file.csv"],
         capture_output=True,
@@ -62,14 +62,14 @@ def test_an_error_without_json_is_one_line_on_standard_error():
     assert done.stderr.strip() == "error: /no/such/file.csv can't be read: No such file or directory."
 
 
-def test_a_setting_that_is_not_usable_is_named_with_its_value(monkeypatch):
+def test_invalid_setting_is_reported_with_its_value(monkeypatch):
     monkeypatch.setenv("MILLRACE_API_PORT", "eighty")
     code, body, _ = millrace("status")
     assert code == 2
     assert "MILLRACE_API_PORT='eighty' is not usable" in body["error"]["message"]
 
 
-def test_commands_that_need_the_stack_say_so_when_it_is_down(monkeypatch, tmp_path):
+def test_commands_needing_stack_report_when_it_is_down(monkeypatch, tmp_path):
     monkeypatch.setenv("MILLRACE_HOME", str(tmp_path))
     monkeypatch.setenv("MILLRACE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
     monkeypatch.setenv("MILLRACE_KAFKA_TIMEOUT", "1")
@@ -81,7 +81,7 @@ def test_commands_that_need_the_stack_say_so_when_it_is_down(monkeypatch, tmp_pa
     assert body["phase"] == "stopped"
 
 
-def test_generate_gives_the_same_rows_for_the_same_seed(tmp_path):
+def test_generate_gives_same_rows_for_same_seed(tmp_path):
     first, second = tmp_path / "a.csv", tmp_path / "b.csv.gz"
     assert millrace("generate", "courses", "--rows", "50", "--seed", "3", "--out", str(first))[0] == 0
     assert millrace("generate", "courses", "--rows", "50", "--seed", "3", "--out", str(second))[0] == 0
@@ -100,7 +100,7 @@ def test_validate_reads_standard_input(tmp_path):
 
 
 @pytest.mark.real_data
-def test_validate_counts_the_real_files_as_their_description_says():
+def test_validate_counts_of_real_files_match_their_description():
     _, courses, _ = millrace("validate", "courses", str(real_file("udemy_courses.csv")))
     assert (courses["read"], courses["accepted"], courses["duplicates"]) == (3678, 3667, 6)
     assert courses["rejected"] == {"swallowed_record": 5}

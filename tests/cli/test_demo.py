@@ -65,7 +65,7 @@ def api(monkeypatch):
     thread.join()
 
 
-def test_the_answers_are_from_after_the_events_that_are_listed_above_them(api, tmp_path):
+def test_answers_reflect_events_listed_above_them(api, tmp_path):
     mooc = find_workload("mooc")
     shown = ask_after_events([mooc], {"mooc": generated(mooc, 40, 3, tmp_path)})
     (event,), (answer,) = shown["events"], shown["answers"]

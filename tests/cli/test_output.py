@@ -37,19 +37,19 @@ def printed(what, **options) -> str:
 
 
 @pytest.mark.parametrize("text", FOREIGN)
-def test_a_cell_a_heading_a_title_and_a_sentence_are_shown_as_they_stand(text):
+def test_cell_heading_title_and_sentence_are_printed_verbatim(text):
     shown = printed(make_table(text, text, rows=[[text]]), force_terminal=True)
     assert shown.count(text) == 3
     assert printed(text, force_terminal=True) == text
 
 
-def test_what_steers_a_terminal_is_shown_as_escapes():
+def test_terminal_control_characters_are_printed_as_escapes():
     for shown in (printed(make_table(STEERING, STEERING, rows=[[STEERING], [None]])), printed(STEERING)):
         assert ESCAPED in shown
         assert not set(STEERING) - set("[2J31m") & set(shown)
 
 
-def test_a_line_of_a_stranger_stays_in_its_cell():
+def test_untrusted_newline_stays_inside_its_cell():
     assert r"a\nb" in printed(make_table(None, "raw", rows=[["a\nb"]]))
 
 
@@ -61,7 +61,7 @@ def run_in(encoding: str, command: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
-def test_an_output_that_is_not_utf_8_gets_escapes(encoding):
+def test_non_utf8_output_uses_escapes(encoding):
     done = run_in(
         encoding, r"output.out.print(output.make_table('₹', 'é', rows=[['新\ud800']])); output.err.print('₹ é')"
     )
@@ -73,14 +73,14 @@ def test_an_output_that_is_not_utf_8_gets_escapes(encoding):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_json_is_json_in_any_encoding(encoding):
+def test_json_is_valid_in_any_encoding(encoding):
     done = run_in(encoding, r"output.emit({'₹': ['é', '\U0001f600', '\x9b', '\udce9']}, True)")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.decode(encoding)) == {"₹": ["é", "\U0001f600", "\x9b", "\udce9"]}
     assert "\x9b" not in done.stdout.decode(encoding)
 
 
-def test_an_error_is_its_sentence_and_nothing_in_it_is_obeyed(monkeypatch):
+def test_error_message_is_printed_without_interpreting_its_content(monkeypatch):
     file = io.StringIO()
     monkeypatch.setattr(output, "err", PlainConsole(file=file, soft_wrap=True, highlight=False, markup=False))
 
@@ -94,7 +94,7 @@ def test_an_error_is_its_sentence_and_nothing_in_it_is_obeyed(monkeypatch):
     assert file.getvalue() == f"error: no [/b] file {ESCAPED}.\n"
 
 
-def test_a_progress_bar_shows_the_name_of_a_file_as_it_stands(monkeypatch):
+def test_progress_bar_shows_file_name_verbatim(monkeypatch):
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=100)
     monkeypatch.setattr(output, "err", console)
@@ -103,7 +103,7 @@ def test_a_progress_bar_shows_the_name_of_a_file_as_it_stands(monkeypatch):
     assert r"reading [/b] {x} \x07" in file.getvalue()
 
 
-def test_a_page_of_a_stream_is_printed_in_one_line():
+def test_stream_page_is_printed_on_one_line():
     page = {
         "timestamp": "2026",
         "cluster": 3,
@@ -116,7 +116,7 @@ def test_a_page_of_a_stream_is_printed_in_one_line():
     assert json.loads(printable_line(line)) == page
 
 
-def test_a_document_is_what_was_given(capsys):
+def test_json_document_round_trips_unchanged(capsys):
     emit({"a": "[/b]\x9b", "b": None}, True)
     stdout = capsys.readouterr().out
     assert json.loads(stdout) == {"a": "[/b]\x9b", "b": None}

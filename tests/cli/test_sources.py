@@ -41,7 +41,7 @@ def piped():
         os.close(reading)
 
 
-def test_validate_counts_a_pipe_and_names_the_columns_that_are_not_read(piped):
+def test_validate_counts_piped_rows_and_names_unread_columns(piped):
     path, reading = piped(HEADER.strip() + ",[bold]rank\n" + row(1).strip() + ",7\n")
     done = run("validate", "courses", path, pass_fds=[reading])
     assert done.returncode == 0
@@ -49,7 +49,7 @@ def test_validate_counts_a_pipe_and_names_the_columns_that_are_not_read(piped):
     assert "Columns that are not read: [bold]rank." in done.stderr
 
 
-def test_evaluate_reads_sequences_from_a_pipe(piped):
+def test_evaluate_reads_sequences_from_pipe(piped):
     lines = "".join(f"u{user} {' '.join(f'i{(user + step) % 9}' for step in range(6))}\n" for user in range(30))
     path, reading = piped(lines)
     done = run("evaluate", "--sequences", path, "--model", "popularity", "--json", pass_fds=[reading])
@@ -62,7 +62,7 @@ def test_dev_stdin_is_standard_input():
     assert (code, counts["read"], counts["accepted"]) == (0, 50, 50)
 
 
-def test_a_named_pipe_is_read(tmp_path):
+def test_named_pipe_is_read(tmp_path):
     fifo = tmp_path / "f"
     os.mkfifo(fifo)
     writer = threading.Thread(target=lambda: fifo.write_text(FIFTY_ROWS))
@@ -72,7 +72,7 @@ def test_a_named_pipe_is_read(tmp_path):
     assert (code, counts["accepted"]) == (0, 50)
 
 
-def test_a_file_without_rows_and_one_without_anything_are_told_apart(tmp_path):
+def test_header_only_file_and_empty_file_are_distinguished(tmp_path):
     file = tmp_path / "a.csv"
     file.write_text(HEADER)
     done = run("validate", "courses", str(file))

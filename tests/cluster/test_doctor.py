@@ -9,7 +9,7 @@ from tests.cluster.release import Release
 from tests.cluster.standin.operator import Operator
 
 
-def test_a_first_install_is_waited_for_to_its_end(served: Release, operators: Operator | None):
+def test_doctor_waits_for_first_install_to_complete(served: Release, operators: Operator | None):
     if not served.trains_first:
         pytest.skip("this release began with the former chart, or was there before")
     code, stderr = served.arrival()
@@ -20,7 +20,7 @@ def test_a_first_install_is_waited_for_to_its_end(served: Release, operators: Op
     assert ("It is all there. Ask it:" in stderr) is (operators is None)
 
 
-def test_every_check_holds_but_that_the_stand_in_is_no_operator(
+def test_every_check_passes_except_operators_when_stand_in_runs(
     filled: dict[str, dict], upgraded: tuple[dict, dict] | None, operators: Operator | None, release: Release
 ):
     # The chart of now: the previous one does not tell the images of now which workloads they have.
@@ -35,7 +35,7 @@ def test_every_check_holds_but_that_the_stand_in_is_no_operator(
     assert int(landed[1]) >= filled["courses"]["accepted"]
 
 
-def test_a_release_that_is_not_there_is_told(release: Release):
+def test_missing_release_is_reported_with_a_fix(release: Release):
     result = examine_cluster(release.name, "nothing")
     last = result[-1]
     assert not last["ok"]

@@ -38,7 +38,7 @@ print("still holds", java.getRDDStorageInfo()[0].numCachedPartitions(), flush=Tr
 
 
 @pytest.mark.thorough
-def test_blocks_of_an_executor_whose_node_is_emptied_move_to_another(served: Release):
+def test_blocks_of_executor_on_drained_node_migrate_to_another_executor(served: Release):
     application = served.get("sparkapplication", "millrace-train-products")
     spec = {key: value for key, value in application["spec"].items() if key not in ("dynamicAllocation", "suspend")}
     mount = {"name": "script", "mountPath": "/etc/script"}

@@ -71,14 +71,14 @@ def create(release: Release, values: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("what", ALLOWED)
-def test_a_driver_makes_what_it_needs(what: str, served: Release):
+def test_driver_can_create_what_it_needs(what: str, served: Release):
     if what == "its login of the store" and served.store == "minio":
         pytest.skip("this release began with MinIO, which has one login for all")
     assert "created (server dry run)" in create(served, ALLOWED[what])
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_a_driver_makes_nothing_else(what: str, served: Release):
+def test_driver_cannot_create_anything_else(what: str, served: Release):
     item, why = REFUSED[what]
     if served.store == "minio":
         why = why.replace("millrace-s3-train", "millrace-s3")
@@ -87,7 +87,7 @@ def test_a_driver_makes_nothing_else(what: str, served: Release):
 
 
 @pytest.mark.parametrize("kind", ["service", "configmap", "pod"])
-def test_a_driver_removes_nothing_of_others(kind: str, served: Release):
+def test_driver_cannot_delete_resources_of_others(kind: str, served: Release):
     names = {one["metadata"]["name"] for one in served.all(kind) if "spark-app-selector" not in labels(one)}
     assert names
     user = f"--as=system:serviceaccount:{served.name}:millrace-train"

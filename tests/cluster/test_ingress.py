@@ -32,7 +32,7 @@ def outside(served: Release) -> Iterator[str]:
             forward.terminate()
 
 
-def test_the_api_answers_under_its_name(outside: str):
+def test_api_answers_under_its_hostname(outside: str):
     def answer() -> httpx.Response | None:
         reply = httpx.post(f"{outside}/course_popularity", json=QUESTION, headers={"Host": HOST}, timeout=10)
         return reply if reply.status_code == 200 else None
@@ -40,6 +40,6 @@ def test_the_api_answers_under_its_name(outside: str):
     assert wait("an answer through the controller", 60, answer).json()["model"] == "courses/popularity"
 
 
-def test_it_answers_under_no_other_name(outside: str):
+def test_api_answers_under_no_other_hostname(outside: str):
     answer = httpx.post(f"{outside}/course_popularity", json=QUESTION, headers={"Host": "example.com"}, timeout=10)
     assert answer.status_code == 404

@@ -115,7 +115,7 @@ def pod(container: dict[str, Any], name: str, labels: dict[str, str], targets: d
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_component_reaches_what_it_needs_and_nothing_else(reached: dict[str, dict[str, str]], source: str):
+def test_component_reaches_only_what_it_needs(reached: dict[str, dict[str, str]], source: str):
     result = reached[source]
     wanted = SOURCES[source][1] | (set() if source in NAMELESS else {"names"})
     if "s3" not in result:

@@ -9,7 +9,7 @@ from tests.cluster.standin.operator import Operator
 from tests.cluster.tools import wait
 
 
-def test_every_resource_of_the_chart_is_one_that_the_operators_take(release: Release, operators: Operator | None):
+def test_operators_accept_every_chart_resource(release: Release, operators: Operator | None):
     assert operators is None or operators.refused == {}
     for kind in ("kafka", "kafkatopic", "kafkauser", "kafkaconnect", "kafkaconnector"):
         result = release.all(kind)
@@ -24,14 +24,14 @@ def test_every_accepted_row_is_in_the_lake_once(release: Release, filled: dict[s
         assert result["rows"] == result["places"] == result["wanted"] >= counts["accepted"]
 
 
-def test_a_spark_application_trains_and_the_api_answers_from_outside(served: Release):
+def test_spark_application_trains_and_api_answers_from_outside(served: Release):
     answer = served.ask()
     assert answer.status_code == 200, answer.text
     assert answer.json()["model"] == "courses/popularity"
     assert answer.json()["version"] == served.champion()
 
 
-def test_a_training_that_came_before_its_rows_waited_for_them_in_one_attempt(served: Release):
+def test_training_started_before_its_rows_waits_for_them_in_one_attempt(served: Release):
     if not served.trains_first:
         pytest.skip("this release began with the former chart, or was there before")
     for workload in WORKLOADS:
@@ -46,14 +46,14 @@ def test_helm_test_passes(served: Release):
     assert "Phase:          Succeeded" in served.helm("test")
 
 
-def test_a_repeated_ingest_publishes_nothing(served: Release):
+def test_repeated_ingest_publishes_nothing(served: Release):
     before = served.audit("courses")
     assert served.ingest("again", "courses", 3000, 7)["already"]
     assert served.audit("courses") == before
 
 
 @pytest.mark.thorough
-def test_a_schedule_compacts_the_lake_and_leaves_its_rows(served: Release):
+def test_schedule_compacts_lake_and_keeps_its_rows(served: Release):
     before = served.audit("courses")
     served.deploy("--set", "training.suspend=false,compaction.suspend=false", "--set", "compaction.schedule=* * * * *")
 

@@ -16,7 +16,7 @@ APPLICATION = "millrace-train-courses"
 TRAINING = f"sparkoperator.k8s.io/app-name={APPLICATION}"
 
 
-def test_a_killed_api_pod_fails_no_request_that_a_client_sends_again(served: Release):
+def test_killed_api_pod_fails_no_request_that_client_retries(served: Release):
     least(served, 2)
     with asked(served.address(), 4, patient=True) as counted:
         killed = served.kill(API)
@@ -29,7 +29,7 @@ def test_a_killed_api_pod_fails_no_request_that_a_client_sends_again(served: Rel
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("selector", [CONNECT, BROKER], ids=["connect", "broker"])
-def test_a_killed_pod_on_the_way_to_the_lake_loses_no_row_and_doubles_none(served: Release, selector: str):
+def test_killed_pod_on_path_to_lake_loses_and_duplicates_no_rows(served: Release, selector: str):
     before = served.audit("courses")["rows"]
     counts: dict = {}
     # As many rows as there are make the seed: other rows each time.
@@ -45,7 +45,7 @@ def test_a_killed_pod_on_the_way_to_the_lake_loses_no_row_and_doubles_none(serve
 
 
 @pytest.mark.thorough
-def test_a_killed_driver_is_run_again_and_a_killed_executor_fails_no_training(served: Release):
+def test_killed_driver_restarts_and_killed_executor_fails_no_training(served: Release):
     served.kubectl("delete", "sparkapplication", APPLICATION)
     wait("the end of the former pods", 120, lambda: not served.all("pod", TRAINING))
     served.deploy("--set", "training.suspend=false")

@@ -14,7 +14,7 @@ def replicas(release: Release) -> int:
 
 
 @pytest.mark.thorough
-def test_the_api_scales_out_under_load_and_in_again_and_fails_nobody(served: Release):
+def test_api_scales_out_under_load_and_back_in_without_failed_requests(served: Release):
     wait("the autoscaler's first look", 120, lambda: served.condition("hpa", "millrace-api", "ScalingActive"))
     wait("one pod", 180, lambda: replicas(served) == 1)
     with asked(served.address(), 8) as counted:
@@ -24,7 +24,7 @@ def test_the_api_scales_out_under_load_and_in_again_and_fails_nobody(served: Rel
 
 
 @pytest.mark.thorough
-def test_a_rollout_under_load_fails_no_request(served: Release):
+def test_rollout_under_load_fails_no_requests(served: Release):
     before = set(served.pods(API))
     with asked(served.address(), 4) as counted:
         served.kubectl("rollout", "restart", "deployment/millrace-api")
@@ -35,7 +35,7 @@ def test_a_rollout_under_load_fails_no_request(served: Release):
 
 
 @pytest.mark.thorough
-def test_a_new_champion_under_load_fails_no_request_and_is_served(served: Release):
+def test_new_champion_under_load_fails_no_requests_and_is_served(served: Release):
     before = served.champion()
     served.kubectl("delete", "sparkapplication", "millrace-train-courses")
     # Few enough that the training gets its share of two cores.

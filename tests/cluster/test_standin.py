@@ -28,18 +28,18 @@ APPLICATION = {
 }
 
 
-def test_a_field_that_nobody_took_is_named():
+def test_unhandled_field_is_rejected_by_name():
     resource = {"kind": "Kafka", "metadata": {"name": "r"}, "spec": {"known": 1, "surprise": 2}}
     with pytest.raises(Refused, match=r"Kafka r\.spec: the stand-in does not know surprise"), whole(resource) as spec:
         spec.take("known")
 
 
-def test_a_value_that_is_not_run_is_refused_with_what_is():
+def test_unsupported_value_is_rejected_with_supported_one():
     with pytest.raises(Refused, match=r"spec\.type is 'nodeport'; the stand-in runs 'internal'"):
         Section({"type": "nodeport"}, "spec").only("type", "internal")
 
 
-def test_an_application_becomes_arguments_and_pod_templates():
+def test_application_is_translated_to_arguments_and_pod_templates():
     application = spark_submit.read(copy.deepcopy(APPLICATION), "space")
     arguments = application.arguments()
     assert arguments[-2:] == ["local:///opt/train.py", "courses"]
@@ -48,7 +48,7 @@ def test_an_application_becomes_arguments_and_pod_templates():
     assert application.retries["onFailureRetries"] == 2
 
 
-def test_what_always_runs_is_told_from_what_is_tried_so_often_and_needs_its_intervals():
+def test_always_policy_differs_from_limited_retries_and_requires_intervals():
     application = copy.deepcopy(APPLICATION)
     assert not spark_submit.read(copy.deepcopy(application), "space").always
     policy = {"type": "Always", "onFailureRetryInterval": 10, "onSubmissionFailureRetryInterval": 20}
@@ -93,7 +93,7 @@ class Remembered:
         ("OnFailure", "Failed", ["FAILED", "FAILED"]),
     ],
 )
-def test_a_driver_that_ended_is_run_again_for_ever_where_the_application_says_so(kind: str, phase: str, states: list):
+def test_finished_driver_restarts_forever_only_under_always_policy(kind: str, phase: str, states: list):
     application = copy.deepcopy(APPLICATION)
     application["metadata"]["generation"] = 1
     application["spec"]["restartPolicy"] |= {"type": kind, "onSubmissionFailureRetryInterval": 20}
@@ -109,7 +109,7 @@ def test_a_driver_that_ended_is_run_again_for_ever_where_the_application_says_so
     assert ("Job" in kube.made) == (kind == "Always")
 
 
-def test_a_schedule_runs_in_its_own_time_zone():
+def test_schedule_runs_in_its_own_time_zone():
     after = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
     assert following("30 3 * * *", "UTC", after) == datetime(2026, 7, 2, 3, 30, tzinfo=UTC)
     assert following("30 3 * * *", "Europe/Paris", after) == datetime(2026, 7, 2, 1, 30, tzinfo=UTC)
@@ -118,7 +118,7 @@ def test_a_schedule_runs_in_its_own_time_zone():
 
 
 @pytest.mark.parametrize("position", [(), ("driver",), ("executor",), ("restartPolicy",)])
-def test_an_unknown_field_of_an_application_is_refused(position: tuple[str, ...]):
+def test_unknown_application_field_is_rejected(position: tuple[str, ...]):
     application = copy.deepcopy(APPLICATION)
     part = application["spec"]
     for name in position:

@@ -10,9 +10,7 @@ from tests.cluster.upgrade import Upgrade
 
 
 @pytest.mark.thorough
-def test_an_upgrade_from_the_previous_chart_keeps_data_and_models(
-    previous: None, upgraded: Upgrade | None, served: Release
-):
+def test_upgrade_from_previous_chart_keeps_data_and_models(previous: None, upgraded: Upgrade | None, served: Release):
     assert upgraded, "another run left its release of the chart of now"
     before = upgraded.before
     assert upgraded.after == before
@@ -22,14 +20,14 @@ def test_an_upgrade_from_the_previous_chart_keeps_data_and_models(
     assert upgraded.charts[-1] != PREVIOUS.stem
 
 
-def test_an_upgrade_never_begins_an_empty_store(release: Release):
+def test_upgrade_that_would_switch_to_an_empty_store_is_rejected(release: Release):
     other = str(release.store == "seaweedfs").lower()
     with pytest.raises(Failed, match=f"The objects of this release are in millrace-{release.store}"):
         release.deploy("--set", f"storage.minio.enabled={other}")
 
 
 @pytest.mark.thorough
-def test_an_upgrade_and_a_rollback_keep_data_and_models(served: Release):
+def test_upgrade_and_rollback_keep_data_and_models(served: Release):
     served.deploy()  # every training waits, in this revision and in the next: champions must stay
     served.serves()
     held = served.holds()
@@ -49,7 +47,7 @@ def _unchanged(release: Release, held: dict) -> None:
 
 
 @pytest.mark.thorough
-def test_an_uninstall_leaves_its_volumes_and_an_install_goes_on_with_them(served: Release):
+def test_uninstall_keeps_volumes_and_reinstall_resumes_with_them(served: Release):
     held = served.holds()
     _uninstall(served)
     # As charts/millrace/README.md says: the new Kafka learns its former id before its brokers start.

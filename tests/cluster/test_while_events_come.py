@@ -62,7 +62,7 @@ def total(release: Release, user: str) -> int:
     return ask(release, f"/v1/mooc/history/{user}")["total"]
 
 
-def test_every_resource_is_one_that_the_operators_take(live: Release, operators):
+def test_operators_accept_every_resource(live: Release, operators):
     assert operators is None or operators.refused == {}
     for kind in ("kafkatopic", "kafkauser", "kafkaconnector"):
         for item in live.all(kind):
@@ -70,7 +70,7 @@ def test_every_resource_is_one_that_the_operators_take(live: Release, operators)
             wait(name, 120, lambda kind=kind, name=name: live.condition(kind, name))
 
 
-def test_a_posted_event_changes_what_is_recommended(live: Release):
+def test_posted_event_changes_recommendations(live: Release):
     user = "U_of_the_cluster"
     before = ask(live, f"/v1/mooc/recommendations/{user}")
     assert before["fallback"] == "popularity"
@@ -84,7 +84,7 @@ def changed(answer: dict[str, Any]) -> dict[str, Any] | None:
     return answer if answer["fallback"] is None else None
 
 
-def test_an_event_counts_once_although_the_updater_is_killed_and_the_event_posted_again(live: Release):
+def test_event_counts_once_despite_killed_updater_and_repeated_post(live: Release):
     user, courses = "U_of_the_kill", [item["id"] for item in ask(live, "/v1/mooc/popular?n=4")["items"]]
     events = [{"user_id": user, "course_id": course, "enrolled_at": BEGUN} for course in courses]
     post(live, *events[:2])
@@ -100,7 +100,7 @@ def test_an_event_counts_once_although_the_updater_is_killed_and_the_event_poste
     assert total(live, user) == len(courses) + 1
 
 
-def test_every_page_is_scored_once_although_the_driver_is_killed_in_mid_stream(live: Release):
+def test_every_page_is_scored_once_despite_driver_killed_mid_stream(live: Release):
     before = scored(live, 1)["rows"]
     ingest = threading.Thread(target=lambda: live.ingest("pages", "urls", 4000, before, "100/s"))
     ingest.start()
@@ -132,7 +132,7 @@ def running(release: Release) -> bool:
     return release.get("sparkapplication", STREAM)["status"]["applicationState"]["state"] == "RUNNING"
 
 
-def test_the_api_shows_the_clusters_of_all_pages(live: Release):
+def test_api_shows_clusters_of_all_pages(live: Release):
     pages = scored(live, 1)["rows"]
     clusters = wait("the board", 60, lambda: shown(ask(live, "/v1/urls/clusters")["clusters"], pages), 0.5)
     assert all(cluster["label"] for cluster in clusters)

@@ -46,7 +46,7 @@ NO_NODE = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are
         (pod("Pending"), "it has not started", False),
     ],
 )
-def test_what_keeps_a_pod_from_running_is_told(resource: Object, reason: str, hopeless: bool):
+def test_pod_not_running_is_reported_with_reason_and_duration(resource: Object, reason: str, hopeless: bool):
     resource["metadata"]["creationTimestamp"] = stamp(300)
     trouble = pods.find_trouble(resource)
     assert trouble is not None
@@ -57,11 +57,11 @@ def test_what_keeps_a_pod_from_running_is_told(resource: Object, reason: str, ho
 
 
 @pytest.mark.parametrize("phase", ["Running", "Succeeded", "Failed"])
-def test_a_pod_that_runs_or_has_ended_is_in_no_trouble(phase: str):
+def test_running_or_finished_pod_reports_no_problem(phase: str):
     assert pods.find_trouble(pod(phase, {"state": {"running": {}}})) is None
 
 
-def test_a_pod_on_its_way_out_is_in_no_trouble():
+def test_terminating_pod_reports_no_problem():
     leaving = pod("Pending", conditions=NO_NODE)
     leaving["metadata"]["deletionTimestamp"] = stamp(0)
     assert pods.find_trouble(leaving) is None
@@ -115,7 +115,7 @@ def missing(monkeypatch: pytest.MonkeyPatch):
     return look
 
 
-def test_a_release_that_is_there_misses_nothing(missing):
+def test_ready_release_reports_nothing_missing(missing):
     assert missing() == []
 
 
@@ -146,7 +146,7 @@ def test_a_release_that_is_there_misses_nothing(missing):
         ({"pods": [pod("Pending", conditions=NO_NODE)]}, "p: no node for it (0/1 nodes are available"),
     ],
 )
-def test_what_is_missing_is_told_with_since_when_and_why(missing, changed: dict[str, list[Object]], sentence: str):
+def test_missing_part_is_reported_with_reason_and_start_time(missing, changed: dict[str, list[Object]], sentence: str):
     (report,) = missing(**changed)
     assert report.startswith(sentence)
 
@@ -166,7 +166,7 @@ def test_what_is_missing_is_told_with_since_when_and_why(missing, changed: dict[
         ({"deployments": [], "statefulsets": []}, "There is no release millrace in the namespace millrace"),
     ],
 )
-def test_what_waiting_does_not_mend_ends_it(missing, changed: dict[str, list[Object]], sentence: str):
+def test_permanent_failure_ends_wait(missing, changed: dict[str, list[Object]], sentence: str):
     with pytest.raises(CheckFailedError, match=sentence):
         missing(**changed)
 
@@ -179,19 +179,19 @@ LACKING = pod("Pending", waiting("CreateContainerConfigError", 'secret "millrace
     [thing("millrace-ingest"), ready("millrace-ingest") | {"metadata": {"name": "millrace-ingest"}}],
     ids=["not made", "just made"],
 )
-def test_a_secret_that_strimzi_has_still_to_make_is_waited_for(missing, user: Object):
+def test_secret_strimzi_has_yet_to_create_is_waited_for(missing, user: Object):
     user["metadata"]["creationTimestamp"] = stamp(60)
     report = missing(pods=[LACKING], kafkausers=[user])
     assert report[-1] == 'p: CreateContainerConfigError secret "millrace-ingest" not found'
 
 
 @pytest.mark.parametrize("user", [ready("millrace-ingest"), thing("millrace-api")], ids=["made long ago", "another"])
-def test_a_secret_that_nobody_makes_ends_it(missing, user: Object):
+def test_secret_nobody_creates_ends_wait(missing, user: Object):
     with pytest.raises(CheckFailedError, match='secret "millrace-ingest" not found, for '):
         missing(pods=[LACKING], kafkausers=[user])
 
 
-def test_what_is_missing_is_said_and_at_last_raised(missing):
+def test_missing_part_is_reported_then_raised_on_timeout(missing):
     missing(jobs=[thing("millrace-ingest-1")])
     with pytest.raises(UnavailableError, match="job millrace-ingest-1: not done"):
         release_wait.wait_for_release("millrace", "millrace", 0)
@@ -215,12 +215,12 @@ def test_what_is_missing_is_said_and_at_last_raised(missing):
         ),
     ],
 )
-def test_it_ends_with_the_address_to_ask(missing, changed: dict[str, list[Object]], command: str):
+def test_api_address_is_reported_as_curl_command(missing, changed: dict[str, list[Object]], command: str):
     missing(services=[thing("millrace-api", {"ports": [{"port": 80}]})], **changed)
     assert release_wait.find_address("millrace", "millrace") == command
 
 
-def test_a_release_without_an_api_has_no_address(missing):
+def test_release_without_api_has_no_address(missing):
     missing()
     with pytest.raises(NotFoundError, match=r"has no API; `api\.enabled` makes one"):
         release_wait.find_address("millrace", "millrace")

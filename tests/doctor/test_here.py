@@ -9,7 +9,7 @@ from tests.pipeline.command import millrace
 from tests.registry.servers import s3_server, settings_of
 
 
-def test_every_check_holds_on_the_running_stack(stack):
+def test_every_check_passes_on_running_stack(stack):
     result = doctor.examine()
     assert [one["check"] for one in result if not one["ok"]] == []
     assert {"s3 conditional PUT", "catalog", "clock", "kafka", "connect"} <= {one["check"] for one in result}
@@ -24,7 +24,7 @@ def test_both_s3_servers_honour_conditional_writes(engines, kind, tmp_path):
         assert result["clock"]["ok"], result["clock"]
 
 
-def test_parts_that_are_away_are_named_each_with_a_cure(tmp_path, monkeypatch):
+def test_each_unavailable_dependency_is_reported_with_a_fix(tmp_path, monkeypatch):
     monkeypatch.setenv("MILLRACE_HOME", str(tmp_path))
     for name in ("KAFKA_BOOTSTRAP", "CONNECT_URL", "S3_ENDPOINT"):
         monkeypatch.setenv(f"MILLRACE_{name}", "127.0.0.1:1" if name == "KAFKA_BOOTSTRAP" else "http://127.0.0.1:1")
@@ -38,13 +38,13 @@ def test_parts_that_are_away_are_named_each_with_a_cure(tmp_path, monkeypatch):
     assert all(one["found"] and one["cure"] for one in faults.values())
 
 
-def test_a_check_that_does_not_exist_is_refused():
+def test_unknown_check_is_rejected():
     code, result, _ = millrace("doctor", "--only", "kafak")
     assert code == 2
     assert "kafka" in result["error"]["allowed"]
 
 
-def test_a_cluster_that_does_not_answer_is_told_once(monkeypatch, tmp_path):
+def test_unreachable_cluster_is_reported_once(monkeypatch, tmp_path):
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     code, result, _ = millrace("doctor", "--cluster")
     assert code == 5

@@ -20,7 +20,7 @@ def file(tmp_path_factory) -> str:
 
 
 @pytest.mark.parametrize("protocol", ["full", "negatives"])
-def test_the_json_holds_every_model_the_best_first(file, protocol):
+def test_json_lists_every_model_best_first(file, protocol):
     code, result, stderr = millrace("evaluate", "--sequences", file, "--protocol", protocol, "--seed", "3")
     assert code == 0, stderr
     assert (result["protocol"], result["seed"]) == (protocol, 3)
@@ -38,7 +38,7 @@ def test_the_json_holds_every_model_the_best_first(file, protocol):
     assert "on the validation" in stderr
 
 
-def test_the_same_seed_gives_the_same_table(file):
+def test_same_seed_gives_same_table(file):
     first, other = (
         millrace("evaluate", "--sequences", file, "--protocol", "negatives", "--model", "knn", "--model", "als")[1]
         for _ in range(2)
@@ -50,7 +50,7 @@ def test_the_same_seed_gives_the_same_table(file):
     assert {entry["model"] for entry in first["models"]} == {"knn", "als"}
 
 
-def test_people_get_a_table_with_intervals(file):
+def test_default_output_is_table_with_intervals(file):
     words = ["evaluate", "--sequences", file, "--model", "markov", "--model", "popularity"]
     done = subprocess.run([sys.executable, "-m", "millrace.cli", *words], capture_output=True, text=True, check=True)
     title, heads, _, first, second = done.stdout.rstrip().splitlines()
@@ -60,7 +60,7 @@ def test_people_get_a_table_with_intervals(file):
     assert first.count(" to ") == 3
 
 
-def test_times_allow_a_split_in_time(tmp_path):
+def test_sequences_with_times_can_be_split_by_time(tmp_path):
     file = tmp_path / "timed.jsonl"
     lines = []
     for user, walk in enumerate(histories(6, users=120, items=20)):
@@ -83,13 +83,13 @@ def test_times_allow_a_split_in_time(tmp_path):
         (["--sequences", "FILE", "--protocol", "time"], "--protocol time needs times"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_code_2(file, words, output):
+def test_usage_error_prints_one_sentence_and_exits_with_code_2(file, words, output):
     code, body, _ = millrace("evaluate", *[file if word == "FILE" else word for word in words])
     assert code == 2
     assert output in body["error"]["message"]
 
 
-def test_a_model_over_its_limit_is_left_out_and_refused_where_it_was_asked_for(tmp_path):
+def test_model_over_limit_is_skipped_by_default_and_rejected_on_request(tmp_path):
     file = tmp_path / "many.txt"
     file.write_text("\n".join(f"{user} " + " ".join(f"{user}-{item}" for item in range(4)) for user in range(2600)))
     code, body, _ = millrace("evaluate", "--sequences", str(file), "--model", "ease")

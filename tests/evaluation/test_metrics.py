@@ -20,7 +20,7 @@ def counted(scores: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(SEEDS, st.integers(2, 40), st.integers(1, 12), st.integers(1, 12))
-def test_ndcg_is_that_of_scikit_learn_ties_included(seed, items, levels, k):
+def test_ndcg_matches_scikit_learn_including_ties(seed, items, levels, k):
     random = np.random.default_rng(seed)
     scores, target = random.integers(0, levels, items), int(random.integers(items))
     truth = (np.arange(items) == target).astype(float)
@@ -28,7 +28,7 @@ def test_ndcg_is_that_of_scikit_learn_ties_included(seed, items, levels, k):
 
 
 @given(SEEDS, st.integers(3, 40), st.integers(1, 12))
-def test_hits_and_reciprocal_ranks_are_those_of_scikit_learn(seed, items, k):
+def test_hits_and_reciprocal_ranks_match_scikit_learn(seed, items, k):
     random = np.random.default_rng(seed)
     scores, target = random.permutation(items), int(random.integers(items))
     truth = (np.arange(items) == target).astype(int)
@@ -38,7 +38,7 @@ def test_hits_and_reciprocal_ranks_are_those_of_scikit_learn(seed, items, k):
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=6), st.integers(1, 4), SEEDS)
-def test_ties_give_the_mean_over_all_their_orders(scores, k, seed):
+def test_ties_give_mean_over_all_orderings(scores, k, seed):
     target = seed % len(scores)
     results = []
     for order in permutations(range(len(scores))):
@@ -47,7 +47,7 @@ def test_ties_give_the_mean_over_all_their_orders(scores, k, seed):
     assert user_metrics(*counted(np.array(scores), target), k)[0] == pytest.approx(np.mean(results, axis=0))
 
 
-def test_a_model_that_knows_nothing_gets_what_chance_gets_and_not_the_first_place():
+def test_uninformed_model_scores_chance_level_not_first_place():
     assert user_metrics(np.array([0]), np.array([100]), 10)[0, 0] == pytest.approx(0.1)
 
 
@@ -56,7 +56,7 @@ def test_no_users_give_no_values():
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_full_ranking_of_every_model_is_scikit_learns_ndcg_of_its_scores(name):
+def test_full_ranking_ndcg_of_every_model_matches_scikit_learn(name):
     fold = every_user(sequences(3))
     model = fitted(name, fold.fit)
     scores = model.batch(fold.histories)

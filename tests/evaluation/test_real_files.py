@@ -21,7 +21,7 @@ def blend(file: str, protocol: str, **options: dict) -> dict:
     return entry
 
 
-def test_full_ranking_on_beauty_is_above_the_published():
+def test_full_ranking_on_beauty_beats_published_results():
     entry = blend("recsys/beauty.txt", "full", knn={"alpha": 0.5, "k1": 0.5}, markov={"norm": 0.5})
     assert entry["hr@10"] >= 0.0744
     assert entry["ndcg@10"] >= 0.0468
@@ -29,7 +29,7 @@ def test_full_ranking_on_beauty_is_above_the_published():
 
 
 @pytest.mark.thorough
-def test_full_ranking_on_mooc_is_above_the_published():
+def test_full_ranking_on_mooc_beats_published_results():
     first, second = {"alpha": 1.0, "k1": 0.5}, {"norm": 1.0}
     third, fourth = {"penalty": 100.0}, {"penalty": 60.0}
     entry = blend("mooc_users.jsonl.gz", "full", knn=first, markov=second, ease=third, ridge=fourth)
@@ -38,7 +38,7 @@ def test_full_ranking_on_mooc_is_above_the_published():
 
 
 @pytest.mark.thorough
-def test_a_hundred_negatives_on_mooc_are_above_the_published():
+def test_ranking_100_negatives_on_mooc_beats_published_results():
     layers = {"knn": {"alpha": 1.0, "k1": 1.2}, "ease": {"penalty": 300.0}, "ridge": {"penalty": 60.0}}
     entry = blend("mooc_users.jsonl.gz", "negatives", **layers)
     assert entry["hr@10"] >= 0.813

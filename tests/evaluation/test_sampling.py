@@ -16,7 +16,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 @given(SEEDS)
-def test_negatives_are_distinct_and_neither_known_nor_the_target(seed):
+def test_negatives_are_distinct_and_exclude_history_and_target(seed):
     fold = split_leave_one_out(sequences(seed)).test
     drawn = draw_negatives(fold, seed, 12)
     assert drawn.shape == (len(fold), 12)
@@ -26,7 +26,7 @@ def test_negatives_are_distinct_and_neither_known_nor_the_target(seed):
     assert (drawn == draw_negatives(fold, seed, 12)).all()
 
 
-def test_negatives_are_uniform_over_what_is_left():
+def test_negatives_are_uniform_over_remaining_items():
     fold = every_user(sequences(5, users=4000, items=25, longest=4))
     drawn = draw_negatives(fold, 1, 5)
     allowed = np.ones((len(fold), 25))
@@ -40,13 +40,13 @@ def test_negatives_are_uniform_over_what_is_left():
     assert ((result - expected)[asked] ** 2 / expected[asked]).sum() < 52
 
 
-def test_too_few_items_for_the_negatives_are_named():
+def test_too_few_items_for_negatives_is_reported():
     fold = split_leave_one_out(sequences(1)).test
     with pytest.raises(BadInputError, match=r"100 negatives are not to be had: of 25 items, a user knows \d"):
         draw_negatives(fold, 1)
 
 
-def test_ranks_among_negatives_are_those_of_a_loop():
+def test_ranks_among_negatives_match_naive_loop():
     fold = split_leave_one_out(sequences(4)).test
     model, negatives = fitted("knn", fold.fit), draw_negatives(fold, 2, 8)
     result, scores = rank_targets(model, fold, negatives), model.batch(fold.histories)
@@ -56,7 +56,7 @@ def test_ranks_among_negatives_are_those_of_a_loop():
         assert result.tied[user] == 1 + sum(other == scores[user, target] for other in others)
 
 
-def test_intervals_are_those_of_drawing_users_one_by_one():
+def test_intervals_match_naive_bootstrap_over_users():
     random = np.random.default_rng(1)
     values = user_metrics(random.integers(0, 40, 300), np.ones(300, dtype=int))
     means = np.array([values[random.integers(0, 300, 300)].mean(axis=0) for _ in range(4000)])
@@ -67,7 +67,7 @@ def test_intervals_are_those_of_drawing_users_one_by_one():
     assert ((low < values.mean(axis=0)) & (values.mean(axis=0) < high)).all()
 
 
-def test_the_same_seed_gives_the_same_interval_and_more_users_a_narrower_one():
+def test_same_seed_repeats_interval_and_more_users_narrow_it():
     values = user_metrics(np.arange(400) % 30, np.ones(400, dtype=int))
     assert (bootstrap_intervals(values, 3) == bootstrap_intervals(values, 3)).all()
     few, many = bootstrap_intervals(values[:100], 3), bootstrap_intervals(np.tile(values, (4, 1)), 3)

@@ -24,7 +24,7 @@ def with_other_tests(interactions: Sequences) -> Sequences:
 
 
 @given(SEEDS)
-def test_leaving_one_out_leaves_out_the_last_two_of_each_user_and_asks_for_them(seed):
+def test_leave_one_out_holds_out_last_two_items_per_user_as_targets(seed):
     interactions = sequences(seed)
     split = split_leave_one_out(interactions)
     asked = [user for user in range(len(interactions)) if len(interactions[user]) >= 3]
@@ -41,7 +41,7 @@ def test_leaving_one_out_leaves_out_the_last_two_of_each_user_and_asks_for_them(
 
 
 @given(SEEDS)
-def test_a_split_in_time_learns_only_from_before_what_it_asks(seed):
+def test_time_split_fits_only_on_data_before_targets(seed):
     interactions = sequences(seed, timed=True)
     split = split_by_time(interactions)
     for fold in (split.validation, split.test):
@@ -56,7 +56,7 @@ def test_a_split_in_time_learns_only_from_before_what_it_asks(seed):
 
 @settings(max_examples=3)
 @given(st.integers(0, 1000))
-def test_no_choice_hears_of_a_test_item(seed):
+def test_model_selection_never_sees_test_items(seed):
     """Options and shares stay the same when everybody's test item becomes another one."""
     interactions = sequences(seed, users=60, items=14)
     first, other = evaluate_all(interactions, seed=1), evaluate_all(with_other_tests(interactions), seed=1)
@@ -66,16 +66,16 @@ def test_no_choice_hears_of_a_test_item(seed):
     assert [entry["ndcg@10"] for entry in first["models"]] != [entry["ndcg@10"] for entry in other["models"]]
 
 
-def test_times_are_needed_for_a_split_in_time():
+def test_time_split_requires_times():
     with pytest.raises(BadInputError, match="--protocol time needs times, and this source has only an order"):
         split_by_time(sequences(1))
 
 
-def test_users_of_fewer_than_three_items_cannot_be_asked():
+def test_leave_one_out_without_users_of_three_items_is_rejected():
     with pytest.raises(BadInputError, match="No user has the 3 items that leaving two out needs"):
         split_leave_one_out(number_sequences([["a", "b"], ["c"]]))
 
 
-def test_all_users_on_one_side_of_the_time_are_refused():
+def test_time_split_without_users_on_both_sides_is_rejected():
     with pytest.raises(BadInputError, match="No user has items on both sides of the split in time"):
         split_by_time(number_sequences([["a"], ["b"], ["c"]], [[1.0], [2.0], [3.0]]))

@@ -15,19 +15,19 @@ from millrace.ingest.pace import parse_rate, throttle
 @pytest.mark.parametrize(
     ("text", "per_second"), [("100", 100), ("100/s", 100), ("30/m", 0.5), ("9/h", 0.0025), (" 0.5/s ", 0.5)]
 )
-def test_a_rate_is_rows_per_second(text, per_second):
+def test_rate_is_parsed_as_rows_per_second(text, per_second):
     assert parse_rate(text) == pytest.approx(per_second)
 
 
 @pytest.mark.parametrize("text", ["", "0", "0/s", "-1/s", "fast", "1/d", "nan", "inf", "1e3/s", "/s", "9" * 400])
-def test_what_is_no_rate_is_refused_with_an_example(text):
+def test_invalid_rate_is_rejected_with_example(text):
     with pytest.raises(BadInputError, match="is not a rate; allowed: ") as refused:
         parse_rate(text)
     assert refused.value.field == "rate"
 
 
 @given(st.text(max_size=12))
-def test_any_text_is_a_positive_rate_or_bad_input(text):
+def test_any_text_parses_to_positive_rate_or_raises_bad_input(text):
     with contextlib.suppress(BadInputError):
         assert parse_rate(text) > 0
 
@@ -49,7 +49,7 @@ def test_items_arrive_in_order_at_a_steady_rate(monkeypatch):
     assert arrivals == [("a", 0), ("b", 0.25), ("c", 0.5), ("d", 0.75)]
 
 
-def test_a_slow_reader_is_caught_up_with_and_the_rate_holds(monkeypatch):
+def test_throttle_catches_up_after_slow_reader_and_keeps_rate(monkeypatch):
     clock = Clock(monkeypatch)
     arrivals = []
     for item in throttle(range(6), 1, sleep=clock.sleep):
@@ -58,7 +58,7 @@ def test_a_slow_reader_is_caught_up_with_and_the_rate_holds(monkeypatch):
     assert arrivals == [0, 3, 3, 3, 4, 5]
 
 
-def test_random_pauses_have_the_mean_of_the_rate(monkeypatch):
+def test_random_pauses_average_to_the_rate(monkeypatch):
     clock = Clock(monkeypatch)
     pace.random.seed(1)
     arrivals = [clock.now for _ in throttle(range(4000), 10, random_pauses=True, sleep=clock.sleep)]

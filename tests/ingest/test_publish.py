@@ -58,7 +58,7 @@ def ingest_pipe(content: str) -> dict:
         os.close(reading)
 
 
-def test_each_pipe_is_published_whole_and_leaves_no_receipt(sent):
+def test_each_pipe_is_published_in_full_without_receipt(sent):
     first, second = ingest_pipe(FIFTY_ROWS), ingest_pipe(HEADER + row(777))
     assert (first["read"], first["accepted"], first["already"]) == (50, 50, False)
     assert (second["read"], second["accepted"], second["already"]) == (1, 1, False)
@@ -66,7 +66,7 @@ def test_each_pipe_is_published_whole_and_leaves_no_receipt(sent):
     assert sent.of(receipts.RECEIPTS) == []
 
 
-def test_a_file_is_recognised_under_any_name_and_published_once(sent, tmp_path):
+def test_file_is_recognised_under_any_name_and_published_once(sent, tmp_path):
     file, other = tmp_path / "a.csv", tmp_path / "b.csv"
     for path in (file, other):
         path.write_text(FIFTY_ROWS)
@@ -76,7 +76,7 @@ def test_a_file_is_recognised_under_any_name_and_published_once(sent, tmp_path):
     assert not publish.ingest_source(COURSES, str(other), again=True)["already"]
 
 
-def test_a_file_that_grew_while_it_was_read_gets_no_receipt(sent, tmp_path):
+def test_file_that_grows_while_being_read_gets_no_receipt(sent, tmp_path):
     file = tmp_path / "a.csv"
     file.write_text(FIFTY_ROWS)
 
@@ -90,7 +90,7 @@ def test_a_file_that_grew_while_it_was_read_gets_no_receipt(sent, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "\ufeff"])
-def test_an_empty_file_is_refused_and_gets_no_receipt(sent, tmp_path, content):
+def test_empty_file_is_rejected_without_receipt(sent, tmp_path, content):
     file = tmp_path / "a.csv"
     file.write_text(content)
     with pytest.raises(BadInputError, match=r"a\.csv is empty; allowed: ") as refused:
@@ -99,14 +99,14 @@ def test_an_empty_file_is_refused_and_gets_no_receipt(sent, tmp_path, content):
     assert sent.messages == []
 
 
-def test_a_rejected_row_of_a_file_whose_name_is_not_utf8_is_published(sent, tmp_path):
+def test_rejected_row_from_file_with_non_utf8_name_is_published(sent, tmp_path):
     file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv"))
     file.write_text(HEADER + row(1).replace("Beginner Level", "hard"))
     assert publish.ingest_source(COURSES, str(file))["rejected"] == {"unknown_level": 1}
     assert rb"caf\\xe9.csv" in sent.of("courses.rejected")[0]
 
 
-def test_what_a_source_has_beside_the_fields_and_what_it_lacks_is_in_the_result(sent, tmp_path):
+def test_result_lists_extra_renamed_and_missing_columns(sent, tmp_path):
     file = tmp_path / "a.csv"
     file.write_text(HEADER.replace("price", "Price").strip() + ",rank\n" + row(1).strip() + ",7\n")
     result = publish.ingest_source(COURSES, str(file))

@@ -35,28 +35,28 @@ def web(tmp_path: Path):
     server.server_close()
 
 
-def test_a_local_path_and_standard_input_are_left_as_they_are():
+def test_local_path_and_stdin_are_left_unchanged():
     with fetch_source("courses.csv") as path:
         assert path == "courses.csv"
     with fetch_source("-") as path:
         assert path == "-"
 
 
-def test_a_source_of_the_web_is_read_under_its_own_name_and_gone_afterwards(web):
+def test_web_source_is_read_under_its_own_name_and_removed_afterwards(web):
     with fetch_source(f"{web}/courses.csv") as path:
         assert Path(path).name == "courses.csv"
         assert validate_source(find_workload("courses"), path).accepted == 1
     assert not Path(path).exists()
 
 
-def test_an_address_that_has_nothing_is_told(web):
+def test_missing_or_unreachable_address_is_reported(web):
     with pytest.raises(NotFoundError, match=r"none\.csv answers 404"), fetch_source(f"{web}/none.csv"):
         pass
     with pytest.raises(UnavailableError, match="can't be fetched"), fetch_source("http://127.0.0.1:1/courses.csv"):
         pass
 
 
-def test_a_source_in_s3_is_read(stack):
+def test_s3_source_is_read(stack):
     store = ObjectStore(settings().models_bucket)
     store.put("sources/courses.csv", ROW.encode())
     with fetch_source(f"s3://{settings().models_bucket}/sources/courses.csv") as path:
@@ -70,6 +70,6 @@ def test_a_source_in_s3_is_read(stack):
 
 
 @pytest.mark.parametrize("source", ["ftp://host/file.csv", "s3://bucket", "s3:///key"])
-def test_an_address_of_another_form_is_refused_with_what_is_allowed(source):
+def test_unsupported_address_is_rejected_with_allowed_forms(source):
     with pytest.raises(BadInputError, match=r"allowed: .*s3://BUCKET/KEY"), fetch_source(source):
         pass

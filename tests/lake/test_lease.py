@@ -23,7 +23,7 @@ def catalog(tmp_path):
         yield
 
 
-def test_one_process_at_a_time_holds_it(catalog):
+def test_lease_is_held_by_one_process_at_a_time(catalog):
     with hold_lease("a", "no"):
         with pytest.raises(ConflictError, match="another runs"), hold_lease("a", "another runs", patience=0):
             pytest.fail("held twice")
@@ -35,7 +35,7 @@ def test_one_process_at_a_time_holds_it(catalog):
         pass
 
 
-def test_the_end_of_a_killed_holder_gives_it_back(catalog):
+def test_lease_is_released_when_its_holder_is_killed(catalog):
     holder = subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline() == "held\n"
@@ -48,7 +48,7 @@ def test_the_end_of_a_killed_holder_gives_it_back(catalog):
         pass
 
 
-def test_a_database_that_is_away_is_said():
+def test_unavailable_database_is_reported():
     pytest.importorskip("psycopg2", reason="Postgres' driver is not installed: pip install 'millrace[cluster]'")
     with (
         settings_of({"MILLRACE_CATALOG_JDBC": "jdbc:postgresql://127.0.0.1:1/none"}),

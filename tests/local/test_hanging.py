@@ -87,7 +87,7 @@ def marker_lost(home, commit):
         pytest.param(False, [b"zeroth", b"second"], marks=pytest.mark.thorough),
     ],
 )
-def test_a_lost_marker_is_written_again_as_it_was_decided(engines, home, commit, expected):
+def test_lost_marker_is_rewritten_as_decided(engines, home, commit, expected):
     with marker_lost(home, commit) as own:
         (result,) = hanging_transactions.find_hanging(age=0)
         assert (result.partition, result.offset, result.committed) == (PART, 2, commit)
@@ -106,7 +106,7 @@ def test_a_lost_marker_is_written_again_as_it_was_decided(engines, home, commit,
         assert readable(own) == [*expected, b"third"]
 
 
-def test_one_whose_producer_has_begun_anew_is_named_and_left_alone(engines, home):
+def test_transaction_whose_producer_restarted_is_reported_and_left_alone(engines, home):
     with marker_lost(home, True) as own:
         anew = KafkaProducer(**own.login, transactional_id="lost")
         anew.init_transactions()

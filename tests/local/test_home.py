@@ -20,7 +20,7 @@ def use(monkeypatch, path) -> None:
 
 
 @pytest.mark.parametrize("before", [None, 0o755, 0o777])
-def test_a_home_is_closed_to_others_also_one_of_before(home, monkeypatch, before):
+def test_home_is_closed_to_others_even_if_it_already_exists(home, monkeypatch, before):
     folder = home / "a" / ".millrace"
     if before is not None:
         folder.mkdir(parents=True)
@@ -30,20 +30,20 @@ def test_a_home_is_closed_to_others_also_one_of_before(home, monkeypatch, before
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_a_home_whose_path_no_jvm_can_name_is_refused(home, monkeypatch):
+def test_home_path_that_no_jvm_can_represent_is_rejected(home, monkeypatch):
     use(monkeypatch, os.fsencode(home) + b"/caf\xe9")
     with pytest.raises(BadInputError, match=r"MILLRACE_HOME=b'.*caf\\xe9' is not usable: its bytes are not UTF-8"):
         make_home()
 
 
-def test_a_home_that_is_a_file_is_said(home, monkeypatch):
+def test_home_that_is_a_file_is_reported(home, monkeypatch):
     (home / "file").write_text("in the way")
     use(monkeypatch, home / "file")
     with pytest.raises(UnavailableError, match=r"file is not a folder"):
         make_home()
 
 
-def test_a_command_that_meets_a_file_of_somebody_else_names_it_with_the_cure(home, capsys):
+def test_file_owned_by_another_user_is_reported_with_a_fix(home, capsys):
     file = home / "state.json"
     file.write_text("{}")
 
@@ -59,7 +59,7 @@ def test_a_command_that_meets_a_file_of_somebody_else_names_it_with_the_cure(hom
     assert "sudo chown -R" in message
 
 
-def test_logins_are_drawn_once_for_a_home_and_differ_between_homes(home):
+def test_logins_are_generated_once_per_home_and_differ_between_homes(home):
     first, second = home / "first", home / "second"
     for folder in (first, second):
         folder.mkdir()
@@ -69,7 +69,7 @@ def test_logins_are_drawn_once_for_a_home_and_differ_between_homes(home):
     assert stat.S_IMODE((first / credentials.CREDENTIALS_FILE).stat().st_mode) == 0o600
 
 
-def test_an_s3_login_of_ones_own_is_kept(home, monkeypatch):
+def test_user_supplied_s3_login_is_kept(home, monkeypatch):
     monkeypatch.setenv("MILLRACE_S3_ACCESS_KEY", "mine")
     monkeypatch.setenv("MILLRACE_S3_SECRET_KEY", "my-secret")
     settings.cache_clear()
@@ -79,7 +79,7 @@ def test_an_s3_login_of_ones_own_is_kept(home, monkeypatch):
     )
 
 
-def test_a_jvm_gets_the_environment_without_what_is_meant_for_other_programs():
+def test_jvm_environment_excludes_variables_for_other_programs():
     foreign = {
         "AWS_PROFILE": "x",
         "AWS_SESSION_TOKEN": "x",

@@ -70,14 +70,14 @@ def test_jars_are_downloaded_once(maven):
     assert maven.asked == 2
 
 
-def test_a_jar_with_another_checksum_is_refused_and_not_kept(maven):
+def test_jar_with_wrong_checksum_is_rejected_and_not_kept(maven):
     lock("one", sha256="0" * 64)
     with pytest.raises(CorruptError, match=r"one.jar has the checksum .* the lock says 0000000000000000"):
         jars.ensure_jars(["tools"])
     assert kept() == []
 
 
-def test_a_download_that_breaks_off_is_tried_again(maven):
+def test_interrupted_download_is_retried(maven):
     maven.broken = 1
     lock("one")
     seen = []
@@ -86,7 +86,7 @@ def test_a_download_that_breaks_off_is_tried_again(maven):
     assert seen[-1] == len(BODY)
 
 
-def test_a_jar_that_is_not_there_is_named_and_what_came_is_kept(maven):
+def test_missing_jar_is_reported_and_downloaded_ones_are_kept(maven):
     lock("one", "absent")
     with pytest.raises(UnavailableError, match=r"absent.jar can't be downloaded.*404"):
         jars.ensure_jars(["tools"])
@@ -95,7 +95,7 @@ def test_a_jar_that_is_not_there_is_named_and_what_came_is_kept(maven):
     assert [jar.path for jar in jars.find_missing("tools")] == ["org/absent.jar"]
 
 
-def test_no_network_is_said_with_the_way_out(maven, monkeypatch):
+def test_unavailable_network_is_reported_with_a_fix(maven, monkeypatch):
     lock("one")
     monkeypatch.setenv("MILLRACE_MAVEN_URL", "http://127.0.0.1:1")
     settings.cache_clear()
@@ -103,7 +103,7 @@ def test_no_network_is_said_with_the_way_out(maven, monkeypatch):
         jars.ensure_jars(["tools"])
 
 
-def test_a_disk_that_is_too_small_is_said_before_the_download(maven):
+def test_insufficient_disk_space_is_reported_before_download(maven):
     lock("one", size=10**17)
     with pytest.raises(UnavailableError, match=r"GB free and the jars need.*MILLRACE_CACHE") as raised:
         jars.ensure_jars(["tools"])
@@ -111,14 +111,14 @@ def test_a_disk_that_is_too_small_is_said_before_the_download(maven):
     assert maven.asked == 0
 
 
-def test_a_cache_that_is_a_file_is_said(maven, tmp_path):
+def test_cache_path_that_is_a_file_is_reported(maven, tmp_path):
     (tmp_path / "cache").write_text("in the way")
     lock("one")
     with pytest.raises(UnavailableError, match=r"can't be kept in"):
         jars.ensure_jars(["tools"])
 
 
-def test_the_lock_holds_what_the_stack_starts():
+def test_lock_contains_everything_the_stack_starts():
     names = {bundle: " ".join(jar.path for jar in jars.load_lock(bundle)) for bundle in stack.BUNDLES}
     # Without this one Kafka and Connect would log nothing, and no fault would have a cause.
     assert "log4j-slf4j-impl" in names["kafka"]

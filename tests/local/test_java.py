@@ -23,7 +23,7 @@ def only_java(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("version", ["11.0.20", "1.8.0_392"])
-def test_a_java_that_is_too_old_is_named_with_its_version(only_java, version):
+def test_outdated_java_is_reported_with_its_version(only_java, version):
     program = only_java(version)
     number = "8" if version.startswith("1.8") else "11"
     with pytest.raises(UnavailableError, match=rf"{program} is {number}.*openjdk-17") as raised:
@@ -31,24 +31,24 @@ def test_a_java_that_is_too_old_is_named_with_its_version(only_java, version):
     assert raised.value.code == "no_java"
 
 
-def test_no_java_at_all_says_what_to_install(only_java):
+def test_missing_java_is_reported_with_install_command(only_java):
     with pytest.raises(UnavailableError, match=r"no java at all.*apt-get install"):
         java.ensure_java()
 
 
 @pytest.mark.parametrize("version", ["17.0.15", "21", "23.0.2"])
-def test_a_java_that_kafka_and_spark_run_on_is_taken(only_java, version):
+def test_java_supported_by_kafka_and_spark_is_chosen(only_java, version):
     assert only_java(version) == java.find_java()
 
 
 @pytest.mark.parametrize("version", ["24", "25.0.1"])
-def test_a_java_that_spark_can_not_use_is_never_chosen_and_usable_ones_are_named(only_java, version):
+def test_java_unsupported_by_spark_is_never_chosen_and_usable_ones_are_named(only_java, version):
     program = only_java(version)
     with pytest.raises(UnavailableError, match=rf"Java 17 to 23 are usable.*{program} is {version[:2]}"):
         java.find_java()
 
 
-def test_a_usable_java_is_found_although_java_home_names_another(only_java, tmp_path, monkeypatch, caplog):
+def test_usable_java_is_found_when_java_home_names_unusable_one(only_java, tmp_path, monkeypatch, caplog):
     usable = only_java("21.0.1")
     newer = tmp_path / "jdk-25/bin/java"
     newer.parent.mkdir(parents=True)
@@ -59,7 +59,7 @@ def test_a_usable_java_is_found_although_java_home_names_another(only_java, tmp_
     assert f"{usable} is used: {newer} is 25, and Java 17 to 23 are usable" in caplog.text
 
 
-def test_java_home_comes_before_the_path(only_java, tmp_path, monkeypatch):
+def test_java_home_takes_precedence_over_path(only_java, tmp_path, monkeypatch):
     only_java("17.0.1")
     other = tmp_path / "jdk/bin"
     other.mkdir(parents=True)

@@ -11,12 +11,12 @@ from tests.local.broker import broker
 from tests.registry.servers import settings_of
 
 
-def test_a_cluster_id_is_never_taken_for_an_option():
+def test_cluster_id_is_never_mistaken_for_option():
     drawn = iter([uuid.UUID(bytes=b"\xfb" * 16), uuid.UUID(bytes=b"\xf8" * 16), uuid.UUID(bytes=b"\x00" * 16)])
     assert kafka.make_cluster_id(lambda: next(drawn)) == "A" * 22
 
 
-def test_acknowledged_records_outlive_a_kill_and_other_ports(engines, home):
+def test_acknowledged_records_survive_kill_and_port_change(engines, home):
     jars.ensure_jars(["kafka"])
     (home / "logs").mkdir()
     with broker(home) as own:
@@ -39,7 +39,7 @@ def test_acknowledged_records_outlive_a_kill_and_other_ports(engines, home):
     assert read == [b"%d" % number for number in range(500)]
 
 
-def test_a_broker_of_another_home_lets_nobody_in_and_it_is_said(engines, home):
+def test_broker_of_another_home_denies_access_and_is_reported(engines, home):
     """What has the usual port may be another project's broker: it is read neither by a user's name nor without one."""
     jars.ensure_jars(["kafka"])
     (home / "logs").mkdir()

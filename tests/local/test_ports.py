@@ -23,14 +23,14 @@ def nothing_insisted(monkeypatch, tmp_path):
         monkeypatch.delenv(variable, raising=False)
 
 
-def test_a_port_in_use_gives_way_to_a_free_one_and_it_is_said(listener):
+def test_occupied_port_is_replaced_by_free_one_and_reported(listener):
     port, output = ports.choose_port("s3", before=listener)
     assert port != listener
     assert ports.is_free(port)
     assert output == f"Port {listener} is in use, so s3 listens on {port}."
 
 
-def test_the_port_of_the_last_run_is_kept_while_it_is_free():
+def test_port_of_last_run_is_kept_while_free():
     before = ports.find_free_port()
     assert ports.choose_port("connect", before) == (before, None)
 
@@ -48,7 +48,7 @@ def test_two_children_never_get_the_same_port():
         ("kafka", "MILLRACE_KAFKA_BOOTSTRAP", "localhost:{}"),
     ],
 )
-def test_a_port_that_the_user_insists_on_is_taken_or_refused_by_name(monkeypatch, listener, name, variable, value):
+def test_user_configured_port_is_used_or_rejected_by_name(monkeypatch, listener, name, variable, value):
     free = ports.find_free_port()
     monkeypatch.setenv(variable, value.format(free))
     assert ports.choose_port(name) == (free, None)
@@ -57,14 +57,14 @@ def test_a_port_that_the_user_insists_on_is_taken_or_refused_by_name(monkeypatch
         ports.choose_port(name)
 
 
-def test_a_port_in_the_env_file_counts_as_insisted(tmp_path):
+def test_port_in_env_file_counts_as_user_configured(tmp_path):
     free = ports.find_free_port()
     (tmp_path / ".env").write_text(f"MILLRACE_API_PORT={free}\n")
     assert ports.choose_port("api") == (free, None)
 
 
 @pytest.mark.parametrize("value", ["https://s3.example.com", "http://127.0.0.1", "", "127.0.0.1:x"])
-def test_settings_that_lead_elsewhere_are_refused(monkeypatch, value):
+def test_settings_pointing_elsewhere_are_rejected(monkeypatch, value):
     monkeypatch.setenv("MILLRACE_S3_ENDPOINT", value)
     with pytest.raises(BadInputError, match=r"MILLRACE_S3_ENDPOINT.*Unset"):
         ports.choose_port("s3")
@@ -76,7 +76,7 @@ def unclaimed_port() -> int:
         return probe.getsockname()[1]
 
 
-def test_two_stacks_that_choose_at_the_same_moment_get_different_ports():
+def test_two_stacks_choosing_concurrently_get_different_ports():
     """Both find a usual port free; the second is another process, and sees that the first has chosen it."""
     usual = unclaimed_port()
     code = f"from millrace.local import ports; print(ports.choose_port('s3', {usual})[0], flush=True); input()"
@@ -90,7 +90,7 @@ def test_two_stacks_that_choose_at_the_same_moment_get_different_ports():
     assert note
 
 
-def test_a_claim_ends_with_its_process():
+def test_port_claim_ends_with_its_process():
     port = unclaimed_port()
     code = f"from millrace.local import ports; assert ports.claim_port({port})"
     for _ in range(2):
@@ -98,7 +98,7 @@ def test_a_claim_ends_with_its_process():
 
 
 @pytest.mark.parametrize("host", ["::1", "::", "0.0.0.0", "127.0.0.1", "localhost", ""])
-def test_every_address_of_this_machine_can_be_asked_for(host):
+def test_every_local_address_can_be_probed(host):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as server:
         try:
@@ -112,6 +112,6 @@ def test_every_address_of_this_machine_can_be_asked_for(host):
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "no.such.host.invalid", "a b"])
-def test_an_address_that_is_not_of_this_machine_is_not_called_a_port_in_use(host):
+def test_non_local_address_is_not_reported_as_port_in_use(host):
     with pytest.raises(BadInputError, match=r"MILLRACE_API_HOST=.* can't be listened on.*an address of this machine"):
         ports.is_free(8124, host)

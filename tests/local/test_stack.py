@@ -18,7 +18,7 @@ from millrace.runtime import http
 from millrace.settings import settings
 
 
-def test_a_second_up_changes_nothing(stack):
+def test_second_up_changes_nothing(stack):
     before = [(child["name"], child["pid"], child["port"]) for child in local.stack_status()["children"]]
     assert not local.start_stack()
     after = local.stack_status()
@@ -27,7 +27,7 @@ def test_a_second_up_changes_nothing(stack):
     assert after["phase"] == "running"
 
 
-def test_secrets_are_for_their_owner_only_and_on_no_command_line(stack):
+def test_secrets_are_owner_only_and_on_no_command_line(stack):
     assert stat.S_IMODE(stack.stat().st_mode) == 0o700
     closed = ["endpoints.json", "state.json", "credentials.json", "kafka.properties", "connect.properties"]
     for name in [*closed, "connect-users.properties", "s3proxy.properties"]:
@@ -51,12 +51,12 @@ def command_line(process: psutil.Process) -> str:
         return ""
 
 
-def test_connect_has_the_iceberg_sink_as_its_only_plugin(stack):
+def test_connect_has_iceberg_sink_as_only_plugin(stack):
     plugins = sink._call("GET", "/connector-plugins").json()
     assert [plugin["class"] for plugin in plugins] == ["org.apache.iceberg.connect.IcebergSinkConnector"]
 
 
-def test_who_has_no_login_of_this_home_is_let_in_nowhere(stack):
+def test_client_without_login_of_this_home_is_denied_everywhere(stack):
     """Another user of the machine, who reaches every port: no topic, no connector, no object."""
     current = settings()
     port = int(current.kafka_bootstrap.rpartition(":")[2])
@@ -70,11 +70,11 @@ def test_who_has_no_login_of_this_home_is_let_in_nowhere(stack):
     assert http.get(f"{current.s3_endpoint}/{current.models_bucket}").status_code == 403
 
 
-def test_kafka_says_in_its_log_that_it_started(stack):
+def test_kafka_logs_that_it_started(stack):
     assert "Kafka Server started" in (stack / "logs/kafka.log").read_text()
 
 
-def test_a_killed_s3_server_is_back_with_its_objects(stack):
+def test_killed_s3_server_restarts_with_its_objects(stack):
     from millrace.registry.store import ObjectStore
 
     store = ObjectStore(settings().models_bucket)
@@ -93,7 +93,7 @@ def child_of(name: str) -> dict:
     return next(child for child in local.stack_status()["children"] if child["name"] == name)
 
 
-def test_no_disk_space_is_said_with_both_figures(home, monkeypatch):
+def test_insufficient_disk_space_is_reported_with_both_sizes(home, monkeypatch):
     monkeypatch.setenv("MILLRACE_LOCAL_DISK", str(10**17))
     settings.cache_clear()
     with pytest.raises(UnavailableError, match=r"has .* GB free and the stack wants 100000000.0 GB") as raised:
@@ -101,14 +101,14 @@ def test_no_disk_space_is_said_with_both_figures(home, monkeypatch):
     assert raised.value.code == "no_disk"
 
 
-def test_two_ups_at_once_are_refused(home):
+def test_concurrent_up_is_rejected(home):
     with (home / "up.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(ConflictError, match=r"Another `millrace up`"):
             local.start_stack()
 
 
-def test_an_up_that_can_not_have_its_port_starts_nothing(engines, home, monkeypatch):
+def test_up_with_occupied_port_starts_nothing(engines, home, monkeypatch):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -122,7 +122,7 @@ def test_an_up_that_can_not_have_its_port_starts_nothing(engines, home, monkeypa
     assert local.stack_status()["phase"] == "stopped"
 
 
-def test_a_minio_that_is_not_there_is_named(home, monkeypatch):
+def test_missing_minio_is_reported_with_its_setting(home, monkeypatch):
     monkeypatch.setenv("MILLRACE_MINIO", str(home / "minio"))
     settings.cache_clear()
     with pytest.raises(UnavailableError, match=r"MILLRACE_MINIO=.*is not a program"):

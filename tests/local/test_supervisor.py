@@ -56,7 +56,7 @@ def children() -> list[dict[str, Any]]:
     return list(state.read_json(state.state_file())["children"].values())
 
 
-def test_a_killed_child_is_started_again_and_reported(home):
+def test_killed_child_is_restarted_and_reported(home):
     with house(home):
         first = children()[0]
         os.kill(first["pid"], signal.SIGKILL)
@@ -70,7 +70,7 @@ def test_a_killed_child_is_started_again_and_reported(home):
         assert children()[1]["restarts"] == 0
 
 
-def test_a_supervisor_killed_with_9_leaves_no_child(home):
+def test_supervisor_killed_with_sigkill_leaves_no_children(home):
     with house(home) as supervisor:
         below = psutil.Process(supervisor.pid).children(recursive=True)
         assert len(below) == 4
@@ -82,7 +82,7 @@ def test_a_supervisor_killed_with_9_leaves_no_child(home):
         assert "killed" in status["error"]
 
 
-def test_sigterm_stops_every_child_and_says_so(home):
+def test_sigterm_stops_every_child_and_records_it(home):
     with house(home) as supervisor:
         below = psutil.Process(supervisor.pid).children(recursive=True)
         supervisor.terminate()
@@ -92,7 +92,7 @@ def test_sigterm_stops_every_child_and_says_so(home):
         assert {child["state"] for child in children()} == {"stopped"}
 
 
-def test_down_stops_it_and_a_second_down_finds_nothing(home):
+def test_down_stops_supervisor_and_second_down_finds_nothing(home):
     with house(home) as supervisor:
         below = psutil.Process(supervisor.pid).children(recursive=True)
         assert stack.stop_stack()
@@ -101,7 +101,7 @@ def test_down_stops_it_and_a_second_down_finds_nothing(home):
         assert not stack.stop_stack()
 
 
-def test_a_child_that_can_not_start_stops_the_others_and_its_last_words_are_kept(home):
+def test_child_failing_to_start_stops_others_and_its_last_error_is_kept(home):
     with house(home, "broken") as supervisor:
         assert supervisor.wait(30) == 1
         saved = state.read_json(state.state_file())
@@ -112,7 +112,7 @@ def test_a_child_that_can_not_start_stops_the_others_and_its_last_words_are_kept
 
 
 @pytest.mark.parametrize("age", [3600, -3600])
-def test_another_process_with_the_same_pid_is_not_taken_for_the_supervisor(home, age):
+def test_other_process_with_same_pid_is_not_mistaken_for_supervisor(home, age):
     created = psutil.Process().create_time()
     state.State(pid=os.getpid(), created=created - age, phase="running").save()
     assert state.find_supervisor() is None

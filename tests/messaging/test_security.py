@@ -28,12 +28,12 @@ def authority(tmp_path) -> str:
     return str(file)
 
 
-def test_nothing_is_said_to_a_plain_broker(configure):
+def test_plaintext_broker_gets_no_security_options(configure):
     configure(security_protocol="PLAINTEXT")
     assert security.kafka_python_options() == {}
 
 
-def test_scram_over_tls_names_user_password_and_authority(configure, authority):
+def test_scram_over_tls_sets_user_password_and_ca(configure, authority):
     configure(security_protocol="SASL_SSL", username="millrace-api", password="p4ss", ca_file=authority)
     assert security.kafka_python_options() == {
         "security_protocol": "SASL_SSL",
@@ -51,31 +51,31 @@ def test_scram_over_tls_names_user_password_and_authority(configure, authority):
     }
 
 
-def test_an_identity_of_aws_needs_no_password(configure):
+def test_aws_iam_identity_needs_no_password(configure):
     configure(security_protocol="SASL_SSL", sasl_mechanism="AWS_MSK_IAM")
     assert security.kafka_python_options() == {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
     with pytest.raises(BadInputError, match="kafka-python only"):
         security.librdkafka_options()
 
 
-def test_a_login_without_a_password_is_refused_by_its_variables(configure):
+def test_login_without_password_is_rejected_naming_its_variables(configure):
     configure(security_protocol="SASL_SSL", username="millrace-api")
     with pytest.raises(BadInputError, match="MILLRACE_KAFKA_PASSWORD"):
         security.kafka_python_options()
 
 
-def test_a_protocol_that_kafka_does_not_know_is_refused(configure):
+def test_unknown_security_protocol_is_rejected(configure):
     configure(security_protocol="TLS")
     with pytest.raises(BadInputError, match="MILLRACE_KAFKA_SECURITY_PROTOCOL='TLS'"):
         security.kafka_python_options()
 
 
-def test_a_variable_that_is_set_to_nothing_means_none(configure):
+def test_empty_variable_counts_as_unset(configure):
     configure(security_protocol="SSL", ca_file="", username="")
     assert security.kafka_python_options() == {"security_protocol": "SSL"}
 
 
-def test_the_java_clients_get_the_same_login(configure, authority):
+def test_java_clients_get_same_login(configure, authority):
     configure(security_protocol="PLAINTEXT")
     assert security.java_options() == {}
     configure(security_protocol="SASL_SSL", username="millrace-stream", password='p"4\\s', ca_file=authority)

@@ -64,7 +64,7 @@ def serverless(stack: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
         client.delete_topics(sorted(names & set(client.list_topics())))
 
 
-def test_topics_keep_what_they_must_where_a_broker_refuses_the_rest(serverless: None, caplog: pytest.LogCaptureFixture):
+def test_topics_keep_required_settings_when_broker_rejects_the_rest(serverless: None, caplog: pytest.LogCaptureFixture):
     made = topics.ensure_topics([FOUND])
     wanted = {topic.name: topic for topic in topics.list_workload_topics(FOUND)}
     assert set(made) == set(wanted)
@@ -78,7 +78,7 @@ def test_topics_keep_what_they_must_where_a_broker_refuses_the_rest(serverless: 
     assert topics.ensure_topics([FOUND]) == []
 
 
-def test_a_message_bears_the_brokers_clock_also_in_a_topic_of_an_earlier_release(
+def test_messages_get_broker_timestamps_even_in_topics_of_earlier_release(
     stack: object, caplog: pytest.LogCaptureFixture
 ):
     """Also where a producer says that it is 2099."""
@@ -112,7 +112,7 @@ def test_a_message_bears_the_brokers_clock_also_in_a_topic_of_an_earlier_release
             client.delete_topics(sorted(names & set(client.list_topics())))
 
 
-def test_every_topic_keeps_its_records_also_with_what_such_a_broker_allows():
+def test_every_topic_retains_records_even_with_serverless_settings():
     for topic in topics.list_wanted_topics([FOUND]):
         kept = {key: value for key, value in topic.configs.items() if key.startswith(topics.CONFIGURED_PREFIXES)}
         assert set(kept) <= SERVERLESS

@@ -66,7 +66,7 @@ def hits_by_hand(state: TrainingState, events: list[StreamEvent]) -> tuple[int, 
 
 
 @pytest.mark.parametrize("network", ["sasrec", "bert4rec"])
-def test_each_micro_batch_is_asked_before_it_is_learned_and_counted_as_by_hand(network):
+def test_micro_batches_are_evaluated_before_learning_and_match_manual_counts(network):
     learner = learned(3, replace(SMALL, network=network))
     for number in range(3, 8):
         expected = hits_by_hand(learner.state, BATCHES[number][1])
@@ -78,7 +78,7 @@ def test_each_micro_batch_is_asked_before_it_is_learned_and_counted_as_by_hand(n
     assert learner.state.progress.hr() == pytest.approx(hits / asked_)
 
 
-def test_what_was_asked_was_not_known_then_and_the_share_of_hits_rises_on_a_stream_that_can_be_learned():
+def test_hit_rate_on_unseen_events_rises_on_learnable_stream():
     learner = learned(len(BATCHES), replace(SMALL, steps=4, rate=3e-3))
     shares = [hits / asked_ for asked_, hits in learner.state.progress.recent]
     early, late = np.mean(shares[1:6]), np.mean(shares[-5:])
@@ -87,14 +87,14 @@ def test_what_was_asked_was_not_known_then_and_the_share_of_hits_rises_on_a_stre
     assert late > 0.3
 
 
-def test_the_same_stream_gives_the_same_bits_also_through_a_checkpoint(packed):
+def test_same_stream_gives_same_bits_even_through_checkpoint(packed):
     straight, resumed = learned(12), Learner(of(packed))
     for item in BATCHES[8:12]:
         resumed.learn(*item)
     assert resumed.state.to_bytes() == straight.state.to_bytes()
 
 
-def test_a_state_that_was_changed_on_the_way_is_no_state(packed):
+def test_corrupted_or_truncated_state_is_rejected(packed):
     for position in (len(packed) // 2, len(packed) - 1, 30):
         changed = bytearray(packed)
         changed[position] ^= 1
@@ -106,12 +106,12 @@ def test_a_state_that_was_changed_on_the_way_is_no_state(packed):
         TrainingState.from_bytes(b"", "checkpoint 7")
 
 
-def test_the_sizes_of_a_checkpoint_count_and_not_those_of_the_plan(packed):
+def test_checkpoint_sizes_override_those_of_plan(packed):
     state = TrainingState.from_bytes(packed, "", replace(SMALL, width=64, buffer=9, rate=0.5, batch=7))
     assert (state.plan.width, state.plan.buffer, state.plan.rate, state.plan.batch) == (16, 200, 0.5, 7)
 
 
-def test_how_a_training_is_run_leaves_no_trace_in_its_state(packed):
+def test_run_options_leave_no_trace_in_training_state(packed):
     other = TrainingState.from_bytes(
         packed, "", replace(SMALL, restarts=0, until_end=True, fresh=True, accept_gaps=True)
     )
@@ -119,7 +119,7 @@ def test_how_a_training_is_run_leaves_no_trace_in_its_state(packed):
     assert other.to_bytes() == packed
 
 
-def test_new_items_get_room_and_the_others_keep_their_weights_and_moments(packed):
+def test_new_items_are_added_and_existing_ones_keep_weights_and_moments(packed):
     state = of(packed)
     network, known = state.weights.network, len(state.items)
     before = {name: array.copy() for name, array in state.weights.arrays().items()}
@@ -135,7 +135,7 @@ def test_new_items_get_room_and_the_others_keep_their_weights_and_moments(packed
     assert network.scores(history)[:, :known].detach().numpy() == pytest.approx(scores.numpy(), abs=1e-6)
 
 
-def test_the_steps_are_those_of_AdamW_in_pytorch(packed):
+def test_optimiser_steps_match_adamw_in_pytorch(packed):
     ours, theirs = of(packed).weights, of(packed).weights
     for moment in (*ours.first, *ours.second):
         moment.zero_()
@@ -152,7 +152,7 @@ def test_the_steps_are_those_of_AdamW_in_pytorch(packed):
         assert first.detach().numpy() == pytest.approx(other.detach().numpy(), rel=1e-5, abs=1e-7)
 
 
-def test_the_mask_of_bert_stays_behind_the_items_that_come_later():
+def test_bert_mask_stays_after_items_added_later():
     state = learned(2, replace(SMALL, network="bert4rec")).state
     mask = state.weights.network.items.weight[-1].detach().clone()
     state.weights.grow(len(state.items) + 3)
@@ -160,7 +160,7 @@ def test_the_mask_of_bert_stays_behind_the_items_that_come_later():
     assert state.weights.network.count == len(state.items) + 3
 
 
-def test_items_beyond_the_room_are_counted_and_learned_from_by_nobody():
+def test_items_beyond_capacity_are_counted_but_never_learned():
     learner = learned(6, replace(SMALL, items=30))
     assert len(learner.state.items) == 30 == learner.state.weights.network.count
     counts = learner.state.progress.counts
@@ -168,7 +168,7 @@ def test_items_beyond_the_room_are_counted_and_learned_from_by_nobody():
     assert counts["fresh"] + counts["repeated"] + counts["unknown"] == counts["read"] == 6 * SMALL.batch
 
 
-def test_an_event_that_comes_again_and_one_that_can_not_be_read_change_no_weights():
+def test_repeated_and_unreadable_events_change_no_weights():
     once, twice = learned(4), learned(3)
     made, result = BATCHES[3]
     broken = StreamEvent(0, 0, 0, None, "", 0.0)
@@ -179,7 +179,7 @@ def test_an_event_that_comes_again_and_one_that_can_not_be_read_change_no_weight
     assert all((twice.state.arrays()[name] == array).all() for name, array in once.state.arrays().items())
 
 
-def test_messages_become_events_and_a_session_without_a_user_stands_for_itself():
+def test_messages_become_events_and_anonymous_session_is_its_own_user():
     shop = find_workload("shop").recommenders[0]
     row = b'{"order_id":"o1","product_id":"p1","user_id":null,"event_time":"2020-01-01T00:00:00Z"}'
     message = stream(1, 1).partitions[0][0]
@@ -190,7 +190,7 @@ def test_messages_become_events_and_a_session_without_a_user_stands_for_itself()
     assert [event.user for event in events[1:]] == [None, None]
 
 
-def test_nobody_asks_for_a_session_and_none_is_published():
+def test_anonymous_sessions_are_neither_evaluated_nor_published():
     made, result = BATCHES[0]
     learner = Learner(TrainingState.make_empty(SMALL, MODEL.window))
     learner.learn(made, [event._replace(user=ANONYMOUS + event.user) for event in result])
@@ -203,7 +203,7 @@ def test_nobody_asks_for_a_session_and_none_is_published():
     )
 
 
-def test_the_replay_buffer_is_bounded_and_a_uniform_sample_of_all_that_came():
+def test_replay_buffer_is_bounded_uniform_sample_of_all_events():
     size, total, rounds = 40, 400, 300
     counts = np.zeros(total)
     for seed in range(rounds):
@@ -222,7 +222,7 @@ def test_the_replay_buffer_is_bounded_and_a_uniform_sample_of_all_that_came():
     assert (drawn == buffer.draw(4000, 7)).all()
 
 
-def test_a_cut_is_full_even_and_never_waits_for_a_partition_that_has_nothing():
+def test_cut_is_full_and_balanced_and_never_waits_for_empty_partition():
     assert next_cut({}, {0: 3, 1: 3}, 7) is None
     assert next_cut({}, {0: 9, 1: 9}, 8) == {0: (0, 4), 1: (0, 4)}
     assert next_cut({0: 5, 1: 2}, {0: 5, 1: 99, 2: 1}, 10) == {1: (2, 11), 2: (0, 1)}
@@ -237,7 +237,7 @@ def test_a_cut_is_full_even_and_never_waits_for_a_partition_that_has_nothing():
             assert all(end <= ends[number] for number, (_, end) in made.items())
 
 
-def test_popularity_forgets_the_days_before_its_window_and_comes_back_from_arrays():
+def test_popularity_forgets_days_before_its_window_and_reloads_from_arrays():
     taken = ItemCounts(2)
     taken.grow(3)
     taken.add([0, 0, 0, 1], [0.0, 1.0, 2.0, 3.0])

@@ -18,7 +18,7 @@ def refused(*arguments: str) -> tuple[int, dict]:
     return done.returncode, json.loads(done.stdout)["error"]
 
 
-def test_without_pytorch_it_names_the_extra():
+def test_missing_pytorch_is_reported_with_extra_to_install():
     code, error = refused("mooc")
     assert (code, error["code"]) == (2, "no_torch")
     assert "pip install 'millrace[neural,api]'" in error["message"]
@@ -33,18 +33,18 @@ def test_without_pytorch_it_names_the_extra():
         (["mooc", "--workers", "0"], "workers", "--workers 0 is not usable; allowed: 1 or more."),
     ],
 )
-def test_what_can_not_be_done_is_refused_with_what_is_allowed(arguments, field, output):
+def test_invalid_arguments_are_rejected_with_allowed_values(arguments, field, output):
     code, error = refused(*arguments)
     assert (code, error["field"], error["message"]) == (2, field, output)
 
 
-def test_the_square_brackets_of_an_extra_reach_the_reader():
+def test_square_brackets_in_extra_name_are_printed():
     code = WITHOUT.format(["continual", "mooc"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "pip install 'millrace[neural,api]'" in done.stderr
 
 
-def test_the_supervisor_leaves_pytorch_to_the_workers():
+def test_supervisor_leaves_importing_pytorch_to_workers():
     code = "import sys, millrace.neural.continual.supervise; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "pyspark", "fastapi"} & set(done.stdout.split())

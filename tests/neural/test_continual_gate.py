@@ -30,7 +30,7 @@ def of(packed: bytes) -> TrainingState:
     return TrainingState.from_bytes(packed, "the test's state")
 
 
-def test_a_version_serves_what_the_network_computes_with_its_items_and_users_sorted(packed):
+def test_version_serves_network_scores_with_items_and_users_sorted(packed):
     state = of(packed)
     model, arrays = to_served_arrays(state)
     ids = [one.decode() for one in arrays["item_ids"].tolist()]
@@ -46,14 +46,14 @@ def test_a_version_serves_what_the_network_computes_with_its_items_and_users_sor
         assert model.scores(own)[rank] == pytest.approx(expected.numpy(), rel=1e-3, abs=1e-4)
 
 
-def test_weights_that_NumPy_would_answer_otherwise_are_not_published(packed, monkeypatch):
+def test_weights_scored_differently_by_numpy_are_not_published(packed, monkeypatch):
     state = of(packed)
     monkeypatch.setattr(state.weights.network, "scores", lambda history: torch.ones(1, len(state.items)))
     with pytest.raises(CorruptError, match="Nothing was published"):
         to_served_arrays(state)
 
 
-def test_the_gate_asks_each_user_once_and_leaves_out_what_the_champion_has_learned(packed):
+def test_gate_asks_each_user_once_and_skips_events_champion_has_learned(packed):
     state = of(packed)
     held_out = [event for _, found in BATCHES[8:12] for event in found]
     questions, left_out = make_questions(state, held_out, {})
@@ -67,13 +67,13 @@ def test_the_gate_asks_each_user_once_and_leaves_out_what_the_champion_has_learn
     assert 0 < len(fewer) < len(questions)
 
 
-def test_a_target_that_a_model_does_not_know_is_a_miss_for_it():
+def test_target_unknown_to_model_counts_as_miss():
     model = PopularityModel(np.array([3.0, 2.0, 1.0], dtype=np.float32), np.arange(3, dtype=np.int32))
     questions = [HeldOutQuestion(["a"], "b"), HeldOutQuestion(["a", "elsewhere"], "elsewhere too")]
     assert score_questions(model, ["a", "b", "c"], questions) == {"hr": 0.5, "ndcg": 0.5, "mrr": 0.5}
 
 
-def test_the_verdict_names_both_numbers_and_too_few_users_are_no_ground_for_one():
+def test_verdict_states_both_scores_and_fails_with_too_few_users():
     assert judge_state(0.3, ("20260101T000000Z-00000000", 0.31), 50, 0).passed
     worse = judge_state(0.2, ("20260101T000000Z-00000000", 0.31), 50, 0)
     assert (worse.passed, worse.sentence) == (
@@ -87,7 +87,7 @@ def test_the_verdict_names_both_numbers_and_too_few_users_are_no_ground_for_one(
     assert judge_state(0.0, None, 0, 0).passed
 
 
-def test_a_plan_that_makes_no_sense_is_refused_with_what_is_allowed():
+def test_invalid_plan_is_rejected_with_allowed_values():
     for name, value in (("workers", 0), ("batch", 0), ("depth", 1), ("replay", -1)):
         with pytest.raises(BadInputError, match=f"--{name} {value} is not usable; allowed"):
             ContinualPlan(**{name: value})

@@ -76,7 +76,7 @@ def _progress_is_logged(caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "millrace")
 
 
-def test_kills_of_one_and_of_all_workers_change_no_bit_and_nothing_is_published_twice(server, caplog):
+def test_killing_one_or_all_workers_changes_no_bit_and_publishes_nothing_twice(server, caplog):
     states, report = {}, {}
     for name, killer in (("calm", Killer({})), ("killed", Killer({4: (1,), 8: (0,), 14: (0, 1)}))):
         with settings_of(server | {"MILLRACE_MODELS_BUCKET": f"test-{name}-{uuid.uuid4().hex[:8]}"}):
@@ -108,13 +108,13 @@ def test_kills_of_one_and_of_all_workers_change_no_bit_and_nothing_is_published_
     assert (group.replay.kept == alone.replay.kept).all()
 
 
-def test_workers_hold_equal_weights_after_every_step_and_one_that_strays_is_found(tmp_path):
+def test_workers_hold_equal_weights_after_each_step_and_divergence_is_detected(tmp_path):
     torch.multiprocessing.start_processes(strayed.run, (str(tmp_path),), 2, start_method="spawn")
     for rank in range(2):
         assert "Worker 1 holds another state than worker 0" in (tmp_path / f"heard-{rank}").read_text()
 
 
-def test_a_corrupt_checkpoint_is_told_set_aside_and_the_one_before_it_leads_to_the_same_bits(bucket, caplog):
+def test_corrupt_checkpoint_is_reported_and_set_aside_and_previous_gives_same_bits(bucket, caplog):
     checkpoints, learner = kept(bucket), Learner(TrainingState.make_empty(SMALL, MODEL.window))
     batches = micro_batches(LOG, SMALL.batch)[:6]
     for number, (made, result) in enumerate(batches, 1):
@@ -139,7 +139,7 @@ def test_a_corrupt_checkpoint_is_told_set_aside_and_the_one_before_it_leads_to_t
         checkpoints.newest(SMALL)
 
 
-def test_a_second_trainer_that_cuts_or_keeps_otherwise_learns_that_it_is_not_alone(bucket):
+def test_second_trainer_with_different_cut_or_state_gets_conflict(bucket):
     checkpoints, learner = kept(bucket), by_one_process(1)
     checkpoints.journal.put(1, {0: (0, 64)})
     checkpoints.journal.put(1, {0: (0, 64)})
@@ -151,7 +151,7 @@ def test_a_second_trainer_that_cuts_or_keeps_otherwise_learns_that_it_is_not_alo
         checkpoints.write(learner.state)
 
 
-def test_a_better_version_is_promoted_and_a_worse_one_published_and_refused_with_both_numbers(bucket):
+def test_better_version_is_promoted_and_worse_published_but_rejected_with_both_scores(bucket):
     registry = Registry(bucket)
     publisher = VersionPublisher(registry, MOOC, MODEL)
     batches = micro_batches(LOG, SMALL.batch)
@@ -192,7 +192,7 @@ def test_a_better_version_is_promoted_and_a_worse_one_published_and_refused_with
     assert "too few to compare" in publisher.publish(much.state, held_out)["gate"]
 
 
-def test_a_start_takes_up_the_newest_version_and_goes_on_where_its_data_ends(bucket, caplog):
+def test_start_loads_newest_version_and_continues_where_its_data_ends(bucket, caplog):
     registry, learner = Registry(bucket), by_one_process(6)
     state = learner.state
     assert start_state(SMALL, MOOC, MODEL, registry).progress.batch == 0
@@ -221,7 +221,7 @@ def test_a_start_takes_up_the_newest_version_and_goes_on_where_its_data_ends(buc
     assert np.isfinite(outcome.loss)
 
 
-def test_events_that_Kafka_has_deleted_or_lost_are_no_reason_to_go_on(bucket):
+def test_events_deleted_or_lost_by_kafka_stop_training_unless_gaps_are_accepted(bucket):
     kept(bucket).write(by_one_process(3).state)
     alone = replace(TO_THE_END, workers=1)
     with pytest.raises(CorruptError, match=r"partition 0 ends at offset 10; 6\d of it were read"):

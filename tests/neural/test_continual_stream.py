@@ -42,7 +42,7 @@ def enrolments(stack, tmp_path_factory) -> Iterator[dict[int, int]]:
         yield end_offsets(MOOC.records_topic)
 
 
-def test_the_log_gives_exactly_the_offsets_of_a_cut_in_any_order_of_cuts(enrolments):
+def test_log_returns_exact_offsets_of_cuts_in_any_order(enrolments):
     log = KafkaLog(MOOC.records_topic)
     assert log.ends() == enrolments
     random_ = random.Random(3)
@@ -92,7 +92,7 @@ def workers_of(pid: int) -> list[int]:
     return [one for one in children if b"spawn_main" in commands[one]]
 
 
-def test_a_stream_is_followed_scraped_killed_stopped_and_gone_on_with_at_the_exact_offset(enrolments, monkeypatch):
+def test_stream_is_followed_scraped_killed_stopped_and_resumed_at_exact_offset(enrolments, monkeypatch):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -27,7 +27,7 @@ def stated(*times: str | None) -> list[float | None]:
     return [event.at for event in events]
 
 
-def test_a_time_is_believed_up_to_a_day_after_its_arrival():
+def test_event_time_is_trusted_up_to_one_day_after_arrival():
     edge = ARRIVED + timedelta(seconds=MARGIN_S)
     late = edge + timedelta(microseconds=1)
     assert stated(edge.isoformat(), late.isoformat()) == [edge.timestamp(), None]
@@ -35,11 +35,11 @@ def test_a_time_is_believed_up_to_a_day_after_its_arrival():
     assert stated("2017-01-01T00:00:00") == [datetime(2017, 1, 1, tzinfo=UTC).timestamp()]
 
 
-def test_what_is_no_time_at_all_makes_an_event_unreadable():
+def test_invalid_time_makes_event_unreadable():
     assert [event.user for event in read_events([message("soon")], MODEL)] == [None]
 
 
-def test_an_event_of_an_unknown_time_is_as_new_as_the_newest_and_moves_no_window():
+def test_event_with_unknown_time_counts_as_newest_and_moves_no_window():
     taken = ItemCounts(30)
     taken.grow(3)
     taken.add([0, 0, 1], [float(DAY_OF_ARRIVAL * DAY_S)] * 3)
@@ -49,7 +49,7 @@ def test_an_event_of_an_unknown_time_is_as_new_as_the_newest_and_moves_no_window
     assert taken.order.tolist() == [*before, 2]
 
 
-def test_where_no_event_has_a_time_popularity_is_that_of_all_time():
+def test_popularity_covers_all_time_when_no_event_has_a_time():
     taken = ItemCounts(30)
     taken.grow(2)
     taken.add([1, 0, 1], [None, None, None])
@@ -60,7 +60,7 @@ def test_where_no_event_has_a_time_popularity_is_that_of_all_time():
     assert taken.order.tolist() == [0, 1]
 
 
-def test_a_checkpoint_that_has_counted_a_time_of_the_future_gets_its_window_back():
+def test_checkpoint_with_counted_future_time_recovers_its_window():
     taken = ItemCounts(30)
     taken.grow(2)
     poisoned = datetime(2099, 12, 31, tzinfo=UTC).timestamp()

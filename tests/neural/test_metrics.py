@@ -19,7 +19,7 @@ def env_file(tmp_path, monkeypatch):
     settings.cache_clear()
 
 
-def test_the_port_may_stand_in_the_env_file(env_file):
+def test_metrics_port_can_be_set_in_env_file(env_file):
     port = free_port()
     env_file.write_text(f"MILLRACE_METRICS_PORT={port}\n")
     metrics = ContinualMetrics("mooc/recommendations", restarts=2)
@@ -31,13 +31,13 @@ def test_the_port_may_stand_in_the_env_file(env_file):
     assert 'millrace_continual_restarts{model="mooc/recommendations"} 2.0' in text
 
 
-def test_a_port_that_is_none_is_refused_by_its_name(env_file):
+def test_invalid_port_is_rejected_naming_its_variable(env_file):
     env_file.write_text("MILLRACE_METRICS_PORT=70000\n")
     with pytest.raises(BadInputError, match="MILLRACE_METRICS_PORT='70000' is not usable"):
         ContinualMetrics("mooc/recommendations", restarts=0)
 
 
-def test_without_a_port_nothing_is_counted(env_file):
+def test_no_metrics_are_recorded_without_port(env_file):
     metrics = ContinualMetrics("mooc/recommendations", restarts=0)
     metrics.record_checkpoint(3)
     assert not metrics.on

@@ -36,7 +36,7 @@ def made(kind: str = "sasrec", **options) -> SasRec:
 @pytest.mark.parametrize("kind", NETWORKS)
 @pytest.mark.parametrize("length", [1, 2, 6])
 @pytest.mark.parametrize("heads", [1, 4])
-def test_the_forward_pass_in_numpy_is_that_of_torch(kind, length, heads):
+def test_numpy_forward_pass_matches_torch(kind, length, heads):
     network = made(kind, heads=heads)
     histories = np.array([np.random.default_rng(user).permutation(30)[:length] for user in range(5)])
     model = network.model(np.arange(30, dtype=np.int32))
@@ -50,7 +50,7 @@ def test_the_forward_pass_in_numpy_is_that_of_torch(kind, length, heads):
     assert again.scores(histories[2]) == pytest.approx(expected[2], rel=1e-4, abs=1e-4)
 
 
-def test_bert_hides_real_items_alone_and_never_sees_what_it_guesses():
+def test_bert_masks_only_real_items_and_never_sees_its_targets():
     network = made("bert4rec")
     inputs, targets = pad([np.array([1, 2, 3, 4, 5]), np.array([7, 8])])
     torch.manual_seed(3)
@@ -66,7 +66,7 @@ def test_bert_hides_real_items_alone_and_never_sees_what_it_guesses():
     assert states[0] == pytest.approx(states[1])
 
 
-def test_what_comes_later_and_the_padding_change_nothing_before():
+def test_later_items_and_padding_do_not_affect_earlier_states():
     network = made()
     inputs, _ = pad([np.array([1, 2, 3, 4, 5]), np.array([7, 8, 9])])
     alone = network.states(torch.tensor([[7, 8]])).detach().numpy()
@@ -74,7 +74,7 @@ def test_what_comes_later_and_the_padding_change_nothing_before():
     assert network.states(torch.from_numpy(inputs))[1, :2].detach().numpy() == pytest.approx(alone[0], abs=1e-5)
 
 
-def test_the_loss_is_the_cross_entropy_over_all_items_and_drawn_ones_estimate_it():
+def test_loss_is_cross_entropy_over_all_items_and_sampled_ones_estimate_it():
     network = made()
     inputs, targets = pad([np.array([1, 2, 3]), np.array([4, 5, 6, 7])])
     with torch.no_grad():
@@ -87,7 +87,7 @@ def test_the_loss_is_the_cross_entropy_over_all_items_and_drawn_ones_estimate_it
     assert drawn == pytest.approx(whole, rel=0.02)
 
 
-def test_the_processes_share_an_epoch_without_overlap_and_take_the_newest_items():
+def test_processes_share_epoch_without_overlap_and_use_newest_items():
     shares = [list(make_batches(FOUND, depth=4, size=16, seed=3, rank=rank, processes=2)) for rank in range(2)]
     assert len(shares[0]) == len(shares[1])
     rows = [tuple(row) for share in shares for _, targets in share for row in targets]
@@ -99,7 +99,7 @@ def test_the_processes_share_an_epoch_without_overlap_and_take_the_newest_items(
 
 
 @pytest.mark.parametrize(("kind", "processes"), [("sasrec", 1), ("sasrec", 2), ("bert4rec", 1), ("fm", 2)])
-def test_a_group_learns_what_follows(kind, processes):
+def test_process_group_learns_to_predict_next_item(kind, processes):
     split = split_leave_one_out(FOUND)
     plan = NetworkPlan(**SMALL | {"network": kind, "processes": processes})
     model, epoch = fit_network(split.test.fit, split.validation, plan)
@@ -109,14 +109,14 @@ def test_a_group_learns_what_follows(kind, processes):
     assert ndcg > 1.5 * least
 
 
-def test_the_same_seed_gives_the_same_model_in_a_group():
+def test_same_seed_gives_same_model_in_process_group():
     plan = NetworkPlan(**SMALL | {"epochs": 2}, processes=2)
     first, other = (fit_network(FOUND, None, plan)[0] for _ in range(2))
     assert all((other.arrays()[name] == array).all() for name, array in first.arrays().items())
 
 
 @pytest.mark.parametrize("item", NETWORK_CANDIDATES, ids=lambda candidate: candidate.name)
-def test_the_evaluation_takes_them_beside_the_others_and_notes_the_epoch(item):
+def test_evaluation_runs_networks_alongside_others_and_records_epoch(item):
     candidate = RecommenderCandidate(item.name, item.fit, (SMALL | {"processes": 1},), validated=True)
     (entry,) = evaluate_all(FOUND, models=[item.name], candidates=[candidate])["models"]
     assert 1 <= entry["options"]["epochs"] <= 12

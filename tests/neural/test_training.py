@@ -16,7 +16,7 @@ from millrace.workloads import find_workload
 from tests.training.landed import landed
 
 
-def test_a_network_is_tried_beside_the_others_and_fitted_again_for_as_many_epochs(spark, monkeypatch):
+def test_network_is_tried_alongside_others_and_refitted_for_as_many_epochs(spark, monkeypatch):
     small = training.NetworkPlan(width=16, epochs=4, every=2, size=64, negatives=0, processes=1)
     monkeypatch.setattr(training, "NetworkPlan", lambda **options: replace(small, **options))
     mooc = find_workload("mooc")

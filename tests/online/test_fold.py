@@ -74,7 +74,7 @@ def added(fold: EventCounts) -> np.ndarray:
 
 @WEIGHTS
 @pytest.mark.parametrize("seed", range(3))
-def test_the_snapshot_and_what_was_added_are_the_transitions_of_all_events(half_life, seed):
+def test_snapshot_plus_additions_equal_transitions_of_all_events(half_life, seed):
     events, split, base, _ = world(half_life)
     fold = folded(base, interleaved(arrivals(events[split:]), seed))
     live = base.live
@@ -84,7 +84,7 @@ def test_the_snapshot_and_what_was_added_are_the_transitions_of_all_events(half_
     assert fold.accepted == len(events) - split
 
 
-def test_unweighted_counts_are_whole_numbers_of_units():
+def test_unweighted_counts_are_integer_multiples_of_unit():
     events, split, base, _ = world()
     fold = folded(base, arrivals(events[split:]))
     expected = made.counted(made.sequences(events), base.live) - made.counted(made.sequences(events[:split]), base.live)
@@ -93,7 +93,7 @@ def test_unweighted_counts_are_whole_numbers_of_units():
 
 
 @WEIGHTS
-def test_every_order_of_reading_gives_the_same_messages(half_life):
+def test_messages_do_not_depend_on_read_order(half_life):
     events, split, base, _ = world(half_life)
     placed = arrivals(events[split:])
     expected = state(folded(base, placed))
@@ -105,7 +105,7 @@ def test_every_order_of_reading_gives_the_same_messages(half_life):
     assert state(folded(base, shuffled)) == expected
 
 
-def test_times_out_of_order_and_unknown_ones_are_sorted_as_a_training_sorts_them():
+def test_unordered_and_unknown_times_are_sorted_as_in_training():
     _, _, base, _ = world()
     later = [
         made.record(1, 5, 9000),
@@ -121,7 +121,7 @@ def test_times_out_of_order_and_unknown_ones_are_sorted_as_a_training_sorts_them
     assert state(again) == state(fold)
 
 
-def test_an_event_counts_once_whether_the_snapshot_has_it_or_an_earlier_message():
+def test_event_already_in_snapshot_or_earlier_message_counts_once():
     events, split, base, _ = world()
     placed = arrivals(events[split:])
     once = folded(base, placed)
@@ -133,7 +133,7 @@ def test_an_event_counts_once_whether_the_snapshot_has_it_or_an_earlier_message(
     assert twice.repeated == 100
 
 
-def test_of_the_same_events_the_first_arrival_counts_even_if_it_is_read_last():
+def test_first_arrival_of_duplicate_event_counts_even_if_read_last():
     _, _, base, _ = world()
     first, other, same = made.record(2, 3, None), made.record(2, 4, None), made.record(2, 3, None)
     fold = EventCounts(base)
@@ -144,7 +144,7 @@ def test_of_the_same_events_the_first_arrival_counts_even_if_it_is_read_last():
     assert state(fold) == state(folded(base, [(first, (10, 1, 0)), (other, (20, 0, 1))]))
 
 
-def test_an_unknown_item_keeps_its_place_in_the_history_and_is_linked_to_nothing():
+def test_unknown_item_keeps_its_place_in_history_without_links():
     _, _, base, _ = world()
     unknown = made.record(3, 3, None) | {"course_id": "C_new"}
     fold = folded(base, arrivals([made.record(3, 3, 9000), unknown, made.record(3, 4, 9100)]))
@@ -157,7 +157,7 @@ def test_an_unknown_item_keeps_its_place_in_the_history_and_is_linked_to_nothing
     assert overlays.get(made.VERSION).users["U03"] == [3, "C_new", 4]
 
 
-def test_messages_give_only_what_has_changed_since_they_were_settled_and_no_silent_event():
+def test_messages_contain_only_unpublished_changes_and_no_silent_events():
     events, split, base, _ = world()
     placed = arrivals(events[split:])
     fold = EventCounts(base)
@@ -181,7 +181,7 @@ FUTURE = datetime(2099, 12, 31, tzinfo=UTC)
 
 
 @WEIGHTS
-def test_an_event_of_the_future_counts_as_one_of_an_unknown_time(half_life):
+def test_future_event_counts_as_event_with_unknown_time(half_life):
     events, split, base, _ = world(half_life)
     later = events[split:]
     ends = (ARRIVED_MS + 10_000, 0, 10_000)
@@ -191,7 +191,7 @@ def test_an_event_of_the_future_counts_as_one_of_an_unknown_time(half_life):
     assert state(poisoned) == state(unknown)
 
 
-def test_an_event_from_before_the_snapshot_is_in_no_window_however_wrong_the_times_of_others_are():
+def test_pre_snapshot_event_stays_out_of_window_despite_others_wrong_times():
     _, _, base, _ = world()
     fold = folded(base, arrivals([made.record(1, 5, -90 * 24 * 60), made.record(2, 6, None) | {"enrolled_at": FUTURE}]))
     # (in the window, of all time)
@@ -199,7 +199,7 @@ def test_an_event_from_before_the_snapshot_is_in_no_window_however_wrong_the_tim
     assert fold.popular[6] == [1, 1]
 
 
-def test_a_time_is_believed_up_to_a_day_after_its_arrival():
+def test_event_time_is_trusted_up_to_one_day_after_arrival():
     _, _, base, _ = world()
     edge = datetime.fromtimestamp(ARRIVED_MS / 1000 + MARGIN_S, UTC)
     for late, expected in ((timedelta(), edge.timestamp()), (timedelta(microseconds=1), None)):
@@ -207,7 +207,7 @@ def test_a_time_is_believed_up_to_a_day_after_its_arrival():
         assert [one.time for one in fold.tails["U01"].sequence] == [expected]
 
 
-def test_the_first_arrival_decides_whether_a_time_is_believed_in_whatever_order_both_are_read():
+def test_first_arrival_decides_if_time_is_trusted_in_any_read_order():
     """As the training reads the lake: a copy that arrives when its time has come is still the same event."""
     _, _, base, _ = world()
     same = made.record(1, 5, None) | {"enrolled_at": datetime.fromtimestamp(ARRIVED_MS / 1000, UTC) + timedelta(days=9)}

@@ -25,7 +25,7 @@ def take(followed: VersionFollower, offset: int, **values: object) -> None:
 
 
 @pytest.mark.parametrize("year", [1900, 1970, 2099, 2150, 9000])
-def test_an_event_with_a_time_that_can_not_be_true_counts_once_as_of_an_unknown_time(followed, year):
+def test_event_with_impossible_time_counts_once_with_unknown_time(followed, year):
     for offset in range(2):
         take(followed, offset, enrolled_at=f"{year:04}-01-01T00:00:00+00:00")
     assert (followed.fold.accepted, followed.fold.repeated) == (1, 1)
@@ -36,7 +36,7 @@ def test_an_event_with_a_time_that_can_not_be_true_counts_once_as_of_an_unknown_
     "values",
     [{"enrolled_at": "soon"}, {"enrolled_at": 7}, {"enrolled_at": "2150-01-01", "course_id": ""}, {"user_id": None}],
 )
-def test_what_is_no_event_stays_unreadable(followed, values):
+def test_invalid_event_is_skipped_as_unreadable(followed, values):
     take(followed, 0, **values)
     assert followed.fold.accepted == 0
     assert followed.next == {0: 1}

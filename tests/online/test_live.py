@@ -127,7 +127,7 @@ def as_replayed(manifest, arrays, users: list[str]) -> None:
                     assert item == wanted[position]
 
 
-def test_an_event_changes_what_its_user_is_recommended_on_every_worker(champion):
+def test_event_changes_its_users_recommendations_on_every_worker(champion):
     manifest, arrays = champion
     user, course = "live-1", arrays["item_ids"][int(arrays["popular"][0])].decode()
     before = http.get(url(f"/v1/mooc/recommendations/{user}")).json()
@@ -139,7 +139,7 @@ def test_an_event_changes_what_its_user_is_recommended_on_every_worker(champion)
     as_replayed(manifest, arrays, [user])
 
 
-def test_transitions_posted_by_some_users_move_what_others_are_recommended(champion):
+def test_transitions_posted_by_some_users_change_others_recommendations(champion):
     manifest, arrays = champion
     first, then = (arrays["item_ids"][int(item)].decode() for item in arrays["popular"][[3, -1]])
     post(enrolment("watcher", first))
@@ -150,7 +150,7 @@ def test_transitions_posted_by_some_users_move_what_others_are_recommended(champ
     as_replayed(manifest, arrays, ["watcher", "live-pair-7"])
 
 
-def test_the_same_event_posted_again_counts_once(champion):
+def test_event_posted_twice_counts_once(champion):
     manifest, arrays = champion
     courses = [one.decode() for one in arrays["item_ids"][:6]]
     events = [enrolment("live-twice", course, now()) | {"event_id": f"e-{course}"} for course in courses]
@@ -162,7 +162,7 @@ def test_the_same_event_posted_again_counts_once(champion):
     assert [item["id"] for item in history["items"]] == courses
 
 
-def test_an_event_of_the_snapshot_posted_again_changes_nothing(champion):
+def test_reposted_snapshot_event_changes_nothing(champion):
     record = orjson.loads(next(read_all("mooc.records")).value)
     before = http.get(url(f"/v1/mooc/history/{record['user_id']}?n=1000")).json()
     post({name: record[name] for name in ("user_id", "course_id", "enrolled_at")})
@@ -171,7 +171,7 @@ def test_an_event_of_the_snapshot_posted_again_changes_nothing(champion):
     assert after == before
 
 
-def test_times_of_the_future_that_another_producer_wrote_change_nobody_elses_answer(champion):
+def test_future_times_from_another_producer_change_no_other_users_answers(champion):
     manifest, arrays = champion
     first = [item for item, _ in answers("nobody-knows-me", 5)[0]]
     course = arrays["item_ids"][int(arrays["popular"][-1])].decode()
@@ -187,7 +187,7 @@ def test_times_of_the_future_that_another_producer_wrote_change_nobody_elses_ans
     assert [item for item, _ in answers("nobody-knows-me", 5)[0]] == first
 
 
-def test_an_item_that_the_version_does_not_know_stays_in_the_history(champion):
+def test_item_unknown_to_version_stays_in_history(champion):
     manifest, arrays = champion
     post([enrolment("live-new", "C_brand_new"), enrolment("live-new", arrays["item_ids"][0].decode())])
     as_replayed(manifest, arrays, ["live-new"])
@@ -239,7 +239,7 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def test_a_new_champion_and_a_rollback_keep_the_events_in_old_and_new_processes(champion):
+def test_events_survive_promotion_and_rollback_in_old_and_new_processes(champion):
     manifest, arrays = champion
     registry = Registry()
     user = "live-swap"
@@ -283,7 +283,7 @@ class Poster(threading.Thread):
                 self.refused += 1
 
 
-def test_after_kills_of_updater_worker_and_broker_every_accepted_event_counts_once_on_every_replica(champion):
+def test_accepted_events_count_once_per_replica_after_updater_worker_and_broker_kills(champion):
     manifest, arrays = champion
     poster = Poster([one.decode() for one in arrays["item_ids"]])
     poster.start()
@@ -320,7 +320,7 @@ def test_after_kills_of_updater_worker_and_broker_every_accepted_event_counts_on
         assert len(history) <= len(mine) + 1
 
 
-def test_events_that_kafka_no_longer_has_are_said_and_a_version_given_up_is_taken_back(champion):
+def test_missing_kafka_events_are_reported_and_deleted_version_is_retracted(champion):
     manifest, arrays = champion
     workload = find_workload("mooc")
     base = VersionBase.from_version(workload, workload.recommenders[0], manifest, arrays)

@@ -39,7 +39,7 @@ def applied(fold: EventCounts) -> Overlays:
 
 @WEIGHTS
 @pytest.mark.parametrize("alone", [True, False], ids=["markov", "blend"])
-def test_answers_are_those_of_a_model_fitted_on_all_events(form, half_life, alone):
+def test_answers_match_model_fitted_on_all_events(form, half_life, alone):
     events, split = made.records(700, 3), 450
     live = made.live_of(made.sequences(events[:split]), half_life, alone)
     static = None if alone else made.static_layer(events[:split])
@@ -63,7 +63,7 @@ def test_answers_are_those_of_a_model_fitted_on_all_events(form, half_life, alon
     assert served.model.popular.tolist() == expected.popular.tolist()
 
 
-def test_without_events_answers_are_the_model_s_own_to_the_last_bit(form):
+def test_answers_without_events_are_bitwise_identical_to_model(form):
     events = made.records(400)
     live = made.live_of(made.sequences(events), None)
     arrays = made.arrays(events, live, made.static_layer(events))
@@ -74,7 +74,7 @@ def test_without_events_answers_are_the_model_s_own_to_the_last_bit(form):
         assert (served.model.top(history, 10).scores == plain.top(history, 10).scores).all()
 
 
-def test_a_row_that_is_computed_anew_without_a_change_is_the_row_of_the_training():
+def test_recomputed_unchanged_row_equals_trained_row():
     events = made.records(400)
     live = made.live_of(made.sequences(events), None)
     arrays = made.arrays(events, live, made.static_layer(events))
@@ -86,7 +86,7 @@ def test_a_row_that_is_computed_anew_without_a_change_is_the_row_of_the_training
         np.testing.assert_allclose(computed[targets], weights, rtol=1e-6)
 
 
-def test_a_version_without_counts_still_learns_histories_and_what_is_popular():
+def test_version_without_counts_still_learns_histories_and_popular_items():
     events = made.records(400)
     live = made.live_of(made.sequences(events), None)
     arrays = made.arrays(events, live, None)
@@ -102,7 +102,7 @@ def test_a_version_without_counts_still_learns_histories_and_what_is_popular():
     assert served.popular(1)["items"][0]["id"] == "C39"
 
 
-def test_a_tombstone_takes_back_what_was_said():
+def test_tombstone_reverts_earlier_message():
     overlays = Overlays()
     overlays.served = made.VERSION
     overlay = overlays.get(made.VERSION)
@@ -119,7 +119,7 @@ def test_a_tombstone_takes_back_what_was_said():
 
 
 @pytest.mark.parametrize("served", [None, "other", made.VERSION])
-def test_a_version_that_was_given_up_and_is_followed_again_reaches_who_answers_from_it(served):
+def test_abandoned_version_followed_again_updates_its_existing_readers(served):
     overlays = Overlays()
     overlays.served = served
     answering = overlays.get(made.VERSION)
@@ -130,7 +130,7 @@ def test_a_version_that_was_given_up_and_is_followed_again_reaches_who_answers_f
     assert overlays.get(made.VERSION) is answering
 
 
-def test_a_version_leads_when_it_has_read_as_far_as_any_other():
+def test_version_leads_once_it_has_read_as_far_as_any_other():
     overlays = Overlays()
     assert overlays.leads("a"), "nothing was said of any"
     overlays.apply("a/watermark", b'{"offsets":{"0":5,"1":7},"at":1.0}', 0)

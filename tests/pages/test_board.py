@@ -17,13 +17,13 @@ def board():
     return Board()
 
 
-def test_an_empty_board_has_empty_answers(board):
+def test_empty_board_returns_empty_answers(board):
     assert board.clusters() == []
     assert board.timeline(60)["messages"] == []
     assert (board.status()["version"], board.status()["watermark_age"], board.watermark) == (None, None, None)
 
 
-def test_a_timeline_holds_the_windows_by_cluster_and_zeros_between_them(board):
+def test_timeline_lists_windows_by_cluster_and_fills_gaps_with_zeros(board):
     feed.apply(
         board,
         feed.cluster(0),
@@ -39,14 +39,14 @@ def test_a_timeline_holds_the_windows_by_cluster_and_zeros_between_them(board):
     assert timeline["open"]
 
 
-def test_the_last_step_is_closed_when_a_page_after_it_has_arrived(board):
+def test_last_step_closes_once_later_page_arrives(board):
     feed.apply(board, feed.window(END, {0: 3}), feed.stream(END + timedelta(seconds=10)))
     assert not board.timeline(60)["open"]
 
 
 @pytest.mark.parametrize("minutes", [1, 7, 30, 60, 119, 120])
 @pytest.mark.parametrize("shift", [0, 10, 20, 50])
-def test_a_timeline_has_every_page_of_its_steps_and_is_never_longer_than_a_screen(board, minutes, shift):
+def test_timeline_counts_every_page_of_its_steps_within_point_limit(board, minutes, shift):
     end = END + timedelta(seconds=shift)
     feed.apply(board, *feed.history(end, 720))
     timeline = board.timeline(minutes)
@@ -62,14 +62,14 @@ def test_a_timeline_has_every_page_of_its_steps_and_is_never_longer_than_a_scree
     assert timeline["to"] >= feed.iso(end)
 
 
-def test_the_same_message_again_changes_no_answer(board):
+def test_duplicate_message_changes_no_answer(board):
     feed.apply(board, *feed.history(END, 20))
     before = board.timeline(60), board.clusters()
     feed.apply(board, *feed.history(END, 20))
     assert (board.timeline(60), board.clusters()) == before
 
 
-def test_a_tombstone_takes_a_window_and_a_cluster_away(board):
+def test_tombstone_removes_window_and_cluster(board):
     feed.apply(board, *feed.history(END, 3))
     feed.apply(
         board, ("cluster/3", None), (feed.window(END - timedelta(seconds=30), {})[0], None), ("cluster/77", None)
@@ -78,13 +78,13 @@ def test_a_tombstone_takes_a_window_and_a_cluster_away(board):
     assert len(board.timeline(60)["messages"]) == 2
 
 
-def test_windows_older_than_two_hours_fall_out(board):
+def test_windows_older_than_two_hours_expire(board):
     feed.apply(board, *(feed.window(END + timedelta(seconds=10 * place), {0: 1}) for place in range(1000)))
     assert sum(board.timeline(120)["messages"]) == KEPT_S // 10
     assert len(board._windows) == KEPT_S // 10
 
 
-def test_the_time_in_which_a_stream_stood_still_is_shown_as_empty(board):
+def test_stream_downtime_is_shown_as_empty(board):
     feed.apply(board, feed.window(END - timedelta(seconds=3600), {0: 9}), feed.window(END, {0: 1}))
     assert board.timeline(5)["messages"] == [0] * 29 + [1]
     assert sum(board.timeline(61)["messages"]) == 10
@@ -104,7 +104,7 @@ def test_the_time_in_which_a_stream_stood_still_is_shown_as_empty(board):
         ("elsewhere", b"{}"),
     ],
 )
-def test_what_the_stream_does_not_write_is_refused_and_changes_nothing(board, key, value):
+def test_invalid_stream_message_is_rejected_and_changes_nothing(board, key, value):
     feed.apply(board, *feed.history(END, 3))
     before = board.timeline(60), board.clusters(), board.changed
     with pytest.raises(BadInputError) as refused:
@@ -113,21 +113,21 @@ def test_what_the_stream_does_not_write_is_refused_and_changes_nothing(board, ke
     assert (board.timeline(60), board.clusters(), board.changed) == before
 
 
-def test_a_window_of_a_clock_that_is_years_ahead_does_not_push_the_others_out(board):
+def test_window_years_ahead_is_rejected_and_evicts_no_other_window(board):
     feed.apply(board, feed.window(END, {0: 1}))
     with pytest.raises(BadInputError, match="begins after"):
         feed.apply(board, feed.window(datetime(2099, 1, 1, tzinfo=UTC), {0: 1}))
     assert board.timeline(60)["messages"] == [1]
 
 
-def test_foreign_texts_are_cut(board):
+def test_external_texts_are_truncated(board):
     feed.apply(board, feed.cluster(0, label="x" * 9000, examples=[{"url": "u" * 9000, "title": "t" * 9000}] * 50))
     (result,) = board.clusters()
     assert (len(result["label"]), len(result["examples"])) == (300, 5)
     assert (len(result["examples"][0]["title"]), len(result["examples"][0]["url"])) == (300, 2000)
 
 
-def test_every_change_is_seen_and_status_counts_pages_and_ages(board):
+def test_every_change_is_counted_and_status_reports_pages_and_ages(board):
     before = board.changed
     feed.apply(board, *feed.history(datetime.now(UTC) - timedelta(seconds=100), 2))
     assert board.changed == before + 7
@@ -137,7 +137,7 @@ def test_every_change_is_seen_and_status_counts_pages_and_ages(board):
     assert board.describe() == {"version": status["version"], "offsets": {"0": 812}}
 
 
-def test_readers_beside_a_writer_always_get_a_whole_board(board):
+def test_concurrent_readers_always_see_consistent_board(board):
     feed.apply(board, *feed.history(END, 50))
     stop, wrong = threading.Event(), []
 

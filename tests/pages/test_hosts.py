@@ -36,7 +36,7 @@ from millrace.pages.words import page_words
         ("https://example.com?q=http://other.com", "example.com"),
     ],
 )
-def test_the_registered_domain_is_that_of_the_public_suffix_list(url, domain):
+def test_registered_domain_follows_public_suffix_list(url, domain):
     assert find_url_domain(url) == domain
 
 
@@ -57,12 +57,12 @@ def test_the_registered_domain_is_that_of_the_public_suffix_list(url, domain):
         ),
     ],
 )
-def test_what_has_no_registered_domain_has_an_empty_one(url):
+def test_url_without_registered_domain_has_empty_domain(url):
     assert find_url_domain(url) == ""
 
 
 @given(st.text(max_size=60) | st.text("ahtps:/.@[]?#%-0129ü\\ ", max_size=60))
-def test_any_text_is_cut_up_and_its_domain_stays_when_it_is_asked_for_its_own(text):
+def test_any_text_is_split_and_domain_extraction_is_idempotent(text):
     domain = find_url_domain(text)
     host = f"[{domain}]" if ":" in domain else domain
     assert find_url_domain(f"https://{host}/") == domain
@@ -80,5 +80,5 @@ def test_any_text_is_cut_up_and_its_domain_stays_when_it_is_asked_for_its_own(te
         ("web3 and mp3", None, ["web3", "mp3"]),
     ],
 )
-def test_words_are_those_of_any_script_each_once_and_ids_are_none(title, url, result):
+def test_words_of_any_script_are_unique_and_exclude_ids(title, url, result):
     assert page_words(title, None, url) == result

@@ -21,7 +21,7 @@ ODD = {
 }
 
 
-def test_a_page_has_the_same_features_alone_and_among_many():
+def test_page_has_same_features_alone_and_in_bulk():
     columns, _ = table(2500, 2)
     columns = {name: [*ODD[name], *values] for name, values in columns.items()}
     bulk = space().features(columns)
@@ -33,7 +33,7 @@ def test_a_page_has_the_same_features_alone_and_among_many():
         ).all()
 
 
-def test_tokens_do_not_depend_on_the_hash_seed_of_the_process():
+def test_tokens_do_not_depend_on_process_hash_seed():
     code = "from millrace.pages.tokens import *; from millrace.pages.hosts import split_url;"
     code += "print(hash_pages([split_url('https://a.example.com/b-c/d')], ['e f g h i'], ['jj, kk'])[0].tolist())"
     seen = {
@@ -45,7 +45,7 @@ def test_tokens_do_not_depend_on_the_hash_seed_of_the_process():
     assert len(seen) == 1
 
 
-def test_there_are_29_coordinates_of_which_words_outweigh_the_lexical_ones():
+def test_space_has_29_coordinates_and_words_outweigh_lexical_ones():
     features = space().features(table(1500)[0])
     assert features.shape[1] == WIDTH == 29
     assert features.dtype == np.float32
@@ -55,7 +55,7 @@ def test_there_are_29_coordinates_of_which_words_outweigh_the_lexical_ones():
     assert spread.sum() == pytest.approx(1.0, abs=1e-3)
 
 
-def test_the_lexical_numbers_are_those_of_the_url():
+def test_lexical_features_match_url():
     url = "https://a.example.com/one/two-three/p.html?x=1&y=%C3"
     values = lexical.lexical_features([url], [split_url(url)], ["Title"])[0]
     counts = np.expm1(values[:10]).round().astype(int).tolist()
@@ -64,7 +64,7 @@ def test_the_lexical_numbers_are_those_of_the_url():
     assert values[10:].tolist() == [1, 1, pytest.approx(np.log1p(5))]
 
 
-def test_arrays_give_the_model_back_and_no_engine_is_needed_for_it():
+def test_model_is_restored_from_arrays_without_heavy_dependencies():
     columns, _ = table(1500)
     model = by_theme()
     again = PageClusters.load({name: np.asarray(array) for name, array in model.arrays().items()})
@@ -90,20 +90,20 @@ def test_arrays_give_the_model_back_and_no_engine_is_needed_for_it():
         ("mean", lambda array: array.astype(np.int64)),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused_by_name(name, broken):
+def test_missing_or_malformed_arrays_are_rejected_by_name(name, broken):
     arrays = by_theme().arrays()
     changed = {**arrays, name: broken(arrays[name])} if broken else {k: v for k, v in arrays.items() if k != name}
     with pytest.raises(CorruptError, match=name):
         PageClusters.load(changed)
 
 
-def test_pages_that_were_not_learnt_from_are_told_apart_by_their_themes():
+def test_unseen_pages_are_clustered_by_theme():
     columns, themes = table(2500, 2)
     clusters, _ = by_theme().assign(columns)
     assert (clusters == themes).mean() > 0.95
 
 
-def test_the_same_pages_give_the_same_space():
+def test_same_pages_produce_same_space():
     columns, _ = table(300)
     first, other = learn_space(columns, 3), learn_space(columns, 3)
     assert (first.projection == other.projection).all()

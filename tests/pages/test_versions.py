@@ -21,7 +21,7 @@ def test_permuted_clusters_are_matched_back(seed):
     assert same.all()
 
 
-def test_of_all_assignments_the_one_with_the_most_pages_in_common_wins():
+def test_matching_maximizes_number_of_shared_pages():
     # Taking the largest overlap first (0 with 0: 5 pages) would leave 1 with 1: none; crosswise it is 4 + 4.
     before = np.repeat([0, 0, 1], [5, 4, 4])
     after = np.repeat([0, 1, 0], [5, 4, 4])
@@ -30,7 +30,7 @@ def test_of_all_assignments_the_one_with_the_most_pages_in_common_wins():
     assert same.tolist() == [True, True]
 
 
-def test_with_another_k_partners_keep_their_numbers_and_the_others_take_the_free_ones():
+def test_changed_k_keeps_numbers_of_matches_and_gives_free_ones_to_rest():
     before = np.repeat([0, 1, 2], 10)
     numbers, same = match_clusters(before, np.repeat([2, 0, 1, 3], [10, 5, 5, 10]), 4, 3)
     assert numbers[2] == 0
@@ -41,12 +41,12 @@ def test_with_another_k_partners_keep_their_numbers_and_the_others_take_the_free
     assert (numbers[1], sorted(numbers.tolist()), same[1]) == (0, [0, 1], True)
 
 
-def test_a_cluster_that_shares_no_page_with_another_continues_none():
+def test_cluster_without_shared_pages_continues_no_other():
     numbers, same = match_clusters(np.array([0, 0, 0]), np.array([1, 1, 1]), 2, 2)
     assert (numbers.tolist(), same.tolist()) == ([1, 0], [False, True])
 
 
-def test_an_update_is_the_mean_of_what_is_kept_and_what_is_new():
+def test_update_is_weighted_mean_of_kept_and_new_pages():
     centres, weights = np.array([[0.0, 0.0], [4.0, 4.0], [9.0, 9.0]]), np.array([8.0, 2.0, 6.0])
     features = np.array([[1.0, 1.0], [3.0, 1.0], [4.0, 0.0], [4.0, 2.0]], dtype=np.float32)
     new = ClusterSums.from_pages(features, np.array([0, 0, 1, 1]), np.array([1.0, 2.0, 3.0, 0.0]), 3)
@@ -57,7 +57,7 @@ def test_an_update_is_the_mean_of_what_is_kept_and_what_is_new():
     assert new.inertia == 14
 
 
-def test_sums_of_parts_are_the_sums_of_the_whole_and_no_new_page_moves_nothing():
+def test_partial_sums_add_up_and_update_without_pages_moves_nothing():
     random = np.random.default_rng(1)
     rows = random.normal(size=(100, 3)), random.integers(0, 4, 100), random.random(100)
     whole = ClusterSums.from_pages(*rows, 4)
@@ -73,7 +73,7 @@ def test_sums_of_parts_are_the_sums_of_the_whole_and_no_new_page_moves_nothing()
     assert (still[1] == weights).all()
 
 
-def test_small_updates_one_after_the_other_forget_as_one_large_one():
+def test_successive_small_updates_forget_like_one_large_update():
     random = np.random.default_rng(2)
     centres, weights = np.zeros((2, 3)), np.array([1000.0, 1000.0])
     rows = random.normal(size=(400, 3)) + 5, random.integers(0, 2, 400), random.random(400)
@@ -84,7 +84,7 @@ def test_small_updates_one_after_the_other_forget_as_one_large_one():
     assert ((centres > 0.9) & (centres < 1.6)).all()
 
 
-def test_drift_is_that_of_a_hand_computation():
+def test_drift_matches_hand_computation():
     # (0.3 - 0.5) ln(0.3 / 0.5) + (0.7 - 0.5) ln(0.7 / 0.5)
     assert drift.population_stability_index(np.array([10, 10]), np.array([3, 7])) == pytest.approx(0.16945957)
     assert drift.population_stability_index(np.array([1, 3]), np.array([25, 75])) == pytest.approx(0)
@@ -106,7 +106,7 @@ def report():
     return columns, describe_clusters(columns, *model.assign(columns), model.k)
 
 
-def test_a_cluster_is_told_by_its_words_hosts_and_nearest_pages(report):
+def test_cluster_is_described_by_its_words_hosts_and_nearest_pages(report):
     columns, result = report
     code = result[3]
     assert [host for host, _ in code["hosts"]][:2] == ["github.com", "rustbook.dev"]
@@ -117,7 +117,7 @@ def test_a_cluster_is_told_by_its_words_hosts_and_nearest_pages(report):
     assert sum(one["share"] for one in result) == pytest.approx(1)
 
 
-def test_names_are_telling_words_each_once_and_kept_ones_stay(report):
+def test_names_use_distinctive_words_once_and_keep_existing_names(report):
     _, result = report
     names = name_clusters(result, [None] * 10)
     assert len(set(names)) == 10
@@ -130,7 +130,7 @@ def test_names_are_telling_words_each_once_and_kept_ones_stay(report):
     assert not set(first[3].split(", ")) & set(names[3].split(", "))
 
 
-def test_an_empty_cluster_has_a_name_too():
+def test_empty_cluster_also_gets_a_name():
     columns = {"url": ["https://a.de/1", "https://a.de/2"], "title": ["", ""], "keywords": ["", ""]}
     clusters = describe_clusters(columns, np.array([0, 0]), np.array([0.0, 1.0]), 3)
     assert name_clusters(clusters, [None] * 3) == ["a.de", "cluster 1", "cluster 2"]

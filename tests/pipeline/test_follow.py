@@ -13,7 +13,7 @@ from tests.conftest import generated
 from tests.pipeline.command import millrace, running
 
 
-def test_follow_trains_every_workload_at_once_and_again_after_so_many_new_rows(stack, tmp_path):
+def test_follow_trains_all_workloads_immediately_and_again_after_n_new_rows(stack, tmp_path):
     workload = find_workload("rentals")
     ingest_source(workload, str(generated(workload, 600, 51, tmp_path)))
     wait_until_landed(workload)
@@ -47,7 +47,7 @@ def test_follow_trains_every_workload_at_once_and_again_after_so_many_new_rows(s
     assert new >= 500
 
 
-def test_a_training_by_the_command_line_can_be_listed_shown_and_rolled_back(stack):
+def test_model_trained_by_cli_can_be_listed_shown_and_rolled_back(stack):
     code, results, _ = millrace("train", "rentals", "--window", "all")
     assert code == 0
     version = results[0]["version"]
@@ -61,7 +61,7 @@ def test_a_training_by_the_command_line_can_be_listed_shown_and_rolled_back(stac
     assert back["version"] != version
 
 
-def test_training_an_empty_table_says_what_to_do(stack):
+def test_training_on_empty_table_explains_what_to_do(stack):
     from millrace.lake.catalog import load_catalog
 
     # What an earlier test published would land in the new table.

@@ -31,7 +31,7 @@ def test_every_row_read_is_accepted_rejected_or_a_duplicate(stack, tmp_path):
     assert validate_source(find_workload("products"), str(file)).as_dict().items() <= counts.items()
 
 
-def test_the_same_file_again_publishes_nothing(stack, tmp_path):
+def test_reingesting_same_file_publishes_nothing(stack, tmp_path):
     file = generated(find_workload("products"), 300, 12, tmp_path)
     first = ingest_source(find_workload("products"), str(file))
     before = count_published(find_workload("products"))
@@ -41,7 +41,7 @@ def test_the_same_file_again_publishes_nothing(stack, tmp_path):
     assert count_published(find_workload("products")) == before
 
 
-def test_records_of_one_identity_share_a_partition(stack, tmp_path):
+def test_records_with_same_identity_share_a_partition(stack, tmp_path):
     file = generated(find_workload("products"), 400, 13, tmp_path)
     ingest_source(find_workload("products"), str(file))
     places: dict[str, set[int]] = {}
@@ -78,7 +78,7 @@ def test_standard_input_is_read_as_json_lines(stack):
     assert (counts["read"], counts["accepted"], counts["rejected"]) == (2, 1, {"bad_json": 1})
 
 
-def test_two_pipes_are_published_whole_one_after_the_other(stack, tmp_path):
+def test_two_successive_pipes_are_each_published_in_full(stack, tmp_path):
     before = count_published(find_workload("rentals"))
     accepted = 0
     for seed in (21, 22):
@@ -94,7 +94,7 @@ def test_two_pipes_are_published_whole_one_after_the_other(stack, tmp_path):
     assert count_published(find_workload("rentals")) - before == accepted
 
 
-def test_sigterm_ends_an_ingest_with_everything_it_counted_acknowledged(stack, tmp_path):
+def test_ingest_stopped_by_sigterm_has_every_counted_record_acknowledged(stack, tmp_path):
     file = generated(find_workload("rentals"), 20_000, 15, tmp_path)
     before = count_published(find_workload("rentals"))
     process = started("ingest", "rentals", str(file), "--rate", "500/s")
@@ -109,7 +109,7 @@ def test_sigterm_ends_an_ingest_with_everything_it_counted_acknowledged(stack, t
     assert count_published(find_workload("rentals")) - before == counts["accepted"]
 
 
-def test_a_broker_that_is_away_gives_one_sentence_and_no_hang(stack, tmp_path, monkeypatch):
+def test_unavailable_broker_raises_one_sentence_error_without_hanging(stack, tmp_path, monkeypatch):
     file = generated(find_workload("rentals"), 10, 16, tmp_path)
     monkeypatch.setenv("MILLRACE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
     monkeypatch.setenv("MILLRACE_KAFKA_TIMEOUT", "2")
@@ -122,7 +122,7 @@ def test_a_broker_that_is_away_gives_one_sentence_and_no_hang(stack, tmp_path, m
         settings.cache_clear()
 
 
-def test_both_producers_put_a_key_into_the_same_partition(stack, monkeypatch):
+def test_both_producers_send_same_key_to_same_partition(stack, monkeypatch):
     from millrace.messaging.producer import make_producer
 
     for client in ("kafka-python", "confluent-kafka"):
@@ -142,7 +142,7 @@ def test_both_producers_put_a_key_into_the_same_partition(stack, monkeypatch):
     assert all(len(partitions) == 1 for partitions in places.values())
 
 
-def test_messages_that_connect_cannot_read_reach_the_dead_letters_and_the_rejected_list(stack):
+def test_messages_unreadable_by_connect_become_dead_letters_and_rejected_rows(stack):
     from millrace.messaging.producer import make_producer
 
     made = make_producer()
@@ -171,7 +171,7 @@ def test_messages_that_connect_cannot_read_reach_the_dead_letters_and_the_reject
     wait_until_landed(find_workload("rentals"), timeout=60)
 
 
-def test_a_broker_that_stands_still_for_a_while_is_waited_for(stack, tmp_path):
+def test_ingest_waits_for_temporarily_frozen_broker(stack, tmp_path):
     from millrace.local import stack as local
 
     file = generated(find_workload("rentals"), 3000, 17, tmp_path)

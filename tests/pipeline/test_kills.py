@@ -56,7 +56,7 @@ def publishing(file, rate: str) -> subprocess.Popen:
 
 
 @pytest.mark.parametrize(("count", "kills"), [(12_000, 1), pytest.param(30_000, 3, marks=pytest.mark.thorough)])
-def test_every_accepted_record_is_in_the_training_set_once(stack, spark, tmp_path, count, kills):
+def test_every_accepted_record_is_in_training_set_exactly_once(stack, spark, tmp_path, count, kills):
     workload = find_workload("rentals")
     file = generated(workload, count, 31 + kills, tmp_path)
     with open_source(str(file)) as source:

@@ -20,7 +20,7 @@ from millrace.workloads import find_workload
 from tests.conftest import generated
 
 
-def test_compaction_leaves_every_row_and_the_tagged_snapshot(stack, spark, tmp_path):
+def test_compaction_keeps_every_row_and_tagged_snapshot(stack, spark, tmp_path):
     workload = find_workload("rentals")
     for seed in (41, 42, 43):
         ingest_source(workload, str(generated(workload, 100, seed, tmp_path)))
@@ -48,7 +48,7 @@ def test_provisioning_again_changes_nothing(stack):
     assert provision() == {"buckets": [], "topics": [], "tables": [], "sinks": []}
 
 
-def test_a_new_optional_field_becomes_a_column_and_a_changed_type_is_refused(stack):
+def test_new_optional_field_becomes_column_and_changed_type_is_rejected(stack):
     changed = find_workload("rentals").__class__
     base = find_workload("rentals")
     grown = create_model("Rental", __base__=base.record, note=(Text | None, None))
@@ -64,7 +64,7 @@ def test_a_new_optional_field_becomes_a_column_and_a_changed_type_is_refused(sta
     load_catalog().drop_table("millrace.evolving_assignments")
 
 
-def test_a_failed_task_is_shown_with_its_cause_and_restarted(stack):
+def test_failed_task_is_reported_with_its_cause_and_restarted(stack):
     """A record that breaks the contract's types, from a producer of its own, fails the task again and again."""
     from millrace.messaging.producer import make_producer
     from millrace.messaging.topics import ensure_topics

@@ -35,7 +35,7 @@ def count_of_the_stack(stack, monkeypatch) -> int:
 
 
 @pytest.mark.parametrize("leftover", [False, True], ids=["new home", "stopped, and its ports were taken by another"])
-def test_a_home_in_which_nothing_runs_reads_and_writes_nothing(stack, other, tmp_path, monkeypatch, leftover):
+def test_home_without_running_stack_reads_and_writes_nothing(stack, other, tmp_path, monkeypatch, leftover):
     if leftover:
         for name in (ENDPOINTS, LOCK, "credentials.json"):
             shutil.copy(stack / name, other / name)
@@ -49,7 +49,7 @@ def test_a_home_in_which_nothing_runs_reads_and_writes_nothing(stack, other, tmp
     assert count_published(find_workload("rentals")) == before
 
 
-def test_a_running_home_whose_port_another_broker_has_is_refused_there(stack, other, tmp_path, monkeypatch):
+def test_running_home_is_rejected_by_another_broker_on_its_port(stack, other, tmp_path, monkeypatch):
     """The other broker knows the same user, and not this home's password: nothing is read, nothing written."""
     endpoints = json.loads((stack / ENDPOINTS).read_text()) | {"kafka_password": "that of another home"}
     (other / ENDPOINTS).write_text(json.dumps(endpoints))
@@ -65,7 +65,7 @@ def test_a_running_home_whose_port_another_broker_has_is_refused_there(stack, ot
             assert time.monotonic() - began < 90
 
 
-def test_what_needs_no_stack_goes_on_without_one(other, tmp_path):
+def test_commands_that_need_no_stack_work_without_one(other, tmp_path):
     file = generated(find_workload("rentals"), 50, 23, tmp_path)
     code, counts, _ = millrace("validate", "rentals", str(file))
     assert (code, counts["read"]) == (0, 50)

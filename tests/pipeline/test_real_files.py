@@ -29,7 +29,7 @@ pytestmark = pytest.mark.real_data
         ),
     ],
 )
-def test_the_lake_holds_exactly_the_accepted_rows(stack, spark, name, file, counts):
+def test_lake_holds_exactly_the_accepted_rows(stack, spark, name, file, counts):
     result, path = find_workload(name), real_file(file)
     assert ingest_source(result, str(path)).items() >= counts.items()
     wait_until_landed(result)
@@ -42,7 +42,7 @@ def test_the_lake_holds_exactly_the_accepted_rows(stack, spark, name, file, coun
     assert len(expected) == counts["accepted"]
 
 
-def test_the_swallowed_courses_come_back_by_replay(stack):
+def test_swallowed_courses_are_recovered_by_replay(stack):
     workload = find_workload("courses")
     ingest_source(workload, str(real_file("udemy_courses.csv")), again=True)
     mine = [row for row in rejected_rows.list_rejected(workload) if row["source"] == "udemy_courses.csv"]

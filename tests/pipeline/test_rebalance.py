@@ -49,21 +49,21 @@ def connect() -> Iterator[tuple[list, list]]:
     server.server_close()
 
 
-def test_a_connector_is_created_although_connect_rebalances(connect):
+def test_connector_is_created_despite_connect_rebalance(connect):
     answers, seen = connect
     answers += [EXPECTED, (404, b"{}"), STALE, EXPECTED, (201, b"{}")]
     assert sink.ensure_sinks([find_workload("courses")]) == ["lake-courses"]
     assert seen == ["GET", "GET", "PUT", "PUT", "PUT"]
 
 
-def test_a_rebalance_without_an_end_is_told(connect, monkeypatch):
+def test_endless_rebalance_is_reported(connect, monkeypatch):
     monkeypatch.setattr(sink, "REBALANCE_TIMEOUT_S", 1.0)
     connect[0].append(STALE)
     with pytest.raises(UnavailableError, match="stale configuration"):
         sink.ensure_sinks([find_workload("courses")])
 
 
-def test_any_other_refusal_is_told_at_once(connect):
+def test_any_other_connect_error_is_reported_immediately(connect):
     answers, seen = connect
     answers.append((400, b'{"error_code":400,"message":"no such class"}'))
     with pytest.raises(UnavailableError, match="no such class"):

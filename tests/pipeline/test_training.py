@@ -35,7 +35,7 @@ def test_all_models_of_all_workloads_were_trained_and_promoted(trained):
     assert all(result["promoted"] for result in trained.values())
 
 
-def test_for_every_record_of_the_training_set_the_api_answers_the_cluster_that_training_gave(trained, spark):
+def test_api_predicts_same_cluster_as_training_for_every_training_record(trained, spark):
     champions_served({name: result["version"] for name, result in trained.items()})
     for name, result in trained.items():
         workload = find_workload(result["workload"])
@@ -64,7 +64,7 @@ def test_for_every_record_of_the_training_set_the_api_answers_the_cluster_that_t
 
 
 @pytest.mark.parametrize("name", ["shop", "mooc"])
-def test_every_accepted_event_takes_part_and_the_api_answers_what_training_gave(trained, spark, name):
+def test_every_accepted_event_is_used_and_api_answers_match_training(trained, spark, name):
     result = trained[f"{name}/recommendations"]
     champions_served({f"{name}/recommendations": result["version"]})
     manifest, arrays = Registry().load(name, "recommendations", result["version"])
@@ -89,7 +89,7 @@ def test_every_accepted_event_takes_part_and_the_api_answers_what_training_gave(
         assert answer["version"] == result["version"]
 
 
-def test_the_api_answers_the_sales_of_the_lake(trained, spark):
+def test_api_sales_match_lake(trained, spark):
     result = trained["shop/sales"]
     champions_served({"shop/sales": result["version"]})
     rows = dataset.read_snapshot(spark, find_workload("shop"), result["snapshot_id"])
@@ -105,7 +105,7 @@ def test_the_api_answers_the_sales_of_the_lake(trained, spark):
 
 
 @pytest.mark.thorough
-def test_a_second_version_is_judged_against_the_first_on_the_same_users(trained, spark):
+def test_second_version_is_compared_with_first_on_same_users(trained, spark):
     workload = find_workload("mooc")
     options = TrainingOptions(snapshot_id=trained["mooc/recommendations"]["snapshot_id"])
     again = next(iter(train_models(spark, workload, options)))
@@ -114,7 +114,7 @@ def test_a_second_version_is_judged_against_the_first_on_the_same_users(trained,
     assert again["ndcg@10"] == pytest.approx(trained["mooc/recommendations"]["ndcg@10"], abs=0.02)
 
 
-def test_the_lake_holds_exactly_what_was_published(trained, spark):
+def test_lake_holds_exactly_what_was_published(trained, spark):
     for workload in load_workloads().values():
         messages = wait_until_landed(workload)
         rows = spark.table(f"iceberg.millrace.{workload.name}")
@@ -125,7 +125,7 @@ def test_the_lake_holds_exactly_what_was_published(trained, spark):
         assert kinds["record_id"] == "string"
 
 
-def test_a_training_on_the_same_snapshot_gives_the_same_centres(trained, spark):
+def test_retraining_on_same_snapshot_gives_same_centres(trained, spark):
     workload = find_workload("rentals")
     snapshot = trained["rentals/size"]["snapshot_id"]
     again = next(iter(train_models(spark, workload, TrainingOptions(snapshot_id=snapshot))))
@@ -134,7 +134,7 @@ def test_a_training_on_the_same_snapshot_gives_the_same_centres(trained, spark):
     assert all((first[name] == second[name]).all() for name in first)
 
 
-def test_windows_are_cumulative_thirds_named_by_their_offsets(trained, spark):
+def test_windows_are_cumulative_thirds_recorded_as_offset_ranges(trained, spark):
     workload = find_workload("rentals")
     results = {r["window"]: r for r in train_models(spark, workload, TrainingOptions(windows=("1/3", "2/3", "all")))}
     spans = {
@@ -149,7 +149,7 @@ def test_windows_are_cumulative_thirds_named_by_their_offsets(trained, spark):
     assert 0 < results["1/3"]["rows"] <= results["2/3"]["rows"] <= results["all"]["rows"]
 
 
-def test_a_trace_leads_from_a_version_to_snapshot_offsets_and_code(trained):
+def test_trace_links_version_to_snapshot_offsets_and_code(trained):
     result = trained["courses/popularity"]
     code, actual, _ = millrace("trace", "courses/popularity", result["version"])
     assert code == 0
@@ -159,7 +159,7 @@ def test_a_trace_leads_from_a_version_to_snapshot_offsets_and_code(trained):
     assert actual["parameters"]["k"] == result["k"]
 
 
-def test_a_missing_offset_stops_the_training_with_its_place(trained, spark):
+def test_missing_offset_aborts_training_and_reports_its_position(trained, spark):
     workload = find_workload("rentals")
     rows = dataset.read_snapshot(spark, workload, trained["rentals/size"]["snapshot_id"])
     lost = rows.where("NOT (kafka_partition = 1 AND kafka_offset BETWEEN 5 AND 7)")
@@ -178,7 +178,7 @@ def offsets_of_dead_letters(audit) -> set[tuple[int, int]]:
     return dead_letter_positions(find_workload("rentals"))
 
 
-def test_rows_that_an_earlier_training_read_and_that_are_gone_stop_the_next(trained, spark):
+def test_loss_of_rows_read_by_earlier_training_aborts_next_training(trained, spark):
     rows = dataset.read_snapshot(spark, find_workload("rentals"), trained["rentals/size"]["snapshot_id"])
     audit = offsets.audit_offsets(rows)
     first, last = audit.ranges["0"]
@@ -186,7 +186,7 @@ def test_rows_that_an_earlier_training_read_and_that_are_gone_stop_the_next(trai
         offsets.check_audit(audit, "rentals", {"0": (first, last + 1)}, offsets_of_dead_letters(audit))
 
 
-def test_a_doubled_row_is_counted_and_read_once(trained, spark):
+def test_duplicate_row_is_counted_and_read_once(trained, spark):
     workload = find_workload("rentals")
     rows = dataset.read_snapshot(spark, workload, trained["rentals/size"]["snapshot_id"])
     doubled = rows.union(rows.where("kafka_partition = 0"))

@@ -36,7 +36,7 @@ HISTORIES = st.lists(st.integers(-2, 25), max_size=12)
 
 
 @given(HISTORIES, st.integers(0, 30), st.booleans())
-def test_an_answer_holds_the_best_known_to_the_fit_and_none_of_the_history(history, n, keep_known):
+def test_answer_contains_best_items_seen_in_fit_and_none_from_history(history, n, keep_known):
     answer = MODEL.top(np.array(history, dtype=np.int64), n, keep_known=keep_known)
     allowed = set(MODEL.popular.tolist()) - (set() if keep_known else set(history))
     scores = MODEL.scores(np.array(history, dtype=np.int64))
@@ -45,7 +45,7 @@ def test_an_answer_holds_the_best_known_to_the_fit_and_none_of_the_history(histo
 
 
 @BOTH
-def test_many_at_once_score_as_one_by_one(model):
+def test_batch_scores_match_individual_scores(model):
     result = sequences(3, items=ITEMS).where(
         np.random.default_rng(1).random(len(sequences(3, items=ITEMS).items)) < 0.7
     )
@@ -57,18 +57,18 @@ def test_many_at_once_score_as_one_by_one(model):
 
 
 @BOTH
-def test_the_order_of_a_history_counts_and_what_is_older_than_the_depth_does_not(model):
+def test_history_order_matters_but_items_beyond_depth_do_not(model):
     assert model.scores(np.array([1, 2])) != pytest.approx(model.scores(np.array([2, 1])))
     assert model.scores(np.array([9, 1, 2, 4, 5, 6])) == pytest.approx(model.scores(np.array([1, 2, 4, 5, 6])))
 
 
 @BOTH
-def test_stored_arrays_give_the_same_model(model):
+def test_stored_arrays_restore_same_model(model):
     again = load_model(model.algorithm, model.arrays())
     assert again.scores(np.array([1, 2])) == pytest.approx(model.scores(np.array([1, 2])))
 
 
-def test_a_mask_that_does_not_fit_is_refused():
+def test_mask_of_wrong_size_is_rejected():
     with pytest.raises(CorruptError, match=r"mask.npy \[3\] does not fit the width 8"):
         load_model("masked_attention", MASKED.arrays() | {"mask": np.ones(3, dtype=np.float32)})
 
@@ -81,7 +81,7 @@ def test_a_mask_that_does_not_fit_is_refused():
         ({"places": np.full((5, 8), np.inf, dtype=np.float32)}, "places.npy holds a value that is not finite"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(change, output):
+def test_inconsistent_arrays_are_rejected(change, output):
     with pytest.raises(CorruptError) as refused:
         load_model("attention", MODEL.arrays() | change)
     assert output in refused.value.message

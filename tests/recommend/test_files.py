@@ -32,23 +32,23 @@ def shown(result) -> list[list[str]]:
     ],
     ids=["plain", "bom and crlf", "json", "mooc", "seconds", "texts"],
 )
-def test_every_form_gives_the_same_sequences_in_order_of_time(tmp_path, text):
+def test_every_format_gives_same_sequences_in_time_order(tmp_path, text):
     assert shown(read_sequences(written(tmp_path, text))) == [["a", "b", "c"], ["c", "a"]]
 
 
-def test_ids_stay_text_however_long_their_digits_are(tmp_path):
+def test_ids_stay_text_however_many_digits_they_have(tmp_path):
     interactions = read_sequences(written(tmp_path, '{"id": 1, "items": [1515966223509088567, "007", 7]}\n'))
     assert shown(interactions) == [["1515966223509088567", "007", "7"]]
 
 
-def test_a_repeated_item_counts_where_it_came_first(tmp_path):
+def test_repeated_item_counts_at_its_first_position(tmp_path):
     interactions = read_sequences(
         written(tmp_path, '{"id": 1, "items": ["a", "b", "a", "c"], "times": [1, 2, 3, 4]}\n')
     )
     assert (shown(interactions), interactions.times.tolist()) == ([["a", "b", "c"]], [1, 2, 4])
 
 
-def test_a_packed_file_is_unpacked_and_progress_ends_at_its_size(tmp_path):
+def test_compressed_file_is_unpacked_and_progress_ends_at_its_size(tmp_path):
     file = tmp_path / "s.gz"
     file.write_bytes(gzip.compress(b"1 a b\n2 c\n"))
     seen = []
@@ -85,14 +85,14 @@ def test_a_packed_file_is_unpacked_and_progress_ends_at_its_size(tmp_path):
         ("1 " + "a " * 600_000, "line 1: the line is too long to be a sequence"),
     ],
 )
-def test_a_bad_line_is_named(tmp_path, text, output):
+def test_invalid_line_is_reported_by_number(tmp_path, text, output):
     with pytest.raises(BadInputError) as refused:
         read_sequences(written(tmp_path, text))
     assert output in refused.value.message
     assert refused.value.code == "bad_sequence"
 
 
-def test_a_file_that_is_not_there_and_one_that_is_damaged_are_named(tmp_path):
+def test_missing_and_damaged_files_are_reported_by_name(tmp_path):
     with pytest.raises(NotFoundError, match=r"none\.txt can't be read"):
         read_sequences(str(tmp_path / "none.txt"))
     file = tmp_path / "s.gz"

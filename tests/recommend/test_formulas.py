@@ -27,7 +27,7 @@ def ones(interactions: Sequences) -> np.ndarray:
 
 
 @pytest.mark.parametrize("alpha", [0.5, 1.0])
-def test_knn_is_the_weighted_cosine_of_a_loop(alpha):
+def test_knn_matches_weighted_cosine_of_naive_loop(alpha):
     k1, b = 1.2, 0.75
     mean = len(FOUND.items) / len(FOUND)
     weights = [(k1 + 1) / (1 + k1 * (1 - b + b * length / mean)) for length in FOUND.lengths]
@@ -41,7 +41,7 @@ def test_knn_is_the_weighted_cosine_of_a_loop(alpha):
     assert knn.fit_knn(FOUND, k1=k1, b=b, alpha=alpha).matrix().toarray() == pytest.approx(expected, rel=1e-4)
 
 
-def test_ease_is_scikit_learns_ridge_of_each_item_on_all_others():
+def test_ease_matches_scikit_learn_ridge_of_each_item_on_all_others():
     dense, expected = ones(FOUND), np.zeros((15, 15))
     for item in range(15):
         others = np.setdiff1d(np.arange(15), [item])
@@ -50,7 +50,7 @@ def test_ease_is_scikit_learns_ridge_of_each_item_on_all_others():
     assert links == pytest.approx(np.maximum(expected, 0), abs=1e-4)
 
 
-def test_ridge_is_scikit_learns_on_the_decayed_history_before_each_item():
+def test_ridge_matches_scikit_learn_on_decayed_history_before_each_item():
     weights, before, after = age_weights(0.7, linear.MAX_PREDECESSORS), [], []
     for user in range(len(FOUND)):
         for position, item in enumerate(FOUND[user]):
@@ -75,14 +75,14 @@ def transitions(interactions: Sequences, ahead: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("norm", [0.0, 0.5, 1.0])
-def test_markov_is_the_decayed_transitions_of_a_loop(norm):
+def test_markov_matches_decayed_transitions_of_naive_loop(norm):
     expected = transitions(FOUND, 4)
     expected /= expected.sum(axis=1, keepdims=True) ** norm
     assert markov.fit_markov(FOUND, norm=norm, ahead=4).matrix().toarray() == pytest.approx(expected, rel=1e-5)
 
 
 @given(SEEDS, st.integers(0, 8))
-def test_transitions_of_new_items_added_to_those_of_before_equal_a_refit(seed, last):
+def test_adding_transitions_of_new_items_to_previous_ones_equals_refit(seed, last):
     whole = sequences(seed)
     new = whole.ages < last
     tails = whole.where(whole.ages < last + markov.MAX_STEPS_AHEAD)
@@ -91,13 +91,13 @@ def test_transitions_of_new_items_added_to_those_of_before_equal_a_refit(seed, l
 
 
 @given(SEEDS, st.integers(0, 8))
-def test_counts_of_new_items_added_to_those_of_before_equal_a_refit(seed, last):
+def test_adding_counts_of_new_items_to_previous_ones_equals_refit(seed, last):
     whole = sequences(seed)
     new = whole.ages < last
     assert (count_items(whole.where(~new)) + count_items(whole.where(new)) == count_items(whole)).all()
 
 
-def test_a_window_counts_what_lies_in_it_and_the_rest_follows():
+def test_popularity_window_counts_its_own_items_and_ranks_the_rest_last():
     interactions = sequences(2, timed=True)
     assert interactions.times is not None
     since = float(interactions.times.max()) - 2e6
@@ -108,7 +108,7 @@ def test_a_window_counts_what_lies_in_it_and_the_rest_follows():
     assert (np.diff(expected[model.popular]) <= 0).all()
 
 
-def test_als_solves_a_user_as_implicit_does_and_splits_the_score_into_the_reasons():
+def test_als_solves_users_like_implicit_and_splits_score_into_reasons():
     from implicit.cpu.als import AlternatingLeastSquares
 
     model = als.fit_als(FOUND, factors=6, penalty=0.1, alpha=4.0, power=0.0, iterations=3)
@@ -124,7 +124,7 @@ def test_als_solves_a_user_as_implicit_does_and_splits_the_score_into_the_reason
 
 
 @given(SEEDS, st.integers(1, 6))
-def test_the_strongest_links_stay_and_of_equal_ones_the_lower_number(seed, keep):
+def test_strongest_links_are_kept_and_ties_go_to_lower_number(seed, keep):
     random = np.random.default_rng(seed)
     dense = random.integers(-2, 4, (9, 9)).astype(np.float32)
     expected = np.zeros_like(dense)
@@ -135,14 +135,14 @@ def test_the_strongest_links_stay_and_of_equal_ones_the_lower_number(seed, keep)
         assert (keep_strongest(blocks, 9, keep=keep).matrix().toarray() == expected).all()
 
 
-def test_the_links_of_a_blend_are_the_shares_of_its_layers():
+def test_blend_links_are_weighted_sums_of_its_layers():
     layers = [knn.fit_knn(FOUND), markov.fit_markov(FOUND)]
     expected = 2 * layers[0].matrix().toarray() + 0.25 * layers[1].matrix().toarray()
     assert merge_links(layers, [2, 0.25], 1.0).matrix().toarray() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("fit", [linear.fit_ease, linear.fit_ridge])
-def test_more_items_than_a_dense_model_takes_are_refused(fit):
+def test_too_many_items_for_dense_model_are_rejected(fit):
     many = Sequences(np.array([0, 1], dtype=np.int32), np.array([0, 2]), linear.MAX_ITEMS + 1)
     with pytest.raises(BadInputError, match="with 10001 items is not usable; allowed: at most 10000"):
         fit(many)

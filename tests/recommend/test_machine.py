@@ -26,7 +26,7 @@ MODEL = made()
 
 
 @given(st.lists(st.integers(0, ITEMS - 1), max_size=8, unique=True), st.integers(0, 30))
-def test_a_score_is_the_sum_of_what_each_item_says_and_the_reasons_are_its_largest_parts(history, n):
+def test_score_sums_item_contributions_and_reasons_are_largest_ones(history, n):
     weights, known = MODEL.weights, np.array(history, dtype=np.int64)
     says = {
         item: weights["by_age"][age] * (weights["factors"] @ weights["before"][item])
@@ -43,14 +43,14 @@ def test_a_score_is_the_sum_of_what_each_item_says_and_the_reasons_are_its_large
         assert [says[one][item] for one in reasons] == pytest.approx(above, rel=1e-4, abs=1e-5)
 
 
-def test_many_at_once_score_as_one_by_one():
+def test_batch_scores_match_individual_scores():
     interactions = sequences(3, items=ITEMS)
     scores = MODEL.batch(interactions)
     for user in range(len(interactions)):
         assert scores[user] == pytest.approx(MODEL.scores(interactions[user]), rel=1e-3, abs=1e-4)
 
 
-def test_stored_arrays_give_the_same_model_and_those_that_do_not_fit_are_refused():
+def test_stored_arrays_restore_same_model_and_inconsistent_ones_are_rejected():
     again = load_model("machine", MODEL.arrays())
     assert again.scores(np.array([1, 2])) == pytest.approx(MODEL.scores(np.array([1, 2])))
     for name in ("before", "bias"):

@@ -11,7 +11,7 @@ FOUND = sequences(31)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_stored_model_answers_as_before(name, tmp_path):
+def test_stored_model_gives_same_answers_after_loading(name, tmp_path):
     model = fitted(name, FOUND)
     for key, array in model.arrays().items():
         np.save(tmp_path / f"{key}.npy", array, allow_pickle=False)
@@ -36,7 +36,7 @@ def test_a_stored_model_answers_as_before(name, tmp_path):
         ("popularity", {"counts": None}, "popularity lacks the arrays counts"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(name, change, output):
+def test_inconsistent_arrays_are_rejected(name, change, output):
     model = fitted(name, FOUND)
     arrays = {key: value for key, value in (model.arrays() | change).items() if value is not None}
     with pytest.raises(CorruptError) as refused:
@@ -44,6 +44,6 @@ def test_arrays_that_do_not_fit_are_refused(name, change, output):
     assert output in refused.value.message
 
 
-def test_an_unknown_algorithm_is_refused_with_those_there_are():
+def test_unknown_algorithm_is_rejected_with_allowed_ones():
     with pytest.raises(CorruptError, match="algorithm 'svd' is not known; allowed: linked, als, popularity"):
         load_model("svd", {})

@@ -17,7 +17,7 @@ HISTORIES = st.lists(st.integers(-3, 40), max_size=45)
 
 @pytest.mark.parametrize("name", MODELS)
 @given(HISTORIES, st.integers(0, 40), st.booleans())
-def test_an_answer_never_holds_a_known_an_unknown_or_a_repeated_item(name, history, n, keep_known):
+def test_answer_never_contains_known_unknown_or_duplicate_items(name, history, n, keep_known):
     model = FITTED[name]
     answer = model.top(np.array(history, dtype=np.int64), n, keep_known=keep_known)
     items = answer.items.tolist()
@@ -35,7 +35,7 @@ def test_an_answer_never_holds_a_known_an_unknown_or_a_repeated_item(name, histo
 
 @pytest.mark.parametrize("name", MODELS)
 @given(HISTORIES, st.integers(1, 40))
-def test_an_answer_is_the_best_of_the_scores(name, history, n):
+def test_answer_contains_highest_scoring_items(name, history, n):
     model = FITTED[name]
     answer, scores = model.top(np.array(history, dtype=np.int64), n), model.scores(np.array(history, dtype=np.int64))
     others = [item for item in model.popular.tolist() if item not in history]
@@ -44,7 +44,7 @@ def test_an_answer_is_the_best_of_the_scores(name, history, n):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_many_at_once_score_as_one_by_one(name):
+def test_batch_scores_match_individual_scores(name):
     model = FITTED[name]
     scores = model.batch(FOUND)
     for user in range(len(FOUND)):
@@ -52,19 +52,19 @@ def test_many_at_once_score_as_one_by_one(name):
 
 
 @given(HISTORIES)
-def test_a_history_counts_each_known_item_once_where_it_came_last(history):
+def test_history_counts_each_known_item_once_at_its_last_position(history):
     last = {item: place for place, item in enumerate(history) if 0 <= item < 30}
     assert clean_history(history, 30).tolist() == sorted(last, key=last.__getitem__)
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(0, 30))
-def test_equal_scores_come_by_the_lower_number(scores, n):
+def test_ties_are_ordered_by_lower_item_number(scores, n):
     expected = sorted(range(len(scores)), key=lambda item: (-scores[item], item))[:n]
     assert select_best(np.array(scores, dtype=float), np.arange(len(scores)), n).tolist() == expected
 
 
 @pytest.mark.parametrize("name", ["knn", "markov", "ease", "ridge", "blend"])
-def test_the_reasons_are_what_weighed_most_in_the_sum(name):
+def test_reasons_are_largest_contributions_to_score(name):
     model = FITTED[name]
     matrix, by_age = model.links.matrix().toarray(), model.links.by_age
     for user in range(len(FOUND)):
@@ -79,7 +79,7 @@ def test_the_reasons_are_what_weighed_most_in_the_sum(name):
 
 @pytest.mark.parametrize("name", ["knn", "markov", "blend"])
 @given(HISTORIES)
-def test_whole_rows_and_links_put_together_say_the_same(name, history):
+def test_dense_rows_and_combined_links_give_same_answers(name, history):
     whole = FITTED[name]
     assert whole._dense is not None
     together = LinkModel(whole.links, whole.popular)
@@ -92,7 +92,7 @@ def test_whole_rows_and_links_put_together_say_the_same(name, history):
     assert all(reasons.get(item, said) == said for item, said in zip(other.items.tolist(), other.because, strict=True))
 
 
-def test_among_many_items_the_best_are_those_of_the_whole_ranking():
+def test_best_of_many_items_match_full_ranking():
     random = np.random.default_rng(3)
     items, each = 6_000, 12  # few links for so many items; few values, so that many are equal
     neighbours = np.sort(np.array([random.choice(80, each, replace=False) for _ in range(items)]), axis=1)

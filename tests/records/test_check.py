@@ -44,7 +44,7 @@ def ids(report: list) -> list[str | None]:
 
 
 @given(TABLE)
-def test_the_counts_add_up_to_the_rows_read(table):
+def test_counts_add_up_to_rows_read(table):
     report, counts = outcomes(table)
     assert counts.read == len(table) == counts.accepted + sum(counts.rejected.values()) + counts.duplicates
     assert counts.accepted == sum(isinstance(one, AcceptedRecord) for one in report)
@@ -52,7 +52,7 @@ def test_the_counts_add_up_to_the_rows_read(table):
 
 
 @given(TABLE)
-def test_every_rejection_is_a_json_message_that_names_its_field(table):
+def test_every_rejection_is_a_json_message_naming_its_field(table):
     for outcome in outcomes(table)[0]:
         if isinstance(outcome, Rejection):
             body = orjson.loads(outcome.as_json("rentals"))
@@ -62,22 +62,22 @@ def test_every_rejection_is_a_json_message_that_names_its_field(table):
 
 
 @given(TABLE, TABLE)
-def test_a_source_that_has_grown_keeps_the_ids_of_its_old_rows(old, new):
+def test_appending_to_source_keeps_ids_of_existing_rows(old, new):
     assert ids(outcomes(old + new)[0])[: len(old)] == ids(outcomes(old)[0])
 
 
-def test_rows_that_look_alike_have_ids_of_their_own():
+def test_similar_rows_have_distinct_ids():
     result = ids(outcomes([flat(), flat(rent="€800"), flat()])[0])
     assert len(set(result)) == 3
 
 
-def test_an_exact_repeat_is_a_duplicate_and_no_conflict():
+def test_exact_repeat_is_a_duplicate_not_a_conflict():
     report, counts = outcomes([flat(), flat()])
     assert report[1] is None
     assert (counts.accepted, counts.duplicates, counts.conflicts) == (1, 1, 0)
 
 
-def test_a_repeat_in_another_spelling_is_a_duplicate():
+def test_repeat_with_different_formatting_is_a_duplicate():
     assert outcomes([flat(), flat(rent=" 700 ")])[1].duplicates == 1
 
 
@@ -85,12 +85,12 @@ def product(**changes) -> dict:
     return next(PRODUCTS.generate(random.Random(5), 1)) | {"rating": "4.0", "discount_percentage": "9%"} | changes
 
 
-def test_another_watched_value_is_a_conflict_and_both_rows_are_accepted():
+def test_changed_watched_value_is_a_conflict_and_both_rows_are_accepted():
     _, counts = outcomes([product(), product(rating="3.0"), product(rating="2.0")], PRODUCTS)
     assert (counts.accepted, counts.conflicts) == (3, 1)
 
 
-def test_another_value_that_is_not_watched_is_no_conflict():
+def test_changed_unwatched_value_is_not_a_conflict():
     _, counts = outcomes([product(), product(user_name="Ravi")], PRODUCTS)
     assert (counts.accepted, counts.conflicts) == (2, 0)
 
@@ -103,7 +103,7 @@ def test_sqlite_gives_the_same_outcomes_as_memory(workload):
     seen.close()
 
 
-def test_a_record_carries_its_key_and_its_id():
+def test_record_carries_its_key_and_id():
     ((item,), _) = outcomes([flat(7)])
     assert item.key == b"F7"
     assert orjson.loads(item.value) == {
@@ -116,7 +116,7 @@ def test_a_record_carries_its_key_and_its_id():
     }
 
 
-def test_bytes_that_are_not_utf8_are_escaped_in_names_and_values():
+def test_non_utf8_bytes_are_escaped_in_names_and_values():
     row = RawRow(1, "caf\udce9", {**flat(rooms="\udce9"), "caf\udce9": "1"})
     body = orjson.loads(RecordChecker(RENTALS).check_row(row).as_json("rentals"))
     assert body["raw"] == "caf\\xe9"
@@ -125,7 +125,7 @@ def test_bytes_that_are_not_utf8_are_escaped_in_names_and_values():
 
 
 @pytest.mark.parametrize("changes", [{"rooms": "\udce9"}, {"flat_id": "caf\udce9"}, {"rent": "\udc80 20"}])
-def test_a_rejected_row_that_is_not_utf8_says_how_it_becomes_so(changes):
+def test_rejected_non_utf8_row_suggests_conversion_command(changes):
     ((item,), _) = outcomes([flat(**changes)])
     assert "not UTF-8" in item.message
     assert "`iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW`" in item.message

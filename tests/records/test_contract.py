@@ -18,7 +18,7 @@ from millrace.workloads import load_workloads
 from tests.sixth import Rental
 
 
-def test_columns_are_the_fields_then_the_id_then_those_of_kafka():
+def test_columns_are_fields_then_record_id_then_kafka_metadata():
     assert list_columns(Rental) == [
         LakeColumn("flat_id", "string", True),
         LakeColumn("rooms", "long", True),
@@ -34,7 +34,7 @@ def test_columns_are_the_fields_then_the_id_then_those_of_kafka():
 
 
 @pytest.mark.parametrize("result", load_workloads().values(), ids=load_workloads())
-def test_every_workload_has_columns_and_a_hash_of_its_own(result):
+def test_every_workload_has_its_columns_and_a_unique_hash(result):
     assert [column.name for column in list_columns(result.record)][: len(result.fields)] == list(result.fields)
     assert [
         other.name
@@ -43,12 +43,12 @@ def test_every_workload_has_columns_and_a_hash_of_its_own(result):
     ] == [result.name]
 
 
-def test_a_type_without_a_column_is_refused_by_its_name():
+def test_type_without_column_type_is_rejected_by_name():
     with pytest.raises(TypeError, match=r"Odd\.tags: .*list.* has no column type; allowed: "):
         list_columns(create_model("Odd", __base__=Record, tags=list))
 
 
-def test_the_hash_changes_with_name_type_and_nullability_and_not_with_a_default():
+def test_hash_depends_on_name_type_and_nullability_but_not_default():
     def made(**fields) -> str:
         return compute_schema_hash(create_model("Made", __base__=Record, **fields))
 
@@ -63,7 +63,7 @@ def explained(record: type[BaseModel], **values) -> tuple[str, str, str]:
     return explain_error(refused.value)
 
 
-def test_a_missing_field_is_named():
+def test_missing_field_is_reported_by_name():
     assert explained(create_model("One", __base__=Record, a=(Text, ...))) == (
         "missing",
         "a",
@@ -71,7 +71,7 @@ def test_a_missing_field_is_named():
     )
 
 
-def test_a_refused_value_is_named_with_its_field_and_what_is_allowed():
+def test_invalid_value_is_reported_with_field_and_allowed_values():
     code, field, message = explained(create_model("One", __base__=Record, a=(Count, ...)), a="many")
     assert (code, field) == ("not_a_count", "a")
     assert message == "a: 'many' is not usable; allowed: a whole number of 0 or more such as 24269 or 24,269"
@@ -81,17 +81,17 @@ def rejection(raw: str = "raw", values=None) -> Rejection:
     return Rejection("bad_id", "a", "a: is wrong", raw, values, "it.csv", 1, "00")
 
 
-def test_values_nested_too_deep_for_json_stay_out_of_the_message():
+def test_values_nested_too_deep_for_json_are_omitted_from_message():
     deep = orjson.loads("[" * 500 + "]" * 500)
     body = orjson.loads(rejection(values={"a": deep}).as_json("courses"))
     assert (body["values"], body["raw"]) == (None, "raw")
 
 
-def test_a_message_is_never_larger_than_a_topic_takes():
+def test_message_never_exceeds_topic_size_limit():
     assert len(rejection("\0" * 200_000, {"a": "\0" * 1_000_000}).as_json("courses")) < JSON_LIMIT
 
 
-def test_a_record_cannot_be_changed():
+def test_record_is_immutable():
     item = create_model("One", __base__=Record, a=(Text, ...))(a="x")
     with pytest.raises(ValidationError, match="frozen"):
         item.a = "y"

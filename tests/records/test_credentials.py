@@ -38,7 +38,7 @@ URLS, COURSES = find_workload("urls"), find_workload("courses")
         ),
     ],
 )
-def test_user_and_password_are_taken_out_and_nothing_else(url, kept):
+def test_only_user_and_password_are_removed_from_url(url, kept):
     assert remove_password(url) == kept
 
 
@@ -52,7 +52,7 @@ def outcome(values: dict | None, raw: str, fault=None, result=URLS):
     return checker.check_row(RawRow(1, raw, values, fault)), checker.counts
 
 
-def test_a_page_is_read_without_its_password_and_counted_as_repaired():
+def test_page_is_read_without_password_and_counted_as_repaired():
     values = page()
     outcomes, counts = outcome(values, orjson.dumps(values).decode())
     assert isinstance(outcomes, AcceptedRecord)
@@ -62,7 +62,7 @@ def test_a_page_is_read_without_its_password_and_counted_as_repaired():
 
 @pytest.mark.parametrize("field", ["url", "title"])
 @pytest.mark.parametrize("write", [lambda v: orjson.dumps(v).decode(), lambda v: ",".join(v.values())])
-def test_a_rejected_row_holds_no_password_in_any_field(field, write):
+def test_rejected_row_contains_no_password_in_any_field(field, write):
     values = page(creation_time="soon") | {field: "https://user:secret@x.example/a"}
     report, _ = outcome(values, write(values))
     body = report.as_json("urls").decode()
@@ -79,7 +79,7 @@ def test_a_rejected_row_holds_no_password_in_any_field(field, write):
         "//user:secret@x.example",
     ],
 )
-def test_a_row_that_is_cut_into_nothing_holds_no_password(raw):
+def test_unparsable_row_contains_no_password(raw):
     outcomes, counts = outcome(None, raw, ("bad_csv", "it is none"))
     assert "secret" not in outcomes.as_json("urls").decode()
     assert "x.example" in outcomes.raw
@@ -88,7 +88,7 @@ def test_a_row_that_is_cut_into_nothing_holds_no_password(raw):
 
 @pytest.mark.parametrize("password", ['se"cret', "my secret", "se,cret", "sécret", "se'c|r;et", 'my "secret" of @all'])
 @pytest.mark.parametrize("form", ["csv", "json", "ascii"])
-def test_a_rejected_row_holds_no_password_however_it_is_written(password, form):
+def test_rejected_row_contains_no_password_in_any_notation(password, form):
     values = page(creation_time="soon", url=f"https://user:{password}@x.example/a")
     if form == "csv":
         buffer = io.StringIO()
@@ -107,21 +107,21 @@ def test_a_rejected_row_holds_no_password_however_it_is_written(password, form):
 @pytest.mark.parametrize(
     "raw", ['1,"https://user:se""cret@x.example/a"', '{"url":"https://user:se\\"cret@x.example/a","id":']
 )
-def test_a_row_that_is_cut_into_nothing_holds_no_quoted_password(raw):
+def test_unparsable_row_contains_no_quoted_password(raw):
     rejection, counts = outcome(None, raw, ("bad_csv", "it is not CSV"))
     assert "cret" not in rejection.raw
     assert "//x.example/a" in rejection.raw
     assert counts.repaired == 1
 
 
-def test_texts_inside_lists_and_objects_are_cleaned():
+def test_passwords_inside_lists_and_objects_are_removed():
     values = page(title=[{"a": "https://user:se,cret@x.example"}])
     rejection, _ = outcome(values, json.dumps(values))
     assert rejection.values["title"] == [{"a": "https://x.example"}]
     assert "cret" not in rejection.raw
 
 
-def test_a_password_is_found_behind_an_escaped_at_sign_and_inside_a_list():
+def test_password_before_escaped_at_sign_or_inside_list_is_removed():
     values = page(title=["https://user:secret@x.example"])
     report, _ = outcome(values, orjson.dumps(values).decode().replace("@", "\\u0040"))
     assert "secret" not in str(report.values)
@@ -130,7 +130,7 @@ def test_a_password_is_found_behind_an_escaped_at_sign_and_inside_a_list():
     assert orjson.loads(report.value)["url"] == "https://x.example/a"
 
 
-def test_other_workloads_keep_no_password_either():
+def test_other_workloads_also_remove_passwords():
     values = dict.fromkeys(COURSES.fields, "1") | {"url": "https://user:secret@c.example/1", "level": "beginner"}
     values |= {"published_timestamp": "2017-01-18T20:58:58Z"}
     outcomes, counts = outcome(values, ",".join(values.values()), result=COURSES)
@@ -138,7 +138,7 @@ def test_other_workloads_keep_no_password_either():
     assert counts.repaired == 1
 
 
-def test_a_row_with_other_at_signs_stays_as_it_stood():
+def test_row_with_unrelated_at_signs_is_unchanged():
     values = page(url="https://x.example/@me", title="me@x.example, 12:30")
     outcomes, counts = outcome(values, orjson.dumps(values).decode())
     assert orjson.loads(outcomes.value)["title"] == "me@x.example, 12:30"

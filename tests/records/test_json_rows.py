@@ -39,7 +39,7 @@ def read(content: bytes) -> list:
         '{"price":1,"price":' + "1" * 300 + "}",
     ],
 )
-def test_a_key_that_stands_twice_is_a_fault_with_its_name(line):
+def test_row_with_duplicate_key_is_rejected_with_key_name(line):
     before, fault, after = read(b'{"id":1}\n' + line.encode() + b'\n{"id":2}\n')
     assert (before, after) == ({"id": 1}, {"id": 2})
     assert fault[0] == "bad_json"
@@ -47,13 +47,13 @@ def test_a_key_that_stands_twice_is_a_fault_with_its_name(line):
 
 
 @given(OBJECTS, STYLES, st.booleans())
-def test_an_object_without_repeats_is_never_refused(value, style, ascii_only):
+def test_object_without_duplicate_keys_is_never_rejected(value, style, ascii_only):
     text = json.dumps(value, separators=style, ensure_ascii=ascii_only)
     assert find_repeated_key(text, orjson.loads(text)) is None
 
 
 @given(OBJECTS, STYLES, st.data())
-def test_an_object_with_a_repeat_is_always_refused(value, style, data):
+def test_object_with_duplicate_key_is_always_rejected(value, style, data):
     key = data.draw(st.sampled_from(sorted(value)))
     text = json.dumps(value, separators=style)
     twice = text[:-1] + style[0] + json.dumps(key) + style[1] + "0}"
@@ -62,19 +62,19 @@ def test_an_object_with_a_repeat_is_always_refused(value, style, data):
     assert fault[1].isprintable()
 
 
-def test_a_line_nested_too_deep_to_be_looked_through_costs_itself_only():
+def test_line_nested_too_deep_to_check_loses_only_its_own_row():
     deep = b'{"a":1,"b":' + b'{"a":' * 1000 + b"1" + b"}" * 1001
     assert len(read(b'{"id":1}\n' + deep + b'\n{"id":2}\n')) == 3
 
 
 @pytest.mark.parametrize("indent", [2, "\t", 0])
-def test_pretty_printed_json_is_refused_as_a_whole_with_the_command_that_helps(indent):
+def test_pretty_printed_json_file_is_rejected_with_conversion_command(indent):
     text = "\n".join(json.dumps({"id": number, "tags": ["a"]}, indent=indent) for number in (1, 2))
     with pytest.raises(BadInputError, match=r"run over several lines.*`jq -c \. it\.jsonl > NEW\.jsonl`") as refused:
         read(text.encode())
     assert refused.value.code == "bad_format"
 
 
-def test_a_first_line_that_is_broken_costs_itself_only():
+def test_broken_first_line_loses_only_its_own_row():
     assert read(b'{"id":\n{"id":2}\n')[1:] == [{"id": 2}]
     assert read(b'{"id":\n')[0][0] == "bad_json"

@@ -14,7 +14,7 @@ FIELDS = ("id", "name")
 ONE = [{"id": "1", "name": "a"}]
 
 
-def test_a_gz_file_is_read_whatever_its_name(tmp_path):
+def test_gzip_file_is_read_regardless_of_name(tmp_path):
     file = tmp_path / "rows.csv"
     file.write_bytes(gzip.compress(b"id,name\n1,a\n"))
     with open_source(str(file)) as source:
@@ -23,7 +23,7 @@ def test_a_gz_file_is_read_whatever_its_name(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "header only", "trailer"])
-def test_a_damaged_gz_file_is_bad_input(tmp_path, damage):
+def test_damaged_gzip_file_is_rejected(tmp_path, damage):
     whole = gzip.compress("".join(["id,name\n", *(f"{n},{n * 7919}\n" for n in range(5000))]).encode())
     middle = len(whole) // 2
     content = {
@@ -43,13 +43,13 @@ def test_a_damaged_gz_file_is_bad_input(tmp_path, damage):
 
 
 @pytest.mark.parametrize("name", ["absent.csv", "."])
-def test_what_cannot_be_opened_is_not_found(tmp_path: Path, name):
+def test_unreadable_path_raises_not_found(tmp_path: Path, name):
     with pytest.raises(NotFoundError, match="can't be read") as refused, open_source(str(tmp_path / name)):
         pass
     assert refused.value.code == "no_such_file"
 
 
-def test_standard_input_is_read_under_its_dash(monkeypatch):
+def test_dash_reads_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"id,name\n1,a\n")))
     with open_source("-") as source:
         assert [row.values for row in read_rows(source, FIELDS)] == ONE

@@ -24,33 +24,33 @@ def read(content: str, known: FieldNames, fields: tuple[str, ...] = ()) -> list[
 
 
 @pytest.mark.parametrize("column", ["COURSE_ID", "Course ID", "courseId", "course-id", "course.id", " Course_Id "])
-def test_a_column_in_another_spelling_is_read_and_reported(column):
+def test_column_with_different_spelling_is_read_and_reported(column):
     known = names()
     assert read(f"{column},price\n7,20\n", known) == [{"course_id": "7", "price": "20"}]
     assert known.renamed == {column.strip(): "course_id"}
     assert known.ignored == []
 
 
-def test_an_optional_column_in_another_spelling_is_read_too():
+def test_optional_column_with_different_spelling_is_read():
     known = names(find_workload("products"))
     assert read("product_id,Rating\nB1,4.2\n", known) == [{"product_id": "B1", "rating": "4.2"}]
 
 
 @pytest.mark.parametrize("columns", ["price,price", "price,Price", "PRICE,price", "Price,PRICE"])
-def test_a_field_that_stands_twice_is_refused_by_its_name(columns):
+def test_duplicate_column_is_rejected_with_field_name(columns):
     with pytest.raises(BadInputError, match=r"it\.csv has the column .*twice, and which is meant") as refused:
         read(f"{columns}\n1,2\n", names())
     assert (refused.value.code, refused.value.field) == ("bad_header", "price")
     assert all(repr(column) in refused.value.message for column in columns.split(","))
 
 
-def test_columns_that_are_not_read_are_named_once_those_without_a_name_too():
+def test_ignored_columns_are_reported_once_including_unnamed_ones():
     known = names()
     read("course_id,x,x,,\x1b[2J\n1,2,3,4,5\n", known)
     assert known.ignored == ["x", "(no name)", r"\x1b[2J"]
 
 
-def test_of_two_names_of_one_field_the_second_is_reported_as_ignored():
+def test_second_alias_of_field_is_reported_as_ignored():
     known = names(URLS)
     content = "created_at,creation_time,id,url\n2024-01-01,2023-01-01,1,https://a.example\n"
     (row,) = read(content, known)
@@ -58,7 +58,7 @@ def test_of_two_names_of_one_field_the_second_is_reported_as_ignored():
     assert known.ignored == ["created_at"]
 
 
-def test_optional_fields_that_no_row_has_are_lacking_in_csv_and_in_json():
+def test_optional_fields_absent_from_all_csv_or_json_rows_are_reported():
     for content in (
         "id,url,title,created_at\n",
         '{"id":1,"url":"u","created_at":"2023-01-01"}\n{"id":2,"title":"t"}\n',
@@ -68,13 +68,13 @@ def test_optional_fields_that_no_row_has_are_lacking_in_csv_and_in_json():
         assert known.lacking == ["keywords", "description"]
 
 
-def test_keys_of_json_are_reported_when_no_field_is_read_from_them():
+def test_unread_json_keys_are_reported_as_ignored():
     known = names()
     read('{"course_id":1,"Price":5}\n{"course_id":1,"price":5,"extra":{"a":1}}\n', known)
     assert known.ignored == ["Price", "extra"]
 
 
-def test_a_line_that_stands_for_several_rows_has_its_own_names():
+def test_line_holding_several_rows_has_its_own_field_names():
     known = names(MOOC)
     read('{"id":"U_1","course_order":["C_1"],"enroll_time":["2020-01-01"],"name":"x"}\n', known)
     assert (known.ignored, known.lacking) == (["name"], [])
@@ -83,7 +83,7 @@ def test_a_line_that_stands_for_several_rows_has_its_own_names():
     assert (known.ignored, known.lacking) == (["id"], [])
 
 
-def test_what_is_remembered_of_names_has_a_limit():
+def test_number_of_remembered_names_is_limited():
     known = names()
     for number in range(MAX_SHAPES + 10):
         known.note((f"key {number}",))
@@ -93,7 +93,7 @@ def test_what_is_remembered_of_names_has_a_limit():
 
 
 @given(st.lists(st.text(max_size=12), max_size=8))
-def test_any_header_of_foreign_names_is_matched_without_losing_a_column(header):
+def test_any_header_of_unknown_names_keeps_all_columns(header):
     known = FieldNames([["price"]], ["price"])
     columns = [f"x{column}" for column in header]
     assert known.match("it.csv", columns) == columns

@@ -49,7 +49,7 @@ def outcome(read, value):
 
 @pytest.mark.parametrize("read", READERS)
 @given(value=ANYTHING)
-def test_a_value_is_a_finite_number_or_refused_with_a_code(read, value):
+def test_value_is_a_finite_number_or_rejected_with_code(read, value):
     result, refused = outcome(read, value)
     if refused:
         assert refused.type in {"bad_grouping", "out_of_range"} or refused.type.startswith("not_")
@@ -61,7 +61,7 @@ def test_a_value_is_a_finite_number_or_refused_with_a_code(read, value):
 
 
 @given(st.integers(0, 10**12))
-def test_money_is_read_in_each_grouping(amount):
+def test_money_is_parsed_with_every_digit_grouping(amount):
     for text in (str(amount), f"{amount:,}", indian(amount), f"₹{indian(amount)}", f"$ {amount:,}", f" {amount} EUR "):
         assert numbers.parse_money(text) == amount
 
@@ -72,18 +72,18 @@ def test_money_keeps_its_decimals(whole, cents):
 
 
 @given(st.integers(0, numbers.MAX_COUNT))
-def test_a_count_survives_its_text_exactly(whole):
+def test_count_round_trips_through_text_exactly(whole):
     assert numbers.parse_count(str(whole)) == numbers.parse_count(f"{whole:,}") == numbers.parse_count(whole) == whole
 
 
 @given(st.floats(0, 100))
-def test_a_percentage_is_the_same_with_and_without_its_sign(value):
+def test_percentage_is_the_same_with_and_without_percent_sign(value):
     text = f"{value:.6f}"
     assert numbers.parse_percent(f"{text}%") == numbers.parse_percent(text) == float(text)
 
 
 @given(st.integers(0, 500), st.integers(0, 59))
-def test_a_duration_is_the_same_in_hours_and_in_minutes(hours, minutes):
+def test_duration_is_the_same_in_hours_and_minutes(hours, minutes):
     total = hours + minutes / 60
     for text in (f"{hours}h {minutes}m", f"{hours} hours {minutes} mins", f"{hours * 60 + minutes} mins"):
         assert numbers.parse_hours(text) == pytest.approx(total)
@@ -116,14 +116,14 @@ def test_a_duration_is_the_same_in_hours_and_in_minutes(hours, minutes):
         (numbers.parse_number, 10**400, "not_a_number"),
     ],
 )
-def test_what_is_refused_has_its_reason_and_names_what_is_allowed(read, value, code):
+def test_invalid_value_is_rejected_with_reason_and_allowed_values(read, value, code):
     with pytest.raises(PydanticCustomError, match="allowed: ") as refused:
         read(value)
     assert refused.value.type == code
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_a_long_run_of_blanks_is_refused_at_once(read):
+def test_long_run_of_spaces_is_rejected_immediately(read):
     started = time.perf_counter()
     with pytest.raises(PydanticCustomError):
         read("1" + " " * 100_000 + "1")
@@ -131,11 +131,11 @@ def test_a_long_run_of_blanks_is_refused_at_once(read):
 
 
 @given(st.recursive(st.integers(), lambda inner: st.lists(inner, max_size=4), max_leaves=50))
-def test_a_message_shows_at_most_80_characters_of_a_value(value):
+def test_message_shows_at_most_80_characters_of_value(value):
     assert len(numbers.show(value)) <= 80
 
 
-def test_a_list_nested_very_deep_can_be_shown():
+def test_deeply_nested_list_can_be_shown():
     deep: list = []
     for _ in range(900):
         deep = [deep]

@@ -44,20 +44,20 @@ def pipe(content: bytes) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd"])
-def test_a_pipe_by_its_descriptor_is_read_whole_as_process_substitution_hands_it_over(folder):
+def test_pipe_descriptor_from_process_substitution_is_read_completely(folder):
     many = b"id,name\n" + b"".join(b"%d,name\n" % number for number in range(30_000))
     with pipe(many) as reading:
         assert len(values(f"{folder}/{reading}")) == 30_000
 
 
-def test_a_pipe_cannot_be_read_again_and_has_no_position():
+def test_pipe_is_not_rereadable_and_has_no_position():
     with pipe(CSV) as reading, open_source(f"/dev/fd/{reading}") as source:
         assert (source.is_rereadable, source.size, source.position) == (False, None, 0)
         assert [row.values for row in read_rows(source, FIELDS)] == ROWS
         assert source.name == f"/dev/fd/{reading}"
 
 
-def test_a_socket_by_its_descriptor_is_read():
+def test_socket_descriptor_is_read():
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(CSV)
@@ -65,7 +65,7 @@ def test_a_socket_by_its_descriptor_is_read():
         assert values(f"/dev/fd/{ours.fileno()}") == ROWS
 
 
-def test_a_pipe_that_was_left_non_blocking_is_read_to_its_end():
+def test_non_blocking_pipe_is_read_to_end():
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     writer = threading.Timer(0.2, lambda: (os.write(writing, CSV), os.close(writing)))
@@ -75,7 +75,7 @@ def test_a_pipe_that_was_left_non_blocking_is_read_to_its_end():
     os.close(reading)
 
 
-def test_rows_of_a_live_pipe_come_before_it_ends():
+def test_live_pipe_yields_rows_before_it_ends():
     reading, writing = os.pipe()
     os.write(writing, CSV)
     with open_source(f"/dev/fd/{reading}") as source:
@@ -87,7 +87,7 @@ def test_rows_of_a_live_pipe_come_before_it_ends():
     os.close(reading)
 
 
-def test_a_named_pipe_is_read_when_its_writer_comes_later(tmp_path):
+def test_named_pipe_is_read_when_writer_opens_it_later(tmp_path):
     fifo = tmp_path / "f"
     os.mkfifo(fifo)
     writer = threading.Timer(0.3, lambda: fifo.write_bytes(CSV))
@@ -96,7 +96,7 @@ def test_a_named_pipe_is_read_when_its_writer_comes_later(tmp_path):
     writer.join()
 
 
-def test_a_named_pipe_is_read_whose_writer_waits_before_its_first_row(tmp_path, monkeypatch):
+def test_named_pipe_is_read_when_writer_delays_first_row(tmp_path, monkeypatch):
     monkeypatch.setattr(opening, "WRITER_TIMEOUT_S", 0.1)
     fifo = tmp_path / "f"
     os.mkfifo(fifo)
@@ -107,7 +107,7 @@ def test_a_named_pipe_is_read_whose_writer_waits_before_its_first_row(tmp_path, 
     writer.join()
 
 
-def test_a_named_pipe_that_nobody_writes_into_is_refused_and_does_not_hang(tmp_path, monkeypatch):
+def test_named_pipe_without_writer_is_rejected_without_hanging(tmp_path, monkeypatch):
     monkeypatch.setattr(opening, "WRITER_TIMEOUT_S", 0.2)
     fifo = tmp_path / "f"
     os.mkfifo(fifo)
@@ -117,7 +117,7 @@ def test_a_named_pipe_that_nobody_writes_into_is_refused_and_does_not_hang(tmp_p
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
-def test_standard_input_is_the_same_under_all_its_names(monkeypatch, name):
+def test_all_names_of_standard_input_are_equivalent(monkeypatch, name):
     with pipe(CSV) as reading, open(reading, closefd=False) as text:
         monkeypatch.setattr(sys, "stdin", text)
         with open_source(name) as source:
@@ -125,7 +125,7 @@ def test_standard_input_is_the_same_under_all_its_names(monkeypatch, name):
             assert [row.values for row in read_rows(source, FIELDS)] == ROWS
 
 
-def test_standard_input_that_is_a_file_is_one(tmp_path, monkeypatch):
+def test_standard_input_redirected_from_file_is_treated_as_file(tmp_path, monkeypatch):
     file = tmp_path / "a.csv"
     file.write_bytes(CSV)
     with file.open() as text:
@@ -136,14 +136,14 @@ def test_standard_input_that_is_a_file_is_one(tmp_path, monkeypatch):
             assert [row.values for row in read_rows(source, FIELDS)] == ROWS
 
 
-def test_standard_input_that_is_closed_is_named(monkeypatch):
+def test_closed_standard_input_is_reported(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(NotFoundError, match="standard input is closed"):
         values("-")
 
 
 @pytest.mark.parametrize("device", ["/dev/null", "/dev/zero"])
-def test_a_device_is_refused_also_as_standard_input(monkeypatch, device):
+def test_device_is_rejected_even_as_standard_input(monkeypatch, device):
     with pytest.raises(NotFoundError, match=f"{device} can't be read: it is a device; allowed: a file, a pipe"):
         values(device)
     with open(device) as text:
@@ -152,7 +152,7 @@ def test_a_device_is_refused_also_as_standard_input(monkeypatch, device):
             values("-")
 
 
-def test_a_directory_is_refused_also_as_standard_input(tmp_path, monkeypatch):
+def test_directory_is_rejected_even_as_standard_input(tmp_path, monkeypatch):
     descriptor = os.open(tmp_path, os.O_RDONLY)
     folder = type("Folder", (), {"buffer": type("Buffer", (), {"fileno": lambda self: descriptor})()})()
     monkeypatch.setattr(sys, "stdin", folder)
@@ -161,7 +161,7 @@ def test_a_directory_is_refused_also_as_standard_input(tmp_path, monkeypatch):
     os.close(descriptor)
 
 
-def test_a_socket_by_its_path_is_refused(tmp_path):
+def test_socket_path_is_rejected(tmp_path):
     path = str(tmp_path / "s")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -169,7 +169,7 @@ def test_a_socket_by_its_path_is_refused(tmp_path):
             values(path)
 
 
-def test_a_descriptor_that_is_not_open_or_not_for_reading_is_refused():
+def test_closed_or_write_only_descriptor_is_rejected():
     with pytest.raises(NotFoundError, match="/dev/fd/987654 can't be read: Bad file descriptor"):
         values("/dev/fd/987654")
     reading, writing = os.pipe()
@@ -179,7 +179,7 @@ def test_a_descriptor_that_is_not_open_or_not_for_reading_is_refused():
     os.close(writing)
 
 
-def test_a_file_name_that_is_not_utf8_is_shown_with_escapes(tmp_path):
+def test_non_utf8_file_name_is_shown_escaped(tmp_path):
     file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv"))
     file.write_bytes(CSV)
     with open_source(str(file)) as source:
@@ -187,7 +187,7 @@ def test_a_file_name_that_is_not_utf8_is_shown_with_escapes(tmp_path):
         assert [row.values for row in read_rows(source, FIELDS)] == ROWS
 
 
-def test_a_file_that_is_written_to_while_it_is_read_has_changed(tmp_path):
+def test_file_modified_while_being_read_is_detected_as_changed(tmp_path):
     file = tmp_path / "a.csv"
     file.write_bytes(CSV)
     with open_source(str(file)) as source:
@@ -202,6 +202,6 @@ def test_a_file_that_is_written_to_while_it_is_read_has_changed(tmp_path):
         assert source.has_changed()
 
 
-def test_what_has_no_descriptor_is_read_too(monkeypatch):
+def test_stream_without_descriptor_is_read(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CSV)))
     assert values("-") == ROWS

@@ -38,16 +38,16 @@ ONE = [{"id": "1", "name": "a"}]
         b'\r\n  {"id": "1", "name": "a"}\r\n\r\n',
     ],
 )
-def test_one_row_is_read_from_every_way_of_writing_it(content):
+def test_same_row_is_read_from_every_file_variant(content):
     assert values(content) == ONE
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\n \r\n", b"id,name\n", b"id,name", b"id,name\n\n\n"])
-def test_a_file_without_rows_has_no_rows(content):
+def test_empty_or_header_only_file_yields_no_rows(content):
     assert read(content) == []
 
 
-def test_too_few_and_too_many_fields_are_counted_in_the_sentence():
+def test_too_few_or_too_many_fields_are_reported_with_their_count():
     few, many, good = read(b"id,name\n1\n1,a,b\n1,a\n")
     assert (few.fault[0], many.fault[0], good.fault) == ("wrong_field_count", "wrong_field_count", None)
     assert "has 1 fields; allowed: 2" in few.fault[1]
@@ -55,17 +55,17 @@ def test_too_few_and_too_many_fields_are_counted_in_the_sentence():
     assert many.raw == "1,a,b\n"
 
 
-def test_a_line_break_inside_quotes_belongs_to_the_field():
+def test_line_break_inside_quotes_belongs_to_field():
     (row,) = read(b'id,name\n1,"a\r\nb"\n')
     assert row.values["name"] == "a\r\nb"
     assert row.raw == '1,"a\r\nb"\n'
 
 
-def test_a_quote_that_is_never_closed_costs_its_own_row_only():
+def test_unclosed_quote_loses_only_its_own_row():
     assert values(b'id,name\n1,"a\n2,b\n3,c\n') == ["bad_csv", {"id": "2", "name": "b"}, {"id": "3", "name": "c"}]
 
 
-def test_a_quote_that_runs_over_thousands_of_rows_costs_its_own_row_only():
+def test_quote_spanning_thousands_of_rows_loses_only_its_own_row():
     result = values(b'id,name\n1,"a\n' + b"2,b\n" * 100_000 + b'3,"c"\n')
     assert result[0] == "bad_csv"
     assert len(result) == 100_002
@@ -75,20 +75,20 @@ def test_a_quote_that_runs_over_thousands_of_rows_costs_its_own_row_only():
 @pytest.mark.parametrize(
     "row", [rb'1,"A \"quoted\" title"', rb'1,"a \", b"', rb'1,"5\" disk"'], ids=["quotes", "comma", "inches"]
 )
-def test_quotes_as_spark_writes_them_are_a_fault_with_a_hint(row):
+def test_spark_style_quotes_are_rejected_with_hint(row):
     _, fault, after = read(b"id,name\n0,a\n" + row + b"\n2,b\n")
     assert fault.fault[0] in ("bad_csv", "wrong_field_count")
     assert """Spark needs .option("escape", '"')""" in fault.fault[1]
     assert after.values == {"id": "2", "name": "b"}
 
 
-def test_text_behind_a_closing_quote_is_a_fault_and_no_part_of_the_field():
+def test_text_after_closing_quote_is_rejected_not_added_to_field():
     assert values(b'id,name\n1,"a"b\n2,"c"\n') == ["bad_csv", {"id": "2", "name": "c"}]
 
 
 @pytest.mark.parametrize(("delimiter", "called"), [(";", "`;`"), ("\t", "a tab"), ("|", "`|`")])
 @pytest.mark.parametrize("quote", ["", '"'])
-def test_another_delimiter_is_named_with_the_command_that_rewrites_it(delimiter, called, quote):
+def test_wrong_delimiter_is_reported_with_conversion_command(delimiter, called, quote):
     header = delimiter.join(f"{quote}{name}{quote}" for name in ("Id", "name"))
     with pytest.raises(BadInputError) as refused:
         read(f"{header}\n1{delimiter}a\n".encode())
@@ -97,56 +97,56 @@ def test_another_delimiter_is_named_with_the_command_that_rewrites_it(delimiter,
     assert "< it.csv > NEW.csv`" in refused.value.message
 
 
-def test_a_line_for_excel_is_skipped_and_the_separator_that_it_names_is_looked_at():
+def test_excel_sep_line_is_skipped_and_its_separator_is_checked():
     assert values(b"sep=,\nid,name\n1,a\n") == ONE
     with pytest.raises(BadInputError, match="separated by `;`"):
         read(b'"sep=;"\nid;name\n1;a\n')
 
 
-def test_lines_that_end_with_carriage_returns_alone_are_named():
+def test_carriage_return_only_line_endings_are_reported():
     with pytest.raises(BadInputError, match="lines end with"):
         read(b"id,name\r1,a\r2,b\r")
 
 
-def test_control_characters_of_a_header_are_shown_as_escapes():
+def test_control_characters_in_header_are_shown_escaped():
     with pytest.raises(BadInputError) as refused:
         read(b"\x1b[2J,\x07\n")
     assert refused.value.message.isprintable()
     assert r"\x1b[2J, \x07" in refused.value.message
 
 
-def test_a_line_over_the_limit_is_rejected_and_the_next_one_is_read():
+def test_line_over_limit_is_rejected_and_next_line_is_read():
     result = read(b"id,name\n1," + b"x" * (2 * MAX_LINE_BYTES) + b"\n2,b\n")
     assert [row.values or row.fault[0] for row in result] == ["line_too_long", {"id": "2", "name": "b"}]
     assert str(MAX_LINE_BYTES) in result[0].fault[1]
 
 
-def test_a_long_line_after_an_open_quote_is_a_row_of_its_own():
+def test_long_line_after_open_quote_is_a_separate_row():
     result = values(b'id,name\n1,"a\n2,' + b"x" * MAX_LINE_BYTES + b"\n3,c\n")
     assert result == ["bad_csv", "line_too_long", {"id": "3", "name": "c"}]
 
 
-def test_a_json_line_over_the_limit_is_rejected_and_the_next_one_is_read():
+def test_json_line_over_limit_is_rejected_and_next_line_is_read():
     long = b'{"id": "' + b"1" * MAX_LINE_BYTES + b'"}\n'
     assert values(long + b'{"id": "2"}\n' + long) == ["line_too_long", {"id": "2"}, "line_too_long"]
 
 
-def test_a_carriage_return_inside_a_row_is_a_fault_of_that_row():
+def test_carriage_return_inside_row_rejects_only_that_row():
     assert values(b"id,name\n1,a\r2,b\n3,c\n") == ["bad_csv", {"id": "3", "name": "c"}]
 
 
 @pytest.mark.parametrize("line", [b"{", b"[1]", b"7", b'"text"', b"null", b'{"id": NaN}', b"\xff", b"{" * 5000])
-def test_a_line_that_is_no_json_object_is_a_fault_of_that_line(line):
+def test_line_that_is_not_a_json_object_rejects_only_that_line(line):
     assert values(b'{"id": "1"}\n' + line + b'\n{"id": "2"}\n') == [{"id": "1"}, "bad_json", {"id": "2"}]
 
 
-def test_a_json_array_is_refused_with_the_command_that_helps():
+def test_json_array_is_rejected_with_conversion_command():
     with pytest.raises(BadInputError, match="jq -c") as refused:
         read(b'[{"id": 1}]')
     assert refused.value.code == "bad_format"
 
 
-def test_a_header_without_a_needed_column_is_refused_by_the_name_of_it():
+def test_header_missing_required_column_is_rejected_with_column_name():
     with pytest.raises(BadInputError, match="no column name; its header is id, title") as refused:
         read(b"id,title\n1,a\n")
     assert (refused.value.field, refused.value.allowed) == ("name", "id, name")
@@ -164,26 +164,26 @@ def test_a_header_without_a_needed_column_is_refused_by_the_name_of_it():
     ],
     ids=["carriage returns", "utf-16", "png", "ff", "one long line", "every byte"],
 )
-def test_what_is_no_csv_is_refused_with_a_sentence_that_can_be_printed(content):
+def test_non_csv_content_is_rejected_with_printable_message(content):
     with pytest.raises(BadInputError) as refused:
         read(content)
     assert refused.value.code == "bad_header"
     refused.value.message.encode()
 
 
-def test_bytes_that_are_not_utf8_stay_in_the_raw_text():
+def test_non_utf8_bytes_are_kept_in_raw_text():
     (row,) = read(b"id,name\n1,caf\xe9\n")
     assert row.raw.encode("utf-8", "surrogateescape") == b"1,caf\xe9\n"
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_after_a_header_become_rows_and_no_exception(junk):
+def test_any_bytes_after_header_become_rows_without_exception(junk):
     for row in read(b"id,name\n" + junk):
         assert row.fault is not None or None not in row.values.values()
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_rows_or_bad_input(junk):
+def test_any_bytes_yield_rows_or_bad_input(junk):
     try:
         read(junk)
     except BadInputError as error:

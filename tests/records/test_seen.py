@@ -27,28 +27,28 @@ def naive(steps) -> tuple[list[bool], int]:
 
 
 @given(STEPS)
-def test_the_answers_are_those_of_a_naive_memory(steps):
+def test_filter_matches_naive_in_memory_implementation(steps):
     assert answers(DuplicateFilter(), steps) == naive(steps)
 
 
 @given(STEPS)
-def test_the_answers_are_the_same_after_moving_to_sqlite(steps):
+def test_filter_gives_same_answers_after_moving_to_sqlite(steps):
     assert answers(DuplicateFilter(in_memory=2), steps) == naive(steps)
 
 
-def test_a_row_equal_to_the_last_of_its_identity_is_a_repeat():
+def test_row_equal_to_latest_of_its_identity_is_a_repeat():
     assert answers(DuplicateFilter(), [(1, 0, 0), (1, 0, 0)]) == ([False, True], 0)
 
 
-def test_a_row_equal_to_an_earlier_state_is_a_change():
+def test_row_equal_to_earlier_state_is_a_change():
     assert answers(DuplicateFilter(), [(1, 0, 0), (1, 1, 0), (1, 0, 0)]) == ([False, False, False], 0)
 
 
-def test_an_identity_conflicts_once_however_often_it_changes():
+def test_identity_conflicts_once_however_often_it_changes():
     assert answers(DuplicateFilter(), [(1, 0, 0), (1, 0, 1), (1, 0, 2), (2, 0, 0)])[1] == 1
 
 
-def test_the_temporary_file_is_gone_after_closing():
+def test_temporary_file_is_deleted_on_close():
     seen = DuplicateFilter(in_memory=1)
     seen.repeats(("1",), b"", ())
     file = Path(seen._file.name)

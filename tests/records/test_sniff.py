@@ -50,20 +50,20 @@ def refusal(path: str) -> BadInputError:
 
 @pytest.mark.parametrize("form", PACKERS)
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
-def test_packed_files_and_all_unicode_encodings_are_read_whatever_their_name(tmp_path, form, codec):
+def test_compressed_and_unicode_files_are_read_regardless_of_name(tmp_path, form, codec):
     assert values(written(tmp_path, PACKERS[form](CSV.encode(codec)))) == ROWS
     assert values(written(tmp_path, CSV.encode(codec))) == ROWS
 
 
 @pytest.mark.parametrize("form", ["bz2", "xz"])
-def test_parts_packed_one_by_one_are_read_one_after_the_other_with_padding_between(tmp_path, form):
+def test_concatenated_compressed_parts_are_read_despite_padding(tmp_path, form):
     parts = [PACKERS[form](part.encode()) for part in (CSV, "3,c\n", "4,d\n")]
     assert len(values(written(tmp_path, (b"\0" * 8).join(parts) + b"\0" * 512))) == 4
 
 
 @pytest.mark.parametrize("form", ["bz2", "xz"])
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "garbage behind"])
-def test_a_damaged_file_is_bad_input(tmp_path, form, damage):
+def test_damaged_compressed_file_is_rejected(tmp_path, form, damage):
     whole = PACKERS[form]("".join(["id,name\n", *(f"{n},{n * 7919}\n" for n in range(5000))]).encode())
     middle = len(whole) // 2
     content = {
@@ -76,18 +76,18 @@ def test_a_damaged_file_is_bad_input(tmp_path, form, damage):
     assert f"it.csv is a damaged {form} file: " in error.message
 
 
-def test_utf16_that_ends_inside_a_character_is_damaged(tmp_path):
+def test_truncated_utf16_is_rejected_as_damaged(tmp_path):
     error = refusal(written(tmp_path, CSV.encode("utf-16")[:-1]))
     assert (error.code, "damaged UTF-16 text file" in error.message) == ("damaged_file", True)
 
 
-def test_a_surrogate_without_its_pair_costs_its_row_only(tmp_path):
+def test_lone_surrogate_affects_only_its_own_row(tmp_path):
     content = "id,name\n1,\ud800\n2,b\n".encode("utf-16", "surrogatepass")
     first, second = values(written(tmp_path, content))
     assert (first["name"].isprintable(), second) == (False, ROWS[1])
 
 
-def test_a_bomb_is_unpacked_in_constant_memory():
+def test_decompression_bomb_is_unpacked_in_constant_memory():
     zeros = 20_000_000
     for packed, begin in (
         (bz2.compress(b"0" * zeros, 9), make_bz2_decompressor),
@@ -101,7 +101,7 @@ def test_a_bomb_is_unpacked_in_constant_memory():
         assert peak < 2_000_000
 
 
-def test_xz_that_asks_for_gigabytes_of_memory_is_refused(tmp_path):
+def test_xz_requiring_gigabytes_of_memory_is_rejected(tmp_path):
     greedy = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 20}]
     packed = bytearray(lzma.compress(CSV.encode(), filters=greedy))
     size = 12 + 4  # header of the stream, then size, flags, and id and length of the filter: its dictionary
@@ -114,7 +114,7 @@ def test_xz_that_asks_for_gigabytes_of_memory_is_refused(tmp_path):
 
 
 @given(st.binary(max_size=80), st.sampled_from(["utf-16-le", "utf-16-be", "utf-32-le"]))
-def test_any_bytes_in_a_unicode_encoding_become_what_python_reads_or_are_refused(junk, codec):
+def test_any_unicode_encoded_bytes_decode_as_in_python_or_are_rejected(junk, codec):
     stream = buffer(RecodedStream(io.BytesIO(junk), codec))
     try:
         expected = junk.decode(codec, "surrogatepass")
@@ -155,7 +155,7 @@ def zipped(*names: str) -> bytes:
     # Archives hold the time at which they were made, and the name of a test must be the same in every process.
     ids=lambda part: "content" if isinstance(part, bytes) else part,
 )
-def test_a_file_of_another_kind_is_named_with_what_to_do(tmp_path, content, what, cure):
+def test_unsupported_file_format_is_reported_with_a_fix(tmp_path, content, what, cure):
     error = refusal(written(tmp_path, content))
     assert error.code == "bad_format"
     assert f"it.csv {what}" in error.message
@@ -163,19 +163,19 @@ def test_a_file_of_another_kind_is_named_with_what_to_do(tmp_path, content, what
     assert "allowed: CSV or JSON lines" in error.message
 
 
-def test_a_name_with_blanks_is_quoted_in_the_command(tmp_path):
+def test_file_name_with_spaces_is_quoted_in_command(tmp_path):
     assert "`unzip -p 'my file.zip' > " in refusal(written(tmp_path, zipped("a.csv"), "my file.zip")).message
 
 
 @pytest.mark.parametrize("header", ["ORC,id,name", "PAR1,id,name", "BZh,id,name", "BZh9,id,name", "ORC", "PK,id,name"])
-def test_a_header_that_begins_like_another_kind_is_a_header(tmp_path, header):
+def test_header_starting_like_another_format_is_read_as_header(tmp_path, header):
     columns = header.split(",")
     content = f"{','.join(dict.fromkeys([*columns, 'id', 'name']))}\n"
     assert values(written(tmp_path, content.encode())) == []
 
 
 @given(st.text(min_size=4, max_size=30).filter(lambda text: "\0" not in text))
-def test_utf8_text_is_never_taken_for_another_encoding_or_for_packed(text):
+def test_utf8_text_is_never_detected_as_other_encoding_or_compressed(text):
     head = text.encode()[:8]
     assert detect_encoding(head) is None
     assert detect_packing(head) is None

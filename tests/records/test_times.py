@@ -51,7 +51,7 @@ def enrolment(at: object) -> dict:
         (times.EARLIEST - timedelta(microseconds=1), False),
     ],
 )
-def test_the_rule_is_the_same_for_a_number_and_for_an_array(moment, plausible):
+def test_plausibility_rule_is_the_same_for_scalar_and_array(moment, plausible):
     assert times.is_plausible(times.to_micros(moment), times.to_micros(NOW)) is plausible
     column = np.array([times.to_micros(moment), np.nan])
     assert times.is_plausible(column, np.full(2, float(times.to_micros(NOW)))).tolist() == [plausible, False]
@@ -60,13 +60,13 @@ def test_the_rule_is_the_same_for_a_number_and_for_an_array(moment, plausible):
 
 
 @given(st.datetimes(datetime(1970, 1, 2), datetime(2099, 12, 31)), st.integers(0, 4_102_444_800_000))
-def test_whatever_is_believed_lies_at_most_a_margin_after_its_arrival(moment, arrival_ms):
+def test_plausible_time_is_at_most_margin_after_arrival(moment, arrival_ms):
     seconds = times.plausible_seconds(moment.replace(tzinfo=UTC), arrival_ms)
     late = moment.replace(tzinfo=UTC) - (times.EPOCH + timedelta(milliseconds=arrival_ms))
     assert (seconds is None) == (late > timedelta(seconds=times.MARGIN_S))
 
 
-def test_every_time_of_every_contract_is_looked_at():
+def test_every_time_field_of_every_contract_is_checked():
     result = {one.name: list_time_fields(one.record) for one in load_workloads().values()}
     assert result == {
         "catalogue": (),
@@ -79,7 +79,7 @@ def test_every_time_of_every_contract_is_looked_at():
     }
 
 
-def test_a_row_of_the_future_is_rejected_with_its_value_and_what_is_allowed(clock):
+def test_future_time_is_rejected_with_value_and_allowed_range(clock):
     rejection = outcome(MOOC, **enrolment("2099-12-31T00:00:00Z"))
     assert isinstance(rejection, Rejection)
     assert (rejection.code, rejection.field) == ("in_the_future", "enrolled_at")
@@ -90,18 +90,18 @@ def test_a_row_of_the_future_is_rejected_with_its_value_and_what_is_allowed(cloc
     assert rejection.values == enrolment("2099-12-31T00:00:00Z")
 
 
-def test_the_edge_is_accepted_and_a_microsecond_more_is_not(clock):
+def test_time_at_limit_is_accepted_and_one_microsecond_later_is_rejected(clock):
     assert isinstance(outcome(MOOC, **enrolment(EDGE.isoformat())), AcceptedRecord)
     assert isinstance(outcome(MOOC, **enrolment((EDGE + timedelta(microseconds=1)).isoformat())), Rejection)
     assert isinstance(outcome(MOOC, **enrolment(None)), AcceptedRecord)
 
 
-def test_a_column_under_another_name_is_looked_at_too(clock):
+def test_time_in_aliased_column_is_also_checked(clock):
     page = {"id": "1", "url": "https://example.com/", "title": "t", "created_at": "2031-01-01 00:00:00 UTC"}
     assert outcome(find_workload("urls"), **page).field == "creation_time"
 
 
-def test_counts_add_up_and_a_rejected_row_is_no_duplicate_of_what_comes_later(clock):
+def test_counts_add_up_and_rejected_row_makes_no_later_row_a_duplicate(clock):
     checker = RecordChecker(MOOC, "it.csv")
     values = enrolment("2026-12-01T00:00:00Z")
     assert isinstance(checker.check_row(RawRow(1, "a", values)), Rejection)
@@ -111,7 +111,7 @@ def test_counts_add_up_and_a_rejected_row_is_no_duplicate_of_what_comes_later(cl
     assert (counts.read, counts.accepted, counts.duplicates, counts.rejected) == (2, 1, 0, {"in_the_future": 1})
 
 
-def test_each_row_is_judged_by_the_clock_of_its_own_moment_also_where_that_jumps(clock):
+def test_each_row_is_checked_against_current_clock_even_if_it_jumps(clock):
     """A clock that was years ahead for a moment leaves no wider margin behind."""
     checker = RecordChecker(MOOC, "it.csv")
     codes = []
@@ -122,7 +122,7 @@ def test_each_row_is_judged_by_the_clock_of_its_own_moment_also_where_that_jumps
     assert codes == ["in_the_future", "accepted", "in_the_future", "in_the_future", "in_the_future"]
 
 
-def test_a_machine_whose_clock_was_never_set_refuses_nothing_that_was_past_when_this_was_released(clock):
+def test_unset_clock_never_rejects_times_before_release_date(clock):
     clock(datetime(1970, 1, 1, 0, 5, tzinfo=UTC))
     assert isinstance(outcome(MOOC, **enrolment("2026-10-31T00:00:00Z")), AcceptedRecord)
     assert outcome(MOOC, **enrolment("2099-12-31T00:00:00Z")).message.endswith(
@@ -130,7 +130,7 @@ def test_a_machine_whose_clock_was_never_set_refuses_nothing_that_was_past_when_
     )
 
 
-def test_times_without_a_zone_of_people_east_of_greenwich_are_accepted(clock):
+def test_naive_local_times_ahead_of_utc_are_accepted(clock):
     local = NOW.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=14)
     assert isinstance(outcome(MOOC, **enrolment(local.isoformat())), AcceptedRecord)
 
@@ -147,10 +147,10 @@ def test_times_without_a_zone_of_people_east_of_greenwich_are_accepted(clock):
         (7, None),
     ],
 )
-def test_a_stored_time_is_read_whatever_it_says(text, moment):
+def test_any_stored_time_is_parsed_without_error(text, moment):
     assert times.parse_moment(text) == moment
 
 
-def test_a_purchase_of_an_unset_clock_is_still_of_an_unknown_time(clock):
+def test_purchase_from_unset_clock_still_has_unknown_time(clock):
     row = {"event_time": "1970-01-01 00:33:40 UTC", "order_id": "1", "product_id": "2", "price": "3", "user_id": ""}
     assert orjson.loads(outcome(SHOP, **row).value)["event_time"] is None

@@ -20,7 +20,7 @@ def publish(registry: Registry, seed: int = 1):
     return registry.publish(*made("courses", "popularity", seed))
 
 
-def test_a_published_version_is_loaded_exactly_as_it_was(registry):
+def test_published_version_is_loaded_unchanged(registry):
     draft, arrays = made("courses", "popularity")
     manifest = registry.publish(draft, arrays)
     result, loaded = registry.load("courses", "popularity", manifest.version)
@@ -28,7 +28,7 @@ def test_a_published_version_is_loaded_exactly_as_it_was(registry):
     assert {name: array.tolist() for name, array in loaded.items()} == {n: a.tolist() for n, a in arrays.items()}
 
 
-def test_a_version_sorts_by_time_and_ends_in_a_hash_of_its_content(registry):
+def test_version_sorts_by_time_and_ends_in_content_hash(registry):
     first, second = publish(registry, 1), publish(registry, 2)
     assert first.version[-9:] != second.version[-9:]
     assert first.version[:16] <= second.version[:16]
@@ -36,7 +36,7 @@ def test_a_version_sorts_by_time_and_ends_in_a_hash_of_its_content(registry):
     assert {one.version for one in registry.manifests("courses", "popularity")} == {first.version, second.version}
 
 
-def test_a_version_without_a_manifest_does_not_exist(registry):
+def test_version_without_manifest_does_not_exist(registry):
     manifest = publish(registry)
     registry.store.delete(f"models/courses/popularity/{manifest.version}/manifest.json")
     with pytest.raises(NotFoundError, match="There is no version"):
@@ -44,12 +44,12 @@ def test_a_version_without_a_manifest_does_not_exist(registry):
     assert registry.manifests("courses", "popularity") == []
 
 
-def test_publishing_does_not_change_what_is_served(registry):
+def test_publishing_does_not_change_served_version(registry):
     publish(registry)
     assert registry.champion("courses", "popularity") is None
 
 
-def test_promotion_remembers_the_champions_before(registry):
+def test_promotion_records_previous_champions(registry):
     versions = [publish(registry, seed).version for seed in (1, 2, 3)]
     for version in versions:
         registry.promote("courses", "popularity", version)
@@ -59,13 +59,13 @@ def test_promotion_remembers_the_champions_before(registry):
     assert stored["previous"] == versions[1]
 
 
-def test_promoting_the_champion_again_changes_nothing(registry):
+def test_promoting_current_champion_again_changes_nothing(registry):
     version = publish(registry).version
     first = registry.promote("courses", "popularity", version)
     assert registry.promote("courses", "popularity", version) == first
 
 
-def test_rollback_goes_back_one_champion_each_time_and_then_refuses(registry):
+def test_rollback_goes_back_one_champion_at_a_time_until_rejected(registry):
     versions = [publish(registry, seed).version for seed in (1, 2, 3)]
     for version in versions:
         registry.promote("courses", "popularity", version)
@@ -76,14 +76,14 @@ def test_rollback_goes_back_one_champion_each_time_and_then_refuses(registry):
     assert registry.champion("courses", "popularity").version == versions[0]
 
 
-def test_rollback_of_a_model_that_was_never_promoted_is_refused(registry):
+def test_rollback_of_never_promoted_model_is_rejected(registry):
     with pytest.raises(ConflictError, match="courses/popularity has no earlier champion"):
         registry.rollback("courses", "popularity")
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["the first champion", "a later champion"])
 @pytest.mark.parametrize("count", [2, 6])
-def test_of_promotions_at_once_exactly_one_wins(registry, first, count):
+def test_exactly_one_concurrent_promotion_wins(registry, first, count):
     versions = [publish(registry, seed).version for seed in range(1, count + 1)]
     old = publish(registry, 9).version
     for _ in range(1 if first else 8):  # a race that is lost one time in seven must not pass by luck
@@ -108,7 +108,7 @@ def test_of_promotions_at_once_exactly_one_wins(registry, first, count):
         assert all("got another champion while" in loser and "nothing was changed" in loser for loser in losers)
 
 
-def test_two_whole_promotions_on_one_decision_do_not_both_win(registry):
+def test_only_one_full_promotion_with_same_expected_etag_wins(registry):
     registry.promote("courses", "popularity", publish(registry, 9).version)
     etag = registry.champion("courses", "popularity").etag
     versions = [publish(registry, seed).version for seed in (1, 2)]
@@ -123,14 +123,14 @@ def test_two_whole_promotions_on_one_decision_do_not_both_win(registry):
         assert sorted(pool.map(promote, versions)) == [False, True]
 
 
-def test_of_first_promotions_only_one_finds_none_yet(registry):
+def test_only_first_promotion_can_expect_no_champion(registry):
     first, second = (publish(registry, seed).version for seed in (1, 2))
     registry.promote("courses", "popularity", first, expected_etag=NO_CHAMPION)
     with pytest.raises(ConflictError):
         registry.promote("courses", "popularity", second, expected_etag=NO_CHAMPION)
 
 
-def test_a_promotion_that_died_in_the_middle_does_not_block_the_next_for_ever(registry, monkeypatch):
+def test_interrupted_promotion_does_not_block_next_one_forever(registry, monkeypatch):
     first, second, third = (publish(registry, seed).version for seed in (1, 2, 3))
     before = registry.promote("courses", "popularity", first)
     claim = claim_key("courses", "popularity", before.etag)
@@ -146,7 +146,7 @@ def test_a_promotion_that_died_in_the_middle_does_not_block_the_next_for_ever(re
     assert registry.champion("courses", "popularity").history == [first, second]
 
 
-def test_a_decision_on_an_old_champion_is_refused(registry):
+def test_promotion_based_on_stale_champion_is_rejected(registry):
     versions = [publish(registry, seed).version for seed in (1, 2, 3)]
     first = registry.promote("courses", "popularity", versions[0])
     registry.promote("courses", "popularity", versions[1])
@@ -155,13 +155,13 @@ def test_a_decision_on_an_old_champion_is_refused(registry):
     assert registry.champion("courses", "popularity").version == versions[1]
 
 
-def test_an_unknown_version_is_not_promoted(registry):
+def test_unknown_version_is_not_promoted(registry):
     with pytest.raises(NotFoundError, match="20260101T000000Z-00000000"):
         registry.promote("courses", "popularity", "20260101T000000Z-00000000")
     assert registry.champion("courses", "popularity") is None
 
 
-def test_a_trace_leads_from_a_version_to_its_data(registry):
+def test_trace_leads_from_version_to_its_data(registry):
     manifest = publish(registry)
     trace = registry.trace("courses", "popularity", manifest.version)
     assert trace["data"]["snapshot_id"] == "8236482374234872343"
@@ -169,7 +169,7 @@ def test_a_trace_leads_from_a_version_to_its_data(registry):
     assert (trace["code_version"], trace["parameters"]["seed"]) == ("test", 1)
 
 
-def test_an_array_that_is_not_finite_is_not_published(registry):
+def test_non_finite_array_is_not_published(registry):
     draft, arrays = made("courses", "popularity")
     arrays["centres"][0, 0] = np.nan
     with pytest.raises(CorruptError, match=r"centres\.npy holds a value that is not a finite float"):
@@ -177,7 +177,7 @@ def test_an_array_that_is_not_finite_is_not_published(registry):
     assert registry.versions("courses", "popularity") == []
 
 
-def test_fewer_names_than_centres_are_not_published(registry):
+def test_model_with_mismatched_name_and_centre_counts_is_not_published(registry):
     draft, arrays = made("courses", "popularity", k=4)
     with pytest.raises(CorruptError, match="3 centres, but 4 names in label"):
         registry.publish(draft, arrays | {"centres": arrays["centres"][:3]})

@@ -68,40 +68,40 @@ def day(variables: dict[str, str]) -> None:
     first_day(variables)
 
 
-def test_each_component_does_its_work(day: None, variables: dict[str, str]):
+def test_each_component_can_do_its_work(day: None, variables: dict[str, str]):
     with acting("api", variables):
         assert len(Registry().versions("courses", "price")) >= 3
         assert Registry().champion("courses", "price").previous
 
 
 @pytest.mark.parametrize("name", ONE_LESS)
-def test_no_right_is_given_that_is_not_needed(day: None, variables: dict[str, str], name: str):
+def test_every_granted_right_is_needed(day: None, variables: dict[str, str], name: str):
     component, _ = ONE_LESS[name]
     with acting(key_of(name), variables), pytest.raises((UnavailableError, OSError), match=r"(?i)access.?denied"):
         do(component)
 
 
 @pytest.mark.parametrize("component", sorted(COMPONENTS.keys() - {"train"}))
-def test_nobody_but_training_publishes(day: None, variables: dict[str, str], component: str):
+def test_only_training_can_publish(day: None, variables: dict[str, str], component: str):
     with acting(component, variables), pytest.raises(UnavailableError, match="AccessDenied"):
         publish()
 
 
 @pytest.mark.parametrize("component", ["api", "online", "ingest"])
-def test_the_lake_is_closed_to_who_does_not_need_it(day: None, variables: dict[str, str], component: str):
+def test_lake_is_closed_to_components_that_do_not_need_it(day: None, variables: dict[str, str], component: str):
     with acting(component, variables), pytest.raises(UnavailableError, match="AccessDenied"):
         ObjectStore(settings().lake_bucket).keys("warehouse/")
 
 
 @pytest.mark.parametrize("component", sorted(COMPONENTS))
-def test_what_is_beside_the_prefixes_is_closed(day: None, variables: dict[str, str], component: str):
+def test_writes_outside_prefixes_are_denied(day: None, variables: dict[str, str], component: str):
     with acting(component, variables):
         for bucket in (LAKE, MODELS):
             with pytest.raises(UnavailableError, match="AccessDenied"):
                 ObjectStore(bucket).put("elsewhere/x", b"")
 
 
-def test_a_promotion_that_is_refused_does_not_end_the_training(variables: dict[str, str], day: None):
+def test_denied_promotion_does_not_abort_training(variables: dict[str, str], day: None):
     from millrace.training.context import TrainingContext
 
     with acting("train", variables):

@@ -32,7 +32,7 @@ def day(variables: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("component", sorted(COMPONENTS))
-def test_a_component_does_its_work_and_writes_nothing_else(day: None, variables: dict[str, str], component: str):
+def test_component_does_its_work_and_cannot_write_elsewhere(day: None, variables: dict[str, str], component: str):
     with acting(component, variables):
         for bucket in (LAKE, MODELS):
             with pytest.raises(UnavailableError, match="AccessDenied"):
@@ -42,7 +42,7 @@ def test_a_component_does_its_work_and_writes_nothing_else(day: None, variables:
                 publish()
 
 
-def test_a_wrong_secret_opens_nothing(variables: dict[str, str]):
+def test_wrong_secret_grants_no_access(variables: dict[str, str]):
     guessed = variables | {"MILLRACE_S3_SECRET_KEY": "guessed"}
     with acting("train", guessed), pytest.raises(UnavailableError, match="SignatureDoesNotMatch"):
         ObjectStore(MODELS).keys("models/")

@@ -11,35 +11,35 @@ from tests.registry.conftest import REAL
 from tests.registry.servers import free_port, settings_of
 
 
-def test_a_bucket_is_made_once(store):
+def test_bucket_is_created_once(store):
     assert store.ensure_bucket() is False
 
 
-def test_what_was_put_is_read_back_with_the_same_etag(store):
+def test_stored_object_is_read_back_with_same_etag(store):
     etag = store.put("a/b", b"one")
     assert store.get("a/b") == (b"one", etag)
 
 
-def test_an_object_that_does_not_exist_is_named(store):
+def test_missing_object_is_reported_by_key(store):
     with pytest.raises(NotFoundError, match="a/missing does not exist"):
         store.get("a/missing")
 
 
-def test_put_if_absent_refuses_other_content_and_keeps_the_first(store):
+def test_put_if_absent_rejects_different_content_and_keeps_original(store):
     store.put_if_absent("key", b"one")
     with pytest.raises(ConflictError, match="key was changed by somebody else"):
         store.put_if_absent("key", b"two")
     assert store.get("key")[0] == b"one"
 
 
-def test_a_put_whose_answer_was_lost_recognises_its_first_attempt(store):
+def test_retried_put_recognises_its_first_attempt_after_lost_response(store):
     etag = store.put_if_absent("key", b"one")
     assert store.put_if_absent("key", b"one") == etag
     newer = store.put_if_match("key", b"two", etag)
     assert store.put_if_match("key", b"two", etag) == newer
 
 
-def test_put_if_match_refuses_a_stale_etag(store):
+def test_put_if_match_rejects_stale_etag(store):
     first = store.put("key", b"one")
     store.put_if_match("key", b"two", first)
     with pytest.raises(ConflictError):
@@ -47,7 +47,7 @@ def test_put_if_match_refuses_a_stale_etag(store):
     assert store.get("key")[0] == b"two"
 
 
-def test_put_if_match_of_an_object_that_is_gone_is_refused(store):
+def test_put_if_match_rejects_deleted_object(store):
     etag = store.put("key", b"one")
     store.delete("key")
     with pytest.raises((ConflictError, NotFoundError)):
@@ -55,7 +55,7 @@ def test_put_if_match_of_an_object_that_is_gone_is_refused(store):
 
 
 @pytest.mark.parametrize("s3_settings", REAL, indirect=True)
-def test_of_eight_writers_at_once_exactly_one_creates_an_object(store):
+def test_exactly_one_of_eight_concurrent_writers_creates_object(store):
     for number in range(10):
         key, start = f"key-{number}", Barrier(8)
 
@@ -73,7 +73,7 @@ def test_of_eight_writers_at_once_exactly_one_creates_an_object(store):
         assert store.get(key)[0] == f"writer {won.index(True)}".encode()
 
 
-def test_an_unchanged_object_is_not_sent_again(store):
+def test_unchanged_object_is_not_sent_again(store):
     etag = store.put("key", b"one")
     assert store.get_if_changed("key", None) == (b"one", etag)
     assert store.get_if_changed("key", etag) is None
@@ -90,14 +90,14 @@ def test_names_and_keys_are_listed_sorted(store):
     assert store.keys("m/a") == ["m/a/0", "m/a/1"]
 
 
-def test_a_server_that_is_away_is_named_with_its_setting(s3_settings):
+def test_unavailable_server_is_reported_with_its_setting(s3_settings):
     away = s3_settings | {"MILLRACE_S3_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
     with settings_of(away), pytest.raises(UnavailableError, match=r"does not answer.*MILLRACE_S3_ENDPOINT"):
         ObjectStore("any").get("key")
 
 
 @pytest.mark.parametrize("s3_settings", REAL, indirect=True)
-def test_wrong_credentials_are_refused_with_a_sentence(store, s3_settings):
+def test_wrong_credentials_are_rejected_with_clear_message(store, s3_settings):
     wrong = s3_settings | {"MILLRACE_S3_SECRET_KEY": "another-secret"}
     with settings_of(wrong), pytest.raises(UnavailableError, match="S3 refused"):
         ObjectStore(store.bucket).get("key")

@@ -53,7 +53,7 @@ SURROUNDINGS = {
 
 
 @pytest.mark.parametrize("name", SURROUNDINGS)
-def test_a_request_goes_to_our_server_with_our_keys(server, monkeypatch, name):
+def test_request_goes_to_our_server_with_our_keys(server, monkeypatch, name):
     for variable, value in SURROUNDINGS[name].items():
         monkeypatch.setenv(variable, value)
     variables = {
@@ -69,7 +69,7 @@ def test_a_request_goes_to_our_server_with_our_keys(server, monkeypatch, name):
     assert "X-Amz-Security-Token" not in request
 
 
-def test_files_of_aws_that_cannot_be_parsed_are_not_read(server, monkeypatch, tmp_path: Path):
+def test_malformed_aws_config_files_are_ignored(server, monkeypatch, tmp_path: Path):
     broken = tmp_path / "config"
     broken.write_text("no [section\n\x00")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(broken))

@@ -41,7 +41,7 @@ def rgb(colour: str) -> int:
     return int(colour[1:], 16)
 
 
-def test_the_charts_are_pictures_in_which_every_cluster_is_drawn(board, tmp_path):
+def test_charts_are_images_with_every_cluster_drawn(board, tmp_path):
     result = write_report("urls", board, tmp_path / "made" / "here", 60)
     assert [Path(file).name for file in result["files"]] == [PAGE, SHARES, MESSAGES]
     assert result["pages"] == sum(board.timeline(60)["messages"])
@@ -52,7 +52,7 @@ def test_the_charts_are_pictures_in_which_every_cluster_is_drawn(board, tmp_path
     assert rgb(charts.COLOURS[0]) in pixels(messages)
 
 
-def test_a_share_is_drawn_as_high_as_it_is(board):
+def test_share_is_drawn_with_proportional_height(board):
     timeline = {
         **board.timeline(60),
         "messages": [100] * 60,
@@ -63,7 +63,7 @@ def test_a_share_is_drawn_as_high_as_it_is(board):
     assert counts[0] / sum(counts) == pytest.approx(0.75, abs=0.02)
 
 
-def test_the_page_holds_the_numbers_and_loads_nothing(board, tmp_path):
+def test_page_contains_numbers_and_loads_no_external_resources(board, tmp_path):
     write_report("urls", board, tmp_path, 60)
     page = (tmp_path / PAGE).read_text()
     timeline = board.timeline(60)
@@ -77,7 +77,7 @@ def test_the_page_holds_the_numbers_and_loads_nothing(board, tmp_path):
     assert not re.search(r"<(script|link|iframe)|src=\"(?!data:)|@import", page)
 
 
-def test_foreign_words_are_text_in_the_page_and_no_formula_in_the_chart(board, tmp_path):
+def test_untrusted_text_is_not_html_in_page_nor_mathtext_in_chart(board, tmp_path):
     examples = [{"url": "javascript:alert(1)", "title": FOREIGN}, {"url": "http://[", "title": None}]
     feed.apply(board, feed.cluster(0, label=FOREIGN, examples=examples, words=[[FOREIGN, 1]]))
     feed.apply(board, feed.cluster(1, label="_hidden $$"))
@@ -92,7 +92,7 @@ def test_foreign_words_are_text_in_the_page_and_no_formula_in_the_chart(board, t
     assert all(link.startswith("https://") for link in links)
 
 
-def test_what_nobody_sees_in_a_page_of_a_stranger_is_shown_as_escapes(board, tmp_path):
+def test_invisible_characters_in_untrusted_pages_are_shown_as_escapes(board, tmp_path):
     title = "bell\x07 null\x00 turned\u202e wide\u200b"
     examples = [
         {"url": "https://x.example/a\u202eb", "title": title},
@@ -106,7 +106,7 @@ def test_what_nobody_sees_in_a_page_of_a_stranger_is_shown_as_escapes(board, tmp
     assert not set("\x07\x00\u202e\u200b\x1b") & set(page)
 
 
-def test_nothing_to_draw_is_an_error_and_no_empty_chart():
+def test_empty_timeline_raises_error_instead_of_drawing_empty_chart():
     with pytest.raises(BadInputError, match="empty"):
         charts.draw_shares(Board().timeline(60))
 
@@ -115,14 +115,14 @@ def run(*arguments: str):
     return CliRunner().invoke(app, ["report", *arguments])
 
 
-def test_a_workload_without_pages_is_refused_with_those_that_have_some(tmp_path):
+def test_workload_without_pages_is_rejected_listing_those_with_pages(tmp_path):
     done = run("courses", "--out", str(tmp_path), "--json")
     assert done.exit_code == 2
     assert json.loads(done.stdout)["error"]["allowed"] == "urls"
     assert run("lakes", "--out", str(tmp_path)).exit_code == 2
 
 
-def test_the_command_reads_the_topic_and_says_so_while_it_is_empty(stack, tmp_path):
+def test_command_reads_topic_and_reports_when_it_is_empty(stack, tmp_path):
     with emptied() as publish:
         done = run("urls", "--out", str(tmp_path / "none"), "--json")
         assert done.exit_code == 2

@@ -42,29 +42,29 @@ def run(signal_: str, act: str, code: str = "") -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.parametrize("act", ["Loud()", CALLBACK, RAISE])
-def test_a_signal_is_heard_once_wherever_it_arrives(act):
+def test_signal_is_handled_once_wherever_it_arrives(act):
     done = run(RAISE, act)
     assert done.returncode == 143
     assert done.stdout.split("\n") == ["SystemExit", "cleaned up", ""]
     assert done.stderr == ""
 
 
-def test_the_exit_code_may_be_another():
+def test_exit_code_can_be_overridden():
     assert run("pass", RAISE, "0").returncode == 0
 
 
-def test_an_interrupt_in_a_finalizer_is_heard_too():
+def test_interrupt_in_finalizer_is_also_handled():
     done = run("signal.raise_signal(signal.SIGINT)", "Loud()")
     assert done.stdout.split("\n") == ["KeyboardInterrupt", "cleaned up", ""]
 
 
-def test_other_faults_of_finalizers_are_reported_as_before():
+def test_other_finalizer_errors_are_still_reported():
     done = run("raise ValueError('lost')", "Loud(); os._exit(0)")
     assert "ValueError: lost" in done.stderr
 
 
 @pytest.mark.parametrize(("ignores", "ended_by"), [("SIG_IGN", signal.SIGKILL), ("SIG_DFL", signal.SIGTERM)])
-def test_a_child_ends_at_the_latest_by_a_kill(ignores, ended_by):
+def test_child_ends_on_sigterm_or_is_killed_after_timeout(ignores, ended_by):
     script = f"import signal, time; signal.signal(15, signal.{ignores}); print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as child:
         child.stdout.readline()

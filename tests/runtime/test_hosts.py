@@ -9,19 +9,19 @@ STRANGE = ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80"
 
 
 @pytest.mark.parametrize("listening", ["127.0.0.1", "::1", "localhost"])
-def test_a_server_of_this_machine_alone_answers_to_the_names_of_this_machine(listening):
+def test_loopback_server_accepts_only_loopback_host_names(listening):
     accepts = make_host_check(listening, [])
     assert all(map(accepts, HERE))
     assert not any(map(accepts, [*STRANGE, "10.0.0.7", "0.0.0.0"]))
 
 
-def test_further_names_are_accepted_where_they_are_set():
+def test_configured_host_names_are_also_accepted():
     accepts = make_host_check("127.0.0.1", ["api.example.com", "*.apps.example.com"])
     assert all(map(accepts, [*HERE, "API.example.com.", "api.example.com:443", "a.apps.example.com"]))
     assert not any(map(accepts, [*STRANGE, "b.api.example.com", "apps.example.com", "evilapps.example.com"]))
 
 
-def test_a_server_beyond_this_machine_takes_all_names_until_some_are_set():
+def test_non_loopback_server_accepts_any_host_until_names_are_configured():
     assert all(map(make_host_check("0.0.0.0", []), [*HERE, *STRANGE]))
     accepts = make_host_check("0.0.0.0", ["millrace-api"])
     # Probes and scrapes name the pod by its address, which nobody can rebind.
@@ -44,5 +44,5 @@ def test_a_server_beyond_this_machine_takes_all_names_until_some_are_set():
         ("http://localhost:8000/path", "localhost:8000", False),
     ],
 )
-def test_a_page_is_of_this_server_where_host_and_port_agree(origin, host, same):
+def test_same_origin_requires_matching_host_and_port(origin, host, same):
     assert is_same_origin(origin, host) is same

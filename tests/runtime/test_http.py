@@ -35,7 +35,7 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_request_is_answered_and_the_authorities_are_loaded_once(url, monkeypatch):
+def test_requests_succeed_and_load_ca_certificates_once(url, monkeypatch):
     loads = []
     create = httpx.create_ssl_context
     monkeypatch.setattr(
@@ -48,12 +48,12 @@ def test_a_request_is_answered_and_the_authorities_are_loaded_once(url, monkeypa
     assert len(loads) == 1
 
 
-def test_the_context_trusts_the_authorities_and_checks_names():
+def test_tls_context_loads_ca_certificates_and_checks_hostnames():
     context = http.tls_context()
     assert context.check_hostname
     assert context.get_ca_certs()
 
 
-def test_a_server_that_is_not_there_is_an_error_of_httpx():
+def test_unreachable_server_raises_httpx_error():
     with pytest.raises(httpx.ConnectError):
         http.get("http://127.0.0.1:1/")

@@ -30,13 +30,13 @@ public class Show { public static void main(String[] names) throws Exception {
 """
 
 
-def test_the_file_is_ascii_with_a_line_for_each_value():
+def test_file_is_ascii_with_one_line_per_value():
     text = format_properties(VALUES)
     assert text.isascii()
     assert text.count("\n") == len(VALUES)
 
 
-def test_java_reads_what_was_written(engines, tmp_path):
+def test_java_reads_back_written_values(engines, tmp_path):
     program, file = tmp_path / "Show.java", tmp_path / "of.properties"
     program.write_text(PROGRAM)
     file.write_text(format_properties(VALUES))

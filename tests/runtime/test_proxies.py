@@ -34,7 +34,7 @@ def server() -> Iterator[int]:
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
 @pytest.mark.parametrize("direct", [{}, {"NO_PROXY": "internal.example"}, {"no_proxy": "internal.example,[::1]"}])
-def test_a_proxy_is_asked_for_other_hosts_only(server, monkeypatch, name, direct):
+def test_proxy_is_used_only_for_non_loopback_hosts(server, monkeypatch, name, direct):
     environ = {name: DEAD} | direct
     exempt_loopback(environ)
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
@@ -53,13 +53,13 @@ def test_a_proxy_is_asked_for_other_hosts_only(server, monkeypatch, name, direct
         assert get_environ_proxies("http://internal.example/") == {}
 
 
-def test_an_environment_without_a_proxy_stays_as_it_is():
+def test_environment_without_proxy_is_unchanged():
     environ = {"PATH": "/bin"}
     exempt_loopback(environ)
     assert environ == {"PATH": "/bin"}
 
 
-def test_both_spellings_are_joined_since_libraries_differ_in_which_they_read():
+def test_upper_and_lower_case_no_proxy_are_merged_for_all_libraries():
     environ = {"https_proxy": DEAD, "no_proxy": "a.example, b.example", "NO_PROXY": "c.example,127.0.0.1"}
     exempt_loopback(environ)
     assert environ["no_proxy"] == environ["NO_PROXY"] == "a.example,b.example,c.example,127.0.0.1,localhost,::1"

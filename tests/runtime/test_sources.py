@@ -54,7 +54,7 @@ def running(home: Path) -> Iterator[None]:
     settings.cache_clear()
 
 
-def test_a_running_stack_is_found_with_its_logins(home):
+def test_running_stack_is_discovered_with_its_credentials(home):
     with running(home):
         assert [require_address(name) for name in ADDRESSES] == [RUNNING[name] for name in ADDRESSES]
         password = settings().kafka_password
@@ -64,7 +64,7 @@ def test_a_running_stack_is_found_with_its_logins(home):
 
 
 @pytest.mark.parametrize("name", ADDRESSES)
-def test_addresses_of_a_stack_that_has_stopped_are_believed_no_more(home, name):
+def test_addresses_of_stopped_stack_are_no_longer_used(home, name):
     with running(home):
         pass
     with pytest.raises(
@@ -74,7 +74,7 @@ def test_addresses_of_a_stack_that_has_stopped_are_believed_no_more(home, name):
     assert (it.value.code, it.value.exit_code) == ("stopped", 5)
 
 
-def test_a_stack_that_starts_later_is_found_by_a_process_that_waits(home):
+def test_waiting_process_discovers_stack_started_later(home):
     with pytest.raises(UnavailableError):
         require_address("kafka_bootstrap")
     with (home / LOCK).open("ab") as lock:
@@ -82,7 +82,7 @@ def test_a_stack_that_starts_later_is_found_by_a_process_that_waits(home):
         assert require_address("kafka_bootstrap") == RUNNING["kafka_bootstrap"]
 
 
-def test_a_folder_without_a_home_finds_no_stack_of_another_folder(home, tmp_path, monkeypatch):
+def test_directory_without_home_ignores_stack_of_another_directory(home, tmp_path, monkeypatch):
     (tmp_path / "other").mkdir()
     with running(home):
         monkeypatch.chdir(tmp_path / "other")
@@ -91,7 +91,7 @@ def test_a_folder_without_a_home_finds_no_stack_of_another_folder(home, tmp_path
             require_address("kafka_bootstrap")
 
 
-def test_a_server_that_somebody_names_does_not_get_the_logins_of_the_stack(home, monkeypatch):
+def test_explicit_server_does_not_receive_stack_credentials(home, monkeypatch):
     with running(home):
         monkeypatch.setenv("MILLRACE_KAFKA_BOOTSTRAP", "kafka.example:9092")
         monkeypatch.setenv("MILLRACE_S3_ENDPOINT", "https://s3.example")
@@ -102,7 +102,7 @@ def test_a_server_that_somebody_names_does_not_get_the_logins_of_the_stack(home,
         assert current.connect_url == RUNNING["connect_url"]
 
 
-def test_another_login_is_taken_as_a_whole(home, monkeypatch):
+def test_explicit_login_replaces_stack_login_entirely(home, monkeypatch):
     with running(home):
         monkeypatch.setenv("MILLRACE_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
         monkeypatch.setenv("MILLRACE_KAFKA_USERNAME", "somebody")
@@ -112,14 +112,14 @@ def test_another_login_is_taken_as_a_whole(home, monkeypatch):
         assert settings().kafka_password is None
 
 
-def test_the_default_value_may_be_written_down_as_well(home, monkeypatch):
+def test_default_value_can_also_be_set_explicitly(home, monkeypatch):
     monkeypatch.setenv("MILLRACE_KAFKA_BOOTSTRAP", "stack")
     with running(home):
         assert require_address("kafka_bootstrap") == RUNNING["kafka_bootstrap"]
     assert read_explicit("kafka_bootstrap") is None
 
 
-def test_a_home_that_cannot_be_read_is_named_with_its_cure_where_a_stack_is_needed(home, monkeypatch):
+def test_unreadable_home_is_reported_with_a_fix_when_stack_is_needed(home, monkeypatch):
     def refuse(path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -145,7 +145,7 @@ OURS = "MILLRACE_API_PORT=8123\n"
         b"MILLRACE=1\n",
     ],
 )
-def test_an_env_file_of_another_tool_does_no_harm(foreign):
+def test_env_file_of_another_tool_is_tolerated(foreign):
     Path(".env").write_bytes(foreign + OURS.encode())
     if not foreign.startswith(b"\xff\xfe"):
         assert settings().api_port == 8123
@@ -153,22 +153,22 @@ def test_an_env_file_of_another_tool_does_no_harm(foreign):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_an_env_file_may_be_in_the_encodings_of_windows(encoding):
+def test_env_file_is_read_in_windows_encodings(encoding):
     Path(".env").write_text(OURS, encoding=encoding)
     assert settings().api_port == 8123
 
 
-def test_a_value_may_be_made_of_another_tools_variable():
+def test_value_can_interpolate_another_tools_variable():
     Path(".env").write_text("NAME=team\nMILLRACE_MODELS_BUCKET=${NAME}-models\n")
     assert settings().models_bucket == "team-models"
 
 
-def test_a_line_of_ours_that_cannot_be_parsed_is_refused_by_its_number():
+def test_unparsable_millrace_line_is_rejected_with_line_number():
     Path(".env").write_text('A=1\nMILLRACE_S3_SECRET_KEY="never closed\n')
     with pytest.raises(BadInputError, match=r"Line 2 of .*\.env can't be parsed.*quotes that are closed"):
         settings()
 
 
-def test_an_env_that_is_a_folder_is_no_file_of_settings():
+def test_dot_env_directory_is_ignored():
     Path(".env").mkdir()
     assert settings().api_port == 8000

@@ -9,7 +9,7 @@ NAMES = ["plain", "a b", "Jos\u00e9", "h%41", "a,b", "q?x=1", "h#y", "back\\slas
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_address_leads_to_its_file_whatever_the_path_holds(tmp_path, name):
+def test_jdbc_url_resolves_to_its_file_for_any_path(tmp_path, name):
     file = tmp_path / name / "catalog.db"
     file.parent.mkdir()
     address = to_jdbc(file)
@@ -20,6 +20,6 @@ def test_an_address_leads_to_its_file_whatever_the_path_holds(tmp_path, name):
     assert file.is_file(), "SQLite itself opens the same file"
 
 
-def test_a_plain_path_is_taken_as_it_stands_and_other_databases_have_no_file():
+def test_plain_path_is_kept_verbatim_and_other_databases_have_no_file():
     assert to_file("jdbc:sqlite:.millrace/a%20b.db") == Path(".millrace/a%20b.db")
     assert to_file("jdbc:postgresql://db/catalog") is None

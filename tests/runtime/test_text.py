@@ -38,23 +38,23 @@ PLAIN = [
 
 
 @pytest.mark.parametrize(("parameters", "shown"), STEERING.items(), ids=map(ascii, STEERING))
-def test_what_would_steer_its_reader_becomes_an_escape(parameters, shown):
+def test_control_and_invisible_characters_are_escaped(parameters, shown):
     assert make_printable(parameters) == shown
 
 
 @pytest.mark.parametrize("parameters", PLAIN)
-def test_letters_of_all_scripts_stay(parameters):
+def test_letters_of_all_scripts_are_kept(parameters):
     assert make_printable(parameters) == parameters
 
 
-def test_lines_stay_where_they_are_asked_for():
+def test_newlines_are_kept_on_request():
     assert make_printable("a\nb\x1b", newlines=True) == "a\nb\\x1b"
 
 
 @pytest.mark.parametrize("encoding", [None, "ascii", "latin-1", "utf-8"])
 @pytest.mark.parametrize("indent", [False, True])
 @pytest.mark.parametrize("value", [*STEERING, *PLAIN, "₹ \U0001f600 é\x9b"], ids=ascii)
-def test_json_keeps_the_value_whatever_the_output_can_show(value, indent, encoding):
+def test_json_preserves_value_in_any_output_encoding(value, indent, encoding):
     document = dump_json({value: [value]}, indent, encoding)
     assert json.loads(document) == {value: [value]}
     document.encode(encoding or "utf-8")
@@ -72,11 +72,11 @@ def test_json_keeps_the_value_whatever_the_output_can_show(value, indent, encodi
         ("x" * 200, "'" + "x" * 76 + "..."),
     ],
 )
-def test_a_value_in_a_message_has_jsons_words(value, shown):
+def test_value_in_message_uses_json_literals(value, shown):
     assert show_value(value) == shown
 
 
-def test_the_log_of_a_process_forges_no_line_and_steers_no_terminal(capsys):
+def test_logged_text_cannot_forge_lines_or_control_terminal(capsys):
     before, hook = logging.getLogRecordFactory(), sys.excepthook
     log = logging.getLogger("tests.text")
     handler = logging.StreamHandler()
@@ -99,7 +99,7 @@ def test_the_log_of_a_process_forges_no_line_and_steers_no_terminal(capsys):
     assert not {"\x1b", "\x07"} & set(stderr)
 
 
-def test_pages_escape_the_same_characters():
+def test_web_pages_escape_same_characters_as_python():
     script = load_files()["page.js"][1].decode()
     begin = script.index("const UNPRINTABLE")
     written = "".join(re.findall(r'"([^"]*)"', script[begin : script.index('"gu")', begin)]))

@@ -26,7 +26,7 @@ def _progress_is_logged(caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "millrace")
 
 
-def test_an_available_dependency_is_not_waited_for(caplog: pytest.LogCaptureFixture):
+def test_available_dependency_is_not_waited_for(caplog: pytest.LogCaptureFixture):
     assert retry_unavailable(away_until(), 0) == "here"
     assert caplog.messages == []
 
@@ -37,17 +37,17 @@ def test_each_new_reason_is_logged_once(caplog: pytest.LogCaptureFixture):
     assert caplog.messages[0].startswith("waiting, 0 of 60 s so far")
 
 
-def test_a_reason_that_stays_is_logged_again(caplog: pytest.LogCaptureFixture):
+def test_persistent_reason_is_logged_again(caplog: pytest.LogCaptureFixture):
     retry_unavailable(away_until(*["no broker"] * 3), math.inf, delay_s=0, report_interval_s=0)
     assert caplog.messages == ["waiting, 0 s so far: no broker"] * 3
 
 
-def test_after_its_time_the_last_reason_is_raised():
+def test_last_reason_is_raised_on_timeout():
     with pytest.raises(UnavailableError, match="still away"):
         retry_unavailable(away_until(*["still away"] * 1000), 0.05, delay_s=0.01)
 
 
-def test_other_errors_are_not_waited_out():
+def test_other_errors_are_not_retried():
     def step() -> None:
         raise BadInputError("no")
 

@@ -19,19 +19,19 @@ def column(transform: str, values) -> list[float]:
 
 
 @given(AMOUNTS)
-def test_identity_keeps_and_log1p_is_the_logarithm_of_one_more(values):
+def test_identity_keeps_values_and_log1p_takes_log_of_one_plus_value(values):
     assert column("identity", values) == values
     assert column("log1p", values) == pytest.approx([math.log(1 + value) for value in values], abs=1e-9)
 
 
 @pytest.mark.parametrize("transform", ["identity", "log1p"])
 @given(values=AMOUNTS)
-def test_original_is_the_inverse(transform, values):
+def test_to_original_units_inverts_transform(transform, values):
     assert to_original_units(transform, np.array(column(transform, values))) == pytest.approx(values, rel=1e-9)
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_an_unknown_value_is_nan(transform):
+def test_unknown_value_is_nan(transform):
     assert math.isnan(column(transform, [None])[0])
     assert math.isnan(column(transform, [float("nan")])[0])
 
@@ -40,11 +40,11 @@ def test_levels_rise_with_difficulty_in_any_spelling():
     assert column("level", [" beginner LEVEL ", "All Levels", "Intermediate Level", "Expert Level"]) == [0, 1, 2, 3]
 
 
-def test_a_level_that_is_none_is_nan():
+def test_unknown_level_is_nan():
     assert np.isnan(column("level", ["", "master", None])).all()
 
 
-def test_original_keeps_levels_and_days():
+def test_to_original_units_keeps_levels_and_days():
     values = np.array(list(LEVEL_NUMBERS.values()))
     assert to_original_units("level", values) is to_original_units("days", values) is values
 
@@ -57,7 +57,7 @@ def test_days_count_from_1970_in_utc(moment):
     assert column("days", [days * 86_400]) == pytest.approx([days])
 
 
-def test_arrays_and_lists_make_the_same_matrix():
+def test_arrays_and_lists_give_same_matrix():
     specs = [{"field": "a", "transform": "log1p"}, {"field": "b", "transform": "identity"}]
     lists = {"a": [1, 2], "b": [3, None]}
     arrays = {"a": np.array([1, 2]), "b": np.array([3, np.nan])}
@@ -66,7 +66,7 @@ def test_arrays_and_lists_make_the_same_matrix():
 
 
 @pytest.mark.parametrize("spec", [{"field": "x", "transform": "cube"}, {"field": "y", "transform": "identity"}])
-def test_a_transform_or_a_column_that_is_not_there_is_a_key_error(spec):
+def test_unknown_transform_or_column_raises_key_error(spec):
     with pytest.raises(KeyError):
         make_matrix([spec], {"x": [1]})
 

@@ -35,7 +35,7 @@ def by_expansion(model: KMeans, values: np.ndarray) -> np.ndarray:
 
 
 @given(SIZES)
-def test_numbers_and_distances_are_those_of_a_naive_loop(sizes):
+def test_assigned_numbers_and_distances_match_naive_loop(sizes):
     model, values = made(*sizes)
     numbers, distances = model.assign(values)
     expected = naive(model, values)
@@ -44,13 +44,13 @@ def test_numbers_and_distances_are_those_of_a_naive_loop(sizes):
 
 
 @given(SIZES)
-def test_numbers_are_those_of_a_second_implementation(sizes):
+def test_assigned_numbers_match_second_implementation(sizes):
     model, values = made(*sizes)
     assert model.assign(values)[0].tolist() == by_expansion(model, values).tolist()
 
 
 @given(SIZES)
-def test_a_row_alone_gets_what_it_gets_among_others(sizes):
+def test_row_gets_same_assignment_alone_and_among_others(sizes):
     model, values = made(*sizes)
     numbers, distances = model.assign(values)
     for number in range(len(values)):
@@ -59,7 +59,7 @@ def test_a_row_alone_gets_what_it_gets_among_others(sizes):
 
 
 @pytest.mark.parametrize("n", [0, 1, kmeans.BLOCK_ROWS - 1, kmeans.BLOCK_ROWS, kmeans.BLOCK_ROWS + 1])
-def test_blocks_do_not_show(n):
+def test_block_boundaries_do_not_affect_assignment(n):
     model, values = made(n, 3, 4, 7)
     numbers, distances = model.assign(values)
     assert numbers.dtype == np.int64
@@ -67,19 +67,19 @@ def test_blocks_do_not_show(n):
     assert numbers.tolist() == by_expansion(model, values).tolist()
 
 
-def test_of_equally_near_centres_the_lowest_number_wins():
+def test_lowest_number_wins_among_equally_near_centres():
     model = KMeans(np.zeros(1), np.ones(1), np.array([[2.0], [-1.0], [1.0]]))
     assert model.assign(np.zeros((1, 1)))[0].tolist() == [1]
 
 
-def test_the_arrays_make_the_same_model():
+def test_arrays_restore_same_model():
     model, values = made(9, 2, 3, 1)
     again = KMeans(**model.arrays())
     assert np.array_equal(again.assign(values)[1], model.assign(values)[1])
 
 
 @given(SIZES)
-def test_centres_are_ordered_along_the_axis_whatever_their_order_was(sizes):
+def test_centres_are_ordered_along_axis_whatever_their_original_order(sizes):
     _, d, k, seed = sizes
     random = np.random.default_rng(seed)
     centres, weights = random.integers(-2, 3, size=(k, d)).astype(float), random.integers(-1, 2, size=d).astype(float)
@@ -89,6 +89,6 @@ def test_centres_are_ordered_along_the_axis_whatever_their_order_was(sizes):
     assert np.array_equal(shuffled[order_centres(shuffled, weights)], ordered)
 
 
-def test_ties_are_broken_by_the_first_coordinate_then_the_next():
+def test_ties_are_broken_by_first_then_next_coordinate():
     centres = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
     assert order_centres(centres, np.zeros(2)).tolist() == [2, 1, 0]

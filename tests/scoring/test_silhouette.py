@@ -26,35 +26,35 @@ def naive(points: np.ndarray, labels: np.ndarray) -> float:
 
 
 @given(st.integers(1, 30), st.integers(1, 4), st.integers(1, 6), st.integers(0, 2**32 - 1))
-def test_it_is_that_of_the_definition(n, d, k, seed):
+def test_mean_silhouette_matches_definition(n, d, k, seed):
     random = np.random.default_rng(seed)
     points, labels = random.normal(size=(n, d)), random.integers(0, k, size=n)
     assert mean_silhouette(points, labels) == pytest.approx(naive(points, labels), abs=1e-9)
 
 
 @given(st.integers(2, 20), st.integers(0, 2**32 - 1))
-def test_repeated_points_are_no_trouble(n, seed):
+def test_silhouette_of_repeated_points_matches_definition(n, seed):
     random = np.random.default_rng(seed)
     points, labels = random.integers(0, 2, size=(n, 2)).astype(float), random.integers(0, 3, size=n)
     assert mean_silhouette(points, labels) == pytest.approx(naive(points, labels), abs=1e-9)
 
 
 @given(st.integers(2, 20), st.integers(0, 2**32 - 1))
-def test_points_far_from_zero_score_as_they_do_near_it(n, seed):
+def test_score_is_unchanged_for_points_far_from_zero(n, seed):
     random = np.random.default_rng(seed)
     points, labels = random.normal(size=(n, 2)), random.integers(0, 2, size=n)
     assert mean_silhouette(points + 1e6, labels) == pytest.approx(mean_silhouette(points, labels), abs=1e-5)
 
 
-def test_one_cluster_scores_nothing():
+def test_single_cluster_scores_zero():
     assert mean_silhouette(np.arange(6.0).reshape(3, 2), np.array([4, 4, 4])) == 0.0
 
 
-def test_points_each_alone_score_nothing():
+def test_singleton_clusters_score_zero():
     assert mean_silhouette(np.arange(6.0).reshape(3, 2), np.array([0, 1, 2])) == 0.0
 
 
-def test_a_singleton_counts_as_zero_in_the_mean():
+def test_singleton_counts_as_zero_in_mean():
     points, labels = np.array([[0.0], [0.0], [5.0]]), np.array([0, 0, 1])
     assert mean_silhouette(points, labels) == pytest.approx(2 / 3)
 
@@ -64,5 +64,5 @@ def test_labels_need_not_be_consecutive():
     assert mean_silhouette(points, np.array([7, 7, -2, -2])) == mean_silhouette(points, np.array([0, 0, 1, 1])) > 0.9
 
 
-def test_all_points_the_same_score_nothing():
+def test_identical_points_score_zero():
     assert mean_silhouette(np.ones((4, 2)), np.array([0, 0, 1, 1])) == 0.0

@@ -43,7 +43,7 @@ def page(number: int) -> bytes:
     return orjson.dumps({"url": f"https://www.bbc.co.uk/news/{number}", "title": "Storm warning", "record_id": "r"})
 
 
-def test_records_that_are_no_pages_are_counted_and_the_others_scored():
+def test_unreadable_records_are_counted_and_valid_pages_scored():
     batch = records(page(0), b"{", None, b"[1]", b'{"url": 3}', page(5))
     result = pa.Table.from_batches(score_pages([batch], Sent(made_arrays(1)), "v1", declared()[1])).to_pylist()
     pages, summary = result[:-1], parse_summary(result[-1]["summary"])
@@ -59,7 +59,7 @@ def test_records_that_are_no_pages_are_counted_and_the_others_scored():
     assert sum(counts.total() for counts in summary.windows.values()) == 2
 
 
-def test_summaries_of_parts_add_up_to_that_of_the_whole():
+def test_partial_summaries_merge_into_summary_of_whole():
     batches = [records(*(page(number) for number in range(start, start + 20))) for start in (0, 20, 40)]
     arrays, item = Sent(made_arrays(1)), declared()[1]
 
@@ -79,7 +79,7 @@ def test_summaries_of_parts_add_up_to_that_of_the_whole():
     assert together.squared == pytest.approx(apart.squared)
 
 
-def test_messages_leave_out_the_keys_that_a_topic_holds():
+def test_messages_skip_keys_already_in_topic():
     scored = pa.Table.from_batches(score_pages([records(page(0), page(1))], Sent(made_arrays(1)), "v1", declared()[1]))
     rows = scored.slice(0, 2).to_batches()
     whole = [
@@ -95,7 +95,7 @@ def test_messages_leave_out_the_keys_that_a_topic_holds():
     assert make_message(scored.to_pylist()[0], [])["label"] == str(document["cluster"])  # of a version that is gone
 
 
-def test_a_word_counts_half_after_the_half_life_and_old_ones_are_forgotten():
+def test_word_weights_halve_per_half_life_and_old_words_are_dropped():
     counts = DecayedCounts()
     counts.add(Counter(storm=8, flood=1), T0)
     counts.add(Counter(goal=5), T0 + HALF_LIFE_S)
@@ -114,7 +114,7 @@ def summary(start: int, counts: dict[int, int]) -> BatchSummary:
     return result
 
 
-def test_windows_are_kept_for_two_hours_and_shares_are_of_the_last():
+def test_windows_are_kept_for_two_hours_and_shares_cover_last_hour():
     tally = ClusterTally(10)
     tally.add(summary(T0, {0: 30}))
     tally.add(summary(T0 + KEPT_S - 10, {0: 1, 1: 3}))
@@ -126,7 +126,7 @@ def test_windows_are_kept_for_two_hours_and_shares_are_of_the_last():
     assert [messages[f"cluster/{number}"]["size"] for number in range(3)] == [31, 3, 4]
 
 
-def test_a_page_that_arrives_in_the_future_is_counted_and_pushes_nothing_out():
+def test_page_with_future_timestamp_is_counted_and_evicts_nothing():
     tally, ahead = ClusterTally(10), 4_070_908_800  # 2099
     now = int(time.time()) // 10 * 10
     tally.add(summary(now, {0: 30}))
@@ -142,7 +142,7 @@ def test_a_page_that_arrives_in_the_future_is_counted_and_pushes_nothing_out():
     assert list(again.windows) == [now]
 
 
-def test_drift_is_nothing_for_the_training_and_grows_with_what_is_new():
+def test_drift_is_zero_for_training_data_and_grows_with_new_data():
     centres = np.array([[0.0, 0.0], [4.0, 0.0]])
     drift = make_drift({"profile": [{"share": 0.5}, {"share": 0.5}]}, {"inertia_per_row": 1.0}, centres)
     assert drift.measure() == {"psi": None, "inertia_ratio": None, "moved": None}
@@ -167,7 +167,7 @@ def test_drift_is_nothing_for_the_training_and_grows_with_what_is_new():
     assert make_drift({}, {}, centres).shares is None
 
 
-def test_metrics_are_served_as_prometheus_reads_them():
+def test_metrics_are_served_in_prometheus_format():
     port, metrics = ports.find_free_port(), StreamMetrics("urls")
     metrics.add("rows_total", 3)
     metrics.add("rows_total", 4)
@@ -188,7 +188,7 @@ def test_metrics_are_served_as_prometheus_reads_them():
     assert "psi" not in answer.text
 
 
-def test_a_metrics_port_that_is_taken_is_refused():
+def test_metrics_port_already_in_use_is_rejected():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(UnavailableError, match=f"MILLRACE_METRICS_PORT={port} can't be listened on"):
@@ -203,7 +203,7 @@ def test_drift_forgets_old_pages(decay):
     assert drift.measure()["inertia_ratio"] == pytest.approx(9.0 if decay == 0 else 1.5, rel=0.1)
 
 
-def test_a_reader_names_clusters_that_there_are():
+def test_reader_accepts_only_existing_clusters():
     result, _ = declared()
     assert consume.select_topics(result, [3, 1, 3]) == ["urls.cluster.1", "urls.cluster.3"]
     assert consume.select_topics(result, []) == list(result.cluster_topics)
@@ -213,7 +213,7 @@ def test_a_reader_names_clusters_that_there_are():
         consume.select_topics(find_workload("courses"), [])
 
 
-def test_a_repeated_key_is_known_for_a_while():
+def test_repeated_key_is_detected_only_among_recent_keys():
     seen = consume.RecentKeys()
     assert [seen.repeats(key) for key in (b"0:1", b"0:2", b"0:1", None, None)] == [False, False, True, False, False]
     for number in range(consume.REMEMBERED_KEYS):

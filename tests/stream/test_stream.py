@@ -86,7 +86,7 @@ def after_a_commit() -> None:
     until(lambda: committed() > before, "a batch")
 
 
-def test_it_waits_for_a_champion_then_scores_every_page_once(stream, tmp_path):
+def test_stream_waits_for_champion_then_scores_every_page_once(stream, tmp_path):
     publish(1500, 61, tmp_path)
     until(lambda: "waiting for a champion of urls/pages" in stream.output(), "the wait for a champion")
     assert stream.metrics()["running"] == 0
@@ -96,7 +96,7 @@ def test_it_waits_for_a_champion_then_scores_every_page_once(stream, tmp_path):
     assert set(rows.column("version").to_pylist()) == {first.version}
 
 
-def test_deltas_tell_of_all_windows_clusters_and_the_stream(stream):
+def test_deltas_report_all_windows_clusters_and_stream_status(stream):
     report, rows = deltas(), table()
     windows = {key: value for key, value in report.items() if key.startswith("window/")}
     assert sum(item["total"] for item in windows.values()) == rows.num_rows
@@ -115,7 +115,7 @@ def test_deltas_tell_of_all_windows_clusters_and_the_stream(stream):
     assert len(largest["examples"]) == 5
 
 
-def test_a_new_champion_scores_later_batches_and_the_drift_is_measured_against_it(stream, tmp_path):
+def test_new_champion_scores_later_batches_and_becomes_drift_baseline(stream, tmp_path):
     before = table().num_rows
     first, second = deltas()["stream"]["version"], promoted(2).version
     until(lambda: deltas()["stream"]["version"] == second, "the new champion")
@@ -142,7 +142,7 @@ def test_a_new_champion_scores_later_batches_and_the_drift_is_measured_against_i
     assert versions == [second] * 400 + [first] * (rows.num_rows - before - 400)
 
 
-def test_two_readers_of_a_group_share_the_pages(stream, tmp_path):
+def test_two_readers_in_same_group_share_pages(stream, tmp_path):
     readers = []
     for number in range(2):
         with (tmp_path / f"{number}.out").open("wb") as out, (tmp_path / f"{number}.err").open("wb") as errors:
@@ -165,7 +165,7 @@ def test_two_readers_of_a_group_share_the_pages(stream, tmp_path):
     assert len({(page["partition"], page["offset"]) for page in pages}) == len(pages) == published()
 
 
-def test_a_broker_that_is_killed_in_mid_flight_costs_nothing(stream, tmp_path):
+def test_broker_killed_mid_flight_loses_and_duplicates_nothing(stream, tmp_path):
     publish(2500, 64, tmp_path)
     after_a_commit()
     wait_running("kafka", kill("kafka"))
@@ -175,7 +175,7 @@ def test_a_broker_that_is_killed_in_mid_flight_costs_nothing(stream, tmp_path):
 
 
 @pytest.mark.parametrize("kills", [1, pytest.param(2, marks=pytest.mark.thorough)])
-def test_killed_in_mid_batch_it_loses_and_doubles_nothing(stream, tmp_path, kills):
+def test_stream_killed_mid_batch_loses_and_duplicates_nothing(stream, tmp_path, kills):
     publish(2000, 67 + kills, tmp_path)
     for _ in range(kills):
         after_a_commit()
@@ -188,7 +188,7 @@ def test_killed_in_mid_batch_it_loses_and_doubles_nothing(stream, tmp_path, kill
     assert sum(deltas()[f"cluster/{number}"]["size"] for number in range(6)) == rows.num_rows
 
 
-def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_later(stream, spark, tmp_path):
+def test_sigterm_stops_after_batch_and_unsent_messages_are_sent_later(stream, spark, tmp_path):
     publish(2000, 66, tmp_path)
     after_a_commit()
     assert stream.stop() == 0
@@ -218,7 +218,7 @@ def test_sigterm_ends_it_after_the_batch_and_what_a_stream_left_unsaid_is_sent_l
     everything_once()
 
 
-def test_a_topic_that_ends_before_what_was_read_is_not_read_on(stack, caplog):
+def test_topic_that_ends_before_last_read_offset_is_not_resumed(stack, caplog):
     with pytest.raises(CorruptError, match="was recreated") as caught:
         source.starting_offsets("urls.records", {0: 10**9})
     assert caught.value.field == f"0/{10**9}"

@@ -13,7 +13,7 @@ def named(tags: list[dict[str, str]]) -> str:
 
 
 @pytest.mark.parametrize("kind", ["lake", "models"])
-def test_buckets_are_versioned_encrypted_private_and_asked_over_tls_only(aws: Aws, made: dict[str, Any], kind: str):
+def test_buckets_are_versioned_encrypted_private_and_tls_only(aws: Aws, made: dict[str, Any], kind: str):
     s3, bucket = aws.client("s3"), made["buckets"][kind]
 
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
@@ -29,7 +29,7 @@ def test_buckets_are_versioned_encrypted_private_and_asked_over_tls_only(aws: Aw
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_subnets_are_in_three_zones_each_with_its_own_way_out(aws: Aws, made: dict[str, Any]):
+def test_subnets_span_three_zones_each_with_its_own_nat_gateway(aws: Aws, made: dict[str, Any]):
     ec2 = aws.client("ec2")
     for kind in ("public", "private"):
         zones = {s["AvailabilityZone"] for s in aws.subnets() if named(s["Tags"]).startswith(f"trial-{kind}")}
@@ -43,7 +43,7 @@ def test_subnets_are_in_three_zones_each_with_its_own_way_out(aws: Aws, made: di
     assert set(endpoint["RouteTableIds"]) == {table["RouteTableId"] for table in tables}
 
 
-def test_the_cluster_encrypts_secrets_and_is_closed_to_the_outside_by_default(aws: Aws, made: dict[str, Any]):
+def test_cluster_encrypts_secrets_and_disables_public_access_by_default(aws: Aws, made: dict[str, Any]):
     cluster = aws.client("eks").describe_cluster(name="trial")["cluster"]
 
     assert cluster["encryptionConfig"][0]["resources"] == ["secrets"]
@@ -55,7 +55,7 @@ def test_the_cluster_encrypts_secrets_and_is_closed_to_the_outside_by_default(aw
     assert cluster["accessConfig"]["authenticationMode"] == "API"
 
 
-def test_only_spark_is_on_spot_nodes_and_nothing_else_gets_there(aws: Aws, made: dict[str, Any]):
+def test_only_spark_nodes_are_spot_and_taint_keeps_other_pods_off(aws: Aws, made: dict[str, Any]):
     eks = aws.client("eks")
     groups = {
         name: eks.describe_nodegroup(clusterName="trial", nodegroupName=name)["nodegroup"]
@@ -74,7 +74,7 @@ def test_only_spark_is_on_spot_nodes_and_nothing_else_gets_there(aws: Aws, made:
     assert (toleration["key"], toleration["value"]) == (taint["key"], taint["value"])
 
 
-def test_nodes_keep_their_credentials_from_pods_and_their_disks_encrypted(aws: Aws, made: dict[str, Any]):
+def test_nodes_hide_credentials_from_pods_and_encrypt_disks(aws: Aws, made: dict[str, Any]):
     template = aws.client("ec2").describe_launch_template_versions(LaunchTemplateName="trial-node")
     data = template["LaunchTemplateVersions"][-1]["LaunchTemplateData"]
 
@@ -83,7 +83,7 @@ def test_nodes_keep_their_credentials_from_pods_and_their_disks_encrypted(aws: A
     assert data["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
 
 
-def test_image_tags_cannot_be_moved_and_images_are_scanned(aws: Aws, made: dict[str, Any]):
+def test_image_tags_are_immutable_and_images_are_scanned(aws: Aws, made: dict[str, Any]):
     result = aws.client("ecr").describe_repositories()["repositories"]
 
     assert {repository["repositoryName"] for repository in result} == {
@@ -93,9 +93,7 @@ def test_image_tags_cannot_be_moved_and_images_are_scanned(aws: Aws, made: dict[
     assert all(repository["imageScanningConfiguration"]["scanOnPush"] for repository in result)
 
 
-def test_the_catalog_is_private_encrypted_and_has_a_password_that_terraform_does_not_keep(
-    aws: Aws, made: dict[str, Any]
-):
+def test_catalog_is_private_and_encrypted_with_password_kept_out_of_state(aws: Aws, made: dict[str, Any]):
     (database,) = aws.client("rds").describe_db_instances()["DBInstances"]
     assert database["StorageEncrypted"] is True
     assert database["PubliclyAccessible"] is False
@@ -106,7 +104,7 @@ def test_the_catalog_is_private_encrypted_and_has_a_password_that_terraform_does
     assert password not in (aws.folder / "terraform.tfstate").read_text()
 
 
-def test_databases_and_brokers_are_reached_from_the_nodes_only(aws: Aws, made: dict[str, Any]):
+def test_databases_and_brokers_accept_traffic_from_nodes_only(aws: Aws, made: dict[str, Any]):
     nodes = aws.client("eks").describe_cluster(name="trial")["cluster"]["resourcesVpcConfig"]["clusterSecurityGroupId"]
     groups = {group["GroupName"]: group for group in aws.client("ec2").describe_security_groups()["SecurityGroups"]}
 
@@ -117,7 +115,7 @@ def test_databases_and_brokers_are_reached_from_the_nodes_only(aws: Aws, made: d
         assert not rule["IpRanges"]
 
 
-def test_addons_bring_pod_identity_volumes_and_enforced_network_policies(aws: Aws, made: dict[str, Any]):
+def test_addons_provide_pod_identity_volumes_and_enforced_network_policies(aws: Aws, made: dict[str, Any]):
     eks = aws.client("eks")
     assert {
         "eks-pod-identity-agent",
@@ -131,12 +129,12 @@ def test_addons_bring_pod_identity_volumes_and_enforced_network_policies(aws: Aw
     assert json.loads(network["configurationValues"]) == {"enableNetworkPolicy": "true"}
 
 
-def test_a_cluster_open_to_the_whole_internet_is_refused(aws: Aws, made: dict[str, Any]):
+def test_cluster_open_to_whole_internet_is_rejected(aws: Aws, made: dict[str, Any]):
     with pytest.raises(AssertionError, match="name your own addresses"):
         aws.apply(api_access_cidrs=["0.0.0.0/0"])
 
 
-def test_the_traffic_of_the_network_is_logged_for_a_month(aws: Aws, made: dict[str, Any]):
+def test_network_traffic_logs_are_retained_for_one_month(aws: Aws, made: dict[str, Any]):
     (flow,) = aws.client("ec2").describe_flow_logs()["FlowLogs"]
     assert flow["TrafficType"] == "ALL"
     (group,) = aws.client("logs").describe_log_groups(logGroupNamePrefix="/aws/vpc/trial/flow")["logGroups"]
@@ -144,7 +142,7 @@ def test_the_traffic_of_the_network_is_logged_for_a_month(aws: Aws, made: dict[s
     assert group["retentionInDays"] == 30
 
 
-def test_the_catalogs_database_tells_what_it_does_and_takes_minor_versions(aws: Aws, made: dict[str, Any]):
+def test_catalog_database_exports_logs_and_upgrades_minor_versions(aws: Aws, made: dict[str, Any]):
     (database,) = aws.client("rds").describe_db_instances()["DBInstances"]
     assert database["AutoMinorVersionUpgrade"]
     assert set(database["EnabledCloudwatchLogsExports"]) == {"postgresql", "upgrade"}

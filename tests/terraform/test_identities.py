@@ -33,7 +33,7 @@ def allowed(aws: Aws, component: str, action: str) -> set[str]:
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
-def test_no_policy_names_all_actions_or_all_resources(aws: Aws, made: dict[str, Any], component: str):
+def test_no_policy_grants_wildcard_actions_or_resources(aws: Aws, made: dict[str, Any], component: str):
     assert statements(aws, component)
     for statement in statements(aws, component):
         assert statement["Effect"] == "Allow"
@@ -45,7 +45,7 @@ def test_no_policy_names_all_actions_or_all_resources(aws: Aws, made: dict[str, 
                 assert "*" not in resource.split("/")[0], "a pattern over buckets"
 
 
-def test_the_api_reads_models_and_of_kafka_events_and_deltas(aws: Aws, made: dict[str, Any]):
+def test_api_reads_models_and_deltas_and_writes_only_event_topics(aws: Aws, made: dict[str, Any]):
     models = f"arn:aws:s3:::{made['buckets']['models']}"
     actions = {action for statement in statements(aws, "api") for action in listed(statement["Action"])}
 
@@ -59,7 +59,7 @@ def test_the_api_reads_models_and_of_kafka_events_and_deltas(aws: Aws, made: dic
     assert "kms:GenerateDataKey" not in actions
 
 
-def test_models_are_written_by_training_alone_and_the_lake_by_who_fills_it(aws: Aws, made: dict[str, Any]):
+def test_models_are_written_by_training_only_and_lake_by_its_writers_only(aws: Aws, made: dict[str, Any]):
     lake, models = (f"arn:aws:s3:::{made['buckets'][kind]}" for kind in ("lake", "models"))
     writes = {component: allowed(aws, component, "s3:PutObject") for component in COMPONENTS}
 
@@ -75,9 +75,7 @@ def test_models_are_written_by_training_alone_and_the_lake_by_who_fills_it(aws: 
     assert allowed(aws, "ingest", "s3:GetObject") == {"arn:aws:s3:::sources/courses/*"}
 
 
-def test_each_component_does_all_its_work_under_the_policies_that_were_made(
-    aws: Aws, made: dict[str, Any], tmp_path: Path
-):
+def test_created_policies_allow_each_component_to_do_all_its_work(aws: Aws, made: dict[str, Any], tmp_path: Path):
     policies = {component: statements(aws, component) for component in COMPONENTS}
     with enforced_s3(policies, tmp_path, made["buckets"]["lake"], made["buckets"]["models"]) as variables:
         first_day(variables)
@@ -85,7 +83,7 @@ def test_each_component_does_all_its_work_under_the_policies_that_were_made(
             publish()
 
 
-def test_kafka_is_open_to_each_component_for_its_own_topics(aws: Aws, made: dict[str, Any]):
+def test_each_component_can_access_only_its_own_kafka_topics(aws: Aws, made: dict[str, Any]):
     def topics(component: str, action: str) -> set[str]:
         result = allowed(aws, component, f"kafka-cluster:{action}")
         assert all(arn.startswith("arn:aws:kafka:eu-central-1:123456789012:topic/trial/") for arn in result)
@@ -107,7 +105,7 @@ def test_kafka_is_open_to_each_component_for_its_own_topics(aws: Aws, made: dict
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
-def test_a_role_is_taken_on_only_by_its_service_account_in_this_cluster(aws: Aws, made: dict[str, Any], component: str):
+def test_role_is_assumable_only_by_its_service_account_in_this_cluster(aws: Aws, made: dict[str, Any], component: str):
     document = aws.client("iam").get_role(RoleName=f"trial-{component}")["Role"]["AssumeRolePolicyDocument"]
     (statement,) = document["Statement"]
     wanted = statement["Condition"]["StringEquals"]
@@ -126,7 +124,7 @@ def test_a_role_is_taken_on_only_by_its_service_account_in_this_cluster(aws: Aws
     assert f"millrace-{component}" in accounts
 
 
-def test_nodes_have_no_right_to_data(aws: Aws, made: dict[str, Any]):
+def test_nodes_have_no_access_to_data(aws: Aws, made: dict[str, Any]):
     iam = aws.client("iam")
     attached = iam.list_attached_role_policies(RoleName="trial-node")["AttachedPolicies"]
 

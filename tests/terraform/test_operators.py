@@ -14,7 +14,7 @@ INSTALL = (OPERATORS / "install.sh").read_text()
 PLATFORM = "\n".join(file.read_text() for file in (ROOT / "terraform/modules/platform").glob("*.tf"))
 
 
-def test_install_sh_and_terraform_install_the_same_versions_from_the_same_places():
+def test_install_sh_and_terraform_use_same_versions_and_repositories():
     by_hand = set(re.findall(r"--version (\S+)", INSTALL))
     by_terraform = set(re.findall(r'(?s)_version" \{.*?default += "([^"]+)"', PLATFORM))
     assert by_hand == by_terraform == {"1.2.0", "2.5.2"}
@@ -25,7 +25,7 @@ def test_install_sh_and_terraform_install_the_same_versions_from_the_same_places
     assert 'repository       = "https://kubeflow.github.io/spark-operator"' in PLATFORM
 
 
-def test_install_sh_puts_both_operators_on_the_chosen_namespace(tmp_path: Path):
+def test_install_sh_configures_both_operators_for_chosen_namespace(tmp_path: Path):
     for tool, code in {"helm": 0, "kubectl": 0}.items():
         (tmp_path / tool).write_text(f'#!/bin/sh\necho {tool} "$@" >> {tmp_path}/calls\nexit {code}\n')
         (tmp_path / tool).chmod(0o755)
@@ -48,7 +48,7 @@ def test_operators_watch_the_same_namespace_by_default():
         assert resources["limits"]["memory"]
 
 
-def test_the_kind_cluster_is_reached_from_this_machine_only():
+def test_kind_cluster_is_reachable_from_localhost_only():
     cluster = yaml.safe_load((ROOT / "k8s/kind/cluster.yaml").read_text())
     (node,) = cluster["nodes"]
 

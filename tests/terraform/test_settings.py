@@ -59,7 +59,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_settings_of_a_root_exist_in_the_chart(engines, case: str, tmp_path: Path):
+def test_root_module_settings_exist_in_chart(engines, case: str, tmp_path: Path):
     kind, variables = CASES[case]
     settings = evaluated(kind, tmp_path, **variables)
 
@@ -68,7 +68,7 @@ def test_settings_of_a_root_exist_in_the_chart(engines, case: str, tmp_path: Pat
 
 
 @needs_helm
-def test_kind_installs_the_profile_of_kind_with_the_images_of_this_machine(engines, tmp_path: Path):
+def test_kind_installs_kind_profile_with_local_images(engines, tmp_path: Path):
     parts = render(evaluated("kind", tmp_path), "kind")
     (api,) = [part for part in parts if part["kind"] == "Deployment" and part["metadata"]["name"] == "millrace-api"]
     (container,) = api["spec"]["template"]["spec"]["containers"]
@@ -80,7 +80,7 @@ def test_kind_installs_the_profile_of_kind_with_the_images_of_this_machine(engin
 @needs_helm
 @pytest.mark.parametrize(("msk", "rds"), [(True, True), (True, False), (False, True), (False, False)])
 @pytest.mark.parametrize("case", ["aws", "aws-gateway"])
-def test_what_aws_gives_and_what_the_root_adds_make_an_installable_chart(
+def test_aws_outputs_merged_with_root_settings_render_installable_chart(
     made: dict[str, Any], tmp_path: Path, case: str, msk: bool, rds: bool
 ):
     parameters = dict(made["settings"])
@@ -99,7 +99,7 @@ def test_what_aws_gives_and_what_the_root_adds_make_an_installable_chart(
 
 
 @needs_helm
-def test_the_service_accounts_that_get_roles_are_those_of_the_chart(made: dict[str, Any], aws: Any):
+def test_service_accounts_with_roles_exist_in_chart(made: dict[str, Any], aws: Any):
     parts = render(made["settings"], "production")
     accounts = {part["metadata"]["name"] for part in parts if part["kind"] == "ServiceAccount"}
     # Strimzi makes that of Connect itself.

@@ -12,11 +12,11 @@ def changed(plan: dict[str, Any]) -> dict[str, list[str]]:
     return {address: what for address, what in actions.items() if what not in (["no-op"], ["read"])}
 
 
-def test_a_second_apply_changes_nothing(aws: Aws, made: dict[str, Any]):
+def test_second_apply_changes_nothing(aws: Aws, made: dict[str, Any]):
     assert changed(aws.plan()) == {}
 
 
-def test_without_msk_and_rds_kafka_and_catalog_are_the_charts_own(aws: Aws, made: dict[str, Any]):
+def test_without_msk_and_rds_chart_deploys_its_own_kafka_and_catalog(aws: Aws, made: dict[str, Any]):
     plan = aws.plan(msk=False, rds=False)
 
     settings = plan["output_changes"]["aws"]["after"]["settings"]

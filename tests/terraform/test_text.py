@@ -43,12 +43,12 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return request.param
 
 
-def test_everything_is_formatted(engines):
+def test_all_terraform_files_are_formatted(engines):
     terraform("fmt", "-check", "-recursive", "-diff", ".", folder=ROOT / "terraform")
     terraform("fmt", "-check", "-recursive", "-diff", ".", folder=ROOT / "tests/terraform")
 
 
-def test_what_is_used_is_declared(folder: Path):
+def test_all_references_are_declared(folder: Path):
     names = declared(folder)
     blocks = set(re.findall(r'dynamic "(\w+)"', text(folder)))
     unknown = set()
@@ -60,7 +60,7 @@ def test_what_is_used_is_declared(folder: Path):
     assert not unknown
 
 
-def test_modules_are_called_with_variables_and_asked_for_outputs_that_they_have(folder: Path):
+def test_module_calls_use_only_declared_variables_and_outputs(folder: Path):
     for name, body in re.findall(r'(?ms)^module "(\w+)" \{\n(.*?)^\}', text(folder)):
         source = (folder / re.search(r'source += "([^"]+)"', body)[1]).resolve()
         arguments = set(re.findall(r"(?m)^  (\w+) +=", body)) - {
@@ -87,16 +87,16 @@ def test_every_provider_and_chart_is_pinned(folder: Path):
         assert ("repository" in release) == ("version" in release)
 
 
-def test_variables_and_outputs_say_what_they_are(folder: Path):
+def test_variables_and_outputs_have_descriptions(folder: Path):
     for kind, name, body in re.findall(r'(?ms)^(variable|output) "(\w+)" \{\n(.*?)^\}', text(folder)):
         assert re.search(r'(?m)^  description += ".+\."$', body), f"{kind} {name}"
 
 
-def test_the_aws_module_is_valid_for_the_real_provider(root: Path):
+def test_aws_module_validates_against_real_provider(root: Path):
     assert "Success!" in terraform("validate", "-no-color", folder=root)
 
 
-def test_volumes_of_the_default_class_on_aws_are_encrypted():
+def test_default_storage_class_on_aws_encrypts_volumes():
     """The Kubernetes provider is out of reach here, so this reads what would be made."""
     match = re.search(r"storage_classes = \{(.*?)\n  \}", text(ROOT / "terraform/aws"), re.S)
     assert match
@@ -105,7 +105,7 @@ def test_volumes_of_the_default_class_on_aws_are_encrypted():
     assert "defaultStorageClass" not in text(ROOT / "terraform/modules/aws")
 
 
-def test_the_database_must_prove_its_name():
+def test_database_hostname_is_verified_against_its_certificate():
     assert "sslmode" not in text(ROOT / "terraform/modules/aws")
     assert re.search(r'caSecret\s+= "\$\{var\.release\}-catalog-ca"', text(ROOT / "terraform/modules/aws"))
     assert re.search(r"catalog_ca\s+= var\.rds \? file\(var\.rds_ca_file\)", text(ROOT / "terraform/aws"))

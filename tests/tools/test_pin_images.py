@@ -70,7 +70,7 @@ def client() -> Iterator[httpx.Client]:
         yield result
 
 
-def test_a_tag_is_resolved_after_the_registrys_challenge(registry: str, client: httpx.Client):
+def test_tag_is_resolved_after_registry_challenge(registry: str, client: httpx.Client):
     assert pin_images.digest(client, f"{registry}/some/image:1.0") == DIGEST
 
 
@@ -82,18 +82,18 @@ def test_a_tag_is_resolved_after_the_registrys_challenge(registry: str, client: 
         ("postgres", "postgres is not HOST/REPOSITORY:TAG"),
     ],
 )
-def test_what_is_not_resolved_says_why(registry: str, client: httpx.Client, image: str, sentence: str):
+def test_unresolved_image_is_reported_with_reason(registry: str, client: httpx.Client, image: str, sentence: str):
     with pytest.raises(pin_images.UnresolvedError, match=sentence):
         pin_images.digest(client, image.format(registry=registry))
 
 
-def test_a_digest_that_does_not_fit_the_bytes_is_not_believed(registry: str, client: httpx.Client, monkeypatch):
+def test_digest_mismatching_content_is_rejected(registry: str, client: httpx.Client, monkeypatch):
     monkeypatch.setattr(Registry, "digest", "sha256:" + "0" * 64)
     with pytest.raises(pin_images.UnresolvedError, match="of bytes whose digest is"):
         pin_images.digest(client, f"{registry}/some/image:1.0")
 
 
-def test_the_chart_takes_what_was_resolved_and_keeps_the_tags_of_the_rest(
+def test_chart_takes_resolved_digests_and_keeps_remaining_tags(
     registry: str, client: httpx.Client, monkeypatch, capsys
 ):
     monkeypatch.setattr(pin_images, "PLACES", (("catalog", "image"),))
@@ -109,7 +109,7 @@ def test_the_chart_takes_what_was_resolved_and_keeps_the_tags_of_the_rest(
     assert "127.0.0.1:1/library/postgres:1.0 stays a tag: 127.0.0.1:1 does not answer" in capsys.readouterr().err
 
 
-def test_no_image_of_the_chart_or_of_a_containerfile_is_latest_or_a_digest_that_nobody_resolved():
+def test_no_chart_or_containerfile_image_is_latest_or_unresolved_digest():
     values = yaml.safe_load((ROOT / "charts/millrace/values.yaml").read_text())
     images = [pin_images._at(values, place) for place in pin_images.PLACES]
     for file in (ROOT / "k8s/images").glob("*/Containerfile"):

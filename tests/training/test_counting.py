@@ -45,7 +45,7 @@ def decay(report) -> TimeDecay:
     return TimeDecay(report.newest, HALF_LIFE, report.oldest)
 
 
-def test_histories_are_in_order_of_time_and_every_accepted_event_takes_part(counted):
+def test_histories_are_in_time_order_and_include_every_accepted_event(counted):
     report, _, memory = counted
     assert len(memory.items) == report.kept
     times = np.where(np.isnan(memory.times), -np.inf, memory.times)
@@ -53,7 +53,7 @@ def test_histories_are_in_order_of_time_and_every_accepted_event_takes_part(coun
     assert all((np.diff(times[a:b][times[a:b] > -np.inf]) >= 0).all() for a, b in spans)
 
 
-def test_neighbours_are_those_of_memory(counted):
+def test_neighbours_match_in_memory_result(counted):
     report, sequences, memory = counted
     size = len(report.item_ids)
     pairs = counting.count_pairs(sequences, size)
@@ -64,7 +64,7 @@ def test_neighbours_are_those_of_memory(counted):
     assert same(counting.make_knn(weighted, size), time_weighted.fit_knn(memory, HALF_LIFE))
 
 
-def test_transitions_are_those_of_memory(counted):
+def test_transitions_match_in_memory_result(counted):
     report, sequences, memory = counted
     size = len(report.item_ids)
     assert same(counting.make_markov(counting.count_transitions(sequences, size), size), markov.fit_markov(memory))
@@ -74,7 +74,7 @@ def test_transitions_are_those_of_memory(counted):
     )
 
 
-def test_only_the_strongest_links_of_an_item_leave_spark(counted):
+def test_only_strongest_links_of_each_item_leave_spark(counted):
     report, sequences, memory = counted
     size = len(report.item_ids)
     result = counting.make_knn(counting.count_pairs(sequences, size, plain=False), size, keep=3)
@@ -86,7 +86,7 @@ def test_only_the_strongest_links_of_an_item_leave_spark(counted):
         assert np.allclose(np.sort(result.weights[start:end]), np.sort(expected.weights[start:end]), rtol=1e-4)
 
 
-def test_popularity_is_that_of_memory(counted):
+def test_popularity_matches_in_memory_result(counted):
     report, sequences, memory = counted
     since = report.newest - 30 * DAY_S
     lately, whole = counting.count_popularity(sequences, len(report.item_ids), since)
@@ -94,7 +94,7 @@ def test_popularity_is_that_of_memory(counted):
     assert (lately == count_items(memory, 30 * DAY_S, report.newest)).all()
 
 
-def test_the_parts_of_a_split_follow_each_other(counted):
+def test_split_parts_are_consecutive_in_time(counted):
     report, _, _ = counted
     first, second = report.points
     assert first < second
@@ -104,7 +104,7 @@ def test_the_parts_of_a_split_follow_each_other(counted):
     assert by_part[events.NEXT]["high"] < second <= by_part[events.LAST]["low"]
 
 
-def test_the_factors_of_spark_recommend_what_those_of_the_library_do(counted):
+def test_spark_factors_recommend_same_items_as_library_factors(counted):
     """Two solvers of one problem: not the same numbers, but the same items are near each other."""
     report, sequences, memory = counted
     size = len(report.item_ids)

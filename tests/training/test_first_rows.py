@@ -57,12 +57,12 @@ def wait(caplog: pytest.LogCaptureFixture):
     return run
 
 
-def test_rows_that_are_there_are_not_waited_for(wait, lake):
+def test_existing_rows_are_not_waited_for(wait, lake):
     lake(courses=[5], published=900)
     assert wait("courses") == []
 
 
-def test_an_empty_table_is_refused_at_once_without_a_wait(wait, lake):
+def test_empty_table_is_rejected_immediately_when_wait_is_zero(wait, lake):
     lake(courses=[0])
     with pytest.raises(
         UnavailableError, match="The lake holds no record of courses yet; `millrace ingest courses FILE`"
@@ -70,7 +70,7 @@ def test_an_empty_table_is_refused_at_once_without_a_wait(wait, lake):
         wait("courses", seconds=0)
 
 
-def test_a_table_that_comes_late_and_fills_slowly_is_waited_for_until_all_of_it_has_landed(wait, lake):
+def test_late_and_slow_table_is_waited_for_until_all_records_land(wait, lake):
     lake(courses=[None, 0, 5, 300, 899, 900], published=900)
     reasons = [line.partition(": ")[2] for line in wait("courses")]
     assert reasons[0] == "The lake has no table courses"
@@ -78,7 +78,7 @@ def test_a_table_that_comes_late_and_fills_slowly_is_waited_for_until_all_of_it_
     assert reasons[2:] == ["300 of 900 records of courses have landed", "899 of 900 records of courses have landed"]
 
 
-def test_what_connect_could_not_read_is_not_waited_for(wait, lake):
+def test_records_connect_could_not_read_are_not_waited_for(wait, lake):
     lake(courses=[0, 5, 897], published=900, dead=3)
     assert len(wait("courses")) == 1
 
@@ -88,12 +88,12 @@ def test_one_workload_with_rows_is_enough(wait, lake):
     assert len(wait("courses", "products")) == 1
 
 
-def test_what_does_not_land_is_left_behind_with_a_sentence(wait, lake, monkeypatch):
+def test_records_that_do_not_land_are_skipped_with_log_message(wait, lake, monkeypatch):
     lake(courses=[0, 5], published=900)
     monkeypatch.setattr(lake_wait, "SETTLE_S", 0.0)
     assert wait("courses")[-1] == "5 of 900 records of courses have landed after 0 s; training on those"
 
 
-def test_asking_loads_no_spark():
+def test_lake_wait_does_not_import_spark():
     code = "import sys, millrace.training.lake_wait; sys.exit('pyspark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

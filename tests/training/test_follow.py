@@ -26,16 +26,16 @@ def trained(landed: list[dict[str, int]], pace: Pace) -> list[str]:
     return names
 
 
-def test_all_workloads_are_followed_each_at_its_own_rows():
+def test_every_followed_workload_is_trained_by_its_own_row_count():
     rounds = [{"courses": 600, "products": 500}, {"products": 900}, {"products": 1000}, {"courses": 1100}]
     assert trained(rounds, Pace(rows=500)) == ["courses", "products", "products", "courses"]
 
 
-def test_a_workload_without_rows_waits_for_them_and_keeps_no_other_from_training():
+def test_workload_without_rows_waits_without_blocking_others():
     assert trained([{"courses": 0, "products": 3}, {"courses": 2}], Pace(seconds=1)) == ["products", "courses"]
 
 
-def test_a_pace_in_time_trains_only_on_new_rows():
+def test_time_based_pace_trains_only_on_new_rows():
     schedule = Schedule(Pace(seconds=10))
     answers = [schedule.start_if_due(rows, now) for rows, now in [(5, 0), (9, 9), (9, 10), (9, 30), (12, 35), (12, 41)]]
     assert answers == [True, False, True, False, True, False]

@@ -37,14 +37,14 @@ def champion(scorer: KMeans) -> tuple[Manifest, KMeans]:
     return Manifest(**named, version=version, created_at=datetime(2026, 11, 21, tzinfo=UTC), arrays={}), scorer
 
 
-def test_the_first_version_passes(columns):
+def test_first_version_passes(columns):
     verdict = judge_clusters(GOOD, FEATURES, columns, None)
     assert verdict.passed
     assert verdict.records == 120
     assert "the first version" in verdict.sentence
 
 
-def test_a_worse_version_is_refused_with_both_numbers(columns):
+def test_worse_version_is_rejected_with_both_scores(columns):
     verdict = judge_clusters(BAD, FEATURES, columns, champion(GOOD))
     assert not verdict.passed
     assert verdict.candidate < verdict.champion
@@ -52,11 +52,11 @@ def test_a_worse_version_is_refused_with_both_numbers(columns):
     assert "on the same 120 held-out records" in verdict.sentence
 
 
-def test_a_better_version_passes_and_an_equal_one_too(columns):
+def test_better_or_equal_version_passes(columns):
     assert judge_clusters(GOOD, FEATURES, columns, champion(BAD)).passed
     assert judge_clusters(GOOD, FEATURES, columns, champion(GOOD)).passed
 
 
-def test_without_held_out_records_nothing_is_refused(columns):
+def test_nothing_is_rejected_without_held_out_records(columns):
     empty = {name: [] for name in columns}
     assert judge_clusters(BAD, FEATURES, empty, champion(GOOD)).passed

@@ -22,14 +22,14 @@ options = st.builds(
 
 
 @given(options, st.none() | paces, st.floats(0, 1e6))
-def test_every_option_survives_the_arguments_of_the_script(options, pace, wait_s):
+def test_every_option_round_trips_through_script_arguments(options, pace, wait_s):
     if options.snapshot_id and pace:
         return
     request = TrainingRequest(("courses",), options, pace, wait_s)
     assert TrainingRequest.parse(request.to_arguments()) == request
 
 
-def test_the_command_line_passes_all_options_on_to_a_training_that_follows(monkeypatch):
+def test_command_line_passes_all_options_to_training_with_follow(monkeypatch):
     from typer.testing import CliRunner
 
     requests = []
@@ -40,7 +40,7 @@ def test_the_command_line_passes_all_options_on_to_a_training_that_follows(monke
     assert requests == [TrainingRequest(("courses", "products"), options, Pace(seconds=300), 30.0)]
 
 
-def test_a_snapshot_cannot_be_followed():
+def test_snapshot_with_follow_is_rejected():
     with pytest.raises(
         BadInputError, match=r"--snapshot '17' is not usable with --follow, .* Leave out --follow"
     ) as refused:
@@ -49,12 +49,12 @@ def test_a_snapshot_cannot_be_followed():
 
 
 @pytest.mark.parametrize("seconds", ["-1", "inf", "nan"])
-def test_a_wait_has_an_end(seconds):
+def test_wait_must_be_finite_and_non_negative(seconds):
     with pytest.raises(BadInputError, match=f"--wait {seconds} is not usable; allowed: seconds, 0 or more"):
         TrainingRequest.parse(["courses", f"--wait={seconds}"])
 
 
-def test_a_pace_without_follow_is_refused():
+def test_pace_without_follow_is_rejected():
     with pytest.raises(BadInputError, match="--every '10m' is not usable without --follow") as refused:
         TrainingRequest.parse(["courses", "--every", "10m"])
     assert refused.value.field == "every"
@@ -77,6 +77,6 @@ def test_a_pace_without_follow_is_refused():
         ),
     ],
 )
-def test_a_mistake_is_named_before_spark_starts(arguments, error, sentence):
+def test_invalid_argument_is_reported_before_spark_starts(arguments, error, sentence):
     with pytest.raises(error, match=sentence):
         TrainingRequest.parse(arguments)

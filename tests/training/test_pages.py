@@ -50,7 +50,7 @@ def loaded(registry, result) -> LoadedPageClusters:
     return LoadedPageClusters(*registry.load("urls", "pages", result["version"]))
 
 
-def test_the_first_version_tries_every_k_and_names_its_clusters_by_their_words(registry, trained):
+def test_first_version_tries_every_k_and_labels_clusters_by_their_words(registry, trained):
     first = loaded(registry, trained[0])
     parameters = first.manifest.parameters
     assert (trained[0]["how"], trained[0]["promoted"], parameters["drift"]) == ("first fit", True, None)
@@ -65,7 +65,7 @@ def test_the_first_version_tries_every_k_and_names_its_clusters_by_their_words(r
     assert sum(parameters["sizes"]) == trained[0]["rows"] == first.manifest.data.fitted + first.manifest.data.held_out
 
 
-def test_a_later_version_keeps_space_k_numbers_and_names_and_tells_its_drift(registry, trained):
+def test_later_version_keeps_space_k_numbers_and_labels_and_reports_drift(registry, trained):
     first, second = (loaded(registry, result) for result in trained)
     assert trained[1]["how"] in ("update", "refit")
     assert second.manifest.parameters["new_pages"] > 0
@@ -84,7 +84,7 @@ def test_a_later_version_keeps_space_k_numbers_and_names_and_tells_its_drift(reg
     )
 
 
-def test_what_is_published_gives_every_record_the_cluster_that_spark_gave_it(registry, trained, spark):
+def test_published_model_assigns_every_record_same_cluster_as_spark(registry, trained, spark):
     rows = dataset.read_snapshot(spark, URLS, trained[1]["snapshot_id"])
     records = dataset.deduplicate(rows, URLS, offsets.audit_offsets(rows).ranges)
     parameters = spark.table("iceberg.millrace.urls_assignments").where(f"version = '{trained[1]['version']}'")
@@ -100,7 +100,7 @@ def test_what_is_published_gives_every_record_the_cluster_that_spark_gave_it(reg
         )
 
 
-def test_people_are_shown_labels_quality_and_gate(registry, trained):
+def test_readable_output_shows_labels_quality_and_gate(registry, trained):
     champion = registry.champion("urls", "pages")
     shown = describe(loaded(registry, trained[1]), champion)
     assert [one["cluster"] for one in shown["clusters"]] == list(range(trained[1]["k"]))
@@ -108,9 +108,7 @@ def test_people_are_shown_labels_quality_and_gate(registry, trained):
     assert make_results_table(trained).row_count == 2
 
 
-def test_a_garbage_version_is_refused_with_both_numbers_and_a_rollback_serves_the_one_before(
-    registry, trained, spark, monkeypatch
-):
+def test_garbage_is_rejected_with_both_scores_and_rollback_restores_previous(registry, trained, spark, monkeypatch):
     def garbage(centres, *_):
         return np.random.default_rng(1).normal(size=centres.shape) * 9, np.ones(len(centres))
 
@@ -127,7 +125,7 @@ def test_a_garbage_version_is_refused_with_both_numbers_and_a_rollback_serves_th
     assert back.version == champion.previous == trained[0]["version"]
 
 
-def test_learnt_anew_the_clusters_are_those_of_the_champion_as_far_as_their_pages_are(registry, trained, spark):
+def test_relearned_clusters_match_champion_where_their_pages_overlap(registry, trained, spark):
     before = loaded(registry, {"version": registry.champion("urls", "pages").version})
     (result,) = train.train_models(spark, URLS, TrainingOptions(windows=("1/3",), fresh=True))
     after = loaded(registry, result)

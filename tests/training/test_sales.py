@@ -48,7 +48,7 @@ def cents(line) -> int:
     return int((Decimal(str(line["price"])) * 100).to_integral_value())
 
 
-def test_the_sums_of_days_and_months_are_those_of_the_lines(summed):
+def test_daily_and_monthly_sums_match_order_lines(summed):
     lines, _, _, arrays = summed
     result = Sales(arrays)
     assert result.total(Days())["revenue"] == sum(map(cents, lines)) / 100
@@ -74,7 +74,7 @@ def test_the_sums_of_days_and_months_are_those_of_the_lines(summed):
     assert result.sum_undated()["orders"] == len({line["order_id"] for line in lines if line["day"] == UNDATED}) > 0
 
 
-def test_the_best_customers_are_those_of_the_lines(summed):
+def test_top_customers_match_order_lines(summed):
     lines, _, _, arrays = summed
     spent = defaultdict(int)
     for line in lines:
@@ -86,7 +86,7 @@ def test_the_best_customers_are_those_of_the_lines(summed):
 
 
 @pytest.mark.parametrize("by", list(MODEL.by))
-def test_statistics_are_those_of_the_lines(summed, by):
+def test_statistics_match_order_lines(summed, by):
     lines, _, _, arrays = summed
     prices, orders = defaultdict(list), defaultdict(set)
     for line in lines:
@@ -103,7 +103,7 @@ def test_statistics_are_those_of_the_lines(summed, by):
             assert item["name"]
 
 
-def test_the_lake_keeps_the_same_sums(summed, spark):
+def test_lake_tables_hold_same_sums(summed, spark):
     lines, tables, result, _ = summed
     sales.write_tables(tables, sales.sum_months(result), "test", "v1")
     daily = spark.table("iceberg.millrace.test_sales_daily").toArrow().to_pylist()
@@ -118,7 +118,7 @@ def test_the_lake_keeps_the_same_sums(summed, spark):
     assert written >= {name.replace("millrace.shop", "test") for name in sales.list_kept_tables(SHOP)}
 
 
-def test_arrays_that_do_not_fit_together_are_refused(summed):
+def test_inconsistent_arrays_are_rejected(summed):
     arrays = dict(summed[3])
     check_arrays(arrays, tuple(MODEL.by))
     for name, broken in {

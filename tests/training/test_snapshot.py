@@ -26,19 +26,19 @@ def rows(*result: tuple, names: tuple[str, ...]) -> pa.Table:
     return pa.table(arrays | {"kafka_timestamp": arrived, "kafka_partition": [0] * count, "kafka_offset": range(count)})
 
 
-def test_an_event_without_a_time_stands_behind_the_one_before_it():
+def test_undated_event_is_ordered_after_its_predecessor():
     users, at = np.array([0, 1, 0, 1, 0]), np.array([5.0, np.nan, np.nan, 3.0, 1.0])
     assert np.array_equal(carry_forward(users, at), [5, np.nan, 5, 3, 1], equal_nan=True)
 
 
-def test_without_times_the_order_of_arrival_is_the_order_and_repeats_fall_away():
+def test_undated_events_keep_arrival_order_and_drop_repeats():
     table = rows(("U", "B", None), ("U", "A", None), ("V", "A", None), ("U", "B", None), names=MOOC.identity)
     interactions = make_sequences(table, MOOC, MOOC.recommenders[0])
     assert [interactions.item_ids[interactions[user]].tolist() for user in range(2)] == [["B", "A"], ["A"]]
     assert interactions.times is None
 
 
-def test_an_order_without_a_customer_is_a_sequence_of_its_own():
+def test_order_without_customer_is_a_separate_sequence():
     table = rows(
         ("o1", "p2", BOUGHT_US + 2_000_000, 1.0, None),
         ("o1", "p1", BOUGHT_US + 1_000_000, 1.0, None),
@@ -50,7 +50,7 @@ def test_an_order_without_a_customer_is_a_sequence_of_its_own():
     assert (interactions.times - BOUGHT_US / 1e6).tolist() == [1, 2, 3]
 
 
-def test_a_time_after_its_arrival_is_unknown_and_moves_neither_the_window_nor_its_end():
+def test_time_after_arrival_is_unknown_and_does_not_move_window_or_its_end():
     good = [("U", "A", BOUGHT_US), ("V", "A", BOUGHT_US + 1_000_000), ("V", "B", BOUGHT_US + 2_000_000)]
     poisoned = [*good, ("Z", "odd", to_micros(datetime(2099, 12, 31, tzinfo=UTC))), ("Z", "old", -1)]
     model = MOOC.recommenders[0]
@@ -63,7 +63,7 @@ def test_a_time_after_its_arrival_is_unknown_and_moves_neither_the_window_nor_it
     assert result.items.tolist() == same.items.tolist()
 
 
-def test_a_time_may_lie_a_margin_after_its_arrival_to_the_microsecond():
+def test_time_up_to_margin_after_arrival_is_accepted_to_the_microsecond():
     # Of these rows the third arrives two microseconds after ARRIVED_US.
     edge = ARRIVED_US + 2 + MARGIN_US
     for late in (0, 1):

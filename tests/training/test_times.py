@@ -51,7 +51,7 @@ def counted(spark, frame: DataFrame, half_life_s: float = 60 * DAY_S) -> tuple[e
     return result, lately, counting.count_popularity(rows, len(result.item_ids), None, decay)[1]
 
 
-def test_windows_and_weights_are_those_without_the_events_of_the_future(spark, enrolments):
+def test_future_events_do_not_affect_windows_or_weights(spark, enrolments):
     frame, rows = enrolments
     plain, lately, weighted = counted(spark, frame)
     poisoned = with_times(frame, rows, "enrolled_at", LATE, user_id="Z-odd-", course_id="Z-odd-")
@@ -65,7 +65,7 @@ def test_windows_and_weights_are_those_without_the_events_of_the_future(spark, e
     assert np.argmax(lately_too) == np.argmax(lately)
 
 
-def test_an_event_of_the_future_is_to_a_training_what_it_is_in_memory_and_what_one_without_a_time_is(spark, enrolments):
+def test_future_event_is_treated_as_undated_in_training_and_in_memory(spark, enrolments):
     frame, rows = enrolments
     mixed = [LATE[1], EDGE, None]
     poisoned = with_times(frame, rows, "enrolled_at", mixed, user_id="Z-odd-", course_id="Z-odd-")
@@ -80,7 +80,7 @@ def test_an_event_of_the_future_is_to_a_training_what_it_is_in_memory_and_what_o
     assert in_memory.times.min() == result.oldest
 
 
-def test_the_sales_of_an_order_of_the_future_are_undated(spark):
+def test_sales_of_future_order_are_undated(spark):
     frame, rows, _ = landed(spark, SHOP, 200)
     poisoned = with_times(frame, rows, "event_time", [LATE[1], EDGE], order_id="9", product_id="9")
     days = {row["order_id"]: row["day"] for row in sales.make_order_lines(poisoned, SHOP, SHOP.sales[0]).collect()}
@@ -88,7 +88,7 @@ def test_the_sales_of_an_order_of_the_future_are_undated(spark):
     assert days["91"] == (EDGE - datetime(1970, 1, 1, tzinfo=UTC)).days
 
 
-def test_a_course_of_the_future_takes_no_part_in_trends_and_keeps_its_other_features(spark):
+def test_future_course_is_excluded_from_trends_but_keeps_other_features(spark):
     frame, rows, _ = landed(spark, COURSES, 200)
     columns = [*frame.columns, "record_id"]
     named = frame.selectExpr("*", "concat('r', course_id, kafka_offset) AS record_id")

@@ -8,7 +8,7 @@ from millrace.training.offsets import OffsetAudit, check_audit, window_bounds
 from millrace.training.options import Pace
 
 
-def test_windows_are_shares_of_each_partition_and_cumulative():
+def test_windows_are_cumulative_shares_of_each_partition():
     ranges = {"0": (0, 8), "1": (3, 5), "2": (0, 0)}
     assert window_bounds(ranges, "1/3") == {"0": (0, 2), "1": (3, 3)}
     assert window_bounds(ranges, "2/3") == {"0": (0, 5), "1": (3, 4)}
@@ -19,17 +19,17 @@ def test_windows_are_shares_of_each_partition_and_cumulative():
     ("text", "pace"),
     [("1000rows", Pace(rows=1000)), ("1row", Pace(rows=1)), ("10m", Pace(seconds=600)), ("2h", Pace(seconds=7200))],
 )
-def test_a_pace_is_rows_or_a_time(text, pace):
+def test_pace_is_row_count_or_duration(text, pace):
     assert Pace.parse(text) == pace
 
 
 @pytest.mark.parametrize("text", ["", "0rows", "0s", "10", "-5m", "often", "1.5h", "10 parsecs"])
-def test_a_pace_that_is_none_is_refused_with_what_is_allowed(text):
+def test_invalid_pace_is_rejected_with_allowed_values(text):
     with pytest.raises(BadInputError, match="allowed: rows such as 1000rows, or a time such as 30s, 10m, 6h"):
         Pace.parse(text)
 
 
-def test_a_gap_is_named_by_its_place_and_a_dead_letter_explains_it():
+def test_gap_is_reported_by_offset_unless_dead_letter_explains_it():
     audit = OffsetAudit({"0": (0, 9)}, 0, [(0, 4, 5)])
     with pytest.raises(CorruptError, match="partition 0 offset 4"):
         check_audit(audit, "courses", {}, set())
@@ -38,14 +38,14 @@ def test_a_gap_is_named_by_its_place_and_a_dead_letter_explains_it():
     check_audit(audit, "courses", {}, {(0, 4), (0, 5)})
 
 
-def test_a_lake_that_has_shrunk_is_refused():
+def test_lake_that_has_shrunk_is_rejected():
     audit = OffsetAudit({"0": (0, 9)}, 0, [])
     check_audit(audit, "courses", {"0": (0, 9)}, set())
     with pytest.raises(CorruptError, match="up to partition 1 offset 3; the lake now ends at -1"):
         check_audit(audit, "courses", {"1": (0, 3)}, set())
 
 
-def test_the_cause_of_a_trace_is_its_innermost_line():
+def test_cause_of_stack_trace_is_its_innermost_exception():
     trace = "a.ConnectException: outer\n\tat x\nCaused by: java.lang.Number: inner 'many'\n\tat y\n\t... 3 more\n"
     assert find_cause(trace) == "java.lang.Number: inner 'many'"
     assert find_cause("") is None

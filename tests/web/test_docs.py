@@ -48,7 +48,7 @@ def answer(browser, opened) -> str:
     return wait(browser, lambda _: (text := opened.find_element(By.TAG_NAME, "pre").text) != "..." and text)
 
 
-def test_the_page_lists_every_path_and_asks_one(browser, monkeypatch):
+def test_docs_page_lists_every_path_and_sends_a_request(browser, monkeypatch):
     with served(monkeypatch) as api:
         browser.get(f"{api.base_url}/docs")
         paths = api.get("/openapi.json").json()["paths"]
@@ -65,7 +65,7 @@ def test_the_page_lists_every_path_and_asks_one(browser, monkeypatch):
         assert not refused
 
 
-def test_where_keys_are_set_the_page_opens_and_asks_for_one(browser, monkeypatch):
+def test_docs_page_opens_and_asks_for_api_key_when_keys_are_set(browser, monkeypatch):
     with served(monkeypatch, api_keys="correct") as api:
         browser.get(f"{api.base_url}/docs")
         for key, refused in (("wrong", True), ("correct", False)):

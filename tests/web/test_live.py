@@ -51,7 +51,7 @@ def page(stack, browser, publish):
     return end
 
 
-def test_both_charts_and_the_table_show_what_was_published(browser, page):
+def test_both_charts_and_table_show_published_data(browser, page):
     assert state(browser) == "live"
     assert browser.title.startswith("urls, live")
     labels = ["news world", "shop price", "code python", "video music"]
@@ -71,7 +71,7 @@ def test_both_charts_and_the_table_show_what_was_published(browser, page):
     assert faults(browser) == []
 
 
-def test_a_cluster_has_one_colour_everywhere(browser, page):
+def test_cluster_has_same_colour_everywhere(browser, page):
     script = """return [...document.querySelectorAll('#shares path.solid')].map((path) => [getComputedStyle(path).fill,
         getComputedStyle(document.querySelector(`#clusters tr[data-cluster="${path.dataset.cluster}"] .swatch`))
         .backgroundColor])"""
@@ -80,7 +80,7 @@ def test_a_cluster_has_one_colour_everywhere(browser, page):
     assert len({drawn for drawn, _ in pairs}) == 4
 
 
-def test_a_new_window_is_drawn_without_a_reload(browser, page, publish):
+def test_new_window_is_drawn_without_page_reload(browser, page, publish):
     browser.execute_script("window.before = true")
     end = page + timedelta(seconds=10)
     publish(
@@ -94,7 +94,7 @@ def test_a_new_window_is_drawn_without_a_reload(browser, page, publish):
     assert browser.execute_script("return window.before")
 
 
-def test_the_numbers_of_the_charts_are_there_as_a_table(browser, page):
+def test_chart_data_is_also_available_as_table(browser, page):
     browser.find_element(By.CSS_SELECTOR, "#numbers summary").click()
     wait(browser, lambda: texts(browser, "#numbers tbody tr"))
     assert texts(browser, "#numbers thead th")[:3] == ["From", "All", "news world"]
@@ -104,7 +104,7 @@ def test_the_numbers_of_the_charts_are_there_as_a_table(browser, page):
     browser.find_element(By.CSS_SELECTOR, "#numbers summary").click()
 
 
-def test_foreign_titles_are_text_and_foreign_links_lead_to_the_web_only(browser, page, publish):
+def test_untrusted_titles_render_as_text_and_only_web_urls_become_links(browser, page, publish):
     examples = [
         {"url": "javascript:window.hacked=1", "title": FOREIGN},
         {"url": "https://ok.example.com/?a=<b>", "title": "fine"},
@@ -125,7 +125,7 @@ def test_foreign_titles_are_text_and_foreign_links_lead_to_the_web_only(browser,
     publish(feed.cluster(0))
 
 
-def test_a_narrow_screen_shows_all_of_it_without_scrolling_sideways(browser, page):
+def test_narrow_screen_shows_everything_without_horizontal_scrolling(browser, page):
     before = browser.get_window_size()
     browser.set_window_size(500, 900)
     try:
@@ -136,7 +136,7 @@ def test_a_narrow_screen_shows_all_of_it_without_scrolling_sideways(browser, pag
         browser.set_window_size(before["width"], before["height"])
 
 
-def test_where_keys_are_set_the_page_asks_for_one_and_comes_back_after_a_restart(browser, page, tmp_path):
+def test_page_prompts_for_api_key_and_reconnects_after_server_restart(browser, page, tmp_path):
     variables = {"MILLRACE_API_KEYS": "correct", "MILLRACE_API_LIVE": "true"}
     port = free_port()
     with serving(variables, tmp_path, port=port):
@@ -154,7 +154,7 @@ def test_where_keys_are_set_the_page_asks_for_one_and_comes_back_after_a_restart
         wait(browser, lambda: state(browser) == "live")
 
 
-def test_without_any_page_the_commands_that_make_some_are_shown(browser, stack, tmp_path):
+def test_commands_to_ingest_pages_are_shown_while_there_are_none(browser, stack, tmp_path):
     with serving({"MILLRACE_API_LIVE": "false"}, tmp_path) as server:
         browser.get(f"{server.url}{PAGE}")
         wait(browser, lambda: browser.find_element(By.ID, "empty").is_displayed())

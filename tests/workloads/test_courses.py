@@ -21,7 +21,7 @@ COURSES = st.builds(
 
 
 @given(COURSES, COURSES)
-def test_a_swallowed_record_is_found_and_repair_gives_both_back(first, second):
+def test_swallowed_record_is_detected_and_repair_recovers_both_records(first, second):
     second["course_title"] = second["course_title"].rstrip('"') + "."
     first["course_title"] = first["course_title"].rstrip('"') + "."
     row = make_swallowed(first, second)
@@ -35,31 +35,31 @@ def test_a_swallowed_record_is_found_and_repair_gives_both_back(first, second):
 
 
 @given(COURSES)
-def test_a_row_that_swallowed_nothing_has_no_fault_and_stays_as_it_is(row):
+def test_row_without_swallowed_record_has_no_fault_and_is_unchanged(row):
     assert fault(row) is None
     assert list(repair(row)) == [row]
 
 
 @given(st.one_of(st.text(), st.none(), st.integers(), st.text("\n,\"https://a1 '", max_size=60)))
-def test_any_title_has_a_fault_or_none_and_never_an_exception(title):
+def test_any_title_yields_fault_or_none_and_never_raises(title):
     row = make_course(random.Random(1), 1) | {"course_title": title}
     result = fault(row)
     assert (result is not None) == (isinstance(title, str) and "\n" in title.strip())
     assert 1 <= len(list(repair(row))) <= 2
 
 
-def test_a_line_break_at_the_end_of_a_title_is_padding():
+def test_trailing_line_break_in_title_is_treated_as_padding():
     row = make_course(random.Random(1), 1)
     assert fault(row | {"course_title": f"{row['course_title']}\n"}) is None
 
 
-def test_a_title_over_two_lines_without_a_record_is_rejected_and_cannot_be_repaired():
+def test_two_line_title_without_record_is_rejected_and_not_repairable():
     row = make_course(random.Random(1), 1) | {"course_title": "Learn\nPiano"}
     assert "other text" in fault(row)[2]
     assert list(repair(row)) == [row]
 
 
-def test_the_checker_rejects_the_row_and_keeps_it_whole():
+def test_checker_rejects_row_with_swallowed_record_and_keeps_it_intact():
     row = make_swallowed(make_course(random.Random(1), 1), make_course(random.Random(2), 2))
     rejection = RecordChecker(WORKLOAD).check_row(RawRow(1, "raw", row))
     assert (rejection.code, rejection.values, rejection.raw) == ("swallowed_record", row, "raw")
@@ -69,11 +69,11 @@ def test_the_checker_rejects_the_row_and_keeps_it_whole():
     ("given_level", "level"),
     [("All Levels", "All Levels"), (" beginner ", "Beginner Level"), ("EXPERT LEVEL", "Expert Level")],
 )
-def test_a_level_is_read_in_any_spelling(given_level, level):
+def test_level_is_parsed_in_any_spelling(given_level, level):
     assert Course(**make_course(random.Random(1), 1) | {"level": given_level}).level == level
 
 
 @pytest.mark.parametrize("value", ["", "Master", None, 1])
-def test_a_level_that_is_none_is_refused_with_those_there_are(value):
+def test_invalid_level_is_rejected_with_allowed_levels(value):
     with pytest.raises(ValidationError, match="allowed: All Levels, Beginner Level, Intermediate Level, Expert Level"):
         Course(**make_course(random.Random(1), 1) | {"level": value})

@@ -34,7 +34,7 @@ def records(report) -> list[dict]:
     return [orjson.loads(one.value) for one in report if isinstance(one, AcceptedRecord)]
 
 
-def test_a_shifted_row_is_put_right_and_counted(tmp_path):
+def test_shifted_row_is_repaired_and_counted(tmp_path):
     report, counts = outcomes(SHOP, f"{HEADER}\n{WHOLE}\n{SHORT}\n", tmp_path)
     assert (counts.read, counts.accepted, counts.repaired) == (2, 2, 1)
     short = records(report)[1]
@@ -43,27 +43,27 @@ def test_a_shifted_row_is_put_right_and_counted(tmp_path):
 
 
 @pytest.mark.parametrize("row", [SHORT.replace("57.85", "a lot"), SHORT + "x", SHORT.rpartition(",")[0]])
-def test_a_short_row_that_is_not_certain_is_rejected_as_it_stood(tmp_path, row):
+def test_ambiguous_short_row_is_rejected_unchanged(tmp_path, row):
     report, counts = outcomes(SHOP, f"{HEADER}\n{row}\n", tmp_path)
     assert isinstance(report[0], Rejection)
     assert (report[0].code, report[0].raw.strip(), counts.repaired) == ("wrong_field_count", row, 0)
 
 
-def test_a_repeat_falls_away_and_another_order_of_the_same_product_stays(tmp_path):
+def test_duplicate_is_dropped_and_another_order_of_same_product_is_kept(tmp_path):
     again = WHOLE.replace("2294359932054536986", "2294359932054536987")
     report, counts = outcomes(SHOP, f"{HEADER}\n{WHOLE}\n{again}\n{WHOLE}\n", tmp_path)
     assert (counts.accepted, counts.duplicates) == (2, 1)
     assert [one["order_id"][-1] for one in records(report)] == ["6", "7"]
 
 
-def test_1970_and_a_blank_customer_are_unknown_and_a_price_of_zero_is_one(tmp_path):
+def test_year_1970_and_blank_customer_are_unknown_but_zero_price_is_valid(tmp_path):
     row = WHOLE.replace("2020-04-24 11:50:39", "1970-01-01 00:33:40").replace("162.01,15159156254419", "0,")
     (item,) = records(outcomes(SHOP, f"{HEADER}\n{row}\n", tmp_path)[0])
     assert (item["event_time"], item["user_id"], item["price"]) == (None, None, 0)
 
 
 @given(st.lists(st.integers(0, 10**19), min_size=1, max_size=9, unique=True), st.booleans())
-def test_a_line_of_courses_is_an_enrolment_each_in_its_order(courses, timed):
+def test_course_list_becomes_one_enrolment_per_course_in_order(courses, timed):
     line = {"id": "U_1", "course_order": courses}
     if timed:
         line["enroll_time"] = [f"2020-01-0{place + 1} 10:00:00" for place in range(len(courses))]
@@ -84,14 +84,14 @@ def test_a_line_of_courses_is_an_enrolment_each_in_its_order(courses, timed):
         ({"id": "U_1", "course_order": [None]}, "bad_id"),
     ],
 )
-def test_a_line_of_which_it_is_not_certain_what_belongs_to_what_is_rejected(line, code):
+def test_ambiguous_or_incomplete_course_list_is_rejected(line, code):
     checker = RecordChecker(MOOC)
     report = list(checker.check([RawRow(1, "raw", line)]))
     assert [one.code for one in report] == [code]
     assert checker.counts.read == 1
 
 
-def test_an_enrolment_a_line_is_read_from_csv_and_json(tmp_path):
+def test_one_enrolment_per_line_is_read_from_csv_and_json(tmp_path):
     text = "user_id,course_id,enrolled_at\nU_1,C_1,2020-01-01 10:00:00\nU_1,C_2,\n"
     assert [one["course_id"] for one in records(outcomes(MOOC, text, tmp_path)[0])] == ["C_1", "C_2"]
     line = '{"user_id": "U_1", "course_id": "C_1"}\n'
@@ -99,7 +99,7 @@ def test_an_enrolment_a_line_is_read_from_csv_and_json(tmp_path):
 
 
 @pytest.mark.parametrize("column", ["enrolled_at", "enroll_time", "time", "Enroll Time"])
-def test_the_time_of_a_single_enrolment_is_read_under_each_of_its_names(tmp_path, column):
+def test_single_enrolment_time_is_read_from_each_column_alias(tmp_path, column):
     text = f"user_id,course_id,{column}\nU_1,C_1,2020-01-01 10:00:00\n"
     (tmp_path / "it.csv").write_text(text)
     with open_source(str(tmp_path / "it.csv")) as source:
@@ -107,7 +107,7 @@ def test_the_time_of_a_single_enrolment_is_read_under_each_of_its_names(tmp_path
         assert [one["enrolled_at"] for one in records(RecordChecker(MOOC).check(read))] == ["2020-01-01T10:00:00+00:00"]
 
 
-def test_null_in_a_text_field_of_json_is_what_an_empty_cell_of_csv_is(tmp_path):
+def test_json_null_in_text_field_equals_empty_csv_cell(tmp_path):
     empty = f"{HEADER}\n2020-04-24 11:50:39 UTC,1,5,,,,10.5,\n"
     null = dict.fromkeys(SHOP.fields) | {"event_time": "2020-04-24 11:50:39 UTC", "order_id": 1}
     null |= {"product_id": 5, "price": 10.5}
@@ -118,7 +118,7 @@ def test_null_in_a_text_field_of_json_is_what_an_empty_cell_of_csv_is(tmp_path):
 
 
 @pytest.mark.real_data
-def test_every_row_of_the_real_purchases_is_accepted_and_the_shifted_ones_are_counted():
+def test_every_real_purchase_is_accepted_and_shifted_rows_are_counted():
     with open_source(str(real_file("kz_sample.csv.gz"))) as source:
         checker = RecordChecker(SHOP)
         events = records(checker.check(read_rows(source, ())))
@@ -129,7 +129,7 @@ def test_every_row_of_the_real_purchases_is_accepted_and_the_shifted_ones_are_co
 
 
 @pytest.mark.real_data
-def test_every_real_list_of_courses_is_whole():
+def test_every_real_course_list_is_read_completely():
     file = real_file("mooc_users.jsonl.gz")
     with gzip.open(file, "rt") as lines:
         few = [orjson.loads(line) for _, line in zip(range(2000), lines, strict=False)]

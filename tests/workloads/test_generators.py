@@ -27,17 +27,17 @@ def checked(workload, table: list[dict]):
 
 
 @ALL
-def test_the_same_seed_gives_the_same_rows(workload):
+def test_same_seed_gives_same_rows(workload):
     assert made(workload) == made(workload)
 
 
 @ALL
-def test_another_seed_gives_other_rows(workload):
+def test_different_seed_gives_different_rows(workload):
     assert made(workload) != made(workload, seed=5)
 
 
 @ALL
-def test_as_many_rows_as_asked_for_with_all_fields_as_text_or_cut_off(workload):
+def test_requested_row_count_is_generated_with_all_fields_as_text_or_none(workload):
     table = made(workload)
     assert len(table) == ROWS
     assert all(tuple(row) == workload.fields for row in table)
@@ -45,12 +45,12 @@ def test_as_many_rows_as_asked_for_with_all_fields_as_text_or_cut_off(workload):
 
 
 @ALL
-def test_no_rows_and_one_row_are_possible(workload):
+def test_zero_rows_or_one_row_can_be_generated(workload):
     assert (made(workload, 0), len(made(workload, 1))) == ([], 1)
 
 
 @ALL
-def test_the_counts_add_up_and_most_rows_are_accepted(workload):
+def test_counts_add_up_and_most_rows_are_accepted(workload):
     _, counts = checked(workload, made(workload))
     assert counts.read == ROWS == counts.accepted + sum(counts.rejected.values()) + counts.duplicates
     assert 0.95 * ROWS < counts.accepted < ROWS
@@ -58,7 +58,7 @@ def test_the_counts_add_up_and_most_rows_are_accepted(workload):
 
 
 @ALL
-def test_every_accepted_row_is_a_record_that_is_accepted_again(workload):
+def test_record_of_every_accepted_row_is_accepted_again(workload):
     table = made(workload)
     for row, outcome in zip(table, checked(workload, table)[0], strict=True):
         if isinstance(outcome, AcceptedRecord):
@@ -67,7 +67,7 @@ def test_every_accepted_row_is_a_record_that_is_accepted_again(workload):
 
 
 @ALL
-def test_every_model_finds_its_features_in_nearly_every_record(workload):
+def test_every_model_feature_is_present_in_most_records(workload):
     both = zip(*cleaned(workload), strict=True)
     records = [workload.record(**workload.mend(row) or row) for row, told in both if isinstance(told, AcceptedRecord)]
     for feature in itertools.chain.from_iterable(model.features for model in workload.clusterings):
@@ -80,7 +80,7 @@ def cleaned(workload) -> tuple[list[dict], list]:
     return table, checked(workload, table)[0]
 
 
-def test_courses_have_the_dirt_of_the_real_file():
+def test_generated_courses_reproduce_defects_of_real_file():
     courses = find_workload("courses")
     table = made(courses)
     outcomes, counts = checked(courses, table)
@@ -94,7 +94,7 @@ def test_courses_have_the_dirt_of_the_real_file():
             assert [courses.record(**one) for one in courses.repair(row)]
 
 
-def test_purchases_have_the_dirt_of_the_real_file():
+def test_generated_purchases_reproduce_defects_of_real_file():
     shop = find_workload("shop")
     outcomes, counts = checked(shop, made(shop))
     assert {"bad_id", "not_a_date", "not_money"} == set(counts.rejected)
@@ -107,14 +107,14 @@ def test_purchases_have_the_dirt_of_the_real_file():
     assert times != sorted(times)
 
 
-def test_enrolments_have_the_dirt_of_real_exports():
+def test_generated_enrolments_reproduce_defects_of_real_exports():
     mooc = find_workload("mooc")
     _, counts = checked(mooc, made(mooc))
     assert {"bad_id", "not_a_date"} == set(counts.rejected)
     assert counts.duplicates
 
 
-def test_products_have_the_dirt_of_the_real_file():
+def test_generated_products_reproduce_defects_of_real_file():
     products = find_workload("products")
     table = made(products)
     _, counts = checked(products, table)

@@ -32,7 +32,7 @@ def products() -> tuple[list, IngestCounts]:
     return checked("products", "amazon.csv")
 
 
-def test_every_course_ends_in_one_place(courses):
+def test_every_course_row_has_exactly_one_outcome(courses):
     assert courses[1].as_dict() == {
         "workload": "courses",
         "read": 3678,
@@ -44,7 +44,7 @@ def test_every_course_ends_in_one_place(courses):
     }
 
 
-def test_the_five_swallowed_rows_are_ten_courses(courses):
+def test_five_swallowed_rows_are_repaired_into_ten_courses(courses):
     workload = find_workload("courses")
     swallowed = [one for one in courses[0] if isinstance(one, Rejection)]
     repaired = [workload.record(**row) for one in swallowed for row in workload.repair(one.values)]
@@ -72,5 +72,5 @@ def test_products_have_one_unknown_rating_and_two_unknown_counts(products):
     assert len({record["record_id"] for record in records}) == 1465
 
 
-def test_the_file_read_again_gives_the_same_ids(courses):
+def test_rereading_file_gives_same_ids(courses):
     assert checked("courses", "udemy_courses.csv")[0] == courses[0]

@@ -38,7 +38,7 @@ def url_of(url) -> str:
         "https://example.com/" + "a" * (URL_LIMIT - 20),
     ],
 )
-def test_a_url_that_names_a_host_is_kept_as_it_was(url):
+def test_url_with_host_is_kept_unchanged(url):
     assert url_of(f" {url} ") == url
 
 
@@ -56,7 +56,7 @@ def test_a_url_that_names_a_host_is_kept_as_it_was(url):
         (7, "not_text"),
     ],
 )
-def test_what_names_no_page_is_refused_with_a_code_and_what_is_allowed(url, code):
+def test_invalid_url_is_rejected_with_code_and_allowed_values(url, code):
     with pytest.raises(ValidationError) as refused:
         url_of(url)
     (error,) = refused.value.errors()
@@ -64,7 +64,7 @@ def test_what_names_no_page_is_refused_with_a_code_and_what_is_allowed(url, code
     assert "allowed: " in error["msg"]
 
 
-def test_a_password_is_refused_without_being_shown():
+def test_password_in_url_is_rejected_without_being_shown():
     with pytest.raises(ValidationError) as refused:
         url_of("https://user:secret@example.com/")
     (error,) = refused.value.errors(include_input=False)
@@ -72,7 +72,7 @@ def test_a_password_is_refused_without_being_shown():
     assert "secret" not in str(error)
 
 
-def test_an_export_may_call_the_time_created_at_and_say_nothing_of_keywords():
+def test_export_may_name_time_created_at_and_omit_keywords():
     result = Page.model_validate(
         {"id": 11966167, "title": "iPhone 7", "url": "http://x.com", "created_at": "9/7/2016 18:52"}
     )
@@ -85,13 +85,13 @@ def test_an_export_may_call_the_time_created_at_and_say_nothing_of_keywords():
     ("parameters", "code", "field"),
     [({}, "missing", "creation_time"), ({"created_at": "soon"}, "not_a_date", "created_at")],
 )
-def test_a_page_without_a_time_is_refused(parameters, code, field):
+def test_page_without_valid_time_is_rejected(parameters, code, field):
     with pytest.raises(ValidationError) as refused:
         Page.model_validate({"id": "1", "url": "http://x.com"} | parameters)
     assert [(error["type"], error["loc"][0]) for error in refused.value.errors()] == [(code, field)]
 
 
-def test_generated_pages_have_the_dirt_of_the_real_exports():
+def test_generated_pages_reproduce_defects_of_real_exports():
     table = [row for _, row in generate_themed(random.Random(4), 3000)]
     checker = RecordChecker(URLS)
     report = list(checker.check(RawRow(number, str(row), row) for number, row in enumerate(table)))
@@ -118,7 +118,7 @@ def test_generated_shares_drift():
     ("file", "read", "rejected"),
     [("sample_campaign_data_2023.csv", 100, {}), ("hacker_news.csv", 21_348, {"no_url": 1115})],
 )
-def test_of_the_real_files_every_row_with_a_url_is_accepted(file, read, rejected):
+def test_every_row_with_url_in_real_files_is_accepted(file, read, rejected):
     counts = validate_source(URLS, str(real_file(file)))
     assert (counts.read, counts.rejected, counts.duplicates, counts.repaired) == (read, rejected, 0, 0)
     assert counts.accepted == read - sum(rejected.values())

@@ -11,21 +11,21 @@ from millrace.workloads import find_workload, load_workloads
 from millrace.workloads.naming import SCALES, make_scale
 
 
-def test_a_workload_is_found_by_its_name():
+def test_workload_is_found_by_name():
     assert find_workload("courses").name == "courses"
 
 
-def test_a_workload_in_another_module_is_found():
+def test_workload_in_another_module_is_found():
     assert "rentals" in load_workloads()
 
 
-def test_a_name_that_is_none_is_refused_with_those_there_are():
+def test_unknown_workload_name_is_rejected_with_available_names():
     with pytest.raises(NotFoundError, match=r"no workload 'course'; allowed: catalogue, courses") as refused:
         find_workload("course")
     assert refused.value.field == "workload"
 
 
-def test_only_chosen_workloads_are_in_use():
+def test_only_selected_workloads_are_loaded():
     code = "from millrace.workloads import load_workloads; print(*load_workloads())"
     for chosen, words in (("products", "products"), ("rentals, courses", "courses rentals")):
         done = subprocess.run(
@@ -37,7 +37,7 @@ def test_only_chosen_workloads_are_in_use():
         assert done.stdout.split() == words.split(), done.stderr
 
 
-def test_a_choice_of_a_workload_that_is_none_is_refused():
+def test_selecting_unknown_workload_is_rejected():
     command = [sys.executable, "-m", "millrace.cli", "validate", "courses", "-", "--json"]
     done = subprocess.run(
         command, env=os.environ | {"MILLRACE_WORKLOADS": "course"}, capture_output=True, text=True, input=""
@@ -47,7 +47,7 @@ def test_a_choice_of_a_workload_that_is_none_is_refused():
 
 
 @pytest.mark.parametrize("result", load_workloads().values(), ids=load_workloads())
-def test_identity_watched_fields_and_models_are_those_of_the_record(result):
+def test_identity_watched_fields_and_endpoint_models_exist(result):
     assert {*result.identity, *result.watched} <= set(result.fields)
     assert result.key == result.identity[0]
     assert {endpoint.model for endpoint in result.endpoints} <= {model.name for model in result.models}
@@ -55,7 +55,7 @@ def test_identity_watched_fields_and_models_are_those_of_the_record(result):
 
 
 @pytest.mark.parametrize("result", load_workloads().values(), ids=load_workloads())
-def test_a_recommender_learns_from_events_whose_identity_holds_what_it_reads(result):
+def test_recommender_learns_from_events_with_its_fields_in_identity(result):
     for model in result.recommenders:
         assert result.events
         assert {model.user, model.item, model.time} <= set(result.identity)
@@ -65,18 +65,18 @@ def test_a_recommender_learns_from_events_whose_identity_holds_what_it_reads(res
 
 
 @pytest.mark.parametrize("result", load_workloads().values(), ids=load_workloads())
-def test_every_number_of_clusters_to_try_has_as_many_different_names(result):
+def test_every_candidate_k_has_k_distinct_cluster_names(result):
     for model in result.clusterings:
         for k in model.k:
             assert all(len(set(names)) == len(names) == k for names in model.names(k).values())
 
 
-def test_a_model_that_is_none_is_none():
+def test_unknown_model_returns_none():
     assert find_workload("courses").model("weight") is None
 
 
 @pytest.mark.parametrize("k", [*SCALES, 9, 12])
-def test_a_scale_names_every_step_once(k):
+def test_scale_gives_every_step_a_unique_name(k):
     names = make_scale("price")(k)["label"]
     assert len(set(names)) == k
     assert all(name.endswith(" price") for name in names)

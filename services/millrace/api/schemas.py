@@ -20,10 +20,14 @@ class ClusterAnswer(BaseModel):
 
 
 class ClusterAnswerWithInput(ClusterAnswer):
+    """The cluster of a row of a list, with the row."""
+
     input: dict[str, Any] = Field(description="The row as it was sent.")
 
 
 class WorkloadSummary(BaseModel):
+    """A workload, the fields of its records and its models."""
+
     workload: str
     description: str
     fields: list[str]
@@ -31,6 +35,8 @@ class WorkloadSummary(BaseModel):
 
 
 class ModelSummary(BaseModel):
+    """The champion of a model."""
+
     model: str
     version: str
     promoted_at: str
@@ -65,6 +71,8 @@ class ModelDetail(ModelSummary):
 
 
 class LivenessStatus(BaseModel):
+    """Whether the process runs."""
+
     status: str
 
 
@@ -78,6 +86,8 @@ class ReadinessStatus(LivenessStatus):
 
 
 class ServiceBanner(BaseModel):
+    """Name, version and paths of the service."""
+
     model_config = ConfigDict(extra="allow")
 
     message: str

@@ -49,6 +49,8 @@ class InferenceRequest(BaseModel):
 
 
 class OutputTensor(BaseModel):
+    """A tensor of an answer; `data` in row-major order."""
+
     name: str
     shape: list[int]
     datatype: str
@@ -56,6 +58,8 @@ class OutputTensor(BaseModel):
 
 
 class InferenceResponse(BaseModel):
+    """The answer of the Open Inference Protocol."""
+
     model_name: str
     model_version: str
     id: str | None = None

@@ -40,6 +40,8 @@ class WindowMessage(StreamMessage):
 
 
 class Example(StreamMessage):
+    """A page of a cluster, shown as an example."""
+
     url: Annotated[str, truncate(MAX_URL)]
     title: Short | None = None
     at: datetime | None = None

@@ -40,18 +40,24 @@ PREFIX, TAG = "/v2/models/{model_name}", "open inference protocol"
 
 
 class ServerMetadata(BaseModel):
+    """The server and its extensions of the protocol."""
+
     name: str
     version: str
     extensions: list[str]
 
 
 class TensorMetadata(BaseModel):
+    """A tensor that a model takes or gives; -1 in a shape is any number of rows."""
+
     name: str
     datatype: str
     shape: list[int]
 
 
 class ModelMetadata(BaseModel):
+    """A model's versions and tensors."""
+
     name: str
     versions: list[str]
     platform: str
@@ -60,11 +66,15 @@ class ModelMetadata(BaseModel):
 
 
 class ServerState(BaseModel):
+    """Whether the server runs, or is ready."""
+
     live: bool | None = None
     ready: bool | None = None
 
 
 class ModelState(BaseModel):
+    """Whether a model can answer."""
+
     name: str
     ready: bool
 

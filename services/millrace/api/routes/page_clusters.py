@@ -26,6 +26,8 @@ HEARTBEAT_S = 15.0  # seconds of silence after which a comment is sent, so that 
 
 
 class ClustersAnswer(BaseModel):
+    """The clusters of a page stream as they are now."""
+
     model: str
     version: str | None = Field(description="The version that scored the newest pages; null before the first.")
     live: bool = Field(description="Whether a stream publishes them; otherwise they are as the champion was trained.")
@@ -33,12 +35,16 @@ class ClustersAnswer(BaseModel):
 
 
 class ClusterTimeline(BaseModel):
+    """Pages of one cluster over time."""
+
     cluster: int
     label: str
     pages: list[int] = Field(description="Pages that arrived, by step.")
 
 
 class Timeline(BaseModel):
+    """Pages of all clusters over time, in steps of equal length."""
+
     model: str
     version: str | None
     first: str | None = Field(alias="from", description="Where the first step begins; null where nothing is known.")

@@ -29,16 +29,22 @@ OFF_LOOP_USERS = 20  # users from which on a list is answered beside the event l
 
 
 class Item(BaseModel):
+    """An item and its name."""
+
     id: str
     name: str
 
 
 class ScoredItem(Item):
+    """A recommended item and why it is recommended."""
+
     score: float = Field(description="What the history says for the item; 0 where popularity filled the answer up.")
     because: list[Item] = Field(description="The items of the history that weighed most, the heaviest first.")
 
 
 class Recommendations(BaseModel):
+    """Recommended items, the best first."""
+
     items: list[ScoredItem]
     fallback: str | None = Field(description="`popularity` where nothing is known of whom it is for, else null.")
     model: str
@@ -46,10 +52,14 @@ class Recommendations(BaseModel):
 
 
 class UserRecommendations(Recommendations):
+    """Recommendations for a user."""
+
     user_id: str
 
 
 class UserHistory(BaseModel):
+    """What a user took."""
+
     user_id: str
     items: list[Item] = Field(description="The newest ones, oldest first; an item as often as it was taken.")
     total: int

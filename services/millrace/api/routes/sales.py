@@ -18,6 +18,8 @@ from millrace.workloads.base import SalesModel, Workload
 
 
 class SalesSums(BaseModel):
+    """Sums over orders; money in the currency of the records."""
+
     revenue: float
     orders: int
     items: int
@@ -26,14 +28,20 @@ class SalesSums(BaseModel):
 
 
 class SalesWithBuyers(SalesSums):
+    """Sums over orders, and how many customers they have."""
+
     buyers: int = Field(description="Distinct known customers.")
 
 
 class MonthlySales(SalesWithBuyers):
+    """The orders of a month."""
+
     month: str = Field(examples=["2020-04"])
 
 
 class SalesAnswer(BaseModel):
+    """What every answer about sales holds: the version, and the days that were asked for."""
+
     model: str
     version: str
     first_day: str | None = Field(alias="from")
@@ -41,6 +49,8 @@ class SalesAnswer(BaseModel):
 
 
 class SalesTrend(SalesAnswer):
+    """Sales by month."""
+
     months: list[MonthlySales] = Field(
         description="Months with orders, in order; an order counts on the day of its first line."
     )
@@ -51,14 +61,20 @@ class SalesTrend(SalesAnswer):
 
 
 class CustomerSales(SalesSums):
+    """The orders of a customer."""
+
     user_id: str
 
 
 class TopCustomers(SalesAnswer):
+    """The customers with the highest revenue."""
+
     customers: list[CustomerSales]
 
 
 class ValueStatistics(SalesSums):
+    """The orders of a product, brand or category, and its prices."""
+
     value: str | None = Field(description="Null where the lines did not say it.")
     name: str | None = Field(None, description="What a product is called.")
     lowest_price: float
@@ -67,6 +83,8 @@ class ValueStatistics(SalesSums):
 
 
 class StatisticsAnswer(SalesAnswer):
+    """Sales by product, brand or category."""
+
     by: str
     statistics: list[ValueStatistics]
 
