@@ -26,7 +26,6 @@ from millrace.stream.summary import BatchSummary, parse_summary, summarise_rows
 from millrace.workloads.base import PageModel, Workload
 
 log = logging.getLogger(__name__)
-
 DESCRIBED_PAGES = 2000  # rows of the table from which words, hosts and examples are known after a start
 RATE_WINDOW_S = 30.0  # seconds over which pages a second are counted
 CHAMPION_CHECK_INTERVAL_S = 1.0  # seconds between two looks for a new champion while no page arrives
@@ -247,10 +246,5 @@ class PageStream:
         self.metrics.set("lag", lag)
         if self.batches != batches or last:
             seen = tally.to_iso(self.tally.watermark) if self.tally.watermark else "nothing yet"
-            log.info(
-                "batch %s: %s pages in the lake, arrivals up to %s, %s to go",
-                self.batches,
-                self.tally.sizes.total(),
-                seen,
-                lag,
-            )
+            pages = self.tally.sizes.total()
+            log.info("batch %s: %s pages in the lake, arrivals up to %s, %s to go", self.batches, pages, seen, lag)
