@@ -104,7 +104,7 @@ def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
 
     def lines(what: str, reach: float, unit: str, value, less: bool = False) -> Iterator[Line]:
         """The same row once for each peer."""
-        for name, peer in (("FastAPI by hand, nothing checked", hand_of), ("Flask, Spark in the server", spark_of)):
+        for name, peer in (("hand-written FastAPI, nothing checked", hand_of), ("Flask, Spark in the server", spark_of)):
             yield Line(what, reach, value(own), unit, name, value(peer), less, own | {"peer": peer})
 
     own, hand_of, spark_of = single, hand, spark
@@ -112,8 +112,8 @@ def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
     own, hand_of, spark_of = paced, hand_paced, spark_paced
     yield from lines("single row, p99 at half load", 10, "ms", lambda result: result["p99"], True)
     rates = [result["rate"] * ROWS for result in (many, hand_many)]
-    body = "FastAPI by hand, list[Row]"
+    body = "hand-written FastAPI, list[Row]"
     yield Line(f"list of {ROWS:,} rows", 300_000, rates[0], "rows/s", body, rates[1], detail=many | {"peer": hand_many})
-    plain = "FastAPI by hand, two models"
+    plain = "hand-written FastAPI, two models"
     yield Line("API ready, all models loaded", 3, ready, "s", plain, hand_ready, True)
     yield Line("API memory, all models loaded", 200, memory, "MB", plain, hand_memory, True, {"spark": spark_memory})

@@ -46,8 +46,8 @@ def shown(value: float | None, unit: str) -> str:
 
 def show(lines: list[Line], machine: str) -> None:
     table = Table(box=box.SIMPLE, title=machine, title_justify="left", title_style="")
-    for name in ("what", "reach", "Millrace", "peer", "ratio"):
-        table.add_column(name, justify="left" if name in ("what", "peer") else "right")
+    for name in ("metric", "target", "Millrace", "peer", "ratio"):
+        table.add_column(name, justify="left" if name in ("metric", "peer") else "right")
     for line in lines:
         colour = {True: "green", False: "red", None: ""}[line.reached]
         reach = f"{'≤' if line.less_is_better else '≥'} {shown(line.reach, line.unit)}" if line.reach else "-"
