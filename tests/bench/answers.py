@@ -104,7 +104,7 @@ def measure(home: Path, environment: dict[str, str]) -> Iterator[Line]:
 
     def lines(what: str, reach: float, unit: str, value, less: bool = False) -> Iterator[Line]:
         """The same row once for each peer."""
-        for name, peer in (("hand-written FastAPI, nothing checked", hand_of), ("Flask, Spark in the server", spark_of)):
+        for name, peer in (("hand-written FastAPI, no checks", hand_of), ("Flask, Spark in the server", spark_of)):
             yield Line(what, reach, value(own), unit, name, value(peer), less, own | {"peer": peer})
 
     own, hand_of, spark_of = single, hand, spark
