@@ -81,6 +81,7 @@ def test_logged_text_cannot_forge_lines_or_control_terminal(capsys):
     log = logging.getLogger("tests.text")
     handler = logging.StreamHandler()
     log.addHandler(handler)
+    log.propagate = False
     try:
         print_logs_safely()
         log.warning("id %s", "a\nERROR forged \x1b[31m")
@@ -93,6 +94,7 @@ def test_logged_text_cannot_forge_lines_or_control_terminal(capsys):
         logging.setLogRecordFactory(before)
         sys.excepthook = hook
         log.removeHandler(handler)
+        log.propagate = True
     stderr = capsys.readouterr().err
     assert r"id a\nERROR forged \x1b[31m" in stderr.splitlines()
     assert stderr.splitlines().count(r"ValueError: bad \x1b]0;title\x07") == 2

@@ -1,1 +1,1 @@
-"""The API: answers from the champions in memory. No Spark, no Kafka, no JVM."""
+"""The API: answers from champions in memory, without Spark, Kafka or a JVM."""

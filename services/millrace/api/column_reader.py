@@ -1,7 +1,6 @@
-"""Reading a list's values field by field: numbers that are plain already are checked all at once, with NumPy.
+"""Reads lists field by field: plain numbers are checked all at once with NumPy.
 
-What is not plain (text such as "₹1,099", a value out of range) goes through the record type one by one. So the two
-ways accept the same values and give the same numbers; only the record type ever refuses, with its own sentence.
+Other values (text such as "₹1,099", out of range) go one by one through the record type, and only it rejects any.
 """
 
 from collections.abc import Callable, Sequence

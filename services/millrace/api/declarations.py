@@ -1,4 +1,4 @@
-"""Declaring a path: its true errors and shapes for the OpenAPI document, JSON out without a second validation."""
+"""Declares paths: actual errors and shapes for the OpenAPI document, JSON output without revalidation."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,4 +1,4 @@
-"""Every error as `{"error": {"code", "message", "field", "allowed"}}`; on V2 paths in that protocol's form."""
+"""Formats every error as `{"error": {"code", "message", "field", "allowed"}}`, or as Open Inference errors under V2."""
 
 import logging
 from collections.abc import Mapping

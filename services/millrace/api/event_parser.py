@@ -1,4 +1,4 @@
-"""Posted events: checked by the record contract, one or many, and made into the messages that an ingest writes."""
+"""Checks posted events, one or many, against the record contract and converts them to the messages ingest writes."""
 
 from hashlib import blake2b
 from typing import Any

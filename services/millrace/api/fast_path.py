@@ -1,7 +1,6 @@
-"""Answering paths without the router: it costs more than the answer itself.
+"""Serves answering paths without the router, which costs more than the answer itself.
 
-The paths are declared to FastAPI as well, for the documentation and for every other method; here a POST to one of
-them goes from bytes to bytes.
+FastAPI also declares these paths, for the docs and all other methods; here a POST goes straight from bytes to bytes.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""HEAD wherever there is GET, as monitors and caches ask (RFC 9110, 9.3.2)."""
+"""HEAD wherever there is GET, as monitors and caches expect (RFC 9110, 9.3.2)."""
 
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException

@@ -1,4 +1,4 @@
-"""Assembles the application; every part lives in a module of its own."""
+"""Assembles the application from its modules."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives, plus what its endpoints read off the request themselves."""
+"""The OpenAPI document: what FastAPI derives, plus what endpoints read directly from the request."""
 
 from collections.abc import Sequence
 from typing import Any

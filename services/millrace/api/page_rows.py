@@ -1,4 +1,4 @@
-"""Posted pages and the clusters they fall into."""
+"""Assigns posted pages to clusters."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a request may ask of recommenders and sales: parameters and bodies, read with their limits."""
+"""Parameters and bodies of recommender and sales requests, and their limits."""
 
 import re
 from collections.abc import Sequence

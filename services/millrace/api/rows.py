@@ -1,4 +1,4 @@
-"""Request bodies: derived from the record contract and a model's features, read fast, refused with a sentence."""
+"""Request bodies: derived from the record contract and a model's features, read fast, rejected with a clear message."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Protocol, get_origin

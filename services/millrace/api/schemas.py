@@ -1,4 +1,4 @@
-"""The shapes of answers, for the documentation."""
+"""Response schemas for the documentation."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Running the API: several worker processes, graceful on SIGTERM."""
+"""Runs the API: several worker processes, graceful shutdown on SIGTERM."""
 
 import os
 import tempfile

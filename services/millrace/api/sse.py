@@ -1,4 +1,4 @@
-"""Answers that don't end on their own: how many there may be, and that they end when the process is told to."""
+"""Server-sent event streams: limits how many are open and ends them on shutdown."""
 
 import signal
 import threading

@@ -1,7 +1,6 @@
-"""The data of a tensor: checked against its shape and datatype, in JSON or in bytes after it.
+"""Checks tensor data, JSON or trailing binary, against shape and datatype (github.com/kserve/open-inference-protocol).
 
-Sources: Open Inference Protocol (github.com/kserve/open-inference-protocol), its binary tensor data extension, and
-Triton's protocol documents for the layout of BYTES: each element as a length of four bytes, little-endian, before it.
+Follows the binary tensor data extension and Triton's BYTES layout: four-byte little-endian length before each element.
 """
 
 import math

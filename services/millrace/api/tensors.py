@@ -1,4 +1,4 @@
-"""The tensors of the Open Inference Protocol: a request to columns, and answers to output tensors."""
+"""Open Inference Protocol tensors: turns requests into columns and answers into output tensors."""
 
 from typing import Annotated, Any
 

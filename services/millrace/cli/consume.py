@@ -1,4 +1,4 @@
-"""The stream: score pages as they arrive, read the topics of their clusters."""
+"""Stream commands: score pages as they arrive, read their clusters' topics."""
 
 import sys
 from enum import StrEnum

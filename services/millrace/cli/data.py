@@ -1,4 +1,4 @@
-"""Records on their way in: generate, validate, ingest, rejected."""
+"""Incoming records: generate, validate, ingest, rejected."""
 
 import gc
 import random

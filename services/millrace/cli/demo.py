@@ -1,4 +1,4 @@
-"""`millrace demo`: from a file to a served answer, for every workload, and a table of what happened."""
+"""`millrace demo`: from a file to a served answer for every workload, with a summary table."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""What the demo shows as it happens: pages that are clustered in a stream, an event that changes recommendations."""
+"""The live part of the demo: pages clustered in a stream, and an event that changes recommendations."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the demo asks the API: a question for each path, made of the first accepted row of the source."""
+"""The demo's API requests: one per path, built from the first accepted row of the source."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`millrace evaluate`: the table of all recommenders on held-out items."""
+"""`millrace evaluate`: compares all recommenders on held-out items."""
 
 from typing import Annotated, Any
 

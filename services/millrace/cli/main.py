@@ -1,4 +1,4 @@
-"""All commands in one application; each group lives in a module of its own."""
+"""Combines all commands into one application; each group has its own module."""
 
 import typer
 
@@ -44,11 +44,11 @@ def print_version(value: bool) -> None:
 @app.callback()
 def options(version: bool = typer.Option(False, "--version", callback=print_version, is_eager=True)) -> None:
     """From Kafka to a served model."""
-    start_logging()
 
 
 def main() -> None:
     """The command `millrace`."""
     end_on_sigterm()
     escape_unencodable()
+    start_logging()
     app()

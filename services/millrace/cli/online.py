@@ -1,4 +1,4 @@
-"""Online: the updater in the foreground."""
+"""Runs the online updater in the foreground."""
 
 import typer
 

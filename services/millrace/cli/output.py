@@ -1,6 +1,6 @@
-"""What every command shares: `--json`, tables, progress, and errors as one sentence with an exit code.
+"""Shared by all commands: `--json`, tables, progress, and errors as one sentence with an exit code.
 
-Whatever is printed may hold what strangers wrote: it is shown as it stands. Markup of our own is given as `Text`.
+Output may contain untrusted text, so it is printed literally; our own markup is passed as `Text`.
 """
 
 import io

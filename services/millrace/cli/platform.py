@@ -1,4 +1,4 @@
-"""The platform itself: up, down, status, doctor, serve, demo."""
+"""Platform commands: up, down, provision, status, doctor, serve."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""Charts of a stream of pages as files."""
+"""Writes charts of a page stream to files."""
 
 from pathlib import Path
 from typing import Annotated

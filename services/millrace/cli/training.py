@@ -1,4 +1,4 @@
-"""Spark's jobs: train models, compact the lake."""
+"""Spark jobs: train models, compact the lake."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Workloads by name, for commands that mean all of them where none is named."""
+"""Workload name arguments, for commands that default to all workloads."""
 
 from typing import Annotated
 

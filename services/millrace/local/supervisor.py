@@ -181,6 +181,7 @@ class StackSupervisor:
         log.info("all stopped.")
 
     def run(self) -> int:
+        start_logging("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%S", output=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stopping.set())
         try:
@@ -222,5 +223,4 @@ def restart_sinks() -> list[str]:
 
 
 if __name__ == "__main__":
-    start_logging("%(asctime)s %(message)s", sys.stdout, "%Y-%m-%dT%H:%M:%S")
     sys.exit(StackSupervisor().run())

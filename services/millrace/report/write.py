@@ -28,7 +28,7 @@ def write_report(workload: str, board: Board, out: Path, minutes: int) -> dict[s
     Raises BadInputError where `out` can't be written.
     """
     charts, timeline = import_charts(), board.timeline(minutes)
-    shares, messages = charts.shares(timeline), charts.messages(timeline)
+    shares, messages = charts.draw_shares(timeline), charts.draw_messages(timeline)
     page = render_document(workload, board.status(), board.clusters(), timeline, shares, messages)
     files = {PAGE: page.encode(), SHARES: shares, MESSAGES: messages}
     try:

@@ -1,7 +1,8 @@
 """Logging of programs: what the package reports, a line each on standard error."""
 
 import logging
-from typing import IO
+import sys
+from typing import TextIO
 
 from millrace.runtime.text import print_logs_safely
 
@@ -10,18 +11,34 @@ TIMED_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 _handlers: list[logging.Handler] = []
 
 
-def start_logging(
-    line_format: str = PLAIN_FORMAT, stream: IO[str] | None = None, date_format: str | None = None
-) -> None:
-    """Write what the package logs from INFO on, and other libraries from WARNING on, to `stream` (standard error).
+class StandardHandler(logging.Handler):
+    """Writes to what is standard error, or output, at the time of each record."""
 
-    A second call replaces the first one. Handlers of others stay.
+    def __init__(self, output: bool):
+        super().__init__()
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record; a stream that is gone is no reason to fail."""
+        stream: TextIO | None = sys.stdout if self._output else sys.stderr
+        try:
+            if stream is not None:
+                stream.write(self.format(record) + "\n")
+                stream.flush()
+        except (OSError, ValueError):
+            pass
+
+
+def start_logging(line_format: str = PLAIN_FORMAT, date_format: str | None = None, output: bool = False) -> None:
+    """Write what the package logs from INFO on, and other libraries from WARNING on, to standard error.
+
+    With `output` to standard output. A second call replaces the first one. Handlers of others stay.
     """
     print_logs_safely()
     root = logging.getLogger()
     while _handlers:
         root.removeHandler(_handlers.pop())
-    handler = logging.StreamHandler(stream)
+    handler = StandardHandler(output)
     handler.setFormatter(logging.Formatter(line_format, date_format))
     root.addHandler(handler)
     _handlers.append(handler)

@@ -1,7 +1,6 @@
-"""API keys: off when none are set; else every path needs one that was not declared open.
+"""API keys: off if none are set; otherwise every path except health and pages without data needs one.
 
-Open are health and pages without data. Where posting wants a key, events are refused while there is none to give.
-`Access` is the one rule: the middleware answers by it and the OpenAPI document is written by it.
+If posting requires a key and none are set, events are refused. Middleware and OpenAPI both follow `AccessRules`.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The largest request body and the longest wait for it, enforced before anything reads it, and its coding undone."""
+"""Limits the size and arrival time of request bodies before anything reads them, and decompresses them."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Compressed bodies: unpacked as they arrive, with the limit of a body applied to what comes out."""
+"""Decompresses request bodies as they arrive and applies the body limit to the output."""
 
 import zlib
 from collections.abc import Callable

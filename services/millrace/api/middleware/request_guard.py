@@ -1,8 +1,6 @@
-"""What is looked at before anything else: whom a request is meant for, where it comes from, and what its body is.
+"""Checks every request's Host, origin and body type first, since a browser sends any page's requests to any address.
 
-A browser sends requests of any page to any address, this machine's included. So a name in Host that is not ours is
-refused (DNS rebinding), a change that a page of another origin asks for is refused, and a body must be declared as what
-forms and scripts of other pages can't send without being asked for permission first. It is one loop over the headers.
+Refuses unknown hosts (DNS rebinding), cross-origin changes, and body types that browsers send without a preflight.
 """
 
 from collections.abc import Callable, Collection

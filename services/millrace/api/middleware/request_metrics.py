@@ -1,4 +1,4 @@
-"""Counting and timing requests."""
+"""Counts and times requests."""
 
 import time
 

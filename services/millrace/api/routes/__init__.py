@@ -1,1 +1,1 @@
-"""One module a family of paths."""
+"""One module per family of paths."""

@@ -1,4 +1,4 @@
-"""`/docs`: a page of our own over openapi.json. It holds no data, so that it is open where there are keys."""
+"""`/docs`: our own page over openapi.json. It holds no data, so it stays open when API keys are on."""
 
 from millrace.api.declarations import RouteRegistry
 from millrace.web import DOCS, HEADERS, load_files

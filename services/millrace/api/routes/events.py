@@ -1,4 +1,4 @@
-"""`/v1/<workload>/events`: events that change recommendations, written to Kafka before they are answered."""
+"""`/v1/<workload>/events`: events that change recommendations, written to Kafka before the API responds."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""`/v1`: what there is, and answers from every model of every workload."""
+"""`/v1`: lists workloads and models, and answers from every model of every workload."""
 
 from typing import Any
 

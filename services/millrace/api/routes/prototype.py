@@ -1,4 +1,4 @@
-"""The paths that callers of the prototypes know, from the workloads' own declarations."""
+"""The prototypes' paths, which existing callers know, from the workloads' own declarations."""
 
 from fastapi import Request, Response
 

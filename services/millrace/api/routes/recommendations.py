@@ -1,4 +1,4 @@
-"""`/v1/<workload>/recommendations` and what goes with it, for every recommender that a workload declares."""
+"""`/v1/<workload>/recommendations` and related paths, for every recommender that a workload declares."""
 
 from typing import Any
 

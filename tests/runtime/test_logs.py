@@ -1,0 +1,29 @@
+"""Logging of programs."""
+
+import logging
+import subprocess
+import sys
+
+PROGRAM = """
+import logging
+from millrace.runtime.logs import TIMED_FORMAT, start_logging
+start_logging(TIMED_FORMAT)
+start_logging()
+logging.getLogger("millrace.x").info("%s rows", 3)
+logging.getLogger("millrace.x").debug("hidden")
+logging.getLogger("kafka").info("hidden")
+logging.getLogger("kafka").warning("a\\nb")
+"""
+
+
+def test_progress_is_logged_as_plain_lines_on_standard_error():
+    result = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert (result.stdout, result.stderr) == ("", "3 rows\na\\nb\n")
+
+
+def test_records_go_to_the_current_standard_error(capsys):
+    from millrace.runtime.logs import StandardHandler
+
+    handler = StandardHandler(output=False)
+    handler.emit(logging.makeLogRecord({"msg": "here"}))
+    assert capsys.readouterr().err == "here\n"
