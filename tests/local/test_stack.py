@@ -37,7 +37,7 @@ def test_secrets_are_owner_only_and_on_no_command_line(stack):
     secrets.append(current.connect_password.get_secret_value())
     assert len(set(secrets)) == 3
     assert min(map(len, secrets)) >= 32
-    process = local.state.supervisor()
+    process = local.state.find_supervisor()
     lines = [command_line(one) for one in process.children(recursive=True)]
     assert len(list(filter(None, lines))) >= 4  # kafka, s3, connect, api
     assert not [line for line in lines for secret in secrets if secret in line]
