@@ -27,3 +27,22 @@ def test_records_go_to_the_current_standard_error(capsys):
     handler = StandardHandler(output=False)
     handler.emit(logging.makeLogRecord({"msg": "here"}))
     assert capsys.readouterr().err == "here\n"
+
+
+LOST_BROKER = """
+import logging
+from millrace.runtime.logs import start_logging
+start_logging()
+try:
+    raise ConnectionResetError(104, "Connection reset by peer")
+except OSError:
+    logging.getLogger("kafka.net.transport").exception("Error receiving network data")
+    logging.getLogger("millrace.x").exception("a fault")
+"""
+
+
+def test_broken_connection_is_one_line_and_own_fault_keeps_its_traceback():
+    result = subprocess.run([sys.executable, "-c", LOST_BROKER], capture_output=True, text=True, check=True)
+    first, second, *more = result.stderr.splitlines()
+    assert first == "Error receiving network data: ConnectionResetError(104, 'Connection reset by peer')"
+    assert (second, more[0]) == ("a fault", "Traceback (most recent call last):")

@@ -132,7 +132,7 @@ def test_new_champion_scores_later_batches_and_becomes_drift_baseline(stream, tm
     assert measured["psi"] > 0.25
     assert measured["inertia_ratio"] > 0
     assert measured["moved"] > 0
-    assert measured[f'version{{workload="urls",version="{second}"}}'] == 1
+    assert measured[f'version{{version="{second}",workload="urls"}}'] == 1
     Registry().rollback("urls", "pages")
     until(lambda: deltas()["stream"]["version"] == first, "the champion of before")
     publish(300, 62, tmp_path)

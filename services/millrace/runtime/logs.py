@@ -1,5 +1,6 @@
 """Logging of programs: what the package reports, a line each on standard error."""
 
+import copy
 import logging
 import sys
 from typing import TextIO
@@ -29,6 +30,19 @@ class StandardHandler(logging.Handler):
             pass
 
 
+class LineFormatter(logging.Formatter):
+    """Says of a Kafka client's broken connection what broke it, without the traceback into the client."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        if record.name.startswith("kafka.") and record.exc_info:
+            error = record.exc_info[1]
+            record = copy.copy(record)
+            record.msg, record.args = f"{record.getMessage()}: {error!r}", ()
+            record.exc_info = record.exc_text = None
+        return super().format(record)
+
+
 def start_logging(line_format: str = PLAIN_FORMAT, date_format: str | None = None, output: bool = False) -> None:
     """Write what the package logs from INFO on, and other libraries from WARNING on, to standard error.
 
@@ -39,7 +53,7 @@ def start_logging(line_format: str = PLAIN_FORMAT, date_format: str | None = Non
     while _handlers:
         root.removeHandler(_handlers.pop())
     handler = StandardHandler(output)
-    handler.setFormatter(logging.Formatter(line_format, date_format))
+    handler.setFormatter(LineFormatter(line_format, date_format))
     root.addHandler(handler)
     _handlers.append(handler)
     logging.getLogger("millrace").setLevel(logging.INFO)
