@@ -114,7 +114,7 @@ def test_garbage_is_rejected_with_both_scores_and_rollback_restores_previous(reg
 
     champion = registry.champion("urls", "pages")
     good = loaded(registry, {"version": champion.version}).pages
-    monkeypatch.setattr(pages.update, "updated", garbage)
+    monkeypatch.setattr(pages.update, "update_centres", garbage)
     monkeypatch.setattr(frames.PageFrame, "fit_kmeans", lambda *_: [garbage(good.centres)[0]])
     (result,) = train.train_models(spark, URLS, TrainingOptions())
     assert not result["promoted"]
