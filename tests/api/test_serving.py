@@ -72,6 +72,15 @@ def started(workers, count: int) -> list[int]:
     return [int(pid) for pid in pids]
 
 
+def test_each_worker_logs_with_time_and_level(workers):
+    started(workers, 3)
+    line = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO courses/popularity serves \d{8}T", re.M)
+    deadline = time.monotonic() + 60
+    while len(line.findall(workers.log)) < 3:
+        assert time.monotonic() < deadline, workers.log
+        time.sleep(0.1)
+
+
 def test_killed_worker_is_replaced_and_no_metrics_are_lost(workers):
     first, *_ = started(workers, 3)  # one of them is enough to be ready
     before = sample(workers, "millrace_requests_total{")

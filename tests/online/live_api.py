@@ -20,8 +20,6 @@ from millrace.settings import settings
 from tests.online.replay import Replay
 
 NAME = "mooc/recommendations"
-
-
 ASKED = 16  # times, each on a connection of its own: both workers are asked
 
 

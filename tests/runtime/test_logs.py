@@ -46,3 +46,18 @@ def test_broken_connection_is_one_line_and_own_fault_keeps_its_traceback():
     first, second, *more = result.stderr.splitlines()
     assert first == "Error receiving network data: ConnectionResetError(104, 'Connection reset by peer')"
     assert (second, more[0]) == ("a fault", "Traceback (most recent call last):")
+
+
+WRONG_CALL = """
+import logging
+from millrace.runtime.logs import start_logging
+start_logging()
+logging.getLogger("millrace.x").info("%d rows", "many")
+logging.getLogger("millrace.x").info("next")
+"""
+
+
+def test_wrong_log_call_is_reported_and_does_not_end_the_program():
+    result = subprocess.run([sys.executable, "-c", WRONG_CALL], capture_output=True, text=True, check=True)
+    assert "TypeError: %d format" in result.stderr
+    assert result.stderr.endswith("\nnext\n")

@@ -179,7 +179,7 @@ def test_metrics_are_served_in_prometheus_format():
     answer = http.get(f"http://127.0.0.1:{port}/metrics")
     server.shutdown()
     server.server_close()
-    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = answer.text.splitlines()
     assert 'millrace_stream_rows_total{workload="urls"} 7.0' in lines
     assert 'millrace_stream_version{version="v1",workload="urls"} 1.0' in lines

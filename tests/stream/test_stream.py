@@ -3,6 +3,7 @@
 The tests follow each other with one stream, as a Spark for each would take minutes.
 """
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -219,6 +220,7 @@ def test_sigterm_stops_after_batch_and_unsent_messages_are_sent_later(stream, sp
 
 
 def test_topic_that_ends_before_last_read_offset_is_not_resumed(stack, caplog):
+    caplog.set_level(logging.INFO, "millrace")
     with pytest.raises(CorruptError, match="was recreated") as caught:
         source.starting_offsets("urls.records", {0: 10**9})
     assert caught.value.field == f"0/{10**9}"

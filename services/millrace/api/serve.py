@@ -4,6 +4,7 @@ import os
 import tempfile
 
 import uvicorn
+from fastapi import FastAPI
 
 from millrace.errors import UnavailableError
 from millrace.runtime.logs import TIMED_FORMAT, start_logging
@@ -13,6 +14,14 @@ from millrace.settings import settings
 
 DRAIN_TIMEOUT_S = 20  # seconds that requests in flight have after SIGTERM
 START_TIMEOUT_S = 60  # seconds after which a worker that does not answer its supervisor is replaced
+
+
+def create_worker() -> FastAPI:
+    """The application of a worker, a process of its own to which the logging of `serve` does not reach."""
+    from millrace.api.main import create_app  # here: before PROMETHEUS_MULTIPROC_DIR is set, no metric may be made
+
+    start_logging(TIMED_FORMAT)
+    return create_app()
 
 
 def serve() -> None:
@@ -34,7 +43,7 @@ def serve() -> None:
             if current.api_arrays is None:
                 os.environ["MILLRACE_API_ARRAYS"] = arrays
             uvicorn.run(
-                "millrace.api.main:create_app",
+                "millrace.api.serve:create_worker",
                 factory=True,
                 host=current.api_host,
                 port=current.api_port,

@@ -3,13 +3,13 @@
 import copy
 import logging
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from millrace.runtime.text import print_logs_safely
 
 PLAIN_FORMAT = "%(message)s"
 TIMED_FORMAT = "%(asctime)s %(levelname)s %(message)s"
-_handlers: list[logging.Handler] = []
 
 
 class StandardHandler(logging.Handler):
@@ -20,14 +20,17 @@ class StandardHandler(logging.Handler):
         self._output = output
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record; a stream that is gone is no reason to fail."""
+        """Write one record; neither a stream that is gone nor a wrong log call is a reason to fail."""
         stream: TextIO | None = sys.stdout if self._output else sys.stderr
         try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 - whatever a wrong call raises; logging reports it
+            self.handleError(record)
+            return
+        with suppress(OSError, ValueError):
             if stream is not None:
-                stream.write(self.format(record) + "\n")
+                stream.write(line + "\n")
                 stream.flush()
-        except (OSError, ValueError):
-            pass
 
 
 class LineFormatter(logging.Formatter):
@@ -50,10 +53,9 @@ def start_logging(line_format: str = PLAIN_FORMAT, date_format: str | None = Non
     """
     print_logs_safely()
     root = logging.getLogger()
-    while _handlers:
-        root.removeHandler(_handlers.pop())
+    for earlier in [handler for handler in root.handlers if isinstance(handler, StandardHandler)]:
+        root.removeHandler(earlier)
     handler = StandardHandler(output)
     handler.setFormatter(LineFormatter(line_format, date_format))
     root.addHandler(handler)
-    _handlers.append(handler)
     logging.getLogger("millrace").setLevel(logging.INFO)

@@ -105,23 +105,24 @@ class ModelStore:
         if champion is None:
             return
         before = self._served.get(key)
-        if before is None or before.manifest.version != champion.version:
-            try:
-                loaded = self._load(*key, champion.version)
-            except NotFoundError as error:
-                raise CorruptError(f"champion.json names a version that is not there. {error.message}") from None
-            if isinstance(loaded, LoadedRecommender):
-                self._await_events(key[0], champion.version)
-            # The new one is whole in memory before the old one is let go: no request ever finds neither.
+        if before and before.manifest.version == champion.version:
             watcher.accept(champion)
-            self._served = {**self._served, key: loaded}
-            name = "/".join(key)
-            if before and (arrays := settings().api_arrays):
-                # What is mapped stays readable; another worker that still wants the files fetches them again.
-                shutil.rmtree(arrays / version_prefix(*key, before.manifest.version), ignore_errors=True)
-            metrics().record_swap(name, before.manifest.version if before else None, champion.version)
-            log.info("%s serves %s", name, champion.version)
+            return
+        try:
+            loaded = self._load(*key, champion.version)
+        except NotFoundError as error:
+            raise CorruptError(f"champion.json names a version that is not there. {error.message}") from None
+        if isinstance(loaded, LoadedRecommender):
+            self._await_events(key[0], champion.version)
+        # The new one is whole in memory before the old one is let go: no request ever finds neither.
         watcher.accept(champion)
+        self._served = {**self._served, key: loaded}
+        name = "/".join(key)
+        if before and (arrays := settings().api_arrays):
+            # What is mapped stays readable; another worker that still wants the files fetches them again.
+            shutil.rmtree(arrays / version_prefix(*key, before.manifest.version), ignore_errors=True)
+        metrics().record_swap(name, before.manifest.version if before else None, champion.version)
+        log.info("%s serves %s", name, champion.version)
 
     def _await_events(self, workload: str, version: str) -> None:
         """Wait until the version has taken up the events that any other has.
