@@ -5,6 +5,8 @@ import queue
 import signal
 import threading
 
+import pytest
+
 from millrace.ingest.publish import ingest_source
 from millrace.lake.progress import wait_until_landed
 from millrace.registry.registry import Registry
@@ -13,25 +15,24 @@ from tests.conftest import generated
 from tests.pipeline.command import millrace, running
 
 
-def test_follow_trains_all_workloads_immediately_and_again_after_n_new_rows(stack, tmp_path):
-    workload = find_workload("rentals")
-    ingest_source(workload, str(generated(workload, 600, 51, tmp_path)))
-    wait_until_landed(workload)
-    other = find_workload("products")
-    ingest_source(other, str(generated(other, 600, 51, tmp_path)))
-    wait_until_landed(other)
+@pytest.mark.parametrize("names", [("rentals",), pytest.param(("rentals", "products"), marks=pytest.mark.thorough)])
+def test_follow_trains_all_workloads_immediately_and_again_after_n_new_rows(stack, tmp_path, names):
+    workload, *others = [find_workload(name) for name in names]
+    for each in (workload, *others):
+        ingest_source(each, str(generated(each, 600, 51, tmp_path)))
+        wait_until_landed(each)
     results: queue.Queue[dict] = queue.Queue()
 
     def read(lines) -> None:
         for line in lines:
             results.put(json.loads(line))
 
-    with running("train", "rentals", "products", "--follow", "--every", "500rows", "--window", "all") as process:
+    with running("train", *names, "--follow", "--every", "500rows", "--window", "all") as process:
         reader = threading.Thread(target=read, args=[process.stdout], daemon=True)
         reader.start()
         try:
             first = results.get(timeout=180)
-            others = [results.get(timeout=180) for _ in other.models]
+            also = [results.get(timeout=180) for other in others for _ in other.models]
             ingest_source(workload, str(generated(workload, 600, 52, tmp_path)))
             second = results.get(timeout=180)
         finally:
@@ -39,7 +40,9 @@ def test_follow_trains_all_workloads_immediately_and_again_after_n_new_rows(stac
             assert process.wait(60) == 143
             reader.join(10)
     assert [first["workload"], second["workload"]] == ["rentals", "rentals"]
-    assert {result["model"] for result in others} == {model.name for model in other.models}
+    assert {(result["workload"], result["model"]) for result in also} == {
+        (other.name, model.name) for other in others for model in other.models
+    }
     assert second["snapshot_id"] != first["snapshot_id"]
     assert second["version"] > first["version"]
     offsets = [Registry().manifest("rentals", "size", one["version"]).data.offsets for one in (first, second)]

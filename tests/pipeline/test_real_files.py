@@ -22,10 +22,11 @@ pytestmark = pytest.mark.real_data
             "udemy_courses.csv",
             {"read": 3678, "accepted": 3667, "rejected": {"swallowed_record": 5}, "duplicates": 6, "conflicts": 0},
         ),
-        (
+        pytest.param(
             "products",
             "amazon.csv",
             {"read": 1465, "accepted": 1465, "rejected": {}, "duplicates": 0, "conflicts": 33},
+            marks=pytest.mark.thorough,
         ),
     ],
 )

@@ -7,7 +7,11 @@ from millrace.registry.registry import Registry
 from millrace.registry.store import ObjectStore
 from tests.registry.servers import memory_s3, s3_server, settings_of
 
-REAL = [pytest.param(name, marks=pytest.mark.engines) for name in ("s3proxy", "minio", "seaweedfs")]
+REAL = [
+    pytest.param("s3proxy", marks=pytest.mark.engines),
+    pytest.param("minio", marks=pytest.mark.engines),
+    pytest.param("seaweedfs", marks=[pytest.mark.engines, pytest.mark.thorough]),
+]
 
 
 @pytest.fixture(scope="package", params=["memory", *REAL])

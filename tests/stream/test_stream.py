@@ -166,6 +166,7 @@ def test_two_readers_in_same_group_share_pages(stream, tmp_path):
     assert len({(page["partition"], page["offset"]) for page in pages}) == len(pages) == published()
 
 
+@pytest.mark.thorough
 def test_broker_killed_mid_flight_loses_and_duplicates_nothing(stream, tmp_path):
     publish(2500, 64, tmp_path)
     after_a_commit()

@@ -3,7 +3,11 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.terraform.conftest import Aws
+
+pytestmark = pytest.mark.thorough
 
 
 def changed(plan: dict[str, Any]) -> dict[str, list[str]]:
