@@ -104,6 +104,13 @@ WHOLE = {
 }
 
 
+WARNED_BEFORE_AND_AFTER = [
+    {"type": "Warning", "status": "True", "lastTransitionTime": "2026-11-21T08:50:00Z"},
+    {"type": "Ready", "status": "False", "message": "no quorum", "lastTransitionTime": "2026-11-21T09:10:00Z"},
+    {"type": "Warning", "status": "True", "lastTransitionTime": "2026-11-21T09:30:00Z"},
+]
+
+
 @pytest.fixture
 def missing(monkeypatch: pytest.MonkeyPatch):
     def look(**changed: list[Object]) -> list[str]:
@@ -125,6 +132,10 @@ def test_ready_release_reports_nothing_missing(missing):
         (
             {"kafkas": [thing("millrace", conditions=[{"type": "Ready", "status": "False", "message": "no quorum"}])]},
             "kafka millrace: no quorum, since 08:41:07 UTC",
+        ),
+        (
+            {"kafkas": [thing("millrace", conditions=WARNED_BEFORE_AND_AFTER)]},
+            "kafka millrace: no quorum, since 09:10:00 UTC",
         ),
         (
             {"kafkatopics": [thing(f"t{n}") for n in range(5)]},

@@ -12,6 +12,7 @@ from millrace.runtime.retry import retry_unavailable
 POLL_INTERVAL_S = 5.0
 SECRET_GRACE_S = 180.0
 """A kubelet may look for a secret that a pod lacks only so long after it was made."""
+READINESS_CONDITIONS = ("Ready", "NotReady", "Available")
 STRIMZI_KINDS = ("kafkas", "kafkausers", "kafkatopics", "kafkaconnects", "kafkaconnectors")
 
 
@@ -73,9 +74,14 @@ def _find_coming_secrets(namespace: str) -> set[str]:
 
 
 def _last_change(resource: dict[str, Any]) -> str:
-    """When the object's condition last changed, else its creation."""
-    conditions = resource.get("status", {}).get("conditions") or [{}]
-    return conditions[0].get("lastTransitionTime") or resource["metadata"]["creationTimestamp"]
+    """When the object last became ready or ceased to be, else when a condition last changed, else its creation.
+
+    Conditions come in any order; a time is ISO 8601 in UTC, so the greatest text is the latest.
+    """
+    conditions = resource.get("status", {}).get("conditions") or []
+    readiness = [each for each in conditions if each.get("type") in READINESS_CONDITIONS]
+    times = [each["lastTransitionTime"] for each in readiness or conditions if each.get("lastTransitionTime")]
+    return max(times, default=resource["metadata"]["creationTimestamp"])
 
 
 def format_since(resource: dict[str, Any]) -> str:
