@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from millrace.messaging.client import CLIENT_ERRORS
 from millrace.messaging.reader import Message, TopicPartition, TopicReader, open_follower
@@ -40,6 +40,9 @@ class DeltaStore(Protocol):
     def describe(self) -> dict[str, Any]:
         """What readiness shows of it, besides staleness: offsets, versions."""
         ...
+
+
+Store = TypeVar("Store")
 
 
 def make_store(workload: Workload) -> DeltaStore:
@@ -77,9 +80,12 @@ class DeltaFollower:
     def stop(self) -> None:
         self._stop.set()
 
-    def store(self, workload: str) -> Any:
-        """The store of a live workload."""
-        return self.stores[workload]
+    def store(self, workload: str, kind: type[Store]) -> Store:
+        """The store of a live workload. Raises TypeError where it is not of the kind that the workload declares."""
+        store = self.stores[workload]
+        if not isinstance(store, kind):
+            raise TypeError(f"{workload} has a store of the kind {type(store).__name__}, not {kind.__name__}")
+        return store
 
     @property
     def ready(self) -> bool:
