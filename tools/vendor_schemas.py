@@ -38,7 +38,7 @@ METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 WORTH_SHARING = 200  # characters
 
 
-def strict(part: Any, closed: bool = True) -> Any:
+def strict(part: object, closed: bool = True) -> object:
     """A schema of OpenAPI as strict JSON schema. `closed` is False inside oneOf and its kin, which only add."""
     if not isinstance(part, dict):
         return part
@@ -92,7 +92,7 @@ def of_crds(paths: list[Path]) -> dict[str, Any]:
     return results
 
 
-def find_references(part: Any, definitions: dict[str, Any], seen: set[str]) -> set[str]:
+def find_references(part: object, definitions: dict[str, Any], seen: set[str]) -> set[str]:
     """Names of all definitions that a schema leads to."""
     if isinstance(part, dict):
         name = str(part.get("$ref", "")).removeprefix("#/$defs/")
@@ -107,7 +107,7 @@ def find_references(part: Any, definitions: dict[str, Any], seen: set[str]) -> s
     return seen
 
 
-def text(part: Any) -> str:
+def text(part: object) -> str:
     return json.dumps(part, sort_keys=True, separators=(",", ":"))
 
 

@@ -184,7 +184,7 @@ def test_messages_become_events_and_anonymous_session_is_its_own_user():
     row = b'{"order_id":"o1","product_id":"p1","user_id":null,"event_time":"2020-01-01T00:00:00Z"}'
     message = stream(1, 1).partitions[0][0]
     events = read_events(
-        [replace(message, value=row), replace(message, value=b"[]"), replace(message, value=None)], shop
+        [message._replace(value=row), message._replace(value=b"[]"), message._replace(value=None)], shop
     )
     assert (events[0].user, events[0].item, events[0].at) == (f"{ANONYMOUS}o1", "p1", 1_577_836_800.0)
     assert [event.user for event in events[1:]] == [None, None]

@@ -61,3 +61,27 @@ def test_wrong_log_call_is_reported_and_does_not_end_the_program():
     result = subprocess.run([sys.executable, "-c", WRONG_CALL], capture_output=True, text=True, check=True)
     assert "TypeError: %d format" in result.stderr
     assert result.stderr.endswith("\nnext\n")
+
+
+RECONNECTION = """
+import logging
+from millrace.runtime.logs import start_logging
+start_logging()
+from millrace.messaging import client
+before = client._refused_logins.newest
+logging.getLogger("kafka.net.manager").warning("Bootstrap connection to 1 failed: SaslAuthenticationFailedError")
+assert client._refused_logins.newest > before
+logging.getLogger("kafka.cluster").warning("No node available for metadata refresh - backoff/retry")
+logging.getLogger("kafka.net.manager").error("Connection failed: refused")
+logging.getLogger("kafka.net.sasl.plain").warning("Sending username and password in the clear")
+logging.getLogger("kafka.coordinator").warning("Marking the coordinator dead")
+"""
+
+
+def test_reconnection_is_written_once_and_refused_login_is_noticed_all_the_same():
+    result = subprocess.run([sys.executable, "-c", RECONNECTION], capture_output=True, text=True, check=True)
+    assert result.stderr.splitlines() == [
+        "Connection failed: refused",
+        "Sending username and password in the clear",
+        "Marking the coordinator dead",
+    ]

@@ -2,11 +2,12 @@
 
 import logging
 import math
+from types import SimpleNamespace
 
 import pytest
 
 from millrace.errors import BadInputError, UnavailableError
-from millrace.runtime.retry import retry_unavailable
+from millrace.runtime.retry import RepeatFilter, retry_unavailable
 
 
 def away_until(*answers: str | None):
@@ -53,3 +54,22 @@ def test_other_errors_are_not_retried():
 
     with pytest.raises(BadInputError):
         retry_unavailable(step, 60)
+
+
+def test_lasting_fault_passes_once_until_another_one_or_a_reset():
+    faults = RepeatFilter()
+    assert [faults.passes(text) for text in ("no broker", "no broker", "no table", "no broker")] == [
+        True,
+        False,
+        True,
+        True,
+    ]
+    faults.reset()
+    assert faults.passes("no broker")
+
+
+def test_lasting_fault_passes_again_after_the_interval(monkeypatch: pytest.MonkeyPatch):
+    times = iter([0.0, 29.0, 30.0, 59.0, 60.0])
+    monkeypatch.setattr("millrace.runtime.retry.time", SimpleNamespace(monotonic=lambda: next(times)))
+    faults = RepeatFilter(interval_s=30)
+    assert [faults.passes("no broker") for _ in range(5)] == [True, False, True, False, True]

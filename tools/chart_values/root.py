@@ -1,5 +1,6 @@
 """All values together, and the JSON schema that helm checks them with."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -28,13 +29,18 @@ Values.__doc__ = "The values of the chart millrace."
 
 def schema() -> dict[str, Any]:
     """As helm reads it, from version 3.18 on (draft 2020-12)."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | tidy(Values.model_json_schema(by_alias=True))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | tidy_schema(
+        Values.model_json_schema(by_alias=True)
+    )
 
 
-def tidy(part: Any) -> Any:
+def tidy_schema(document: Mapping[str, object]) -> dict[str, Any]:
     """Without pydantic's titles, which repeat the keys."""
+    return {key: tidy(value) for key, value in document.items() if not (key == "title" and isinstance(value, str))}
+
+
+def tidy(part: object) -> object:
+    """A part of a schema without the titles of the schemas in it."""
     if isinstance(part, list):
         return [tidy(item) for item in part]
-    if not isinstance(part, dict):
-        return part
-    return {key: tidy(value) for key, value in part.items() if not (key == "title" and isinstance(value, str))}
+    return tidy_schema(part) if isinstance(part, dict) else part

@@ -33,7 +33,7 @@ def make_answer(champions: ModelStore, workload: Workload, model: PageModel, bod
     names = {"url": model.url, "title": model.title, "keywords": model.keywords}
 
     def predict(columns: Columns) -> list[dict[str, Any]]:
-        served: LoadedPageClusters = champions.get(workload.name, model.name)
+        served = champions.get(workload.name, model.name, LoadedPageClusters)
         clusters, distances = served.pages.assign({ours: columns[theirs] for ours, theirs in names.items()})
         labels, version_fields = served.labels, served.manifest.version_fields
         answered.inc(len(clusters))

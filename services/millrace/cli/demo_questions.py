@@ -11,6 +11,8 @@ from millrace.settings import settings
 from millrace.workloads.base import ClusterModel, Row, Workload
 
 EVENT_TIMEOUT_S = 30
+Answer = dict[str, Any]
+"""A JSON object, as the API answers every GET that the demo asks."""
 
 
 def find_first_row(workload: Workload, file: Path) -> Row | None:
@@ -66,12 +68,12 @@ def ask_questions(workload: Workload, file: Path, events: list[dict[str, Any]]) 
     return answers
 
 
-def get_json(path: str) -> Any:
+def get_json(path: str) -> Answer:
     """The API's answer to a GET. Raises httpx.HTTPStatusError."""
     return http.get(f"{api_url()}{path}", headers=key_header(), timeout=10).raise_for_status().json()
 
 
-def wait_for_change(path: str, item: str, workload: Workload) -> Any:
+def wait_for_change(path: str, item: str, workload: Workload) -> Answer:
     """Recommendations, as soon as they hold no item that the user has taken. Raises UnavailableError after a while.
 
     The API has several workers, and each takes up an event in its own time.

@@ -13,7 +13,6 @@ def register(app: typer.Typer) -> None:
 @handle_errors
 def online() -> None:
     """Follow posted events and publish what they change in recommendations, until SIGTERM."""
-    import logging
     import signal
     import threading
 
@@ -24,7 +23,6 @@ def online() -> None:
     from millrace.settings import settings
 
     start_logging(TIMED_FORMAT)
-    logging.getLogger("kafka").setLevel(logging.ERROR)  # it says of every reconnection what is said here once
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

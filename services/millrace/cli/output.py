@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -30,6 +30,8 @@ from millrace.errors import MillraceError, UnavailableError
 from millrace.runtime.permissions import explain_denied
 from millrace.runtime.text import dump_json, make_printable
 
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 CONSOLE_WIDTH = None if sys.stdout.isatty() else 160  # a file or a pipe has no width of its own
 
@@ -80,7 +82,9 @@ def emit_line(value: object) -> None:
     sys.stdout.flush()
 
 
-def explain_denied_files(command: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def explain_denied_files(
+    command: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Result:
     """What the command returns.
 
     Raises UnavailableError that names a file which belongs to another user, with the cure.
@@ -93,11 +97,11 @@ def explain_denied_files(command: Callable[..., Any], *args: Any, **kwargs: Any)
         raise UnavailableError(explain_denied(Path(os.fsdecode(error.filename))), code="file_denied") from error
 
 
-def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+def handle_errors(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Errors of our own become one sentence and their exit code; with `--json`, the API's error body."""
 
     @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         try:
             return explain_denied_files(command, *args, **kwargs)
         except MillraceError as error:

@@ -15,11 +15,18 @@ from millrace.errors import UnavailableError
 from millrace.messaging import security
 from millrace.settings import require_address, settings
 
+CLIENT_ERRORS = (KafkaError, OSError)
+"""What a client raises when the brokers are unavailable, or refuse what was asked of them."""
+
 LOGIN_REFUSED = re.compile("SaslAuthenticationFailed|IllegalSaslState|UnsupportedSaslMechanism|socket disconnected")
 """How a connection ends where somebody listens and knows no such login: with a word, or without one."""
 
 CONNECTION_REFUSED = re.compile("ECONNREFUSED|[Cc]onnection refused|Errno 111")
 """How one ends where nobody listens."""
+
+
+class OffsetsLostError(Exception):
+    """An offset that is to be read is not in the topic: Kafka has deleted it, or the topic was recreated."""
 
 
 class RefusedLogins(logging.Handler):
@@ -58,7 +65,7 @@ def translate_errors() -> Iterator[None]:
     """Turn Kafka's errors into UnavailableError with the address and what to do."""
     try:
         yield
-    except (KafkaError, OSError) as error:
+    except (*CLIENT_ERRORS, OffsetsLostError) as error:
         current = settings()
         if time.monotonic() - _refused_logins.newest < current.kafka_timeout:
             raise UnavailableError(
@@ -95,7 +102,7 @@ def accepts_login(address: str, protocol: str, mechanism: str, login: tuple[str,
             sasl_plain_username=login[0],
             sasl_plain_password=login[1],
         ).close()
-    except (KafkaError, OSError):
+    except CLIENT_ERRORS:
         return False
     return True
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
@@ -29,28 +29,31 @@ YIELD_EVERY_MESSAGES = 100  # messages that are sent in one go
 RETRY_DELAY_S = 1.0  # seconds between two tries to make a client
 Positions = list[tuple[int, int]]
 """(partition, offset) of each message, in their order."""
+Outcome = tuple[int, int] | BaseException
+"""(partition, offset) of a message that was acknowledged, or why it was not."""
 
 
 class PendingRequest(NamedTuple):
     """Messages of one request under way."""
 
     loop: asyncio.AbstractEventLoop
-    done: asyncio.Future[list[Any]]
-    places: list[Any]
+    done: asyncio.Future[list[Outcome | None]]
+    outcomes: list[Outcome | None]
+    """In the order of the messages; None of one that is under way."""
     lock: threading.Lock
 
-    def record_position(self, number: int, position: Any) -> None:
-        """One was acknowledged, or failed with an exception; called by the client's thread."""
+    def record(self, number: int, outcome: Outcome) -> None:
+        """One was acknowledged, or failed; called by the client's thread."""
         with self.lock:
-            self.places[number] = position
-            whole = None not in self.places
+            self.outcomes[number] = outcome
+            whole = None not in self.outcomes
         if whole:
             with suppress(RuntimeError):  # the loop has ended: nobody waits any more
                 self.loop.call_soon_threadsafe(self._finish)
 
     def _finish(self) -> None:
         if not self.done.done():
-            self.done.set_result(self.places)
+            self.done.set_result(self.outcomes)
 
 
 class Outbox:
@@ -86,16 +89,16 @@ class Outbox:
                         await asyncio.sleep(0)  # a long list must not keep others from being answered
                     future = client.send(topic, key=key, value=value)
                     future.add_callback(
-                        lambda metadata, n=number: sent.record_position(n, (metadata.partition, metadata.offset))
+                        lambda metadata, n=number: sent.record(n, (metadata.partition, metadata.offset))
                     )
-                    future.add_errback(lambda error, n=number: sent.record_position(n, error))
-                places: list[Any] = await asyncio.wait_for(sent.done, max(1.0, ends + 1 - time.monotonic()))
+                    future.add_errback(lambda error, n=number: sent.record(n, error))
+                outcomes = await asyncio.wait_for(sent.done, max(1.0, ends + 1 - time.monotonic()))
             except (KafkaError, TimeoutError, ValueError) as error:
-                places = [error]
-            if failed := next((position for position in places if isinstance(position, BaseException)), None):
+                outcomes = [error]
+            if failed := next((outcome for outcome in outcomes if isinstance(outcome, BaseException)), None):
                 self._renew(client)
                 raise self._unavailable(f"{type(failed).__name__}: {failed}")
-            return places
+            return [outcome for outcome in outcomes if isinstance(outcome, tuple)]
         finally:
             self._under_way -= len(messages)
 

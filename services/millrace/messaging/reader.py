@@ -3,13 +3,12 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError, OffsetOutOfRangeError
 
-from millrace.messaging.client import common_options, open_consumer, translate_errors
+from millrace.messaging.client import OffsetsLostError, common_options, open_consumer, translate_errors
 from millrace.settings import settings
 
 __all__ = [
@@ -18,7 +17,9 @@ __all__ = [
     "TopicReader",
     "end_offsets",
     "last_message",
+    "make_messages",
     "make_reader",
+    "open_follower",
     "open_reader",
     "read_all",
 ]
@@ -27,8 +28,7 @@ POLL_TIMEOUT_MS = 1000
 MAX_POLL_RECORDS = 2000
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One message of a topic; `timestamp` in milliseconds since 1970 UTC."""
 
     partition: int
@@ -37,6 +37,14 @@ class Message:
     key: bytes | None
     value: bytes | None
     headers: dict[str, bytes]
+
+
+def make_messages(polled: Mapping[TopicPartition, Iterable[Any]]) -> dict[TopicPartition, list[Message]]:
+    """The records of a client of kafka-python as messages, by partition."""
+    return {
+        part: [Message(part.partition, i.offset, i.timestamp, i.key, i.value, dict(i.headers or ())) for i in batch]
+        for part, batch in polled.items()
+    }
 
 
 class TopicReader:
@@ -49,6 +57,10 @@ class TopicReader:
     def __init__(self, client: KafkaConsumer):
         self._client = client
         self._heard = time.monotonic()
+
+    def topics(self) -> set[str]:
+        """The names of all topics there are, as the brokers say now."""
+        return self._client.topics()
 
     def partitions(self, *topics: str) -> list[TopicPartition]:
         """The partitions of the topics, in order; none of a topic that does not exist."""
@@ -68,44 +80,63 @@ class TopicReader:
         places = self._client.offsets_for_times(dict.fromkeys(partitions, timestamp_ms))
         return {partition: place.offset for partition, place in places.items() if place is not None}
 
-    def assign(self, starts: Mapping[TopicPartition, int]) -> None:
-        """Read these partitions from these offsets on, and no others."""
+    @property
+    def assignment(self) -> set[TopicPartition]:
+        """The partitions that are read."""
+        return self._client.assignment()
+
+    def assign(self, starts: Mapping[TopicPartition, int | None]) -> None:
+        """Read these partitions and no others, each from this offset on, or from its beginning where it is None."""
         self._client.assign(sorted(starts))
         for partition, offset in starts.items():
-            self._client.seek(partition, offset)
+            if offset is None:
+                self._client.seek_to_beginning(partition)
+            else:
+                self._client.seek(partition, offset)
         self.expect_messages()
 
     def position(self, partition: TopicPartition) -> int:
         """The offset of an assigned partition that is read next."""
         return self._client.position(partition)
 
+    def high_watermark(self, partition: TopicPartition) -> int | None:
+        """The next offset of an assigned partition, as its last fetch said; None before the first one."""
+        return self._client.highwater(partition)
+
+    def poll(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Message]]:
+        """What has come of the assigned partitions, once there is any, or nothing after `timeout_ms` milliseconds.
+
+        Raises OffsetsLostError when an offset is gone and the reader is not to begin with what is left.
+        """
+        try:
+            return make_messages(self._client.poll(timeout_ms=timeout_ms, max_records=max_records))
+        except OffsetOutOfRangeError as error:
+            raise OffsetsLostError(str(error)) from error
+
     def expect_messages(self) -> None:
-        """From here on the brokers have `kafka_timeout` seconds for the next message; see `poll`."""
+        """From here on the brokers have `kafka_timeout` seconds for the next message; see `poll_expected`."""
         self._heard = time.monotonic()
 
-    def poll(self) -> dict[TopicPartition, list[Message]]:
-        """What has come of the assigned partitions, after a second at most.
+    def poll_expected(self) -> dict[TopicPartition, list[Message]]:
+        """What has come of partitions that hold more, after a second at most.
 
-        Raises KafkaTimeoutError when nothing has come for `kafka_timeout` seconds.
+        Raises KafkaTimeoutError when nothing has come for `kafka_timeout` seconds, and as `poll`.
         """
-        polled = self._client.poll(timeout_ms=POLL_TIMEOUT_MS, max_records=MAX_POLL_RECORDS)
+        polled = self.poll(POLL_TIMEOUT_MS, MAX_POLL_RECORDS)
         if polled:
             self.expect_messages()
         elif time.monotonic() - self._heard > settings().kafka_timeout:
-            topics = ", ".join(sorted({partition.topic for partition in self._client.assignment()}))
+            topics = ", ".join(sorted({partition.topic for partition in self.assignment}))
             raise KafkaTimeoutError(f"{topics} gives no records")
-        return {
-            part: [Message(part.partition, i.offset, i.timestamp, i.key, i.value, dict(i.headers or ())) for i in batch]
-            for part, batch in polled.items()
-        }
+        return polled
 
     def read(self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> Iterator[Message]:
-        """Every message from `starts` up to `ends`. Raises as `poll`."""
+        """Every message from `starts` up to `ends`. Raises as `poll_expected`."""
         unfinished = {partition for partition, start in starts.items() if start < ends[partition]}
         if unfinished:
             self.assign({partition: starts[partition] for partition in unfinished})
         while unfinished:
-            for partition, batch in self.poll().items():
+            for partition, batch in self.poll_expected().items():
                 yield from (message for message in batch if message.offset < ends[partition])
             unfinished = {partition for partition in unfinished if self.position(partition) < ends[partition]}
 
@@ -121,7 +152,18 @@ def open_reader() -> Iterator[TopicReader]:
         yield TopicReader(client)
 
 
-def make_reader(**options: Any) -> TopicReader:
+@contextmanager
+def open_follower(**options: int | str) -> Iterator[TopicReader]:
+    """A reader for whoever follows topics as long as the process lives, with options of its own; closed at the end.
+
+    It begins with what is left where an offset is gone, unless the options say otherwise. Raises CLIENT_ERRORS as they
+    are: a follower tries again, and says in its own words what is unavailable meanwhile.
+    """
+    with open_consumer(**options) as client:
+        yield TopicReader(client)
+
+
+def make_reader(**options: int | str) -> TopicReader:
     """A reader with options of its own, which the caller closes. An offset that is gone is an error."""
     with translate_errors():
         defaults = {"enable_auto_commit": False, "auto_offset_reset": "none"}

@@ -16,6 +16,7 @@ from millrace.online.version_follower import Offsets, VersionFollower
 from millrace.recommend.live_arrays import SEEN_ARRAY
 from millrace.registry.champion_watcher import ChampionWatcher
 from millrace.registry.registry import Registry
+from millrace.runtime.retry import RepeatFilter
 from millrace.settings import settings
 from millrace.workloads import load_workloads
 from millrace.workloads.base import RecommenderModel, Workload
@@ -33,17 +34,16 @@ class ModelFollower:
         self.now: VersionFollower | None = None
         self.before: VersionFollower | None = None
         self._caught_up: float | None = None
-        self._logged: str | None = None
+        self._faults = RepeatFilter()
 
     def check(self) -> None:
         """Take up a new champion; let the old one go in time. A fault is logged once and tried again."""
         try:
             self._check()
-            self._logged = None
+            self._faults.reset()
         except MillraceError as error:
-            if error.message != self._logged:
+            if self._faults.passes(error.message):
                 log.error("%s stays as it is: %s", self.workload.name, error.message)
-            self._logged = error.message
 
     def _check(self) -> None:
         name = self.workload.name

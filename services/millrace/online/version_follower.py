@@ -7,24 +7,26 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, OffsetOutOfRangeError
 from pydantic import ValidationError
 
 from millrace.errors import MillraceError
-from millrace.messaging.client import open_consumer
+from millrace.messaging.client import CLIENT_ERRORS, OffsetsLostError
 from millrace.messaging.producer import Producer, make_producer
+from millrace.messaging.reader import Message, TopicReader, open_follower
 from millrace.online import deltas
 from millrace.online.event_counts import EventCounts, VersionBase
 from millrace.online.metrics import metrics
 from millrace.records.times import parse_moment
+from millrace.runtime.retry import RepeatFilter
 
 log = logging.getLogger("millrace.online")
 FLUSH_INTERVAL_S = 0.25  # seconds in which changes gather
 HEARTBEAT_S = 1.0  # seconds between two watermarks where nothing changes
 POPULARITY_INTERVAL_S = 3.0  # seconds between two orders of popularity
 RETRY_DELAY_S = 1.0  # seconds before a broker that failed is tried again
-CLIENT_OPTIONS = {
+MAX_POLL_RECORDS = 2000
+UNKNOWN_END = 1 << 62  # an offset behind all others: of a partition whose end no fetch has said yet
+CLIENT_OPTIONS: dict[str, int | str] = {
     "auto_offset_reset": "none",
     "bootstrap_timeout_ms": 5000,
     "reconnect_backoff_max_ms": 500,
@@ -68,20 +70,19 @@ class VersionFollower(threading.Thread):
         return self._is_caught_up() and all(self.next.get(part, 0) >= offset for part, offset in other.next.items())
 
     def run(self) -> None:
-        logged = None
+        faults = RepeatFilter()
         while not self.ended.is_set():
             try:
-                with open_consumer(**CLIENT_OPTIONS) as client:
-                    self._follow(client)
+                with open_follower(**CLIENT_OPTIONS) as reader:
+                    self._follow(reader)
             except RecordsLostError as error:
                 self._error = str(error)
                 log.error("%s: %s", self.full_version, error)
                 self._metrics.lost.set(1)
                 self._give_up()
-            except (KafkaError, MillraceError, OSError) as error:
-                if str(error) != logged:
+            except (*CLIENT_ERRORS, MillraceError) as error:
+                if faults.passes(str(error)):
                     log.error("%s: Kafka is unavailable, state is kept until it is back: %s", self.full_version, error)
-                logged = str(error)
                 self._forget_producer()
                 self.ended.wait(RETRY_DELAY_S)
             except Exception:
@@ -90,13 +91,13 @@ class VersionFollower(threading.Thread):
                 self.ended.wait(RETRY_DELAY_S)
         self._forget_producer()
 
-    def _follow(self, client: KafkaConsumer) -> None:
+    def _follow(self, reader: TopicReader) -> None:
         look = 0.0
         while not self.ended.is_set():
             if time.monotonic() >= look:
-                self._assign(client)
+                self._assign(reader)
                 look = time.monotonic() + 5
-            if not client.assignment():
+            if not reader.assignment:
                 self.ended.wait(RETRY_DELAY_S)
                 look = 0.0
                 continue
@@ -105,25 +106,25 @@ class VersionFollower(threading.Thread):
             due = self._due["flush" if self.fold.changed else "heartbeat"]
             wait = max(0.01, due - time.monotonic())
             try:
-                batches = client.poll(timeout_ms=int(1000 * wait), max_records=2000)
-            except OffsetOutOfRangeError as error:
+                batches = reader.poll(int(1000 * wait), MAX_POLL_RECORDS)
+            except OffsetsLostError as error:
                 raise RecordsLostError(
                     f"Kafka no longer has what follows the snapshot ({error}); train again."
                 ) from None
             for part, batch in batches.items():
-                for item in batch:
-                    self._add_record(item)
+                for message in batch:
+                    self._add_record(message)
                 self._newest[part.partition] = batch[-1].timestamp
-            self._watermark(client, began)
+            self._watermark(reader, began)
             self._publish()
 
-    def _assign(self, client: KafkaConsumer) -> None:
+    def _assign(self, reader: TopicReader) -> None:
         """Read every partition that there is from where this version is; new ones from their beginning."""
-        parts = {TopicPartition(self._topic, number) for number in client.partitions_for_topic(self._topic) or ()}
-        if parts == client.assignment():
+        parts = reader.partitions(self._topic)
+        if set(parts) == reader.assignment:
             return
-        begins, ends = client.beginning_offsets(list(parts)), client.end_offsets(list(parts))
-        for part in sorted(parts):
+        begins, ends = reader.begin_offsets(parts), reader.end_offsets(parts)
+        for part in parts:
             wanted = self.next.setdefault(part.partition, 0)
             if not begins[part] <= wanted <= ends[part]:
                 raise RecordsLostError(
@@ -131,44 +132,42 @@ class VersionFollower(threading.Thread):
                     f"the snapshot ends before {wanted}: the events in between are not in Kafka. Train again: "
                     f"`millrace train {self.fold.base.workload.name}`."
                 )
-        client.assign(sorted(parts))
-        for part in parts:
-            client.seek(part, self.next[part.partition])
+        reader.assign({part: self.next[part.partition] for part in parts})
 
-    def _add_record(self, item: Any) -> None:
-        self.next[item.partition] = item.offset + 1
+    def _add_record(self, message: Message) -> None:
+        self.next[message.partition] = message.offset + 1
         try:
-            record = self._read(orjson.loads(item.value or b""))
+            record = self._read(orjson.loads(message.value or b""))
         except (orjson.JSONDecodeError, ValidationError):
             # Not from an ingest or the API; the sink leaves it out too, so training never sees it.
             self._metrics.event_counter("unreadable").inc()
             return
-        silent = item.offset < self._published.get(item.partition, 0)
-        added = self.fold.add(record, (item.timestamp, item.partition, item.offset), silent)
+        silent = message.offset < self._published.get(message.partition, 0)
+        added = self.fold.add(record, (message.timestamp, message.partition, message.offset), silent)
         self._metrics.event_counter("accepted" if added else "repeated").inc()
 
-    def _read(self, values: Any) -> dict[str, Any]:
+    def _read(self, values: object) -> dict[str, Any]:
         """A record as the lake has it, with a time too that no contract allows: a training counts such an event."""
         try:
             return self._validate(values).__dict__
         except ValidationError:
-            moment = parse_moment(values.get(self._time)) if isinstance(values, dict) else None
-            if moment is None:
+            if not isinstance(values, dict) or (moment := parse_moment(values.get(self._time))) is None:
                 raise
             return self._validate(values | {self._time: None}).__dict__ | {self._time: moment}
 
-    def _watermark(self, client: KafkaConsumer, began: float) -> None:
+    def _watermark(self, reader: TopicReader, began: float) -> None:
         """Where all partitions are read to their end, everything that had come before is in.
 
         Once a second the brokers are asked where that is: what a fetch said last may be old.
         """
-        behind = [part for part in client.assignment() if client.position(part) < (client.highwater(part) or 1 << 62)]
-        empty = [part for part in behind if client.highwater(part) == 0]
+        parts = reader.assignment
+        behind = [part for part in parts if reader.position(part) < (reader.high_watermark(part) or UNKNOWN_END)]
+        empty = [part for part in behind if reader.high_watermark(part) == 0]
         late = [self._newest.get(part.partition) for part in set(behind) - set(empty)]
         if not late:
             if time.monotonic() >= self._due["ends"]:
-                ends = client.end_offsets(list(client.assignment()))
-                if all(client.position(part) >= end for part, end in ends.items()):
+                ends = reader.end_offsets(parts)
+                if all(reader.position(part) >= end for part, end in ends.items()):
                     self._at, self._due["ends"] = began, time.monotonic() + HEARTBEAT_S
         elif None not in late:
             self._at = min(at for at in late if at is not None) / 1000

@@ -1,6 +1,6 @@
 """Files of sequences: `user item item ...` a line, or JSON lines with a user, its items and perhaps their times."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
 from math import isfinite
 from typing import Any
@@ -91,7 +91,7 @@ def _parse_json(source: Source, number: int, text: str) -> tuple[str, list[str],
     return str(user), [str(item) for item in items], [_parse_seconds(source, number, one) for one in when]
 
 
-def _first_value(values: dict[str, Any], names: tuple[str, ...]) -> Any:
+def _first_value(values: Mapping[str, object], names: tuple[str, ...]) -> object:
     return next((values[name] for name in names if name in values), None)
 
 

@@ -6,7 +6,7 @@ Item-Item Models for Session-based Recommendation" (2021).
 """
 
 from collections.abc import Iterator
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
@@ -19,7 +19,7 @@ MAX_ITEMS = 10_000
 MAX_PREDECESSORS = 15  # items of the history before each position that ridge learns from
 
 
-def _import_lapack() -> Any:
+def _import_lapack() -> ModuleType:
     """SciPy's LAPACK; f2py builds its functions, and no type checker sees them."""
     from scipy.linalg import lapack
 

@@ -9,7 +9,7 @@ from typing import Any, Union, get_args, get_origin
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-PRIMITIVES = {str: "string", int: "long", float: "double", bool: "boolean", datetime: "timestamptz"}
+PRIMITIVES: dict[object, str] = {str: "string", int: "long", float: "double", bool: "boolean", datetime: "timestamptz"}
 KAFKA_COLUMNS = (
     ("kafka_topic", "string"),
     ("kafka_partition", "int"),
@@ -61,7 +61,7 @@ class Rejection:
         return message if 0 < len(message) <= JSON_LIMIT else orjson.dumps(body | {"values": None})
 
 
-def unwrap_optional(annotation: Any) -> tuple[Any, bool]:
+def unwrap_optional(annotation: object) -> tuple[object, bool]:
     """The type inside `T | None`, with its annotations, and whether None was allowed."""
     if get_origin(annotation) in (Union, types.UnionType):
         inner = [part for part in get_args(annotation) if part is not type(None)]

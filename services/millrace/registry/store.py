@@ -1,10 +1,10 @@
 """A bucket of any S3, with its errors as sentences and its conditional writes."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import botocore.session
 from botocore.config import Config
@@ -24,7 +24,32 @@ NO_PROFILE = {
 NOT_FOUND_CODES = {"NoSuchKey", "NoSuchBucket", "404", "NotFound"}
 
 
-def make_client() -> Any:
+class S3Client(Protocol):
+    """What is used of botocore's client for S3, made at run time: requests and answers as S3 names them.
+
+    Every method raises ClientError for a refusal, and BotoCoreError where no answer comes.
+    """
+
+    def list_objects_v2(self, **request: str | int) -> dict[str, Any]: ...
+
+    def create_bucket(self, **request: str) -> dict[str, Any]: ...
+
+    def get_object(self, **request: str) -> dict[str, Any]: ...
+
+    def put_object(self, **request: str | bytes) -> dict[str, Any]: ...
+
+    def delete_object(self, **request: str) -> dict[str, Any]: ...
+
+    def get_paginator(self, operation_name: str) -> "S3Paginator": ...
+
+
+class S3Paginator(Protocol):
+    """Lists what S3 tells in pages."""
+
+    def paginate(self, **request: str) -> Iterable[dict[str, Any]]: ...
+
+
+def make_client() -> S3Client:
     """A client for the configured S3. Creating one takes a while: keep it. Threads may share it.
 
     It is boto3's own without its transfer manager, whose import would cost the API a tenth of its start.
@@ -38,7 +63,7 @@ def make_client() -> Any:
             "aws_secret_access_key": current.s3_secret_key.get_secret_value(),
         }
         session = botocore.session.Session(session_vars=NO_PROFILE)
-    return session.create_client(
+    client: Any = session.create_client(
         "s3",
         endpoint_url=endpoint or None,
         region_name=current.s3_region,
@@ -57,6 +82,7 @@ def make_client() -> Any:
         ),
         **keys,
     )
+    return client
 
 
 class ObjectStore:
@@ -66,7 +92,7 @@ class ObjectStore:
         self.bucket = bucket
 
     @cached_property
-    def _client(self) -> Any:
+    def _client(self) -> S3Client:
         """Made when it is first needed: who waits for a stack asks again."""
         return make_client()
 

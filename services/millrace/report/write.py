@@ -1,7 +1,7 @@
 """Writing the report of a board into a folder."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from millrace.errors import BadInputError
 from millrace.pages.board import Board
@@ -10,7 +10,15 @@ from millrace.report.document import render_document
 PAGE, SHARES, MESSAGES = "report.html", "clusters.png", "messages.png"
 
 
-def import_charts() -> Any:
+class Charts(Protocol):
+    """The module millrace.report.charts, which needs Matplotlib."""
+
+    def draw_shares(self, timeline: dict[str, Any]) -> bytes: ...
+
+    def draw_messages(self, timeline: dict[str, Any]) -> bytes: ...
+
+
+def import_charts() -> Charts:
     """The module that draws. Raises BadInputError where Matplotlib is not installed."""
     try:
         from millrace.report import charts

@@ -10,6 +10,8 @@ from millrace.runtime.text import print_logs_safely
 
 PLAIN_FORMAT = "%(message)s"
 TIMED_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+CONNECTION_LOGGERS = ("kafka.net.", "kafka.cluster")
+LOGIN_LOGGERS = "kafka.net.sasl"
 
 
 class StandardHandler(logging.Handler):
@@ -33,6 +35,16 @@ class StandardHandler(logging.Handler):
                 stream.flush()
 
 
+def is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Whether to write a record. Of its connections a Kafka client tells twice: what it warns of is also an error.
+
+    A filter of the handler and not a level of the loggers: who needs to know why a connection failed listens to them.
+    """
+    if record.levelno >= logging.ERROR or record.name.startswith(LOGIN_LOGGERS):
+        return True
+    return not record.name.startswith(CONNECTION_LOGGERS)
+
+
 class LineFormatter(logging.Formatter):
     """Says of a Kafka client's broken connection what broke it, without the traceback into the client."""
 
@@ -49,13 +61,15 @@ class LineFormatter(logging.Formatter):
 def start_logging(line_format: str = PLAIN_FORMAT, date_format: str | None = None, output: bool = False) -> None:
     """Write what the package logs from INFO on, and other libraries from WARNING on, to standard error.
 
-    With `output` to standard output. A second call replaces the first one. Handlers of others stay.
+    With `output` to standard output. Of a Kafka client's connections only errors are written. A second call replaces
+    the first one. Handlers of others stay.
     """
     print_logs_safely()
     root = logging.getLogger()
     for earlier in [handler for handler in root.handlers if isinstance(handler, StandardHandler)]:
         root.removeHandler(earlier)
     handler = StandardHandler(output)
+    handler.addFilter(is_worth_a_line)
     handler.setFormatter(LineFormatter(line_format, date_format))
     root.addHandler(handler)
     logging.getLogger("millrace").setLevel(logging.INFO)

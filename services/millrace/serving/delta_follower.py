@@ -7,12 +7,11 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
-
-from millrace.messaging.client import open_consumer
+from millrace.messaging.client import CLIENT_ERRORS
+from millrace.messaging.reader import Message, TopicPartition, TopicReader, open_follower
+from millrace.runtime.retry import RepeatFilter
 from millrace.serving.metrics import metrics
 from millrace.settings import settings
 from millrace.workloads import load_workloads
@@ -22,6 +21,7 @@ log = logging.getLogger("millrace.api")
 RETRY_DELAY_S = 1.0  # seconds between two tries to reach a broker, and two looks for topics that are not there yet
 CATCH_UP_TIMEOUT_S = 30.0  # seconds after the start in which a broker that is away holds readiness up
 BROKER_SILENCE_S = 5.0  # seconds without a message, while there are more, after which the broker is taken to be away
+POLL_TIMEOUT_MS = 500  # milliseconds of a poll
 MAX_POLL_RECORDS = 500  # messages between two looks at whether to stop
 
 
@@ -40,6 +40,9 @@ class DeltaStore(Protocol):
     def describe(self) -> dict[str, Any]:
         """What readiness shows of it, besides staleness: offsets, versions."""
         ...
+
+
+Store = TypeVar("Store")
 
 
 def make_store(workload: Workload) -> DeltaStore:
@@ -77,9 +80,12 @@ class DeltaFollower:
     def stop(self) -> None:
         self._stop.set()
 
-    def store(self, workload: str) -> Any:
-        """The store of a live workload."""
-        return self.stores[workload]
+    def store(self, workload: str, kind: type[Store]) -> Store:
+        """The store of a live workload. Raises TypeError where it is not of the kind that the workload declares."""
+        store = self.stores[workload]
+        if not isinstance(store, kind):
+            raise TypeError(f"{workload} has a store of the kind {type(store).__name__}, not {kind.__name__}")
+        return store
 
     @property
     def ready(self) -> bool:
@@ -101,65 +107,62 @@ class DeltaFollower:
         }
 
     def _run(self) -> None:
-        logged_fault = None
+        faults = RepeatFilter()
         while not self._stop.is_set():
             try:
                 # A topic that was made anew is read from its beginning.
-                with open_consumer(bootstrap_timeout_ms=3000, reconnect_backoff_max_ms=1000) as client:
-                    self._follow(client)
-            except (KafkaError, OSError) as error:
+                with open_follower(bootstrap_timeout_ms=3000, reconnect_backoff_max_ms=1000) as reader:
+                    self._follow(reader)
+            except CLIENT_ERRORS as error:
                 self.fault = f"Kafka at {settings().kafka_bootstrap} can't be followed: {type(error).__name__}"
-                if self.fault != logged_fault:
+                if faults.passes(self.fault):
                     log.error("%s: %s; live answers stay as they are until it is back", self.fault, error)
-                logged_fault = self.fault
             except Exception:
                 log.exception("following Kafka failed")
             self._stop.wait(RETRY_DELAY_S)
 
-    def _follow(self, client: KafkaConsumer) -> None:
+    def _follow(self, reader: TopicReader) -> None:
         look, heard = 0.0, time.monotonic()
         while not self._stop.is_set():
-            if time.monotonic() >= look and len(client.assignment()) < len(self._topics):
-                self._assign(client)
+            if time.monotonic() >= look and len(reader.assignment) < len(self._topics):
+                self._assign(reader)
                 look = time.monotonic() + RETRY_DELAY_S
-            if not client.assignment():
+            if not reader.assignment:
                 self._stop.wait(RETRY_DELAY_S)
                 continue
-            for part, batch in client.poll(timeout_ms=500, max_records=MAX_POLL_RECORDS).items():
+            for part, batch in reader.poll(POLL_TIMEOUT_MS, MAX_POLL_RECORDS).items():
                 heard = time.monotonic()
                 self._apply_batch(part.topic, batch)
             for topic, end in list(self._ends.items()):
                 # The position and not the last message: compaction leaves gaps at the end too.
-                if client.position(TopicPartition(topic, 0)) >= end:
+                if reader.position(TopicPartition(topic, 0)) >= end:
                     del self._ends[topic]
             silent = self._ends and time.monotonic() - heard > BROKER_SILENCE_S
             self.fault = f"Kafka at {settings().kafka_bootstrap} gives no {', '.join(self._ends)}" if silent else None
             self._update_metrics()
 
-    def _assign(self, client: KafkaConsumer) -> None:
+    def _assign(self, reader: TopicReader) -> None:
         """Follow the topics that exist by now, each from where it was read to."""
-        present = client.topics()
+        present = reader.topics()
         parts = [TopicPartition(topic, 0) for topic in self._topics if topic in present]
-        known = client.assignment()
-        client.assign(parts)
-        new = [part for part in parts if part not in known]
-        for part in new:
-            client.seek(part, self._next[part.topic]) if part.topic in self._next else client.seek_to_beginning(part)
+        if set(parts) != reader.assignment:  # what was fetched and not read yet is dropped with every assignment
+            reader.assign({part: self._next.get(part.topic) for part in parts})
         if not self._looked:
-            self._ends = {part.topic: end for part, end in client.end_offsets(parts).items()} if parts else {}
+            self._ends = {part.topic: end for part, end in reader.end_offsets(parts).items()} if parts else {}
             self._looked = True
         self.fault = None
 
-    def _apply_batch(self, topic: str, batch: Sequence[Any]) -> None:
+    def _apply_batch(self, topic: str, batch: Sequence[Message]) -> None:
         store = self.stores[self._topics[topic]]
-        for item in batch:
+        for message in batch:
             try:
-                store.apply(item.key.decode(), item.value, item.timestamp)
+                assert message.key is not None
+                store.apply(message.key.decode(), message.value, message.timestamp)
             except Exception:
                 # One message that can't be read must not keep the others from being followed.
-                log.exception("%s offset %d was left out", topic, item.offset)
+                log.exception("%s offset %d was left out", topic, message.offset)
                 metrics().deltas_refused.labels(topic).inc()
-            self._next[topic] = item.offset + 1
+            self._next[topic] = message.offset + 1
         metrics().deltas.labels(topic).inc(len(batch))
 
     def _update_metrics(self) -> None:

@@ -6,7 +6,8 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Mapping
+from typing import TypeVar
 
 from prometheus_client import Counter
 
@@ -16,14 +17,16 @@ from millrace.pages.model import ALGORITHM as PAGES
 from millrace.records.numbers import show
 from millrace.registry.champion import Champion
 from millrace.registry.champion_watcher import ChampionWatcher
-from millrace.registry.checks import RECOMMENDER_ALGORITHMS, UPDATER_ARRAYS
+from millrace.registry.checks import KNOWN_ALGORITHMS, RECOMMENDER_ALGORITHMS, UPDATER_ARRAYS
 from millrace.registry.registry import Registry, version_prefix
 from millrace.serving.delta_follower import DeltaFollower
+from millrace.serving.kinds.base import LoadedModel
 from millrace.serving.kinds.clusters import LoadedClusters
 from millrace.serving.kinds.page_clusters import LoadedPageClusters
 from millrace.serving.kinds.recommender import LoadedRecommender
 from millrace.serving.kinds.sales import LoadedSales
 from millrace.serving.metrics import metrics
+from millrace.serving.overlays import Overlays
 from millrace.settings import settings
 from millrace.workloads import load_workloads
 
@@ -32,6 +35,26 @@ VERSION_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
 CATCH_UP_TIMEOUT_S = 30.0  # seconds that a new champion has to take up the events which the old one answers with
 MAX_OTHER_VERSIONS = 8  # versions other than the champion that stay in memory for the V2 protocol
 Key = tuple[str, str]
+"""(workload, model)."""
+Kind = TypeVar("Kind", bound=LoadedModel)
+KINDS: Mapping[str, type[LoadedModel]] = {sales.ALGORITHM: LoadedSales, PAGES: LoadedPageClusters} | dict.fromkeys(
+    RECOMMENDER_ALGORITHMS, LoadedRecommender
+)
+"""By algorithm; all others are clusters."""
+
+
+def require_kind(loaded: LoadedModel, kind: type[Kind]) -> Kind:
+    """The model as the kind that its workload declares. Raises CorruptError for a version of another one."""
+    if not isinstance(loaded, kind):
+        manifest = loaded.manifest
+        allowed = ", ".join(name for name in KNOWN_ALGORITHMS if issubclass(KINDS.get(name, LoadedClusters), kind))
+        raise CorruptError(
+            f"{manifest.full_name} {manifest.version}: algorithm {manifest.algorithm!r} is not of the kind that "
+            f"{manifest.workload} declares; allowed: {allowed}. Train it again: `millrace train {manifest.workload}`.",
+            field="algorithm",
+            allowed=allowed,
+        )
+    return loaded
 
 
 class ModelStore:
@@ -41,9 +64,9 @@ class ModelStore:
         self._registry = registry or Registry()
         self.live = live or DeltaFollower()
         """What is followed in Kafka: `live.store(workload)` for what arrived since the champions were trained."""
-        self._served: dict[Key, Any] = {}
+        self._served: dict[Key, LoadedModel] = {}
         self._watchers: dict[Key, ChampionWatcher] = {}
-        self._others: OrderedDict[tuple[str, str, str], LoadedClusters] = OrderedDict()
+        self._others: OrderedDict[tuple[str, str, str], LoadedModel] = OrderedDict()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self.polled_at: float | None = None
@@ -129,7 +152,7 @@ class ModelStore:
 
         What was answered once is not forgotten, whether a champion is new or this process.
         """
-        store, ends = self.live.store(workload), time.monotonic() + CATCH_UP_TIMEOUT_S
+        store, ends = self.live.store(workload, Overlays), time.monotonic() + CATCH_UP_TIMEOUT_S
         while not (caught_up := self.live.ready and store.leads(version)) and time.monotonic() < ends:
             if self._stop.wait(0.05):
                 break
@@ -137,15 +160,14 @@ class ModelStore:
             log.warning("%s %s is served without the latest events: is `millrace online` running?", workload, version)
         store.served = version
 
-    def _load(self, workload: str, model: str, version: str) -> Any:
+    def _load(self, workload: str, model: str, version: str) -> LoadedModel:
         folder = settings().api_arrays
         manifest, arrays = self._registry.load(workload, model, version, mapped=folder, without=UPDATER_ARRAYS)
         if manifest.algorithm in RECOMMENDER_ALGORITHMS:
-            return LoadedRecommender(manifest, arrays, self.live.store(workload).get(version))
-        kinds = {sales.ALGORITHM: LoadedSales, PAGES: LoadedPageClusters}
-        return kinds.get(manifest.algorithm, LoadedClusters)(manifest, arrays)
+            return LoadedRecommender(manifest, arrays, self.live.store(workload, Overlays).get(version))
+        return KINDS.get(manifest.algorithm, LoadedClusters)(manifest, arrays)
 
-    def all(self) -> dict[Key, Any]:
+    def all(self) -> Mapping[Key, LoadedModel]:
         return self._served
 
     def champion(self, workload: str, model: str) -> Champion:
@@ -154,9 +176,14 @@ class ModelStore:
         assert champion is not None
         return champion
 
-    def get(self, workload: str, model: str) -> Any:
-        """The champion in memory. Raises UnavailableError that says how to get one."""
+    def find(self, workload: str, model: str, kind: type[Kind]) -> Kind | None:
+        """The champion in memory, if there is one. Raises CorruptError where it is not of the declared `kind`."""
         served = self._served.get((workload, model))
+        return None if served is None else require_kind(served, kind)
+
+    def get(self, workload: str, model: str, kind: type[Kind]) -> Kind:
+        """The champion in memory. Raises UnavailableError that says how to get one, and as `find`."""
+        served = self.find(workload, model, kind)
         if served is None:
             fault = self.faults.get(f"{workload}/{model}")
             raise UnavailableError(
@@ -167,11 +194,18 @@ class ModelStore:
             )
         return served
 
-    def version(self, workload: str, model: str, version: str) -> Any:
+    def version(self, workload: str, model: str, version: str, kind: type[Kind]) -> Kind:
         """Any published version; other than the champion through a small cache.
 
-        May read S3: not for the event loop. Raises NotFoundError, or UnavailableError for one that can't be trusted.
+        May read S3: not for the event loop. Raises NotFoundError, or UnavailableError for one that can't be trusted or
+        is not of the declared `kind`.
         """
+        try:
+            return require_kind(self._find_version(workload, model, version), kind)
+        except CorruptError as error:
+            raise UnavailableError(error.message, code="corrupt", field="version") from None
+
+    def _find_version(self, workload: str, model: str, version: str) -> LoadedModel:
         champion = self._served.get((workload, model))
         if champion and champion.manifest.version == version:
             return champion
@@ -185,10 +219,7 @@ class ModelStore:
             if key in self._others:
                 self._others.move_to_end(key)
                 return self._others[key]
-        try:
-            loaded = self._load(*key)
-        except CorruptError as error:
-            raise UnavailableError(error.message, code="corrupt", field="version") from None
+        loaded = self._load(*key)
         with self._lock:
             self._others[key] = loaded
             while len(self._others) > MAX_OTHER_VERSIONS:

@@ -11,6 +11,7 @@ from py4j.protocol import Py4JNetworkError
 from millrace.errors import BadInputError, ConflictError, CorruptError, MillraceError, UnavailableError
 from millrace.runtime.logs import start_logging
 from millrace.runtime.metrics import serve_metrics
+from millrace.runtime.retry import RepeatFilter
 from millrace.runtime.signals import StopSignal
 from millrace.runtime.text import dump_json
 from millrace.settings import settings
@@ -45,7 +46,7 @@ def second_stream_sentence(name: str) -> str:
 
 def wait_for_champion(follower: ChampionFollower, stop: StopSignal) -> bool:
     """Wait for the first champion, without Spark; False when the wait was stopped."""
-    printed = None
+    sentences = RepeatFilter()
     while stop.signal is None:
         try:
             if follower.check():
@@ -54,9 +55,8 @@ def wait_for_champion(follower: ChampionFollower, stop: StopSignal) -> bool:
             sentence = f"waiting for a champion of {name}; `millrace train {follower.workload.name}` makes one"
         except UnavailableError as error:
             sentence = f"waiting: {error}"
-        if sentence != printed:
+        if sentences.passes(sentence):
             log.info("%s", sentence)
-        printed = sentence
         time.sleep(POLL_INTERVAL_S)
     return False
 

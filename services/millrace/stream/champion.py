@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from millrace.registry.champion_watcher import ChampionWatcher
 from millrace.registry.manifest import Manifest
 from millrace.registry.registry import Registry
 from millrace.workloads.base import PageModel, Workload
+
+if TYPE_CHECKING:  # who waits for the first champion does so without Spark
+    from pyspark import Broadcast, SparkContext
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +27,7 @@ class ScoringModel:
     manifest: Manifest
     arrays: dict[str, np.ndarray]
     model: PageClusters
-    broadcasts: dict[int, Any] = field(default_factory=dict)
+    broadcasts: "dict[int, Broadcast[dict[str, np.ndarray]]]" = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -34,7 +37,7 @@ class ScoringModel:
     def labels(self) -> list[str]:
         return self.manifest.names["label"]
 
-    def broadcast(self, context: Any) -> Any:
+    def broadcast(self, context: "SparkContext") -> "Broadcast[dict[str, np.ndarray]]":
         """The arrays in Spark's workers, sent once for a session."""
         if id(context) not in self.broadcasts:
             self.broadcasts.clear()

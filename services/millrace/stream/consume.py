@@ -2,14 +2,10 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import CommitFailedError
-
-from millrace.errors import BadInputError, NotFoundError
-from millrace.messaging.client import open_consumer, translate_errors
+from millrace.errors import BadInputError
+from millrace.messaging.group_reader import GroupRebalancedError, join_group
 from millrace.runtime.signals import StopSignal
 from millrace.workloads.base import Workload
 
@@ -50,30 +46,9 @@ class RecentKeys:
         return False
 
 
-class PartitionListener(ConsumerRebalanceListener):
-    """Says how many partitions this reader has, when that changes."""
-
-    def __init__(self) -> None:
-        self.reported = -1
-
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """What was written is committed before each poll."""
-
-    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        if len(assigned) != self.reported:
-            self.reported = len(assigned)
-            log.info("reads %s partitions; any others are with other readers of the group", self.reported)
-
-
-@contextmanager
-def join_group(group: str, names: list[str], beginning: bool) -> Iterator[KafkaConsumer]:
-    """A member of the group, which it leaves at the end. Raises NotFoundError when a topic is missing."""
-    options = {"session_timeout_ms": 10_000, "heartbeat_interval_ms": 2_000}
-    with open_consumer(group_id=group, auto_offset_reset="earliest" if beginning else "latest", **options) as client:
-        if missing := sorted(set(names) - client.topics()):
-            raise NotFoundError(f"Kafka has no topic {missing[0]}; `millrace topics create` makes it.", field="topic")
-        client.subscribe(names, listener=PartitionListener())
-        yield client
+def log_partitions(count: int) -> None:
+    """Say how many partitions this reader has."""
+    log.info("reads %s partitions; any others are with other readers of the group", count)
 
 
 def consume_pages(
@@ -88,24 +63,24 @@ def consume_pages(
     """Hand the messages of the clusters to `write` until a signal, or `limit` of them; how many there were.
 
     Offsets are committed when `write` has returned: a reader that is killed before leaves its last ones to the group
-    once more. `beginning` says where a new group starts.
+    once more. `beginning` says where a new group starts. Raises NotFoundError when a topic is missing.
     """
     names, stop, seen, written = select_topics(workload, clusters), StopSignal(), RecentKeys(), 0
-    with translate_errors(), stop.listen(), join_group(group, names, beginning) as client:
+    with stop.listen(), join_group(group, beginning=beginning) as reader:
+        reader.subscribe(names, log_partitions)
         while stop.signal is None and (limit is None or written < limit):
             most = MAX_POLL_RECORDS if limit is None else min(MAX_POLL_RECORDS, limit - written)
             lines: list[bytes] = []
-            done: dict[TopicPartition, OffsetAndMetadata] = {}
-            for part, messages in client.poll(timeout_ms=POLL_TIMEOUT_MS, max_records=most).items():
+            polled = reader.poll(POLL_TIMEOUT_MS, most)
+            for messages in polled.values():
                 lines += [message.value for message in messages if message.value and not seen.repeats(message.key)]
-                done[part] = OffsetAndMetadata(messages[-1].offset + 1, "", -1)
             if lines:
                 write(lines)
                 written += len(lines)
-            if done:
+            if polled:
                 try:
-                    client.commit(done)
-                except CommitFailedError:
+                    reader.commit({part: messages[-1].offset + 1 for part, messages in polled.items()})
+                except GroupRebalancedError:
                     log.warning(
                         "the group was rebalanced; whoever gets these partitions next reads the last lines again"
                     )

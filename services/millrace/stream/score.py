@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
@@ -34,10 +34,18 @@ PAGE_SCHEMA = (
 SCORED_SCHEMA = f"{PAGE_SCHEMA}, summary binary"
 MESSAGE_SCHEMA = "topic string, key binary, value binary"
 
+
+class BroadcastArrays(Protocol):
+    """A model's arrays as a worker of Spark gets them: a pyspark.Broadcast."""
+
+    @property
+    def value(self) -> dict[str, np.ndarray]: ...
+
+
 _loaded: dict[str, PageClusters] = {}
 
 
-def load_pages(version: str, arrays: Any) -> PageClusters:
+def load_pages(version: str, arrays: BroadcastArrays) -> PageClusters:
     """The model of that version, made once in each worker; the one before it is dropped."""
     if version not in _loaded:
         _loaded.clear()
@@ -46,7 +54,7 @@ def load_pages(version: str, arrays: Any) -> PageClusters:
 
 
 def score_pages(
-    batches: Iterable[pa.RecordBatch], arrays: Any, version: str, declared: PageModel
+    batches: Iterable[pa.RecordBatch], arrays: BroadcastArrays, version: str, declared: PageModel
 ) -> Iterator[pa.RecordBatch]:
     """`partition, offset, timestamp, value` of records to rows of SCORED_SCHEMA.
 

@@ -8,7 +8,7 @@ import argparse
 import re
 from collections.abc import Sequence
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from millrace.errors import BadInputError
 from millrace.neural.candidates import NETWORK_NAMES
@@ -17,6 +17,7 @@ from millrace.workloads.base import Model, Workload
 
 WINDOWS = ("1/3", "2/3", "all")
 DEFAULT_PACE = "1000rows"
+Value = TypeVar("Value")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -60,7 +61,7 @@ def read_pace(follow: bool, every: str | None) -> Pace | None:
     return None
 
 
-def option(flag: str, help: str, default: Any) -> Any:
+def option(flag: str, help: str, default: Value) -> Value:
     """A field with its flag: a tuple's may be given several times, a bool's takes no value."""
     return field(default=default, metadata={"flag": flag, "help": help})
 

@@ -13,6 +13,7 @@ from millrace.api.schemas import ClusterAnswer, ClusterAnswerWithInput, ModelDet
 from millrace.errors import NotFoundError
 from millrace.registry.champion import Champion
 from millrace.scoring.features import to_original_units
+from millrace.serving.kinds.base import LoadedModel
 from millrace.serving.kinds.clusters import LoadedClusters
 from millrace.serving.kinds.page_clusters import LoadedPageClusters
 from millrace.serving.model_store import ModelStore
@@ -82,7 +83,7 @@ def declare(declared: RouteRegistry, champions: ModelStore) -> None:
             allowed = ", ".join(sorted(known))
             sentence = f"model: {name} has no model {model[:80]!r}; allowed: {allowed}."
             raise NotFoundError(sentence, field="model", allowed=allowed)
-        return json_response(describe(champions.get(name, model), champions.champion(name, model)))
+        return json_response(describe(champions.get(name, model, LoadedModel), champions.champion(name, model)))
 
     tag = "models"
     declared.add_get("/v1/workloads", list_workloads, "All workloads", tag, list[WorkloadSummary], error_responses(401))

@@ -121,7 +121,7 @@ def infer_champion(
     champions: ModelStore, key: Key, body: RowReader, content: bytes, headers: Mapping[bytes, bytes]
 ) -> Reply:
     """`infer` by the champion. Raises UnavailableError where there is none."""
-    return infer(champions.get(*key), body, content, headers)
+    return infer(champions.get(*key, LoadedClusters), body, content, headers)
 
 
 def declare(declared: RouteRegistry, champions: ModelStore) -> None:
@@ -140,8 +140,8 @@ def declare(declared: RouteRegistry, champions: ModelStore) -> None:
             raise NotFoundError(f"model_name: there is no {show(name)}; allowed: {allowed}.", field="model_name")
         workload, model, body = known[name]
         if version is None:
-            return champions.get(workload.name, model.name), body
-        return await run_in_threadpool(champions.version, workload.name, model.name, version), body
+            return champions.get(workload.name, model.name, LoadedClusters), body
+        return await run_in_threadpool(champions.version, workload.name, model.name, version, LoadedClusters), body
 
     async def server(request: Request) -> Response:
         return json_response({"name": "millrace", "version": __version__, "extensions": ["binary_tensor_data"]})

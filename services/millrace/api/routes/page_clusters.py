@@ -98,10 +98,10 @@ class PageRoutes:
 
     @property
     def board(self) -> Board:
-        return self.champions.live.store(self.workload.name)
+        return self.champions.live.store(self.workload.name, Board)
 
     def champion(self) -> LoadedPageClusters | None:
-        return self.champions.all().get((self.workload.name, self.model.name))
+        return self.champions.find(self.workload.name, self.model.name, LoadedPageClusters)
 
     def version_fields(self) -> dict[str, Any]:
         return {"model": self.full_name, "version": self.board.status()["version"]}

@@ -6,6 +6,7 @@ from millrace.api.declarations import RouteRegistry, error_responses, json_respo
 from millrace.api.fast_path import Answer
 from millrace.api.rows import RowReader, parse_json
 from millrace.api.schemas import ClusterAnswer, ClusterAnswerWithInput, ServiceBanner
+from millrace.serving.kinds.clusters import LoadedClusters
 from millrace.serving.metrics import metrics
 from millrace.serving.model_store import ModelStore
 from millrace.workloads import load_workloads
@@ -47,7 +48,7 @@ def make_single_answer(champions: ModelStore, workload: Workload, model: Cluster
 
     def answer(content: bytes) -> bytes:
         columns = body.read_one(parse_json(content))
-        reply = champions.get(workload.name, model.name).answer_one(columns)
+        reply = champions.get(workload.name, model.name, LoadedClusters).answer_one(columns)
         answered.inc()
         return reply
 
@@ -61,7 +62,7 @@ def make_list_answer(champions: ModelStore, workload: Workload, model: ClusterMo
     def answer(content: bytes) -> bytes:
         rows = parse_json(content)
         columns = body.read_many(rows)
-        reply = champions.get(workload.name, model.name).answer_many(columns, rows)
+        reply = champions.get(workload.name, model.name, LoadedClusters).answer_many(columns, rows)
         answered.inc(len(rows))
         return reply
 

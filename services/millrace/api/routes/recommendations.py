@@ -82,7 +82,7 @@ class RecommenderRoutes:
         self.answered = metrics().rows.labels(f"{workload.name}/{model.name}")
 
     def champion(self) -> LoadedRecommender:
-        return self.champions.get(self.workload.name, self.declared_model.name)
+        return self.champions.get(self.workload.name, self.declared_model.name, LoadedRecommender)
 
     def read_n(self, request: Request) -> int:
         return query.read_number(request, "n", self.declared_model.n, query.MAX_N)

@@ -105,7 +105,7 @@ class SalesRoutes:
 
     async def answer(self, request: Request, compute: Callable[[LoadedSales, Days], dict[str, Any]]) -> Response:
         """Sums over years take milliseconds: beside the event loop."""
-        days, served = query.read_days(request), self.champions.get(self.workload.name, self.model.name)
+        days, served = query.read_days(request), self.champions.get(self.workload.name, self.model.name, LoadedSales)
         sums = await run_in_threadpool(compute, served, days)
         self.answered.inc()
         limits = {"from": days.first and days.first.isoformat(), "to": days.last and days.last.isoformat()}

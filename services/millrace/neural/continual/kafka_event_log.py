@@ -39,7 +39,7 @@ class KafkaLog:
             # Transaction markers leave gaps, so the position decides and not the last message.
             while lacking := {partition for partition, (_, end) in wanted.items() if self._fetched_to[partition] < end}:
                 self._fetch_only(lacking)
-                for partition, batch in self._reader.poll().items():
+                for partition, batch in self._reader.poll_expected().items():
                     self._waiting[partition].extend(batch)
                 self._fetched_to |= {partition: self._reader.position(partition) for partition in lacking}
         messages = []

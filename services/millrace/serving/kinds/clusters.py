@@ -9,17 +9,15 @@ import orjson
 
 from millrace.errors import BadInputError
 from millrace.registry.checks import load_kmeans
-from millrace.registry.manifest import Manifest
 from millrace.scoring.features import make_matrix
 from millrace.scoring.kmeans import KMeans
+from millrace.serving.kinds.base import LoadedModel
 
 
 @dataclass(frozen=True)
-class LoadedClusters:
-    """One loaded version. Immutable, so that a request which has begun on it also ends on it."""
+class LoadedClusters(LoadedModel):
+    """One loaded k-means model over standardised features."""
 
-    manifest: Manifest
-    arrays: dict[str, np.ndarray]
     kmeans: KMeans = field(init=False)
     features: list[dict[str, str]] = field(init=False)
     labels: list[dict[str, str]] = field(init=False)

@@ -3,18 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from millrace.pages.model import PageClusters
-from millrace.registry.manifest import Manifest
+from millrace.serving.kinds.base import LoadedModel
 
 
 @dataclass(frozen=True)
-class LoadedPageClusters:
-    """One loaded version. Immutable, so that a request which has begun on it also ends on it."""
+class LoadedPageClusters(LoadedModel):
+    """One loaded model of pages."""
 
-    manifest: Manifest
-    arrays: dict[str, np.ndarray]
     pages: PageClusters = field(init=False)
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from millrace.errors import NotFoundError
 from millrace.recommend import loading
 from millrace.recommend.top_items import Recommender, TopItems, clean_history
 from millrace.records.numbers import show
-from millrace.registry.manifest import Manifest
+from millrace.serving.kinds.base import LoadedModel
 from millrace.serving.live_model import LiveModel
 from millrace.serving.overlays import Overlay
 
@@ -18,11 +18,9 @@ FALLBACK = "popularity"
 
 
 @dataclass(frozen=True)
-class LoadedRecommender:
-    """One loaded version. Immutable, so that a request which has begun on it also ends on it."""
+class LoadedRecommender(LoadedModel):
+    """One loaded recommender."""
 
-    manifest: Manifest
-    arrays: dict[str, np.ndarray]
     overlay: Overlay = field(default_factory=Overlay)
     """What events have added since: it grows while the version is served."""
     _model: LiveModel = field(init=False)

@@ -2,18 +2,14 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from millrace.analytics.sales import Sales
-from millrace.registry.manifest import Manifest
+from millrace.serving.kinds.base import LoadedModel
 
 
 @dataclass(frozen=True)
-class LoadedSales:
-    """One loaded version. Immutable, so that a request which has begun on it also ends on it."""
+class LoadedSales(LoadedModel):
+    """One loaded version of sums of sales."""
 
-    manifest: Manifest
-    arrays: dict[str, np.ndarray]
     sales: Sales = field(init=False)
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from pyspark.sql import DataFrame
 
 from millrace.errors import BadInputError
 from millrace.pages import drift, update
@@ -180,7 +181,7 @@ def measure_drift(before: PreviousModel, after: PageClusters, new: PageSample) -
     return {name: round(value, 6) for name, value in measures.items()}
 
 
-def check_page_export(pages: PageClusters, assigned: Any, records: dataset.RecordSet, model: PageModel) -> None:
+def check_page_export(pages: PageClusters, assigned: DataFrame, records: dataset.RecordSet, model: PageModel) -> None:
     """Raises CorruptError unless the arrays that are published give pages the clusters that Spark gave them."""
     exported = PageClusters.load(pages.arrays())
     texts = records.rows.select("record_id", *frames.page_fields(model)).limit(SAMPLE_PAGES // 10)

@@ -1,6 +1,6 @@
 """`mooc`: enrolments; the next courses for a student."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AliasChoices, Field
 
@@ -24,7 +24,7 @@ class Enrolment(Record):
     )
 
 
-def first_value(row: Row, names: tuple[str, ...]) -> Any:
+def first_value(row: Row, names: tuple[str, ...]) -> object:
     """The first of several fields that a row has."""
     return next((row[name] for name in names if row.get(name) is not None), None)
 
@@ -45,11 +45,11 @@ def fault(row: Row) -> Fault | None:
 
 def expand(row: Row) -> list[Row] | None:
     """The enrolments of a line that lists a student's courses, oldest first; None for a single enrolment."""
-    courses = first_value(row, COURSES)
-    if courses is None or "course_id" in row:
+    courses, times, user = (first_value(row, names) for names in (COURSES, TIMES, USER))
+    if not isinstance(courses, list) or "course_id" in row:
         return None
-    times = first_value(row, TIMES) or [None] * len(courses)
-    user = first_value(row, USER)
+    if not isinstance(times, list):
+        times = [None] * len(courses)
     return [
         {"user_id": user, "course_id": course, "enrolled_at": time} for course, time in zip(courses, times, strict=True)
     ]
