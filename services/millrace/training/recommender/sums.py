@@ -2,9 +2,9 @@
 
 A DataFrame of rows holds one row of the matrix in each: `i`; `j`, the columns that are not empty, rising, as the bytes
 of an int32 array; and for each name of a value its diagonal, `own_` before the name, and the bytes of a float64 array
-as long (bytes, which Spark moves as they are: arrays it would copy number by number). A partition keeps
-at most LIMIT values before it hands over what it has; rows are then shuffled once, whole, and those of one `i` are
-added up. So what is moved are sums, never pairs of events.
+as long (bytes, which Spark moves as they are: arrays it would copy number by number). A partition keeps at most
+MAX_ENTRIES values before it hands over what it has; rows are then shuffled once, whole, and those of one `i` are added
+up. So what is moved are sums, never pairs of events.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ from millrace.recommend.sequences import Sequences
 MAX_ENTRIES = 12_000_000  # values of a partition's sums, some 200 MB; a block of users may go beyond it by BLOCK
 BLOCK_PAIRS = 12_000_000  # values that a block of users makes, about: one for each pair and name
 MAX_SENT_VALUES = 500_000  # entries in a batch of rows
-MAX_COLLECTED_BYTES = 512_000_000  # of rows that the driver collects at a time; Spark's own limit is 1 GB
+MAX_COLLECTED_BYTES = 256_000_000  # of rows that the driver holds at a time; Spark refuses to collect more than 1 GB
 
 
 def sum_matrices(
