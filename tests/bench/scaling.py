@@ -126,7 +126,7 @@ def steps(rows: DataFrame, items: int) -> Iterator[tuple[str, Callable[[], Any]]
             table.unpersist()
 
     yield "histories", sequences
-    yield "popularity", lambda: counting.count_popularity(held["sequences"], items, None)
+    yield "popularity", lambda: counting.count_popularity(held["sequences"], items, [])
     yield "markov", markov
     yield "knn", knn
     held["sequences"].unpersist()

@@ -10,13 +10,14 @@ from scipy import sparse
 from sklearn.linear_model import Ridge
 
 from millrace.errors import BadInputError
-from millrace.recommend import als, knn, linear, markov
+from millrace.recommend import als, knn, linear, markov, time_weighted
 from millrace.recommend.links import age_weights, keep_strongest, merge_links
 from millrace.recommend.popularity import PopularityModel, count_items
 from millrace.recommend.sequences import Sequences
 from tests.recommend.made import sequences
 
 FOUND = sequences(21, users=80, items=15)
+TIMED_EVENTS = sequences(4, users=120, items=20, timed=True)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -63,6 +64,46 @@ def test_ridge_matches_scikit_learn_on_decayed_history_before_each_item():
     np.fill_diagonal(expected, 0)
     links = linear.fit_ridge(FOUND, penalty=3.0, power=0.7).matrix().toarray()
     assert links == pytest.approx(np.maximum(expected, 0), abs=1e-4)
+
+
+def test_ridge_products_of_parts_of_users_add_up_to_those_of_all():
+    gains = time_weighted.event_gains(TIMED_EVENTS, 2e6)
+    whole = linear.sum_ridge_products(TIMED_EVENTS, gains)
+    parts = [np.arange(50), np.arange(50, len(TIMED_EVENTS))]
+    sums = [
+        linear.sum_ridge_products(TIMED_EVENTS.take(part), gains[np.isin(TIMED_EVENTS.users, part)]) for part in parts
+    ]
+    for product, first, second in zip(whole, *sums, strict=True):
+        assert (first + second).toarray() == pytest.approx(product.toarray(), rel=1e-4, abs=1e-6)
+
+
+def test_time_weighted_ridge_solves_weighted_least_squares():
+    gains = time_weighted.event_gains(TIMED_EVENTS, 2e6)
+    weights, before, after = 1 / np.arange(1, linear.MAX_PREDECESSORS + 1), [], []
+    for user in range(len(TIMED_EVENTS)):
+        for position, item in enumerate(TIMED_EVENTS[user]):
+            earlier = TIMED_EVENTS[user][:position][::-1]
+            before.append(np.bincount(earlier, weights[: len(earlier)], minlength=20))
+            after.append(np.arange(20) == item)
+    rows, targets = np.array(before), np.array(after, dtype=float)
+    system = rows.T @ (gains[:, None] * rows) + 3 * np.eye(20)
+    expected = np.linalg.solve(system, rows.T @ (gains[:, None] * targets))
+    np.fill_diagonal(expected, 0)
+    products = linear.count_ridge_products(TIMED_EVENTS, gains)
+    links = linear.fit_ridge_from_products(*products, penalty=3.0).matrix().toarray()
+    assert links == pytest.approx(np.maximum(expected, 0), abs=1e-4)
+
+
+def test_penalties_share_matrices_that_stay_as_they_are():
+    gram, products = linear.count_gram(TIMED_EVENTS), linear.count_ridge_products(TIMED_EVENTS)
+    for penalty in (20.0, 60.0):
+        alone = linear.fit_ease(TIMED_EVENTS, penalty=penalty), linear.fit_ridge(TIMED_EVENTS, penalty=penalty)
+        shared = (
+            linear.fit_ease_from_gram(gram, penalty=penalty),
+            linear.fit_ridge_from_products(*products, penalty=penalty),
+        )
+        for links, expected in zip(shared, alone, strict=True):
+            assert (links.matrix().toarray() == expected.matrix().toarray()).all()
 
 
 def transitions(interactions: Sequences, ahead: int) -> np.ndarray:

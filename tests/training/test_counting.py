@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
+from millrace.evaluation.candidates import CANDIDATES
+from millrace.evaluation.selection import try_candidates
+from millrace.evaluation.sources import COUNT, TIME_WEIGHTED, SequenceSource
 from millrace.recommend import knn, linear, markov, time_weighted
 from millrace.recommend.links import Links
 from millrace.recommend.popularity import count_items
 from millrace.recommend.sequences import Sequences
 from millrace.training import events
-from millrace.training.recommender import counting, factors
+from millrace.training.recommender import counting, factors, sums
 from millrace.training.recommender.counting import DAY_S, TimeDecay
+from millrace.training.recommender.held_out import make_held_out_users
+from millrace.training.recommender.source import SparkSource
 from millrace.workloads import find_workload
 from tests.training.landed import landed
 
@@ -45,6 +50,13 @@ def decay(report) -> TimeDecay:
     return TimeDecay(report.newest, HALF_LIFE, report.oldest)
 
 
+def sources(report, sequences, memory: Sequences) -> tuple[SparkSource, SequenceSource]:
+    """The same events by Spark and in memory, with popularity of 30 days to fill up answers."""
+    window = 30 * DAY_S
+    by_spark = SparkSource(sequences, len(report.item_ids), report.newest, report.oldest, window, HALF_LIFE)
+    return by_spark, SequenceSource(memory, HALF_LIFE, window)
+
+
 def test_histories_are_in_time_order_and_include_every_accepted_event(counted):
     report, _, memory = counted
     assert len(memory.items) == report.kept
@@ -74,6 +86,60 @@ def test_transitions_match_in_memory_result(counted):
     )
 
 
+@pytest.mark.parametrize("version", [COUNT, TIME_WEIGHTED])
+def test_every_candidate_and_option_is_fitted_as_in_memory(counted, version):
+    """But for als, whose two solvers are compared below."""
+    report, sequences, memory = counted
+    by_spark, in_process = sources(report, sequences, memory)
+    options = {candidate.name: candidate.options for candidate in CANDIDATES}
+    with by_spark.count(version, options) as counts, in_process.count(version, options) as expected:
+        assert (counts.popular == expected.popular).all()
+        for candidate in CANDIDATES:
+            if candidate.name == "als":
+                continue
+            prepared, also = candidate.prepare(counts), candidate.prepare(expected)
+            for option in candidate.options:
+                fitted, peer = candidate.fit(prepared, **option), candidate.fit(also, **option)
+                if candidate.linked:
+                    assert same(fitted, peer), (candidate.name, option)
+                else:
+                    assert fitted.counts == pytest.approx(peer.counts, rel=1e-5), option
+                    assert set(fitted.popular) == set(peer.popular)
+
+
+def test_selection_by_spark_is_selection_in_memory(counted):
+    """The same trials in the same order, the same recipes, and the same NDCG@10 on the same users."""
+    report, sequences, memory = counted
+    fold = make_held_out_users(sequences, len(report.item_ids)).validation
+    candidates = [candidate for candidate in CANDIDATES if candidate.name != "als"]
+    tried, expected = (try_candidates(source, fold, 1, candidates) for source in sources(report, sequences, memory))
+    assert [(trial.recipe.model, trial.recipe.version) for trial in tried] == [
+        (name, version)
+        for version in (COUNT, TIME_WEIGHTED)
+        for name in ("popularity", "knn", "markov", "ease", "ridge", "blend")
+    ]
+    assert [trial.recipe for trial in tried] == [trial.recipe for trial in expected]
+    assert [trial.ndcg for trial in tried] == pytest.approx([trial.ndcg for trial in expected])
+
+
+def test_ridge_products_of_time_weighted_events_are_those_in_memory(counted):
+    report, sequences, memory = counted
+    size = len(report.item_ids)
+    for gains, how in ((None, None), (time_weighted.event_gains(memory, HALF_LIFE), decay(report))):
+        products = counting.make_ridge_products(counting.count_ridge_products(sequences, size, how), size)
+        for product, expected in zip(products, linear.count_ridge_products(memory, gains), strict=True):
+            assert product == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+def test_dense_matrix_is_collected_in_blocks_of_rows(counted, monkeypatch):
+    report, sequences, _ = counted
+    size = len(report.item_ids)
+    pairs = counting.count_pairs(sequences, size)
+    whole = counting.make_gram(pairs, size)
+    monkeypatch.setattr(sums, "MAX_COLLECTED_BYTES", 12 * size * (size // 3))
+    assert (counting.make_gram(pairs, size) == whole).all()
+
+
 def test_only_strongest_links_of_each_item_leave_spark(counted):
     report, sequences, memory = counted
     size = len(report.item_ids)
@@ -89,7 +155,7 @@ def test_only_strongest_links_of_each_item_leave_spark(counted):
 def test_popularity_matches_in_memory_result(counted):
     report, sequences, memory = counted
     since = report.newest - 30 * DAY_S
-    lately, whole = counting.count_popularity(sequences, len(report.item_ids), since)
+    lately, whole = counting.count_popularity(sequences, len(report.item_ids), [since])
     assert (whole == count_items(memory)).all()
     assert (lately == count_items(memory, 30 * DAY_S, report.newest)).all()
 

@@ -46,9 +46,9 @@ def counted(spark, frame: DataFrame, half_life_s: float = 60 * DAY_S) -> tuple[e
     assert result.newest is not None
     assert result.oldest is not None
     rows = events.group_by_user(result.rows).cache()
-    lately, _ = counting.count_popularity(rows, len(result.item_ids), result.newest - 30 * DAY_S)
+    lately, _ = counting.count_popularity(rows, len(result.item_ids), [result.newest - 30 * DAY_S])
     decay = TimeDecay(result.newest, half_life_s, result.oldest)
-    return result, lately, counting.count_popularity(rows, len(result.item_ids), None, decay)[1]
+    return result, lately, counting.count_popularity(rows, len(result.item_ids), [], decay)[0]
 
 
 def test_future_events_do_not_affect_windows_or_weights(spark, enrolments):

@@ -42,6 +42,7 @@ def evaluate(
 ) -> None:
     """Compare all recommenders on held-out items: HR@10, NDCG@10, MRR, coverage, 95% intervals over users."""
     from millrace.evaluation import table
+    from millrace.evaluation.candidates import DAY_S
     from millrace.ingest.remote import fetch_source
     from millrace.neural.candidates import NETWORK_CANDIDATES
     from millrace.recommend import files
@@ -54,10 +55,15 @@ def evaluate(
             f"--protocol {protocol!r} is unknown; allowed: {allowed}.", field="protocol", allowed=allowed
         )
     snapshot_id: str | None = None
+    half_life: float | None = None
+    window: float | None = None
     if name is not None:
         from millrace.evaluation import snapshot
 
-        snapshot_id, interactions = snapshot.read_snapshot(find_workload(name))
+        workload = find_workload(name)
+        snapshot_id, interactions = snapshot.read_snapshot(workload)
+        declared = workload.recommenders[0]
+        half_life, window = declared.half_life and declared.half_life * DAY_S, declared.window * DAY_S
     else:
         assert sequences is not None
         with fetch_source(sequences) as local, progress_bar("reading", "bytes") as progress:
@@ -69,6 +75,8 @@ def evaluate(
             protocol,
             models=model or (),
             on_request=NETWORK_CANDIDATES,
+            half_life=half_life,
+            window=window,
             seed=table.DEFAULT_SEED if seed is None else seed,
             progress=progress,
         )
@@ -97,10 +105,10 @@ def save_result(workload: Workload, result: dict[str, Any]) -> list[str]:
 
 
 def make_result_table(result: dict[str, Any]) -> Table:
-    """A row for each recommender."""
+    """A row for each recommender; its version is named where it is not that of plain counts."""
     rows = [
         [
-            entry["model"],
+            entry["model"] if entry["version"] == "count" else f"{entry['model']}, {entry['version']}",
             *(format_interval(entry, name) for name in ("hr@10", "ndcg@10", "mrr")),
             f"{entry['coverage']:.1%}",
             f"{entry['fit_seconds']:.1f}",

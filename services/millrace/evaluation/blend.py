@@ -9,7 +9,7 @@ from millrace.evaluation.metrics import user_metrics
 from millrace.evaluation.ranks import draw_negatives, score_unknown, split_fold
 from millrace.evaluation.split import Fold
 from millrace.recommend.link_model import LinkModel
-from millrace.recommend.links import Links, age_weights, merge_links
+from millrace.recommend.links import Links, merge_links
 from millrace.recommend.top_items import Recommender
 
 log = logging.getLogger(__name__)
@@ -90,9 +90,10 @@ def choose_blend(
     fold = validation.sample(MAX_USERS, seed)
     sampled = draw_negatives(fold, seed) if negatives else None
     best: tuple[float, np.ndarray, float] | None = None
+    models = [LinkModel(layer, popular) for layer in layers]
     for power in POWERS:
-        models = [LinkModel(layer.with_ages(age_weights(power)), popular) for layer in layers]
-        best_shares, reached = search_shares(Shortlist(models, fold, sampled))
+        shortlist = Shortlist([model.with_power(power) for model in models], fold, sampled)
+        best_shares, reached = search_shares(shortlist)
         log.info("blend power %g: %.4f on the validation", power, reached)
         if best is None or reached > best[0]:
             best = reached, best_shares, power

@@ -1,72 +1,53 @@
-"""The models that are compared, and the options that each may choose from on the validation items."""
+"""The models that are compared, wherever they are fitted, and the options that each may choose from."""
 
-import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from millrace.errors import BadInputError
 from millrace.evaluation.blend import POWERS
-from millrace.evaluation.metrics import user_metrics
-from millrace.evaluation.ranks import draw_negatives, rank_targets
-from millrace.evaluation.split import Fold
-from millrace.recommend import als, knn, linear, markov
-from millrace.recommend.link_model import LinkModel
-from millrace.recommend.links import Links, age_weights
-from millrace.recommend.popularity import PopularityModel, rank_popular
-from millrace.recommend.sequences import Sequences
-from millrace.recommend.top_items import Recommender
-
-log = logging.getLogger(__name__)
+from millrace.evaluation.sources import Option, VersionCounts
+from millrace.recommend import linear
+from millrace.recommend.links import Links
+from millrace.recommend.popularity import PopularityModel
 
 DAY_S = 86_400.0
-MAX_USERS = 5_000  # validation users that decide on options
 
 
 @dataclass(frozen=True)
 class RecommenderCandidate:
-    """`fit(sequences, **option)` gives links or a model; the options are tried in order."""
+    """`fit(prepare(counts), **option)` gives a model, or links where the candidate is `linked`.
+
+    Links may have any decay of the history. The options are tried in order, and of equal ones the first wins.
+    """
 
     name: str
     fit: Callable[..., Any]
-    options: tuple[dict[str, Any], ...] = ({},)
+    options: tuple[Option, ...] = ({},)
+    prepare: Callable[[VersionCounts], Any] = lambda counts: counts
+    """What the fits of all options share; it is made once, and let go after the last of them."""
+    powers: tuple[float, ...] = ()
+    """How fast a history's older items lose their say, see links.age_weights; each is tried with every option."""
     limit: int | None = None
     """The most items for which it is fitted; None is no limit."""
     linked: bool = False
-    """Whether it gives links, which a blend can be made of."""
+    """Whether it gives links, which a blend can be made of; its fit then also takes `keep`."""
     validated: bool = False
-    """Whether the fit itself watches the validation items, to know when to stop; it gives the model and the epoch."""
+    """Whether the fit itself watches validation items, to know when to stop.
 
+    `fit(counts, fold, **option)` then gives the model and the epoch it is from; without a fold, `epochs` is an option.
+    Such a model knows no versions, and is fitted on the plain one.
+    """
 
-@dataclass(frozen=True)
-class FittedModel:
-    """A model with the option it was fitted with, the process seconds of that one fit, and its links, if it has any."""
-
-    name: str
-    model: Recommender
-    option: dict[str, Any]
-    seconds: float
-    links: Links | None = field(default=None, repr=False)
-
-
-CANDIDATES = (
-    RecommenderCandidate(
-        "popularity", PopularityModel.fit, tuple({"window": days and days * DAY_S} for days in (None, 7, 30, 90))
-    ),
-    RecommenderCandidate(
-        "knn", knn.fit_knn, tuple({"alpha": alpha, "k1": k1} for alpha in (0.5, 1.0) for k1 in (0.5, 1.2)), linked=True
-    ),
-    RecommenderCandidate("markov", markov.fit_markov, tuple({"norm": norm} for norm in (0.0, 0.5, 1.0)), linked=True),
-    RecommenderCandidate(
-        "ease", linear.fit_ease, tuple({"penalty": each} for each in (30.0, 100.0, 300.0)), linear.MAX_ITEMS, True
-    ),
-    RecommenderCandidate(
-        "ridge", linear.fit_ridge, tuple({"penalty": each} for each in (20.0, 60.0)), linear.MAX_ITEMS, True
-    ),
-    RecommenderCandidate("als", als.fit_als, ({"power": 0.5}, {"power": 1.0})),
-)
+    def check_limit(self, items: int) -> None:
+        """Raises BadInputError for more items than it is fitted for."""
+        if self.limit is not None and items > self.limit:
+            raise BadInputError(
+                f"--model {self.name} with {items} items is not usable; allowed: at most {self.limit}.", field="model"
+            )
 
 
 def cpu_seconds() -> float:
@@ -74,52 +55,67 @@ def cpu_seconds() -> float:
     return sum(os.times()[:4])
 
 
-def fit_candidate(candidate: RecommenderCandidate, sequences: Sequences, option: dict[str, Any]) -> FittedModel:
-    """One fit. `power` is the option of all models: how fast a history's older items lose their say."""
-    started = cpu_seconds()
-    made = candidate.fit(sequences, **option)
-    used = cpu_seconds() - started
-    if isinstance(made, Links):
-        return FittedModel(candidate.name, LinkModel(made, rank_popular(sequences)), option, used, made)
-    return FittedModel(candidate.name, made[0] if candidate.validated else made, option, used)
+def find_candidate(candidates: Sequence[RecommenderCandidate], name: str) -> RecommenderCandidate:
+    """The candidate of that name. Raises BadInputError where there is none."""
+    for candidate in candidates:
+        if candidate.name == name:
+            return candidate
+    allowed = ", ".join(candidate.name for candidate in candidates)
+    raise BadInputError(f"the model {name!r} is unknown; allowed: {allowed}.", field="model", allowed=allowed)
 
 
-def score_ndcg(model: Recommender, fold: Fold, negatives: np.ndarray | None = None) -> float:
-    """NDCG@10 of a model on a fold, over all items or over `negatives`."""
-    ranked = rank_targets(model, fold, negatives)
-    return float(user_metrics(ranked.greater, ranked.tied)[:, 1].mean())
+def fit_popularity(counts: VersionCounts, **option: float | None) -> PopularityModel:
+    """Popularity of the option's `window` in seconds, or of the source's own where it names none."""
+    return counts.popularity(option.get("window", counts.window))
 
 
-def choose_option(candidate: RecommenderCandidate, validation: Fold, seed: int, negatives: bool = False) -> FittedModel:
-    """The option with the best NDCG@10 on the validation items, and for links also how the history decays."""
-    sample = validation.sample(MAX_USERS, seed)
-    sampled = draw_negatives(sample, seed) if negatives else None
-    best, reached = None, -1.0
-    for option in candidate.options:
-        if option.get("window") and validation.fit.times is None:
-            continue  # a window needs times
-        if candidate.validated:
-            started = cpu_seconds()
-            model, epochs = candidate.fit(validation.fit, validation=sample, **option)
-            return FittedModel(candidate.name, model, option | {"epochs": epochs}, cpu_seconds() - started)
-        fit = fit_candidate(candidate, validation.fit, option)
-        for power in POWERS if fit.links is not None else (None,):
-            tried = fit if power is None else _with_decay(fit, power, validation.fit)
-            value = score_ndcg(tried.model, sample, sampled)
-            log.info("%s %s: %.4f on the validation", candidate.name, tried.option, value)
-            if value > reached:
-                best, reached = tried, value
-    assert best is not None
-    return best
+def fit_knn(counts: VersionCounts, *, k1: float = 1.2, alpha: float = 1.0, keep: int | None = None) -> Links:
+    """Options as in millrace.recommend.knn."""
+    return counts.knn_links(k1=k1, alpha=alpha, keep=keep)
 
 
-def _with_decay(fit: FittedModel, power: float, sequences: Sequences) -> FittedModel:
-    assert fit.links is not None
-    links = fit.links.with_ages(age_weights(power))
-    return FittedModel(fit.name, LinkModel(links, fit.model.popular), fit.option | {"power": power}, fit.seconds, links)
+def fit_markov(counts: VersionCounts, *, norm: float = 0.5, keep: int | None = None) -> Links:
+    """Options as in millrace.recommend.markov."""
+    return counts.markov_links(norm=norm, keep=keep)
 
 
-def refit(fit: FittedModel, candidates: Sequence[RecommenderCandidate], sequences: Sequences) -> FittedModel:
-    """The same model with the same option on other sequences."""
-    candidate = next(candidate for candidate in candidates if candidate.name == fit.name)
-    return fit_candidate(candidate, sequences, fit.option)
+def fit_ridge(products: tuple[np.ndarray, np.ndarray], *, penalty: float = 20.0, keep: int | None = None) -> Links:
+    """Options as in millrace.recommend.linear."""
+    return linear.fit_ridge_from_products(*products, penalty=penalty, keep=keep)
+
+
+CANDIDATES = (
+    RecommenderCandidate(
+        "popularity", fit_popularity, tuple({"window": days and days * DAY_S} for days in (None, 7, 30, 90))
+    ),
+    RecommenderCandidate(
+        "knn",
+        fit_knn,
+        tuple({"alpha": alpha, "k1": k1} for alpha in (0.5, 1.0) for k1 in (0.5, 1.2)),
+        powers=POWERS,
+        linked=True,
+    ),
+    RecommenderCandidate(
+        "markov", fit_markov, tuple({"norm": norm} for norm in (0.0, 0.5, 1.0)), powers=POWERS, linked=True
+    ),
+    RecommenderCandidate(
+        "ease",
+        linear.fit_ease_from_gram,
+        tuple({"penalty": penalty} for penalty in (30.0, 100.0, 300.0)),
+        prepare=lambda counts: counts.gram(),
+        powers=POWERS,
+        limit=linear.MAX_ITEMS,
+        linked=True,
+    ),
+    RecommenderCandidate(
+        "ridge",
+        fit_ridge,
+        tuple({"penalty": penalty} for penalty in (20.0, 60.0)),
+        prepare=lambda counts: counts.ridge_products(),
+        powers=POWERS,
+        limit=linear.MAX_ITEMS,
+        linked=True,
+    ),
+    RecommenderCandidate("als", lambda model: model, prepare=lambda counts: counts.als_model(), powers=(0.5, 1.0)),
+)
+"""Fitted in this order. Networks, which need PyTorch, are in millrace.neural.candidates."""

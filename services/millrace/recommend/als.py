@@ -12,7 +12,7 @@ import numpy as np
 
 from millrace.errors import BadInputError
 from millrace.recommend.links import age_weights
-from millrace.recommend.matrices import seen_matrix
+from millrace.recommend.matrices import weighted_matrix
 from millrace.recommend.popularity import rank_popular
 from millrace.recommend.sequences import Sequences
 from millrace.recommend.top_items import TopItems, clean_history, find_reasons, find_unseen, rank_items
@@ -91,8 +91,9 @@ def fit_als(
     power: float = 0.5,
     iterations: int = 15,
     seed: int = 20261121,
+    gains: np.ndarray | None = None,
 ) -> AlsModel:
-    """Fitted by the library `implicit`.
+    """Fitted by the library `implicit`; a user's interactions with one item add up their (n,) gains, 1 each by default.
 
     Raises BadInputError where it is not installed. The same seed, the same factors.
     """
@@ -104,18 +105,21 @@ def fit_als(
         ) from None
     from threadpoolctl import threadpool_limits
 
+    ones = np.ones(len(sequences.items), dtype=np.float32)
+    confidence = weighted_matrix(sequences, ones if gains is None else gains)
+    confidence.data = 1 + np.float32(alpha) * confidence.data
     # Its own threads and those of BLAS would wait for each other; and one thread adds in the same order every time.
     with threadpool_limits(1, "blas"):
         model = AlternatingLeastSquares(
             factors=factors,
             regularization=penalty,
-            alpha=1.0 + alpha,
+            alpha=1.0,
             iterations=iterations,
             num_threads=1,
             random_state=seed,
             use_cg=True,
         )
-        model.fit(seen_matrix(sequences), show_progress=False)
+        model.fit(confidence, show_progress=False)
     item_factors = np.ascontiguousarray(model.item_factors, dtype=np.float32)
     exact = item_factors.astype(np.float64)
     gram = exact.T @ exact + penalty * np.eye(factors)

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from millrace.recommend.links import Links
+from millrace.recommend.links import Links, age_weights
 from millrace.recommend.matrices import SparseMatrix
 from millrace.recommend.sequences import Sequences
 from millrace.recommend.top_items import TopItems, clean_history, fill_popular, find_reasons, select_best
@@ -41,6 +41,10 @@ class LinkModel:
     def with_popular(self, popular: np.ndarray) -> "LinkModel":
         """The same model with another order of popularity."""
         return replace(self, popular=popular, shared_dense=self._dense)
+
+    def with_power(self, power: float) -> "LinkModel":
+        """The same links, with a history's items weighed by another power of their age."""
+        return replace(self, links=self.links.with_ages(age_weights(power)), shared_dense=self._dense)
 
     @cached_property
     def _prior(self) -> np.ndarray:

@@ -8,27 +8,31 @@ from millrace.recommend.sequences import Sequences
 from millrace.recommend.top_items import TopItems, clean_history, select_best
 
 
-def count_items(sequences: Sequences, window: float | None = None, now: float | None = None) -> np.ndarray:
+def count_items(
+    sequences: Sequences, window: float | None = None, now: float | None = None, gains: np.ndarray | None = None
+) -> np.ndarray:
     """(items,) float32: interactions of the last `window` seconds before `now`, the newest one where left out.
 
-    Without a window, or where the sequences have no times, all of them count.
+    Without a window, or where the sequences have no times, all of them count; each its gain of (n,), or 1.
     """
     items = sequences.items
     if window is not None and sequences.times is not None and len(items):
-        now = float(sequences.times.max()) if now is None else now
-        items = items[(sequences.times > now - window) & (sequences.times <= now)]
-    return np.bincount(items, minlength=sequences.item_count).astype(np.float32)
-
-
-def rank_counts(numbers: np.ndarray) -> np.ndarray:
-    """(known,) int32: items with a count above 0, the highest first, equal ones by the lower number."""
-    ranking = np.argsort(-numbers, kind="stable")
-    return ranking[: int(np.count_nonzero(numbers))].astype(np.int32)
+        now = float(np.nanmax(sequences.times)) if now is None else now
+        inside = (sequences.times > now - window) & (sequences.times <= now)
+        items, gains = items[inside], gains if gains is None else gains[inside]
+    return np.bincount(items, gains, minlength=sequences.item_count).astype(np.float32)
 
 
 def rank_popular(sequences: Sequences, window: float | None = None) -> np.ndarray:
-    """`order` by the window's counts, then by those of all time, so that every item that was seen has a place."""
-    whole, lately = count_items(sequences), count_items(sequences, window)
+    """`rank_windowed` of what is counted here."""
+    return rank_windowed(count_items(sequences, window), count_items(sequences))
+
+
+def rank_windowed(lately: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """(known,) int32: items by the window's (items,) counts, then by those of all time, then by number.
+
+    Every item that was ever counted has its rank.
+    """
     ranking = np.lexsort((-whole, -lately))
     return ranking[: int(np.count_nonzero(whole))].astype(np.int32)
 
@@ -42,8 +46,12 @@ class PopularityModel:
     algorithm: str = "popularity"
 
     @classmethod
-    def fit(cls, sequences: Sequences, window: float | None = None) -> "PopularityModel":
-        return cls(count_items(sequences, window), rank_popular(sequences, window))
+    def fit(
+        cls, sequences: Sequences, window: float | None = None, gains: np.ndarray | None = None
+    ) -> "PopularityModel":
+        """Of the last `window` seconds, see `count_items`; the rest of the items come after those of the window."""
+        counts = count_items(sequences, window, gains=gains)
+        return cls(counts, rank_windowed(counts, count_items(sequences, gains=gains)))
 
     @property
     def items(self) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 
 from millrace.recommend.link_model import LinkModel
 from millrace.recommend.live_arrays import POPULAR_ARRAY, LiveParameters
-from millrace.recommend.popularity import PopularityModel
+from millrace.recommend.popularity import PopularityModel, rank_windowed
 from millrace.recommend.top_items import Recommender
 from millrace.serving.live_links import LiveLinks, LiveRows
 from millrace.serving.overlays import Overlay
@@ -32,14 +32,13 @@ class LiveModel:
         added = self._overlay.popular
         if added is not self._popular and added is not None and self._counts is not None:
             lately, whole = self._sums(*added)
-            order = np.lexsort((-whole, -lately))[: int(np.count_nonzero(whole))].astype(np.int32)
             # Another model takes its place, so that a request that has begun sees one or the other.
             if self._own is None:
-                self._model = self._model.with_popular(order)
+                self._model = self._model.with_popular(rank_windowed(lately, whole))
             else:
                 counts = np.array(self._own)
                 counts[added[0]] += added[1][0]
-                self._model = PopularityModel(counts, order)
+                self._model = PopularityModel(counts, rank_windowed(counts, whole))
             self._popular = added
         return self._model
 

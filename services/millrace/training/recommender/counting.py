@@ -1,10 +1,12 @@
-"""Counting by Spark what millrace.recommend counts in memory: pairs of items, transitions, popularity.
+"""Counting by Spark what millrace.recommend counts in memory: pairs of items, transitions, products, popularity.
 
-Cost of pairs: the sum over users of their squared number of items; of transitions: MAX_STEPS_AHEAD times the
-events. Both are added up where the events are (see sums.py); the driver gets the strongest links of each item, and the
+Cost of pairs: the sum over users of their squared number of items; of transitions: MAX_STEPS_AHEAD times the events; of
+ridge's products: the events times MAX_PREDECESSORS squared. All are added up where the events are (see sums.py). The
+driver gets the strongest links of each item, the dense matrices that ease and ridge are solved from, and the
 transitions of the version that is published, for the events that come after it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +15,10 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from millrace.recommend import time_weighted
+from millrace.recommend import linear, time_weighted
 from millrace.recommend.links import Links
 from millrace.recommend.markov import MAX_STEPS_AHEAD
+from millrace.recommend.matrices import import_sparse
 from millrace.recommend.sequences import Sequences
 from millrace.spark.rows import only_row
 from millrace.training.recommender import sums
@@ -55,41 +58,74 @@ def event_gains(decay: TimeDecay | None, users: Sequences) -> np.ndarray:
     return decay.gains(users.times)
 
 
-def count_pairs(sequences: DataFrame, items: int, decay: TimeDecay | None = None, plain: bool = True) -> DataFrame:
-    """Rows of `weighted`: gains, weighted by BM25, multiplied and added up over the users of both items. Cached.
+def weight_name(k1: float) -> str:
+    """The name of the values of `count_pairs` for that k1 of BM25."""
+    return f"weighted_{k1:g}".replace(".", "_")
 
-    `together` beside it has the plain gains, unless `plain` is False. A user's item counts once, with the gain of its
-    latest event. BM25 as in millrace.recommend.knn.
+
+def count_pairs(
+    sequences: DataFrame,
+    items: int,
+    decay: TimeDecay | None = None,
+    k1s: Sequence[float] = (K1,),
+    plain: bool = True,
+) -> DataFrame:
+    """Rows with a value for each k1: gains, weighted by BM25, multiplied and added up over the users of both items.
+
+    `together` beside them has the plain gains, unless `plain` is False. A user's item counts once, with the gain of its
+    latest event. BM25 as in millrace.recommend.knn; see `weight_name`. Cached.
     """
     mean = float(only_row(sequences.agg(F.avg(F.size(F.array_distinct("items")))))[0] or 1.0)
 
     def count(users: Sequences) -> list[Any]:
         taken = time_weighted.strongest_events(users, event_gains(decay, users))
         sizes = np.diff(taken.indptr)
-        weight = (K1 + 1) / (1 + K1 * (1 - B + B * sizes / mean))
-        heavy = taken.multiply(weight[:, None]).tocsr()
-        return [(one.T.tocsr() @ one).tocsr() for one in ((heavy, taken) if plain else (heavy,))]
+        heavy = [taken.multiply(((k1 + 1) / (1 + k1 * (1 - B + B * sizes / mean)))[:, None]).tocsr() for k1 in k1s]
+        return [(matrix.T.tocsr() @ matrix).tocsr() for matrix in (*heavy, *([taken] if plain else []))]
 
-    return sums.sum_matrices(sequences, items, ("weighted", "together") if plain else ("weighted",), count)
+    names = (*(weight_name(k1) for k1 in k1s), *(["together"] if plain else []))
+    return sums.sum_matrices(sequences, items, names, count)
 
 
 def make_gram(pairs: DataFrame, items: int) -> np.ndarray:
     """(items, items) float32, Fortran order: `together` of all pairs. For as many items as EASE takes."""
     dense = np.zeros((items, items), dtype=np.float32, order="F")
-    for batch in pairs.select("i", "j", "together").toArrow().to_batches():
-        for i, j, values in sums.iterate_rows(batch):
-            dense[j, i] = values["together"]  # a column: the matrix is symmetric
+    for i, j, values in sums.collect_rows(pairs, items, "together"):
+        dense[j, i] = values  # a column: the matrix is symmetric
     return dense
 
 
-def make_knn(pairs: DataFrame, items: int, alpha: float = 1.0, power: float = 1.0, keep: int | None = None) -> Links:
-    """millrace.recommend.knn's links from `pairs`."""
-    norms = np.sqrt(sums.read_diagonal(pairs, items))
+def make_knn(
+    pairs: DataFrame, items: int, alpha: float = 1.0, power: float = 1.0, keep: int | None = None, k1: float = K1
+) -> Links:
+    """millrace.recommend.knn's links from `pairs` that were counted for this k1."""
+    name = weight_name(k1)
+    norms = np.sqrt(sums.read_diagonal(pairs, items, name))
 
     def value(i: int, j: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
-        return values["weighted"] / (norms[i] * norms[j]) ** alpha
+        return values[name] / (norms[i] * norms[j]) ** alpha
 
-    return sums.keep_strongest(pairs.select("i", "j", "weighted"), items, power, keep, value)
+    return sums.keep_strongest(pairs.select("i", "j", name), items, power, keep, value)
+
+
+def count_ridge_products(sequences: DataFrame, items: int, decay: TimeDecay | None = None) -> DataFrame:
+    """Rows of `value`, (items, 2 * items): both of linear.sum_ridge_products, side by side. Cached."""
+
+    def count(users: Sequences) -> list[Any]:
+        gains = None if decay is None else event_gains(decay, users)
+        return [import_sparse().hstack(linear.sum_ridge_products(users, gains)).tocsr()]
+
+    return sums.sum_matrices(sequences, items, ("value",), count, 2 * items)
+
+
+def make_ridge_products(products: DataFrame, items: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both (items, items) float32, Fortran order. For as many items as ridge takes."""
+    gram, target = (np.zeros((items, items), dtype=np.float32, order="F") for _ in range(2))
+    for i, j, values in sums.collect_rows(products, items, "value", 2 * items):
+        own = int(np.searchsorted(j, items))
+        gram[j[:own], i] = values[:own]  # a column: the matrix is symmetric
+        target[i, j[own:] - items] = values[own:]
+    return gram, target
 
 
 def count_transitions(
@@ -127,13 +163,15 @@ def make_markov(
 
 
 def count_popularity(
-    sequences: DataFrame, items: int, since: float | None, decay: TimeDecay | None = None
+    sequences: DataFrame, items: int, since: Sequence[float | None], decay: TimeDecay | None = None
 ) -> np.ndarray:
-    """(2, items) float32: gains after `since` (all where None) and of all time."""
+    """(points + 1, items) float32: gains after each point of `since` (all where it is None), and of all time."""
     each = sequences.select(F.explode(F.arrays_zip("items", "since")).alias("e")).select("e.*")
     value = event_gain(decay, F.col("since"))
-    lately = value if since is None else F.when(F.col("since") > since, value).otherwise(0.0)
-    table = each.groupBy("items").agg(F.sum(lately).alias("lately"), F.sum(value).alias("whole")).toArrow()
-    gains = np.zeros((2, items), dtype=np.float32)
-    gains[:, table.column("items").to_numpy()] = [table.column(name).to_numpy() for name in ("lately", "whole")]
+    within = [value if point is None else F.when(F.col("since") > point, value).otherwise(0.0) for point in since]
+    names = [*(f"window{number}" for number in range(len(since))), "whole"]
+    totals = [F.sum(column).alias(name) for name, column in zip(names, [*within, value], strict=True)]
+    table = each.groupBy("items").agg(*totals).toArrow()
+    gains = np.zeros((len(names), items), dtype=np.float32)
+    gains[:, table.column("items").to_numpy()] = [table.column(name).to_numpy() for name in names]
     return gains

@@ -1,6 +1,6 @@
 """What a version keeps so that later events can be added to it (see recommend/live_arrays.py), fitted with it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +10,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import TimestampType
 
+from millrace.evaluation.recipes import Recipe, collect_options, fit_recipe
+from millrace.evaluation.sources import COUNT
+from millrace.neural.candidates import ALL_CANDIDATES
 from millrace.recommend.links import Links
 from millrace.recommend.live_arrays import (
     COUNT_ARRAYS,
@@ -25,37 +28,38 @@ from millrace.records.identity import identity_hash
 from millrace.training.dataset import offsets_within
 from millrace.training.offsets import Ranges
 from millrace.training.recommender import counting
-from millrace.training.recommender.recipes import NORM, Recipe, RecipeSource, fit_recipe, positive_shares
+from millrace.training.recommender.source import SparkSource
 from millrace.workloads.base import Workload
 
 
-def fit_live(source: RecipeSource, recipe: Recipe) -> tuple[Recommender, dict[str, np.ndarray], dict[str, Any]]:
-    """The model of a recipe, the arrays to which events are added, and `parameters.live` of the manifest."""
+def fit_live(source: SparkSource, recipe: Recipe) -> tuple[Recommender, dict[str, np.ndarray], dict[str, Any]]:
+    """The model of a recipe, the arrays to which events are added, and `parameters.live` of the manifest.
+
+    Transitions grow, and so does popularity; all other layers stay as they were fitted, as do models without links.
+    """
     arrays: dict[str, np.ndarray] = {}
-    weighted = recipe["version"] != "count"
-    scale = FINE_UNITS if weighted else EXACT_UNITS
-
-    def raw(moves: DataFrame) -> None:
-        arrays.update(zip(COUNT_ARRAYS, counting.collect_transitions(moves, source.items, scale), strict=True))
-
-    def add_layers(links: dict[str, Links]) -> None:
-        if "markov" in links:
-            arrays.update(static_arrays(links, recipe, source.items))
-
-    model = fit_recipe(source, recipe, add_layers, raw)
-    since = None if source.now is None else source.now - source.window
-    arrays[POPULAR_ARRAY] = np.rint(counting.count_popularity(source.sequences, source.items, since)).astype(np.int64)
     share = None
-    if COUNT_ARRAYS[0] in arrays:
-        named = positive_shares(recipe, source.layers)
-        share = named["markov"] if len(named) > 1 else 1.0
-    live = LiveParameters(share, NORM, scale, since, source.now, source.half_life if weighted else None)
-    return model, arrays, asdict(live)
+    weighted = recipe.version != COUNT
+    scale = FINE_UNITS if weighted else EXACT_UNITS
+    with source.count(recipe.version, collect_options([recipe])) as counts:
+        fitted = fit_recipe(counts, recipe, ALL_CANDIDATES)
+        if "markov" in fitted.layers:
+            named = recipe.positive_shares(fitted.layers)
+            share = named["markov"] if len(named) > 1 else 1.0
+            grown = counting.collect_transitions(counts.transitions, source.items, scale)
+            arrays |= zip(COUNT_ARRAYS, grown, strict=True)
+            arrays |= static_arrays(fitted.layers, recipe, source.items)
+    window = recipe.options.get("popularity", {}).get("window", source.window)
+    since = source.window_start(window)
+    arrays[POPULAR_ARRAY] = np.rint(counting.count_popularity(source.sequences, source.items, [since])).astype(np.int64)
+    norm = recipe.options.get("markov", {}).get("norm", LiveParameters.norm)
+    live = LiveParameters(share, norm, scale, since, source.now, source.half_life if weighted else None)
+    return fitted.model, arrays, asdict(live)
 
 
-def static_arrays(links: dict[str, Links], recipe: Recipe, items: int) -> dict[str, np.ndarray]:
+def static_arrays(links: Mapping[str, Links], recipe: Recipe, items: int) -> dict[str, np.ndarray]:
     """The sum of all layers but Markov's, by their shares; no links where it is the only one."""
-    others = {name: share for name, share in positive_shares(recipe, links).items() if name != "markov"}
+    others = {name: share for name, share in recipe.positive_shares(links).items() if name != "markov"}
     if not others:
         empty = np.zeros(items + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
         return dict(zip(STATIC_ARRAYS, empty, strict=True))

@@ -1,10 +1,10 @@
 """Sums of sparse (items, items) matrices over all users, which Spark's partitions add up in memory bit by bit.
 
-A DataFrame of rows holds one row of the matrix in each: `i`; `own`, its value on the diagonal (of the first name); `j`,
-the columns that are not empty, rising, as the bytes of an int32 array; and for each name of a value the bytes of a
-float64 array as long (bytes, which Spark moves as they are: arrays it would copy number by number). A partition keeps
-at most LIMIT values before it hands over what it has; rows are then shuffled once, whole, and those of one `i` are
-added up. So what is moved are sums, never pairs of events.
+A DataFrame of rows holds one row of the matrix in each: `i`; `j`, the columns that are not empty, rising, as the bytes
+of an int32 array; and for each name of a value its diagonal, `own_` before the name, and the bytes of a float64 array
+as long (bytes, which Spark moves as they are: arrays it would copy number by number). A partition keeps at most
+MAX_ENTRIES values before it hands over what it has; rows are then shuffled once, whole, and those of one `i` are added
+up. So what is moved are sums, never pairs of events.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,14 +22,20 @@ from millrace.recommend.sequences import Sequences
 MAX_ENTRIES = 12_000_000  # values of a partition's sums, some 200 MB; a block of users may go beyond it by BLOCK
 BLOCK_PAIRS = 12_000_000  # values that a block of users makes, about: one for each pair and name
 MAX_SENT_VALUES = 500_000  # entries in a batch of rows
+MAX_COLLECTED_BYTES = 256_000_000  # of rows that the driver holds at a time; Spark refuses to collect more than 1 GB
 
 
 def sum_matrices(
-    sequences: DataFrame, items: int, names: Sequence[str], count: Callable[[Sequences], list[Any]]
+    sequences: DataFrame,
+    items: int,
+    names: Sequence[str],
+    count: Callable[[Sequences], list[Any]],
+    width: int | None = None,
 ) -> DataFrame:
     """The sum over all users of the CSR matrices, one a name, all of one pattern, that `count` makes of some. Cached.
 
-    `count` runs in Spark's Python processes. The same partitions give the same sums to the last bit.
+    They are (items, `width`), (items, items) where it is left out. `count` runs in Spark's Python processes. The same
+    partitions give the same sums to the last bit.
     """
 
     def partial(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -39,10 +45,10 @@ def sum_matrices(
             new = [matrix.sorted_indices() for matrix in count(users)]
             total = [matrix + other for matrix, other in zip(total, new, strict=True)] if total else new
             if total[0].nnz * len(total) > MAX_ENTRIES:
-                yield from to_rows(total, names, "at", np.full(items, at))
+                yield from to_rows(total, names, {"at": np.full(items, at)})
                 total, at = [], at + 1
         if total:
-            yield from to_rows(total, names, "at", np.full(items, at))
+            yield from to_rows(total, names, {"at": np.full(items, at)})
 
     def merge(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held: pa.Table | None = None
@@ -51,10 +57,10 @@ def sum_matrices(
             table = pa.concat_tables([held, table]).combine_chunks() if held is not None else table
             i = table.column("i").to_numpy()
             last = int(np.searchsorted(i, i[-1])) if len(i) else 0  # the last row's others may be in the next batch
-            yield from add_rows(table.slice(0, last), names, items)
+            yield from add_rows(table.slice(0, last), names, width or items)
             held = table.slice(last)
         if held is not None:
-            yield from add_rows(held, names, items)
+            yield from add_rows(held, names, width or items)
 
     columns = ", ".join(f"{name} binary" for name in ("j", *names))
     # Each partition makes a sum of its own: as few as there are cores.
@@ -62,7 +68,8 @@ def sum_matrices(
     partial_sums = few.mapInArrow(partial, f"i int, at long, {columns}")
     placed = partial_sums.withColumn("from", F.spark_partition_id())
     sorted_ = placed.repartition("i").sortWithinPartitions("i", "from", "at").drop("from", "at")
-    return sorted_.mapInArrow(merge, f"i int, own double, {columns}").cache()
+    diagonals = ", ".join(f"own_{name} double" for name in names)
+    return sorted_.mapInArrow(merge, f"i int, {diagonals}, {columns}").cache()
 
 
 def split_users(batch: pa.RecordBatch, item_count: int, pairs: int) -> Iterator[Sequences]:
@@ -81,8 +88,8 @@ def split_users(batch: pa.RecordBatch, item_count: int, pairs: int) -> Iterator[
             yield Sequences(items[span], starts[low : high + 1] - starts[low], item_count, since[span])
 
 
-def to_rows(matrices: Sequence[Any], names: Sequence[str], more: str, values: np.ndarray) -> Iterator[pa.RecordBatch]:
-    """The rows that are not empty, in batches; the column `more` has the one of (items,) `values` of each."""
+def to_rows(matrices: Sequence[Any], names: Sequence[str], more: dict[str, np.ndarray]) -> Iterator[pa.RecordBatch]:
+    """The rows that are not empty, in batches; the columns of `more` have each row's of the (items,) values."""
     first = matrices[0]
     ends = first.indptr
     filled = np.flatnonzero(np.diff(ends)).astype(np.int32)
@@ -93,7 +100,7 @@ def to_rows(matrices: Sequence[Any], names: Sequence[str], more: str, values: np
         chosen = filled[low:high]
         begin, end = ends[chosen[0]], ends[chosen[-1] + 1]
         starts = np.append(ends[chosen], end) - begin
-        columns = {"i": pa.array(chosen), more: pa.array(values[chosen])}
+        columns = {"i": pa.array(chosen), **{name: pa.array(values[chosen]) for name, values in more.items()}}
         columns["j"] = pack_parts(first.indices[begin:end].astype(np.int32), starts)
         for name, matrix in zip(names, matrices, strict=True):
             columns[name] = pack_parts(matrix.data[begin:end].astype(np.float64), starts)
@@ -118,7 +125,7 @@ def unpack_parts(column: pa.Array | pa.ChunkedArray, dtype: type) -> tuple[np.nd
     return numbers, (ends - ends[0]) // numbers.itemsize
 
 
-def add_rows(table: pa.Table, names: Sequence[str], items: int) -> Iterator[pa.RecordBatch]:
+def add_rows(table: pa.Table, names: Sequence[str], width: int) -> Iterator[pa.RecordBatch]:
     """Rows of one `i`, which follow each other, added up."""
     from scipy import sparse
 
@@ -130,16 +137,17 @@ def add_rows(table: pa.Table, names: Sequence[str], items: int) -> Iterator[pa.R
     made = []
     for name in names:
         values, _ = unpack_parts(table.column(name), np.float64)
-        matrix = sparse.coo_matrix((values, (places, j)), shape=(int(i[-1]) + 1, items)).tocsr()
+        matrix = sparse.coo_matrix((values, (places, j)), shape=(int(i[-1]) + 1, width)).tocsr()
         matrix.sum_duplicates()
         made.append(matrix)
-    yield from to_rows(made, names, "own", made[0].diagonal())
+    own = {f"own_{name}": matrix.diagonal() for name, matrix in zip(names, made, strict=True)}
+    yield from to_rows(made, names, own)
 
 
 def iterate_rows(batch: pa.RecordBatch) -> Iterator[tuple[int, np.ndarray, dict[str, np.ndarray]]]:
     """Row by row: i, j and the values by name."""
     j, ends = unpack_parts(batch.column("j"), np.int32)
-    names = [name for name in batch.schema.names if name not in ("i", "own", "j")]
+    names = [name for name in batch.schema.names if name not in ("i", "j") and not name.startswith("own_")]
     values = {name: unpack_parts(batch.column(name), np.float64)[0] for name in names}
     for index, i in enumerate(batch.column("i").to_pylist()):
         span = slice(ends[index], ends[index + 1])
@@ -183,9 +191,21 @@ def keep_strongest(
     return Links(starts, neighbours, unpack_parts(table.column("value"), np.float32)[0], age_weights(power))
 
 
-def read_diagonal(sums: DataFrame, items: int) -> np.ndarray:
-    """(items,) float64: the diagonal of the sum, of the first name; 1 where a row is empty."""
-    table = sums.select("i", "own").toArrow()
+def read_diagonal(sums: DataFrame, items: int, name: str) -> np.ndarray:
+    """(items,) float64: the diagonal of the sum of a name; 1 where a row is empty."""
+    table = sums.select("i", F.col(f"own_{name}").alias("own")).toArrow()
     result = np.ones(items)
     result[table.column("i").to_numpy()] = table.column("own").to_numpy()
     return result
+
+
+def collect_rows(
+    sums: DataFrame, items: int, name: str, width: int | None = None
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """i, j and the values of a name, row by row; at most MAX_COLLECTED_BYTES are in this process' memory at a time."""
+    block = max(1, MAX_COLLECTED_BYTES // (12 * (width or items)))
+    for first in range(0, items, block):
+        part = sums.select("i", "j", name).where(F.col("i").between(first, first + block - 1))
+        for batch in part.toArrow().to_batches():
+            for i, j, values in iterate_rows(batch):
+                yield i, j, values[name]

@@ -9,30 +9,35 @@ import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from millrace.evaluation import candidates
+from millrace.evaluation.candidates import CANDIDATES
 from millrace.evaluation.gate import RecommenderVerdict, judge
+from millrace.evaluation.recipes import Recipe, fit_recipes
+from millrace.evaluation.scores import score_recipe
+from millrace.evaluation.selection import best_trial, score_ndcg, select_candidates, try_candidates
 from millrace.evaluation.split import Fold
 from millrace.lake import CATALOG, table_name
+from millrace.neural.candidates import ALL_CANDIDATES, NETWORK_CANDIDATES
 from millrace.registry.manifest import Manifest
 from millrace.training import dataset, events, offsets
 from millrace.training.context import TrainingContext
 from millrace.training.events import LAST, NEXT, EventSet, to_text_array
-from millrace.training.recommender import live, selection
+from millrace.training.recommender import live
 from millrace.training.recommender.counting import DAY_S
-from millrace.training.recommender.recipes import RecipeSource, fit_recipe
+from millrace.training.recommender.held_out import make_held_out_users
+from millrace.training.recommender.source import SparkSource
 from millrace.workloads.base import RecommenderModel
 
 log = logging.getLogger(__name__)
 
 
-def make_source(history: EventSet, rows: DataFrame, model: RecommenderModel, now: float | None) -> RecipeSource:
+def make_source(history: EventSet, rows: DataFrame, model: RecommenderModel, now: float | None) -> SparkSource:
     """The sequences of some of the events; `now` is when they end."""
     half_life = model.half_life * DAY_S if model.half_life and history.points else None
     kept = events.group_by_user(rows).cache()
-    return RecipeSource(kept, len(history.item_ids), now, history.oldest, model.window * DAY_S, half_life, model.seed)
+    return SparkSource(kept, len(history.item_ids), now, history.oldest, model.window * DAY_S, half_life, model.seed)
 
 
-def make_early_source(history: EventSet, rows: DataFrame, model: RecommenderModel, part: int) -> RecipeSource:
+def make_early_source(history: EventSet, rows: DataFrame, model: RecommenderModel, part: int) -> SparkSource:
     """What a fit may see that is asked for items of `part`. Leaving items out, no fit sees either of the two."""
     if history.points is None:
         return make_source(history, rows.where(F.col("part") < NEXT), model, history.newest)
@@ -46,7 +51,8 @@ def judge_recommender(
     if champion is None:
         return judge(ndcg, None, len(test))
     theirs = make_early_source(history, events.filter_by_offsets(history, champion.data.offsets), model, LAST)
-    other = candidates.score_ndcg(fit_recipe(theirs, champion.parameters["recipe"]), test)
+    (fitted,) = fit_recipes(theirs, [Recipe.from_json(champion.parameters["recipe"])], ALL_CANDIDATES)
+    other = score_ndcg(fitted.model, test)
     theirs.sequences.unpersist()
     return judge(ndcg, (champion.version, other), len(test))
 
@@ -79,25 +85,27 @@ def train_window(
     started, workload = time.monotonic(), context.workload
     rows = events.filter_by_offsets(history, bounds)
     whole = events.group_by_user(history.rows).cache()
-    asked = selection.make_held_out_users(whole, len(history.item_ids))
+    asked = make_held_out_users(whole, len(history.item_ids))
     whole.unpersist()
     validation = make_early_source(history, rows, model, NEXT)
-    tried = selection.try_recipes(validation, asked.validation, model.seed, context.options.networks)
-    recipe, reached, _ = max(tried, key=lambda trial: trial[1])
-    # The best of each version is measured, side by side, and windowed popularity always.
-    best: dict[str, Any] = {}
-    for trial in sorted(tried, key=lambda trial: -trial[1]):  # of equal ones the first, as `max` has it
-        best.setdefault(trial[0]["version"], trial)
-    popular = next(trial for trial in tried if trial[0]["model"] == "popularity")
-    others = [trial for trial in tried if trial[0]["model"] in context.options.networks]
-    measured = list({id(trial[0]): trial for trial in (*best.values(), popular, *others)}.values())
+    networks = context.options.networks
+    candidates = (*CANDIDATES, *(candidate for candidate in NETWORK_CANDIDATES if candidate.name in networks))
+    candidates = select_candidates(candidates, validation.items)
+    tried = try_candidates(validation, asked.validation, model.seed, candidates)
+    chosen = best_trial(tried)
+    # The best of each version is measured, side by side, and popularity and the networks always.
+    best = [best_trial(trial for trial in tried if trial.recipe.version == name) for name in validation.versions]
+    popular = best_trial(trial for trial in tried if trial.recipe.model == "popularity")
+    others = [trial for trial in tried if trial.recipe.model in networks]
+    measured = list({id(trial): trial for trial in (chosen, *best, popular, *others)}.values())
     test = validation if history.points is None else make_early_source(history, rows, model, LAST)
+    fits = [trial.fitted for trial in measured]
+    if test is not validation:
+        fits = fit_recipes(test, [trial.recipe for trial in measured], candidates)
     table = [
-        selection.measure_recipe(
-            trial, fitted if test is validation else fit_recipe(test, trial), asked.test, model.seed
-        )
-        | {"validation_ndcg@10": round(value, 5), "served": trial is recipe}
-        for trial, value, fitted in measured
+        score_recipe(fitted, asked.test, None, model.seed)
+        | {"validation_ndcg@10": round(trial.ndcg, 5), "served": trial is chosen}
+        for trial, fitted in zip(measured, fits, strict=True)
     ]
     ours = next(line for line in table if line["served"])
     champion = context.registry.champion(workload.name, model.name)
@@ -106,30 +114,25 @@ def train_window(
     for trial in {id(validation): validation, id(test): test}.values():
         trial.sequences.unpersist()
     full = make_source(history, rows, model, history.newest)
-    fitted, later, how = live.fit_live(full, recipe)
-    arrays = (
-        fitted.arrays()
-        | {"popular": full.popular}
-        | history_arrays(full.sequences)
-        | item_names(context, history, model)
-    )
+    fitted, later, how = live.fit_live(full, chosen.recipe)
+    arrays = fitted.arrays() | history_arrays(full.sequences) | item_names(context, history, model)
     arrays |= later | live.seen_array(context.rows, workload, bounds)
     kept = rows.count()
     draft = context.draft(
         model.name,
         fitted.algorithm,
         {
-            "recipe": recipe,
+            "recipe": chosen.recipe.to_json(),
             "live": how,
             "protocol": history.protocol,
             "compared": table,
-            "tried": [{**trial, "ndcg@10": round(value, 5)} for trial, value, _ in tried],
+            "tried": [trial.recipe.to_json() | {"ndcg@10": round(trial.ndcg, 5)} for trial in tried],
             "window_days": model.window,
             "half_life_days": model.half_life,
             "users_asked": {"validation": len(asked.validation), "test": len(asked.test)},
             "gate": judged.sentence,
         },
-        {"ndcg@10": ours["ndcg@10"], "hr@10": ours["hr@10"], "mrr": ours["mrr"], "validation_ndcg@10": reached},
+        {"ndcg@10": ours["ndcg@10"], "hr@10": ours["hr@10"], "mrr": ours["mrr"], "validation_ndcg@10": chosen.ndcg},
         window=window,
         offsets=bounds,
         rows=kept,
@@ -139,13 +142,14 @@ def train_window(
     full.sequences.unpersist()
     manifest = context.registry.publish(draft, arrays)
     promoted, reason = context.promote(model.name, manifest.version, champion, judged.passed, judged.sentence)
-    log.info("%s %s: %s, %s, %s", manifest.full_name, window, recipe["model"], recipe["version"], reason)
+    recipe = f"{chosen.recipe.model}, {chosen.recipe.version}"
+    log.info("%s %s: %s, %s", manifest.full_name, window, recipe, reason)
     return context.describe(
         manifest,
         time.monotonic() - started,
         promoted,
         reason,
-        recipe=f"{recipe['model']}, {recipe['version']}",
+        recipe=recipe,
         **{"ndcg@10": ours["ndcg@10"]},
     )
 
