@@ -1,27 +1,53 @@
 """What the updater reads of the records topic, without a broker."""
 
+import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import orjson
 import pytest
 
-from millrace.online.version_follower import VersionFollower
+from millrace.messaging.reader import Message, TopicPartition
+from millrace.online.version_follower import Offsets, VersionFollower
+from tests.messaging.fake_consumer import FakeConsumer, install
 from tests.online import made
 
 ARRIVED_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
-@pytest.fixture
-def followed() -> VersionFollower:
+class FakeProducer:
+    """Keeps what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes, bytes | None]] = []
+        self.offsets: dict[str, dict[int, tuple[int, int]]] = {}
+        self.acknowledged = 0
+
+    def send(self, topic: str, key: bytes, value: bytes | None) -> None:
+        self.sent.append((topic, key, value))
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def watermarks(self) -> list[dict]:
+        return [orjson.loads(value) for _, key, value in [*self.sent] if key.endswith(b"/watermark")]
+
+
+def make_follower(after: Offsets, producer: FakeProducer) -> VersionFollower:
     before = made.records(100)
     live = made.live_of(made.sequences(before), None)
-    return VersionFollower(made.base(made.arrays(before, live, None), live), {}, {})
+    return VersionFollower(made.base(made.arrays(before, live, None), live), after, {}, lambda: producer)
+
+
+@pytest.fixture
+def followed() -> VersionFollower:
+    return make_follower({}, FakeProducer())
 
 
 def take(followed: VersionFollower, offset: int, **values: object) -> None:
     value = orjson.dumps({"user_id": "U01", "course_id": "C05"} | values)
-    followed._add_record(SimpleNamespace(partition=0, offset=offset, timestamp=ARRIVED_MS, value=value))
+    followed._add_record(Message(0, offset, ARRIVED_MS, b"U01", value, {}))
 
 
 @pytest.mark.parametrize("year", [1900, 1970, 2099, 2150, 9000])
@@ -40,3 +66,75 @@ def test_invalid_event_is_skipped_as_unreadable(followed, values):
     take(followed, 0, **values)
     assert followed.fold.accepted == 0
     assert followed.next == {0: 1}
+
+
+@contextmanager
+def following(follower: VersionFollower):
+    follower.start()
+    try:
+        yield
+    finally:
+        follower.ended.set()
+        follower.join(10)
+    assert not follower.is_alive()
+
+
+def wait_for(producer: FakeProducer, check) -> dict:
+    """The first watermark of which `check` is true."""
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
+        if result := next(filter(check, producer.watermarks()), None):
+            return result
+        time.sleep(0.01)
+    raise AssertionError(producer.watermarks())
+
+
+def topic_of(follower: VersionFollower, *counts: int) -> dict[TopicPartition, list]:
+    topic = follower.fold.base.workload.records_topic
+    value = orjson.dumps({"user_id": "U01", "course_id": "C05"})
+    return {TopicPartition(topic, part): [(b"U01", value)] * count for part, count in enumerate(counts)}
+
+
+def test_every_partition_is_read_from_the_snapshot_or_its_beginning_and_published(monkeypatch: pytest.MonkeyPatch):
+    producer = FakeProducer()
+    follower = make_follower({0: 1}, producer)
+    consumer = install(monkeypatch, FakeConsumer(topic_of(follower, 3, 2, 0)))
+    started = time.time()
+    with following(follower):
+        watermark = wait_for(
+            producer, lambda mark: mark["offsets"] == {"0": 3, "1": 2, "2": 0} and mark["at"] is not None
+        )
+    assert watermark["at"] >= started - 1
+    assert (watermark["accepted"], watermark["repeated"], watermark["error"]) == (1, 3, None)
+    assert consumer.closed
+    assert consumer.options == {
+        "enable_auto_commit": False,
+        "auto_offset_reset": "none",
+        "bootstrap_timeout_ms": 5000,
+        "reconnect_backoff_max_ms": 500,
+        "fetch_max_wait_ms": 200,
+    }
+
+
+def test_snapshot_that_ends_outside_the_topic_is_published_as_an_error(monkeypatch: pytest.MonkeyPatch):
+    producer = FakeProducer()
+    follower = make_follower({0: 10}, producer)
+    install(monkeypatch, FakeConsumer(topic_of(follower, 3)))
+    with following(follower):
+        error = wait_for(producer, lambda mark: mark["error"])["error"]
+    assert "holds offsets 0 to 3 of partition 0, and the snapshot ends before 10" in error
+
+
+def test_records_deleted_before_they_were_read_are_published_as_an_error(monkeypatch: pytest.MonkeyPatch):
+    class DeletingConsumer(FakeConsumer):
+        def seek(self, part: TopicPartition, offset: int) -> None:
+            super().seek(part, offset)
+            self.begin = 2
+
+    producer = FakeProducer()
+    follower = make_follower({0: 1}, producer)
+    install(monkeypatch, DeletingConsumer(topic_of(follower, 3)))
+    with following(follower):
+        error = wait_for(producer, lambda mark: mark["error"])["error"]
+    assert error.startswith("Kafka no longer has what follows the snapshot ([Error 1] OffsetOutOfRangeError: {")
+    assert error.endswith("); train again.")
