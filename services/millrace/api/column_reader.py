@@ -5,7 +5,6 @@ Other values (text such as "₹1,099", out of range) go one by one through the r
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -26,7 +25,7 @@ class NumberLimits:
     whole: bool
 
 
-def find_limits(kind: Any) -> NumberLimits | None:
+def find_limits(kind: type) -> NumberLimits | None:
     """The limits of a record type; None for one that is not a number or does not say how far it goes."""
     schema = TypeAdapter(kind).json_schema()
     for part in schema.get("anyOf", [schema]):
@@ -38,11 +37,11 @@ def find_limits(kind: Any) -> NumberLimits | None:
 class ColumnReader:
     """Reads the values of one field."""
 
-    def __init__(self, kind: Any):
+    def __init__(self, kind: type):
         self.limits = find_limits(kind)
-        self._validate: Callable[[Any], Any] = TypeAdapter(kind).validator.validate_python
+        self._validate: Callable[[object], object] = TypeAdapter(kind).validator.validate_python
 
-    def read(self, values: Sequence[Any]) -> Sequence[Any] | np.ndarray:
+    def read(self, values: Sequence[object]) -> Sequence[object] | np.ndarray:
         """The values as the record type has them. Raises NotPlain, or ValidationError for text that is refused."""
         kinds = set(map(type, values))
         if self.limits and kinds <= NUMBER_TYPES:
@@ -54,7 +53,7 @@ class ColumnReader:
         raise NotPlainError
 
     @staticmethod
-    def _numbers(values: Sequence[Any], limits: NumberLimits) -> np.ndarray:
+    def _numbers(values: Sequence[object], limits: NumberLimits) -> np.ndarray:
         try:
             array = np.array(values, dtype=np.float64)
         except OverflowError:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from millrace.api.middleware.head_requests import original_method
 from millrace.errors import BadInputError, MillraceError
 from millrace.records.numbers import show
 from millrace.runtime.text import make_printable
@@ -59,6 +61,24 @@ def error_response(
     return Response(render_error(path, error), status or error.status, headers, "application/json")
 
 
+def describe_first(error: RequestValidationError) -> BadInputError:
+    """The first thing wrong with the parameters of a request: its name, its value, what is allowed."""
+    first = error.errors()[0]
+    field = str(first["loc"][-1])
+    if first["type"] == "missing":
+        allowed = "an id"  # no other parameter is required
+        return BadInputError(f"{field}: is missing; allowed: {allowed}.", code="missing", field=field, allowed=allowed)
+    allowed = first.get("ctx", {}).get("allowed")
+    return BadInputError(f"{field}: {first['msg']}", code=first["type"], field=field, allowed=allowed)
+
+
+def list_methods(app: FastAPI, path: str) -> list[str]:
+    """The methods that all routes of a path take together."""
+    routes = [route for route in iter_route_contexts(app.routes) if route.path_regex.match(path)]
+    methods: set[str] = set().union(*(route.methods or () for route in routes))
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+
+
 def install_handlers(app: FastAPI) -> None:
     """Register the handlers."""
 
@@ -70,21 +90,19 @@ def install_handlers(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> Response:
         path, headers = request.scope["path"], error.headers or {}
         code = STATUS_CODES.get(error.status_code, "http_error")
-        allowed = (
-            headers.get("allow") or headers.get("Allow") or ("the paths of /docs" if code == "not_found" else None)
-        )
+        if code == "method_not_allowed":
+            headers = {**headers, "Allow": ", ".join(list_methods(app, path))}
+        allowed = headers.get("Allow") or ("the paths of /docs" if code == "not_found" else None)
         message = {
             404: f"There is no path {show(path)}; allowed: {allowed}.",
-            405: f"{request.method} is not allowed on {show(path)}; allowed: {allowed}.",
+            405: f"{original_method(request.scope)} is not allowed on {show(path)}; allowed: {allowed}.",
         }.get(error.status_code, str(error.detail))
         refusal = MillraceError(message, code=code, field="path", allowed=allowed)
-        return error_response(path, refusal, error.status_code, error.headers)
+        return error_response(path, refusal, error.status_code, headers)
 
     @app.exception_handler(RequestValidationError)
     async def parameters(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        field = str(first["loc"][-1])
-        return error_response(request.scope["path"], BadInputError(f"{field}: {first['msg']}", field=field))
+        return error_response(request.scope["path"], describe_first(error))
 
     @app.exception_handler(ClientDisconnect)
     async def ignore_disconnect(request: Request, error: ClientDisconnect) -> Response:

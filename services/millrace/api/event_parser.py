@@ -1,7 +1,6 @@
 """Checks posted events, one or many, against the record contract and converts them to the messages ingest writes."""
 
 from hashlib import blake2b
-from typing import Any
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -35,7 +34,7 @@ class EventsAccepted(BaseModel):
     positions: list[EventPosition]
 
 
-def make_event_schema(workload: Workload) -> dict[str, Any]:
+def make_event_schema(workload: Workload) -> dict[str, object]:
     """One event of a request, for the document: the record's fields, and an id."""
     schema = workload.record.model_json_schema(mode="validation")
     description = "Posted again under the same id, an event has the same record id."

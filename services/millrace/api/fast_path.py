@@ -57,15 +57,30 @@ class NegotiatedRoute:
         return self.answer(content, dict(scope["headers"]))
 
 
+class FastRoutes:
+    """The POSTs that bypass the router, by exact path."""
+
+    def __init__(self) -> None:
+        self.by_path: dict[str, FastRoute | NegotiatedRoute] = {}
+
+    def add(self, path: str, answer: Answer | AsyncAnswer, status: int = 200) -> None:
+        """A path that goes from bytes to bytes."""
+        self.by_path[path] = FastRoute(path, answer, status)
+
+    def add_negotiated(self, path: str, template: str, answer: Negotiated) -> None:
+        """A path whose answer depends on the request's headers; metrics count it under `template`."""
+        self.by_path[path] = NegotiatedRoute(template, answer)
+
+
 class DisconnectedError(Exception):
     """The caller has gone: there is nobody to answer."""
 
 
 class FastPaths:
-    """`routes`: by exact path."""
+    """Answers the fast routes, and hands everything else on."""
 
-    def __init__(self, app: ASGIApp, routes: Mapping[str, FastRoute | NegotiatedRoute]):
-        self.app, self.routes = app, routes
+    def __init__(self, app: ASGIApp, routes: FastRoutes):
+        self.app, self.routes = app, routes.by_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self.routes.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None

@@ -1,35 +1,40 @@
-"""The OpenAPI document: what FastAPI derives, plus what endpoints read directly from the request."""
+"""The OpenAPI document: what FastAPI derives, the model of the one body it does not see, and paths that need no key."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.routing import BaseRoute
 
 from millrace.api.middleware.api_keys import AccessRules
 from millrace.api.tensors import InferenceRequest
 
-KEY_SCHEME = {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
+FASTAPI_ERROR = "HTTPValidationError"
+"""The schema of FastAPI's own 422, which it documents for each path with parameters; ours has another form."""
 
 
-def install_document(app: FastAPI, access: AccessRules, schemas: Sequence[type[BaseModel]] = ()) -> None:
-    """Write down which paths need a key by `access`; `schemas` are further answers."""
+def install_document(app: FastAPI, access: AccessRules, routes: Sequence[BaseRoute]) -> None:
+    """Document these routes; those that need no key say so where others need one."""
 
-    def document() -> dict[str, Any]:
+    def make_document() -> dict[str, object]:
         if app.openapi_schema is None:
-            schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-            more = [(InferenceRequest, "validation"), *((model, "serialization") for model in schemas)]
-            _, definitions = models_json_schema(more, ref_template="#/components/schemas/{model}")
-            parts = schema.setdefault("components", {})
-            parts.setdefault("schemas", {}).update(definitions["$defs"])
-            if not access.is_open:
-                parts["securitySchemes"] = KEY_SCHEME
-                for path, operations in schema["paths"].items():
-                    for operation in operations.values():
-                        operation["security"] = [{"ApiKey": []}] if access.requires_key(path) else []
-            app.openapi_schema = schema
+            document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=routes)
+            _, definitions = models_json_schema(
+                [(InferenceRequest, "validation")], ref_template="#/components/schemas/{model}"
+            )
+            schemas = cast("dict[str, object]", document["components"]["schemas"])
+            schemas.update(definitions["$defs"])
+            for name in (FASTAPI_ERROR, "ValidationError"):
+                schemas.pop(name, None)
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    if FASTAPI_ERROR in str(operation["responses"].get("422")):
+                        del operation["responses"]["422"]
+                    if not access.is_open:
+                        operation.setdefault("security", [])
+            app.openapi_schema = document
         return app.openapi_schema
 
-    app.openapi = document  # type: ignore[method-assign]
+    app.openapi = make_document  # type: ignore[method-assign]

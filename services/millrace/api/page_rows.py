@@ -27,14 +27,15 @@ def make_row_reader(workload: Workload, model: PageModel) -> RowReader:
     return RowReader(workload, PageInputs(model.name, fields))
 
 
-def make_answer(champions: ModelStore, workload: Workload, model: PageModel, body: RowReader) -> Answer:
+def make_answer(store: ModelStore, workload: Workload, model: PageModel, body: RowReader) -> Answer:
     """An object gives an object, a list a list of the same length and order."""
     answered = metrics().rows.labels(f"{workload.name}/{model.name}")
     names = {"url": model.url, "title": model.title, "keywords": model.keywords}
 
-    def predict(columns: Columns) -> list[dict[str, Any]]:
-        served = champions.get(workload.name, model.name, LoadedPageClusters)
-        clusters, distances = served.pages.assign({ours: columns[theirs] for ours, theirs in names.items()})
+    def predict(columns: Columns) -> list[dict[str, object]]:
+        served = store.get(workload.name, model.name, LoadedPageClusters)
+        pages: dict[str, Any] = {ours: columns[theirs] for ours, theirs in names.items()}
+        clusters, distances = served.pages.assign(pages)
         labels, version_fields = served.labels, served.manifest.version_fields
         answered.inc(len(clusters))
         return [
@@ -45,7 +46,7 @@ def make_answer(champions: ModelStore, workload: Workload, model: PageModel, bod
     def answer(content: bytes) -> bytes:
         request = parse_json(content)
         if isinstance(request, list):
-            columns = body.read_many(request)
+            columns = body.read_many(body.check_list(request))
             return orjson.dumps(predict(columns) if request else [])
         (prediction,) = predict(body.read_one(request))
         return orjson.dumps(prediction)

@@ -1,7 +1,7 @@
 """Request bodies: derived from the record contract and a model's features, read fast, rejected with a clear message."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Protocol, get_origin
+from typing import Annotated, Any, Protocol, cast, get_origin
 
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
@@ -13,14 +13,15 @@ from millrace.records.numbers import show
 from millrace.settings import settings
 from millrace.workloads.base import Feature, Workload
 
-Columns = Mapping[str, Sequence[Any]]
+Columns = Mapping[str, Sequence[object]]
 
 
-def find_field_type(workload: Workload, name: str) -> Any:
+def find_field_type(workload: Workload, name: str) -> type:
     """The record's type of a field, a value required, with the annotations that pydantic took off it."""
     info = workload.record.model_fields[name]
     kind, _ = unwrap_optional(info.annotation)
-    return kind if get_origin(kind) is Annotated or not info.metadata else Annotated[(kind, *info.metadata)]
+    whole = kind if get_origin(kind) is Annotated or not info.metadata else Annotated[(kind, *info.metadata)]
+    return cast("type", whole)  # there is no narrower word for annotated types and unions before TypeForm
 
 
 class ModelInputs(Protocol):
@@ -71,20 +72,25 @@ class RowReader:
             raise to_bad_input(error) from None
         return {name: (getattr(row, name),) for name in self.features}
 
-    def read_many(self, rows: object) -> Columns:
-        """The columns of a list of rows. Raises BadInputError or TooLargeError."""
+    def check_list(self, rows: object) -> list[object]:
+        """A list of rows that is not too long. Raises BadInputError or TooLargeError."""
         if not isinstance(rows, list):
             raise self._reject(rows, f"a JSON list, each row {self._shape}")
         check_length(len(rows))
+        return rows
+
+    def read_many(self, rows: list[object]) -> Columns:
+        """The columns of a list that `check_list` accepted. Raises BadInputError."""
+        mappings = cast("list[dict[str, object]]", rows)  # those that are none raise TypeError
         try:
-            columns = {name: [row[name] for row in rows] for name in self.features}
-            if any(name in row for name in self._optional for row in rows):
+            columns = {name: [row[name] for row in mappings] for name in self.features}
+            if any(name in row for name in self._optional for row in mappings):
                 raise NotPlainError
             return self._read_fast(columns)
         except (NotPlainError, ValidationError, KeyError, TypeError):
             return self._read_exact(rows)
 
-    def read_columns(self, columns: dict[str, list[Any]]) -> Columns:
+    def read_columns(self, columns: Mapping[str, list[object]]) -> Columns:
         """Columns of equal length, checked. Raises BadInputError."""
         try:
             if set(columns) != set(self.features):
@@ -99,7 +105,7 @@ class RowReader:
         parsed: dict[str, Any] = {name: column.read(columns[name]) for name, column in self.columns.items()}
         return parsed
 
-    def _read_exact(self, rows: list[Any]) -> Columns:
+    def _read_exact(self, rows: Sequence[object]) -> Columns:
         try:
             checked = self._many(rows)
         except ValidationError as error:
@@ -122,7 +128,7 @@ def check_length(rows: int) -> None:
         )
 
 
-def parse_json(content: bytes) -> Any:
+def parse_json(content: bytes) -> object:
     """The JSON value of a body. Raises BadInputError that says where it stops being JSON."""
     try:
         return orjson.loads(content)
@@ -134,7 +140,7 @@ def parse_json(content: bytes) -> Any:
         ) from None
 
 
-def describe_allowed(kind: str, context: Mapping[str, Any]) -> str | None:
+def describe_allowed(kind: str, context: Mapping[str, object]) -> str | None:
     """What is allowed, in JSON's words, where pydantic found an error of this kind; None for kinds of our own."""
     template = {
         "model_type": "a JSON object",

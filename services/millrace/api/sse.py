@@ -1,18 +1,19 @@
-"""Server-sent event streams: limits how many are open and ends them on shutdown."""
+"""Server-sent event streams on `fastapi.sse`: limits how many are open and ends them on shutdown."""
 
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
-from typing import Any
 
-from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 
+from millrace.api.middleware.head_requests import original_method
 from millrace.errors import UnavailableError
 
-EVENT_STREAM = "text/event-stream"
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class EventStreams:
@@ -21,8 +22,14 @@ class EventStreams:
     def __init__(self, limit: int):
         self.limit, self.open, self.ending = limit, 0, False
 
-    def answer(self, content: Callable[[], AsyncIterator[bytes]]) -> StreamingResponse:
-        """An answer of server-sent events. Raises UnavailableError where there are as many as there may be."""
+    async def open_stream(self, request: Request) -> AsyncIterator["OpenStream"]:
+        """A dependency: a place among the streams until the answer ends, however it does.
+
+        Raises UnavailableError where there are as many as there may be.
+        """
+        if original_method(request.scope) == "HEAD":  # what has no end is not begun
+            yield OpenStream(lambda: True)
+            return
         if self.open >= self.limit:
             raise UnavailableError(
                 f"{self.open} live streams are open; allowed: {self.limit} a worker. Close a page, come later, or "
@@ -31,7 +38,10 @@ class EventStreams:
                 allowed=f"{self.limit} streams",
             )
         self.open += 1
-        return CountedResponse(content(), self)
+        try:
+            yield OpenStream(lambda: self.ending)
+        finally:
+            self.open -= 1
 
     @contextmanager
     def end_on_signals(self) -> Iterator[None]:
@@ -39,11 +49,11 @@ class EventStreams:
         if threading.current_thread() is not threading.main_thread():
             yield  # signals are none of a thread's business
             return
-        before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
         def end(number: int, frame: FrameType | None) -> None:
             self.ending = True
-            if callable(handler := before[number]):
+            if callable(handler := before[signal.Signals(number)]):
                 handler(number, frame)
 
         for number in before:
@@ -56,22 +66,22 @@ class EventStreams:
                 signal.signal(number, handler)
 
 
-class CountedResponse(StreamingResponse):
-    """Gives its place back however it ends: all said, the reader gone, or never begun."""
+@dataclass(frozen=True)
+class OpenStream:
+    """A stream of one reader."""
 
-    def __init__(self, content: AsyncIterator[bytes], streams: EventStreams):
-        # Proxies must pass each event on at once.
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
-        super().__init__(content, media_type=EVENT_STREAM, headers=headers)
-        self._streams = streams
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._streams.open -= 1
+    is_ending: Callable[[], bool]
 
 
-def format_event(name: str, number: int, data: bytes) -> bytes:
-    """One event (html.spec.whatwg.org, server-sent events); `data` is one line."""
-    return b"event: %b\nid: %d\ndata: %b\n\n" % (name.encode(), number, data)
+class EventRoute(APIRoute):
+    """A route of server-sent events with our headers; FastAPI's `no-cache` would let a cache keep the events."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_with_headers(request: Request) -> Response:
+            response = await handle(request)
+            response.headers.update(HEADERS)
+            return response
+
+        return handle_with_headers

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class TensorSpec:
         return BadInputError(f"{field}: {show(value)} is not usable; allowed: {allowed}.", field=field, allowed=allowed)
 
 
-def read_json(form: TensorSpec, data: list[Any]) -> list[Any]:
+def read_json(form: TensorSpec, data: list[object]) -> list[object]:
     """The elements in row-major order, from a flat list or from lists nested as the shape says.
 
     Raises BadInputError for another count, another nesting, and elements that are not of the datatype.
@@ -68,14 +68,15 @@ def read_json(form: TensorSpec, data: list[Any]) -> list[Any]:
             if not isinstance(row, list) or len(row) != form.shape[1]:
                 what = f"a list of {len(row)}" if isinstance(row, list) else show(row)
                 raise form.reject(f"data[{index}], {what},", f"a list of {form.shape[1]} as shape {form.shape} says")
-        data = list(chain.from_iterable(data))
+        rows: list[Any] = data
+        data = list(chain.from_iterable(rows))
     if len(data) != form.size:
         raise form.reject(f"data of {len(data)} values", f"{form.size} as shape {form.shape} says")
     check_elements(form, data)
     return data
 
 
-def check_elements(form: TensorSpec, data: list[Any]) -> None:
+def check_elements(form: TensorSpec, data: list[object]) -> None:
     """Raises BadInputError for the first element that is not of the datatype. The common case looks at types alone."""
     kinds, datatype = set(map(type, data)), form.datatype
     if datatype == "BYTES":
@@ -92,8 +93,9 @@ def check_elements(form: TensorSpec, data: list[Any]) -> None:
     if datatype in ("BYTES", "BOOL", "FP64"):
         return  # a number of JSON is finite
     low, high = datatype_bounds(datatype)
-    if min(data) < low or max(data) > high:
-        index = next(index for index, value in enumerate(data) if not low <= value <= high)
+    numbers = cast("list[float]", data)
+    if min(numbers) < low or max(numbers) > high:
+        index = next(index for index, value in enumerate(numbers) if not low <= value <= high)
         limits = f"{low} to {high}" if isinstance(low, int) else f"{low:g} to {high:g}"
         raise form.reject_value(index, data[index], f"{allowed} from {limits}")
 
@@ -108,7 +110,7 @@ def datatype_bounds(datatype: str) -> tuple[float, float]:
     return int(limits.min), int(limits.max)
 
 
-def read_binary(form: TensorSpec, data: memoryview) -> list[Any]:
+def read_binary(form: TensorSpec, data: memoryview) -> list[object]:
     """The elements in row-major order. Raises BadInputError for another count of bytes, or text that is not UTF-8."""
     if form.datatype == "BYTES":
         return _read_texts(form, data)
@@ -127,8 +129,8 @@ def read_binary(form: TensorSpec, data: memoryview) -> list[Any]:
     return np.frombuffer(data, dtype).tolist()
 
 
-def _read_texts(form: TensorSpec, data: memoryview) -> list[str]:
-    texts: list[str] = []
+def _read_texts(form: TensorSpec, data: memoryview) -> list[object]:
+    texts: list[object] = []
     at = 0
     while at < len(data) and len(texts) <= form.size:
         if at + LENGTH_PREFIX.size > len(data):
@@ -147,7 +149,7 @@ def _read_texts(form: TensorSpec, data: memoryview) -> list[str]:
     return texts
 
 
-def write_binary(datatype: str, values: Sequence[Any] | np.ndarray) -> bytes:
+def write_binary(datatype: str, values: Sequence[object] | np.ndarray) -> bytes:
     """The bytes of an output tensor."""
     if datatype != "BYTES":
         return np.ascontiguousarray(values, DTYPES[datatype]).tobytes()

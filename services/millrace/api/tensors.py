@@ -1,5 +1,6 @@
 """Open Inference Protocol tensors: turns requests into columns and answers into output tensors."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def read_columns(request: InferenceRequest, body: RowReader, binary: memoryview)
         forms += f", or one FP64 tensor `input` of shape [rows, {len(fields)}]"
     rows = request.inputs[0].shape[0]
     check_length(rows)
-    columns: dict[str, list[Any]] = {}
+    columns: dict[str, list[object]] = {}
     for tensor in request.inputs:
         whole = tensor.name == "input" and numeric and len(request.inputs) == 1
         width = len(fields) if whole else 1
@@ -116,7 +117,7 @@ def read_columns(request: InferenceRequest, body: RowReader, binary: memoryview)
     return body.read_columns(columns)
 
 
-def _read_data(tensor: Tensor, form: TensorSpec, binary: memoryview) -> tuple[list[Any], memoryview]:
+def _read_data(tensor: Tensor, form: TensorSpec, binary: memoryview) -> tuple[list[object], memoryview]:
     """The elements of a tensor, and what is left of the bytes after the JSON."""
     parameters = tensor.parameters or {}
     _check_supported(form.field, parameters)
@@ -133,7 +134,7 @@ def _read_data(tensor: Tensor, form: TensorSpec, binary: memoryview) -> tuple[li
     return read_binary(form, binary[:size]), binary[size:]
 
 
-def _check_supported(field: str, parameters: dict[str, Any]) -> None:
+def _check_supported(field: str, parameters: Mapping[str, object]) -> None:
     if unknown := next((name for name in UNSUPPORTED_PARAMETERS if name in parameters), None):
         raise _reject(field, f"parameter {unknown}", "data in the body, and outputs as the metadata say")
 
@@ -165,7 +166,7 @@ def _select_outputs(request: InferenceRequest, kinds: dict[str, str]) -> dict[st
     return wanted
 
 
-def _read_switch(field: str, parameters: dict[str, Any], name: str, default: bool) -> bool:
+def _read_switch(field: str, parameters: Mapping[str, object], name: str, default: bool) -> bool:
     value = parameters.get(name, default)
     if not isinstance(value, bool):
         raise _reject(field, f"{name} {show(value)}", "true, false")

@@ -3,34 +3,40 @@
 from collections.abc import Awaitable, Callable
 
 import orjson
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from millrace.api.declarations import RouteRegistry, describe_body, error_responses
 from millrace.api.event_parser import EventParser, EventsAccepted, make_event_schema
+from millrace.api.fast_path import FastRoutes
+from millrace.api.responses import POST_ERRORS, describe_body, error_responses
 from millrace.messaging.outbox import Outbox
 from millrace.serving.metrics import metrics
 from millrace.settings import settings
-from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload
 
 OFF_LOOP_BYTES = 50_000  # bytes from which on a list is checked beside the event loop
 
 
-def declare(declared: RouteRegistry, outbox: Outbox) -> None:
-    """Add the paths that take events."""
-    for workload in load_workloads().values():
-        if workload.recommenders:
-            event = make_event_schema(workload)
-            many = {"type": "array", "items": event, "minItems": 1, "maxItems": settings().api_list_limit}
-            declared.add_async_post(
-                f"/v1/{workload.name}/events",
-                make_handler(workload, outbox),
-                "An event, or several: all of a list are written, or none",
-                workload.name,
-                EventsAccepted,
-                error_responses(401, 408, 413, 422, 503),
-                describe_body({"oneOf": [event, many]}),
-            )
+def make_router(workload: Workload, outbox: Outbox, fast: FastRoutes) -> APIRouter:
+    """The path that takes a workload's events."""
+    router = APIRouter(prefix=f"/v1/{workload.name}", tags=[workload.name])
+    accept = make_handler(workload, outbox)
+    event = make_event_schema(workload)
+    many = {"type": "array", "items": event, "minItems": 1, "maxItems": settings().api_list_limit}
+
+    @router.post(
+        "/events",
+        status_code=202,
+        summary="An event, or several: all of a list are written, or none",
+        response_model=EventsAccepted,
+        responses=error_responses(*POST_ERRORS),
+        openapi_extra=describe_body({"oneOf": [event, many]}),
+    )
+    async def post_events(request: Request) -> Response:
+        return Response(await accept(await request.body()), 202, media_type="application/json")
+
+    fast.add(f"{router.prefix}/events", accept, 202)
+    return router
 
 
 def make_handler(workload: Workload, outbox: Outbox) -> Callable[[bytes], Awaitable[bytes]]:

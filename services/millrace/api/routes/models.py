@@ -1,12 +1,11 @@
 """`/v1`: lists workloads and models, and answers from every model of every workload."""
 
-from typing import Any
-
 import numpy as np
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 
-from millrace.api.declarations import RouteRegistry, error_responses, json_response, make_body_schema
-from millrace.api.fast_path import Answer
+from millrace.api.fast_path import Answer, FastRoutes
+from millrace.api.parameters import PathName
+from millrace.api.responses import POST_ERRORS, error_responses, json_response, make_body_schema
 from millrace.api.routes.prototype import make_list_answer, make_single_answer
 from millrace.api.rows import RowReader
 from millrace.api.schemas import ClusterAnswer, ClusterAnswerWithInput, ModelDetail, ModelSummary, WorkloadSummary
@@ -19,11 +18,12 @@ from millrace.serving.kinds.page_clusters import LoadedPageClusters
 from millrace.serving.model_store import ModelStore
 from millrace.workloads import find_workload as find
 from millrace.workloads import load_workloads
+from millrace.workloads.base import ClusterModel, Workload
 
 DETAIL_FIELDS = {"created_at", "algorithm", "parameters", "data", "schema_hash", "code_version", "features"}
 
 
-def summarise(served: Any, champion: Champion) -> dict[str, Any]:
+def summarise(served: LoadedModel, champion: Champion) -> dict[str, object]:
     """What the API tells of a served model and its promotion."""
     manifest = served.manifest
     return {
@@ -34,10 +34,10 @@ def summarise(served: Any, champion: Champion) -> dict[str, Any]:
     }
 
 
-def describe(served: Any, champion: Champion) -> dict[str, Any]:
+def describe(served: LoadedModel, champion: Champion) -> dict[str, object]:
     """A champion for people: its manifest and its centres in the fields' own units."""
     manifest = served.manifest.model_dump(mode="json", include=DETAIL_FIELDS)
-    head = {**summarise(served, champion), "previous": champion.previous, **manifest}
+    head: dict[str, object] = {**summarise(served, champion), "previous": champion.previous, **manifest}
     if isinstance(served, LoadedPageClusters):
         clusters = [{"cluster": number, "label": label, "centre": {}} for number, label in enumerate(served.labels)]
         return head | {"clusters": clusters}
@@ -56,10 +56,12 @@ def describe(served: Any, champion: Champion) -> dict[str, Any]:
     return head | {"clusters": clusters}
 
 
-def declare(declared: RouteRegistry, champions: ModelStore) -> None:
-    """Add the paths of models."""
+def make_router(store: ModelStore) -> APIRouter:
+    """The lists of workloads and models."""
+    router = APIRouter(prefix="/v1", tags=["models"], responses=error_responses(401, 403))
 
-    async def list_workloads(request: Request) -> Response:
+    @router.get("/workloads", summary="All workloads", response_model=list[WorkloadSummary])
+    async def list_workloads() -> Response:
         return json_response(
             [
                 {
@@ -72,39 +74,48 @@ def declare(declared: RouteRegistry, champions: ModelStore) -> None:
             ]
         )
 
-    async def list_models(request: Request) -> Response:
-        served = sorted(champions.all().items())
-        return json_response([summarise(workload, champions.champion(*key)) for key, workload in served])
+    @router.get("/models", summary="All champions", response_model=list[ModelSummary])
+    async def list_models() -> Response:
+        served = sorted(store.all().items())
+        return json_response([summarise(loaded, store.champion(*key)) for key, loaded in served])
 
-    async def show_model(request: Request) -> Response:
-        name, model = request.path_params["workload"], request.path_params["model"]
-        known = {workload.name for workload in find(name).models}
+    @router.get(
+        "/models/{workload}/{model}",
+        summary="Champion details",
+        response_model=ModelDetail,
+        responses=error_responses(404, 503),
+    )
+    async def show_model(workload: PathName, model: PathName) -> Response:
+        known = {declared.name for declared in find(workload).models}
         if model not in known:
             allowed = ", ".join(sorted(known))
-            sentence = f"model: {name} has no model {model[:80]!r}; allowed: {allowed}."
+            sentence = f"model: {workload} has no model {model[:80]!r}; allowed: {allowed}."
             raise NotFoundError(sentence, field="model", allowed=allowed)
-        return json_response(describe(champions.get(name, model, LoadedModel), champions.champion(name, model)))
+        return json_response(describe(store.get(workload, model, LoadedModel), store.champion(workload, model)))
 
-    tag = "models"
-    declared.add_get("/v1/workloads", list_workloads, "All workloads", tag, list[WorkloadSummary], error_responses(401))
-    declared.add_get("/v1/models", list_models, "All champions", tag, list[ModelSummary], error_responses(401))
-    path = "/v1/models/{workload}/{model}"
-    declared.add_get(path, show_model, "Champion details", tag, ModelDetail, error_responses(401, 404, 503))
-    for workload in load_workloads().values():
-        for model in workload.clusterings:
-            body = RowReader(workload, model)
-            declared.add_post(
-                f"/v1/{workload.name}/{model.name}/predict",
-                either_shape(
-                    make_single_answer(champions, workload, model, body),
-                    make_list_answer(champions, workload, model, body),
-                ),
-                f"The {model.name} cluster of a row, or of each row of a list",
-                workload.name,
-                ClusterAnswer | list[ClusterAnswerWithInput],
-                error_responses(401, 408, 413, 422, 503),
-                make_body_schema(body.row, "object", "array"),
-            )
+    return router
+
+
+def make_predict_router(store: ModelStore, workload: Workload, model: ClusterModel, fast: FastRoutes) -> APIRouter:
+    """The path that asks a model of clusters."""
+    router = APIRouter(prefix=f"/v1/{workload.name}/{model.name}", tags=[workload.name])
+    body = RowReader(workload, model)
+    answer = either_shape(
+        make_single_answer(store, workload, model, body), make_list_answer(store, workload, model, body)
+    )
+
+    @router.post(
+        "/predict",
+        summary=f"The {model.name} cluster of a row, or of each row of a list",
+        response_model=ClusterAnswer | list[ClusterAnswerWithInput],
+        responses=error_responses(*POST_ERRORS),
+        openapi_extra=make_body_schema(body.row, "object", "array"),
+    )
+    async def predict(request: Request) -> Response:
+        return Response(answer(await request.body()), media_type="application/json")
+
+    fast.add(f"{router.prefix}/predict", answer)
+    return router
 
 
 def either_shape(single: Answer, many: Answer) -> Answer:

@@ -6,20 +6,22 @@ order. Outputs are `cluster` (INT64), `distance` (FP64) and one BYTES tensor per
 after it as the protocol's binary tensor data extension has them; stock clients send and ask for the latter by default.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from millrace import __version__
-from millrace.api import declarations, tensors
-from millrace.api.declarations import RouteRegistry, describe_body, json_response
+from millrace.api import responses, tensors
 from millrace.api.errors import InferenceError
-from millrace.api.fast_path import JSON_HEADER, NegotiatedRoute, Reply
+from millrace.api.fast_path import JSON_HEADER, FastRoutes, Reply
 from millrace.api.middleware.codings import compress
+from millrace.api.parameters import PathName, RawBody
+from millrace.api.responses import POST_ERRORS, Responses, describe_body, json_response
 from millrace.api.routes.health import check_readiness
 from millrace.api.rows import RowReader
 from millrace.api.tensors import InferenceResponse
@@ -36,7 +38,7 @@ BINARY_DESCRIPTION = (
     f"{tensors.JSON_LENGTH} says where the JSON ends, binary_data_size of each input how many bytes are its own."
 )
 JSON_LENGTH = tensors.JSON_LENGTH.lower().encode()
-PREFIX, TAG = "/v2/models/{model_name}", "open inference protocol"
+TAG = "open inference protocol"
 
 
 class ServerMetadata(BaseModel):
@@ -79,12 +81,21 @@ class ModelState(BaseModel):
     ready: bool
 
 
-def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of OpenAPI, in the protocol's form of an error."""
-    return declarations.error_responses(*statuses, model=InferenceError)
+@dataclass(frozen=True)
+class RequestedModel:
+    """The version that a path means."""
+
+    name: str
+    served: LoadedClusters
+    body: RowReader
 
 
-def make_metadata(served: LoadedClusters, body: RowReader, versions: list[str]) -> dict[str, Any]:
+def error_responses(*statuses: int) -> Responses:
+    """The `responses` for these statuses, in the protocol's form of an error."""
+    return responses.error_responses(*statuses, model=InferenceError)
+
+
+def make_metadata(served: LoadedClusters, body: RowReader, versions: list[str]) -> dict[str, object]:
     """The protocol's metadata: numbers as one tensor, or one tensor a column where some are text."""
     manifest = served.manifest
     if all(column.limits for column in body.columns.values()):
@@ -118,74 +129,97 @@ def infer(served: LoadedClusters, body: RowReader, content: bytes, headers: Mapp
 
 
 def infer_champion(
-    champions: ModelStore, key: Key, body: RowReader, content: bytes, headers: Mapping[bytes, bytes]
+    store: ModelStore, key: Key, body: RowReader, content: bytes, headers: Mapping[bytes, bytes]
 ) -> Reply:
     """`infer` by the champion. Raises UnavailableError where there is none."""
-    return infer(champions.get(*key, LoadedClusters), body, content, headers)
+    return infer(store.get(*key, LoadedClusters), body, content, headers)
 
 
-def declare(declared: RouteRegistry, champions: ModelStore) -> None:
-    """Add the paths of the protocol."""
-    known = {
-        f"{declared_workload.name}.{model.name}": (declared_workload, model, RowReader(declared_workload, model))
-        for declared_workload in load_workloads().values()
-        for model in declared_workload.clusterings
+def make_router(store: ModelStore, fast: FastRoutes) -> APIRouter:
+    """The server's and the models' metadata, and inference."""
+    router = APIRouter(prefix="/v2", tags=[TAG], responses=error_responses(401, 403))
+    models = {
+        f"{workload.name}.{model.name}": ((workload.name, model.name), RowReader(workload, model))
+        for workload in load_workloads().values()
+        for model in workload.clusterings
     }
 
-    async def choose_version(request: Request) -> tuple[LoadedClusters, RowReader]:
-        """The version that the path means. Raises NotFoundError or UnavailableError."""
-        name, version = request.path_params["model_name"], request.path_params.get("version")
-        if name not in known:
-            allowed = ", ".join(known)
+    def find_model(name: str) -> tuple[Key, RowReader]:
+        """Raises NotFoundError."""
+        if name not in models:
+            allowed = ", ".join(models)
             raise NotFoundError(f"model_name: there is no {show(name)}; allowed: {allowed}.", field="model_name")
-        workload, model, body = known[name]
-        if version is None:
-            return champions.get(workload.name, model.name, LoadedClusters), body
-        return await run_in_threadpool(champions.version, workload.name, model.name, version, LoadedClusters), body
+        return models[name]
 
-    async def server(request: Request) -> Response:
+    async def load_champion(model_name: PathName) -> RequestedModel:
+        """The champion of the model of the path. Raises NotFoundError or UnavailableError."""
+        key, body = find_model(model_name)
+        return RequestedModel(model_name, store.get(*key, LoadedClusters), body)
+
+    async def load_version(model_name: PathName, version: PathName) -> RequestedModel:
+        """The version of the path. Raises NotFoundError or UnavailableError."""
+        key, body = find_model(model_name)
+        return RequestedModel(model_name, await run_in_threadpool(store.version, *key, version, LoadedClusters), body)
+
+    @router.get("", summary="Server metadata", response_model=ServerMetadata)
+    async def show_server() -> Response:
         return json_response({"name": "millrace", "version": __version__, "extensions": ["binary_tensor_data"]})
 
-    async def live(request: Request) -> Response:
-        return json_response({"live": True})
+    for path, load in (
+        ("/models/{model_name}", load_champion),
+        ("/models/{model_name}/versions/{version}", load_version),
+    ):
+        add_model_routes(router, path, load, store)
+    for name, (key, body) in models.items():
+        answer = partial(infer_champion, store, key, body)
+        fast.add_negotiated(
+            f"{router.prefix}/models/{name}/infer", f"{router.prefix}/models/{{model_name}}/infer", answer
+        )
+    return router
 
-    async def ready(request: Request) -> Response:
-        check_readiness(champions)
-        return json_response({"ready": True})
 
-    async def describe(request: Request) -> Response:
-        served, body = await choose_version(request)
-        manifest = served.manifest
-        versions = await run_in_threadpool(champions.versions, manifest.workload, manifest.model)
-        return json_response(make_metadata(served, body, versions))
+def add_model_routes(
+    router: APIRouter, path: str, load: Callable[..., Awaitable[RequestedModel]], store: ModelStore
+) -> None:
+    """Add what can be asked of a model; `load` is the dependency that reads which one from the path."""
+    errors = error_responses(404, 503)
 
-    async def model_ready(request: Request) -> Response:
-        await choose_version(request)
-        return json_response({"name": request.path_params["model_name"], "ready": True})
+    @router.get(path, summary="Model metadata", response_model=ModelMetadata, responses=errors)
+    async def show_model(requested: Annotated[RequestedModel, Depends(load)]) -> Response:
+        manifest = requested.served.manifest
+        versions = await run_in_threadpool(store.versions, manifest.workload, manifest.model)
+        return json_response(make_metadata(requested.served, requested.body, versions))
 
-    async def run(request: Request) -> Response:
-        content = await request.body()
-        served, body = await choose_version(request)
-        reply = infer(served, body, content, dict(request.scope["headers"]))
+    @router.get(f"{path}/ready", summary="Model ready", response_model=ModelState, responses=errors)
+    async def show_model_readiness(requested: Annotated[RequestedModel, Depends(load)]) -> Response:
+        return json_response({"name": requested.name, "ready": True})
+
+    @router.post(
+        f"{path}/infer",
+        summary="Inference",
+        description=BINARY_DESCRIPTION,
+        response_model=InferenceResponse,
+        responses=error_responses(404, *POST_ERRORS),
+        openapi_extra=describe_body({"$ref": "#/components/schemas/InferenceRequest"}),
+    )
+    async def run_inference(
+        request: Request, content: RawBody, requested: Annotated[RequestedModel, Depends(load)]
+    ) -> Response:
+        reply = infer(requested.served, requested.body, content, dict(request.scope["headers"]))
         return Response(reply.body, headers={name.decode(): value.decode() for name, value in reply.headers})
 
-    declared.add_get("/v2", server, "Server metadata", TAG, ServerMetadata, error_responses(401))
-    declared.add_get("/v2/health/live", live, "Server live", TAG, ServerState, {}, is_open=True)
-    declared.add_get("/v2/health/ready", ready, "Server ready", TAG, ServerState, error_responses(503), is_open=True)
-    schema = describe_body({"$ref": "#/components/schemas/InferenceRequest"}) | {"description": BINARY_DESCRIPTION}
-    for path in (PREFIX, f"{PREFIX}/versions/{{version}}"):
-        declared.add_get(path, describe, "Model metadata", TAG, ModelMetadata, error_responses(401, 404, 503))
-        declared.add_get(f"{path}/ready", model_ready, "Model ready", TAG, ModelState, error_responses(401, 404, 503))
-        declared.add_request_post(
-            f"{path}/infer",
-            run,
-            "Inference",
-            TAG,
-            InferenceResponse,
-            error_responses(401, 404, 408, 413, 422, 503),
-            schema,
-        )
-    for name, (workload, model, body) in known.items():
-        declared.fast[f"/v2/models/{name}/infer"] = NegotiatedRoute(
-            f"{PREFIX}/infer", partial(infer_champion, champions, (workload.name, model.name), body)
-        )
+
+def make_health_router(store: ModelStore) -> APIRouter:
+    """The protocol's probes, which need no key."""
+    router = APIRouter(prefix="/v2/health", tags=[TAG], responses=error_responses(403))
+
+    @router.get("/live", summary="Server live", response_model=ServerState)
+    async def show_liveness() -> Response:
+        return json_response({"live": True})
+
+    @router.get("/ready", summary="Server ready", response_model=ServerState, responses=error_responses(503))
+    async def show_readiness() -> Response:
+        check_readiness(store)
+        return json_response({"ready": True})
+
+    return router

@@ -1,28 +1,37 @@
 """`/v1/<workload>/clusters`, `/timeline`, `/pages`, `/live` and its events, for every workload with pages."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from fastapi import Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
-from millrace.api import page_rows, query
-from millrace.api.declarations import RouteRegistry, describe_query, error_responses, json_response, make_body_schema
+from millrace.api import page_rows
+from millrace.api.fast_path import FastRoutes
+from millrace.api.parameters import Minutes
+from millrace.api.responses import (
+    POST_ERRORS,
+    add_file,
+    error_responses,
+    json_response,
+    make_body_schema,
+    stream_responses,
+)
 from millrace.api.schemas import ClusterAnswer
-from millrace.api.sse import EVENT_STREAM, EventStreams, format_event
-from millrace.pages.board import MAX_MINUTES, Board
+from millrace.api.sse import EventRoute, EventStreams, OpenStream
+from millrace.pages.board import Board
 from millrace.pages.messages import ClusterState, StreamState
 from millrace.serving.kinds.page_clusters import LoadedPageClusters
 from millrace.serving.model_store import ModelStore
 from millrace.web import HEADERS, PAGE, load_files
-from millrace.workloads import load_workloads
 from millrace.workloads.base import PageModel, Workload
 
 POLL_INTERVAL_S = 0.5  # seconds between two looks at the board: two events a second at most
-HEARTBEAT_S = 15.0  # seconds of silence after which a comment is sent, so that no proxy takes the stream for dead
+Revision = tuple[int, str | None]
+"""What an event depends on: the board's number, and the champion's version."""
 
 
 class ClustersAnswer(BaseModel):
@@ -71,7 +80,7 @@ class BoardEvent(BaseModel):
     timeline: Timeline
 
 
-def trained_clusters(served: LoadedPageClusters) -> list[dict[str, Any]]:
+def trained_clusters(served: LoadedPageClusters) -> list[dict[str, object]]:
     """The clusters before any page of a stream: what the training said of them."""
     empty: dict[str, Any] = {"size": 0, "share": 0.0}
     return [
@@ -80,115 +89,111 @@ def trained_clusters(served: LoadedPageClusters) -> list[dict[str, Any]]:
     ]
 
 
-def declare(declared: RouteRegistry, champions: ModelStore, streams: EventStreams) -> None:
-    """Add the paths of every page model."""
-    for workload in load_workloads().values():
-        for model in workload.pages:
-            PageRoutes(champions, streams, workload, model).declare(declared)
+def make_router(store: ModelStore, workload: Workload, model: PageModel, fast: FastRoutes) -> APIRouter:
+    """The clusters, their timeline, and the path that asks for the cluster of a page."""
+    router = APIRouter(prefix=f"/v1/{workload.name}", tags=[workload.name], responses=error_responses(401, 403, 503))
+    view = BoardView(store, workload, model)
+    body = page_rows.make_row_reader(workload, model)
+    predict_clusters = page_rows.make_answer(store, workload, model, body)
+
+    @router.get("/clusters", summary="Page clusters", response_model=ClustersAnswer)
+    async def show_clusters() -> Response:
+        return json_response(view.clusters())
+
+    @router.get("/timeline", summary="Cluster timeline", response_model=Timeline, responses=error_responses(422))
+    async def show_timeline(minutes: Minutes = 60) -> Response:
+        return json_response(view.timeline(minutes))
+
+    @router.post(
+        "/pages",
+        summary="The cluster of a page, or of each page of a list",
+        response_model=ClusterAnswer | list[ClusterAnswer],
+        responses=error_responses(*POST_ERRORS),
+        openapi_extra=make_body_schema(body.row, "object", "array"),
+    )
+    async def predict(request: Request) -> Response:
+        return Response(predict_clusters(await request.body()), media_type="application/json")
+
+    fast.add(f"{router.prefix}/pages", predict_clusters)
+
+    return router
 
 
-class PageRoutes:
-    """The paths of one workload's pages."""
+def make_stream_router(store: ModelStore, streams: EventStreams, workload: Workload, model: PageModel) -> APIRouter:
+    """The same as server-sent events."""
+    router = APIRouter(prefix=f"/v1/{workload.name}", tags=[workload.name], route_class=EventRoute)
+    view = BoardView(store, workload, model)
 
-    def __init__(self, champions: ModelStore, streams: EventStreams, workload: Workload, model: PageModel):
-        self.champions, self.streams, self.workload, self.model = champions, streams, workload, model
+    # The board at once and after every change; after 15 s without one FastAPI sends a comment, so that no proxy takes
+    # the stream for dead. Looking twice a second costs less than waking each stream from the follower's thread, and is
+    # the limit on events at the same time.
+    @router.get(
+        "/live/events",
+        summary="All of it as server-sent events, whenever it has changed",
+        response_class=EventSourceResponse,
+        responses=stream_responses(BoardEvent, 401, 403, 422, 503),
+    )
+    async def stream_board(
+        stream: Annotated[OpenStream, Depends(streams.open_stream)], minutes: Minutes = 60
+    ) -> AsyncIterator[ServerSentEvent]:
+        seen = None
+        while not stream.is_ending():
+            if (revision := view.revision()) != seen:
+                seen = revision
+                yield ServerSentEvent(event="board", id=str(revision[0]), raw_data=view.render(minutes, revision))
+            await asyncio.sleep(POLL_INTERVAL_S)
+
+    return router
+
+
+def make_page_router(workload: Workload) -> APIRouter:
+    """The live page and what it loads: no data, so no key."""
+    router = APIRouter(prefix=f"/v1/{workload.name}", tags=[workload.name], responses=error_responses(403))
+    for name, (media_type, content) in load_files().items():
+        path = "/live" if name == PAGE else f"/live/{name}"
+        add_file(router, path, media_type, content, HEADERS, "Live page" if name == PAGE else None)
+    return router
+
+
+class BoardView:
+    """What the paths show of one workload's pages."""
+
+    def __init__(self, store: ModelStore, workload: Workload, model: PageModel):
+        self.store, self.workload, self.model = store, workload, model
         self.full_name = f"{workload.name}/{model.name}"
         self._drawn: dict[int, bytes] = {}
-        self._drawn_at: tuple[int, str | None] | None = None
+        self._drawn_at: Revision | None = None
 
     @property
     def board(self) -> Board:
-        return self.champions.live.store(self.workload.name, Board)
+        return self.store.live.store(self.workload.name, Board)
 
     def champion(self) -> LoadedPageClusters | None:
-        return self.champions.find(self.workload.name, self.model.name, LoadedPageClusters)
+        return self.store.find(self.workload.name, self.model.name, LoadedPageClusters)
 
-    def version_fields(self) -> dict[str, Any]:
+    def version_fields(self) -> dict[str, object]:
         return {"model": self.full_name, "version": self.board.status()["version"]}
 
-    def clusters(self) -> dict[str, Any]:
+    def clusters(self) -> dict[str, object]:
         if live_clusters := self.board.clusters():
             return {**self.version_fields(), "live": True, "clusters": live_clusters}
         if (served := self.champion()) is None:
             return {**self.version_fields(), "live": False, "clusters": []}
         return {**served.manifest.version_fields, "live": False, "clusters": trained_clusters(served)}
 
-    def timeline(self, minutes: int) -> dict[str, Any]:
+    def timeline(self, minutes: int) -> dict[str, object]:
         return {**self.version_fields(), **self.board.timeline(minutes)}
 
-    async def show_clusters(self, request: Request) -> Response:
-        return json_response(self.clusters())
-
-    async def show_timeline(self, request: Request) -> Response:
-        return json_response(self.timeline(query.read_number(request, "minutes", 60, MAX_MINUTES)))
-
-    async def events(self, request: Request) -> Response:
-        minutes = query.read_number(request, "minutes", 60, MAX_MINUTES)
-        if request.method == "HEAD":  # what has no end is not begun
-            return Response(media_type=EVENT_STREAM)
-        return self.streams.answer(lambda: self.stream_events(minutes))
-
-    async def stream_events(self, minutes: int) -> AsyncIterator[bytes]:
-        """The board at once and after every change.
-
-        Looking twice a second costs less than waking each stream from the follower's thread, and is the limit on
-        events at the same time.
-        """
-        seen, last = None, 0.0
-        while not self.streams.ending:
-            changed, now = self.board_revision(), time.monotonic()
-            if changed != seen:
-                seen, last = changed, now
-                yield format_event("board", changed[0], self.render_event(minutes, changed))
-            elif now - last >= HEARTBEAT_S:
-                last = now
-                yield b": still here\n\n"
-            await asyncio.sleep(POLL_INTERVAL_S)
-
-    def board_revision(self) -> tuple[int, str | None]:
+    def revision(self) -> Revision:
         """What an event depends on: the board, and before any page of a stream the champion."""
         served = self.champion()
         return self.board.changed, served.manifest.version if served else None
 
-    def render_event(self, minutes: int, changed: tuple[int, str | None]) -> bytes:
+    def render(self, minutes: int, revision: Revision) -> str:
         """The event's data; what all streams share is made once for each change, ages for each event."""
-        if changed != self._drawn_at:
-            self._drawn, self._drawn_at = {}, changed
+        if revision != self._drawn_at:
+            self._drawn, self._drawn_at = {}, revision
         if minutes not in self._drawn:
             shared = {"clusters": self.clusters(), "timeline": self.timeline(minutes)}
             self._drawn[minutes] = orjson.dumps(shared)
-        return b'{"status":%b,%b' % (orjson.dumps(self.board.status()), self._drawn[minutes][1:])
-
-    def declare(self, declared: RouteRegistry) -> None:
-        base, tag, minutes = (
-            f"/v1/{self.workload.name}",
-            self.workload.name,
-            describe_query("minutes", 1, MAX_MINUTES, 60),
-        )
-        declared.add_get(
-            f"{base}/clusters",
-            self.show_clusters,
-            "Page clusters",
-            tag,
-            ClustersAnswer,
-            error_responses(401, 503),
-        )
-        summary, wrong = "Cluster timeline", error_responses(401, 422, 503)
-        declared.add_get(f"{base}/timeline", self.show_timeline, summary, tag, Timeline, wrong, [minutes])
-        body = page_rows.make_row_reader(self.workload, self.model)
-        declared.add_post(
-            f"{base}/pages",
-            page_rows.make_answer(self.champions, self.workload, self.model, body),
-            "The cluster of a page, or of each page of a list",
-            tag,
-            ClusterAnswer | list[ClusterAnswer],
-            error_responses(401, 408, 413, 422, 503),
-            make_body_schema(body.row, "object", "array"),
-        )
-        summary = "All of it as server-sent events, whenever it has changed"
-        declared.add_get(
-            f"{base}/live/events", self.events, summary, tag, BoardEvent, wrong, [minutes], media_type=EVENT_STREAM
-        )
-        for name, (media_type, content) in load_files().items():
-            path = f"{base}/live" if name == PAGE else f"{base}/live/{name}"
-            declared.add_file(path, media_type, content, HEADERS, "Live page" if name == PAGE else None, tag)
+        return (b'{"status":%b,%b' % (orjson.dumps(self.board.status()), self._drawn[minutes][1:])).decode()

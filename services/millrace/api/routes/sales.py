@@ -1,19 +1,18 @@
 """`/v1/<workload>/sales`, `/customers/top` and `/statistics`, for every workload that declares sales."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from millrace.analytics.sales import SUMS, Days
-from millrace.api import query
-from millrace.api.declarations import RouteRegistry, describe_query, error_responses, json_response
+from millrace.api.parameters import FirstDay, ItemCount, LastDay, describe_choice, one_of, to_days
+from millrace.api.responses import error_responses, json_response
 from millrace.serving.kinds.sales import LoadedSales
 from millrace.serving.metrics import metrics
 from millrace.serving.model_store import ModelStore
-from millrace.workloads import load_workloads
 from millrace.workloads.base import SalesModel, Workload
 
 
@@ -89,69 +88,47 @@ class StatisticsAnswer(SalesAnswer):
     statistics: list[ValueStatistics]
 
 
-def declare(declared: RouteRegistry, champions: ModelStore) -> None:
-    """Add the paths of every sales model."""
-    for workload in load_workloads().values():
-        for model in workload.sales:
-            SalesRoutes(champions, workload, model).declare(declared)
-
-
-class SalesRoutes:
+def make_router(store: ModelStore, workload: Workload, model: SalesModel) -> APIRouter:
     """The paths of one workload's sales."""
+    router = APIRouter(
+        prefix=f"/v1/{workload.name}", tags=[workload.name], responses=error_responses(401, 403, 422, 503)
+    )
+    answered = metrics().rows.labels(f"{workload.name}/{model.name}")
 
-    def __init__(self, champions: ModelStore, workload: Workload, model: SalesModel):
-        self.champions, self.workload, self.model = champions, workload, model
-        self.answered = metrics().rows.labels(f"{workload.name}/{model.name}")
-
-    async def answer(self, request: Request, compute: Callable[[LoadedSales, Days], dict[str, Any]]) -> Response:
-        """Sums over years take milliseconds: beside the event loop."""
-        days, served = query.read_days(request), self.champions.get(self.workload.name, self.model.name, LoadedSales)
-        sums = await run_in_threadpool(compute, served, days)
-        self.answered.inc()
+    async def answer(days: Days, compute: Callable[[LoadedSales], dict[str, object]]) -> Response:
+        """Sums over years take milliseconds: off the event loop."""
+        served = store.get(workload.name, model.name, LoadedSales)
+        sums = await run_in_threadpool(compute, served)
+        answered.inc()
         limits = {"from": days.first and days.first.isoformat(), "to": days.last and days.last.isoformat()}
         return json_response({**sums, **limits, **served.manifest.version_fields})
 
-    async def trend(self, request: Request) -> Response:
-        def compute(served: LoadedSales, days: Days) -> dict[str, Any]:
+    @router.get("/sales", summary="Sales by month", response_model=SalesTrend)
+    async def show_trend(first: FirstDay = None, last: LastDay = None) -> Response:
+        days = to_days(first, last)
+
+        def compute(served: LoadedSales) -> dict[str, object]:
             sales = served.sales
             return {"months": sales.monthly(days), "total": sales.total(days), "undated": sales.sum_undated()}
 
-        return await self.answer(request, compute)
+        return await answer(days, compute)
 
-    async def customers(self, request: Request) -> Response:
-        n = query.read_number(request, "n", 10, query.MAX_N)
-        return await self.answer(request, lambda served, days: {"customers": served.sales.top_customers(days, n)})
+    @router.get("/customers/top", summary="Customers who spent most", response_model=TopCustomers)
+    async def list_top_customers(n: ItemCount = 10, first: FirstDay = None, last: LastDay = None) -> Response:
+        days = to_days(first, last)
+        return await answer(days, lambda served: {"customers": served.sales.top_customers(days, n)})
 
-    async def statistics(self, request: Request) -> Response:
-        by, order = query.read_choice(request, "by", tuple(self.model.by)), query.read_choice(request, "order", SUMS)
-        n = query.read_number(request, "n", 10, query.MAX_N)
+    @router.get("/statistics", summary=f"Statistics by {', '.join(model.by)}", response_model=StatisticsAnswer)
+    async def show_statistics(
+        by: Annotated[str, Query(json_schema_extra=describe_choice(tuple(model.by))), one_of(tuple(model.by))] = next(
+            iter(model.by)
+        ),
+        order: Annotated[str, Query(json_schema_extra=describe_choice(SUMS)), one_of(SUMS)] = SUMS[0],
+        n: ItemCount = 10,
+        first: FirstDay = None,
+        last: LastDay = None,
+    ) -> Response:
+        days = to_days(first, last)
+        return await answer(days, lambda served: {"by": by, "statistics": served.sales.top_values(by, days, n, order)})
 
-        def compute(served: LoadedSales, days: Days) -> dict[str, Any]:
-            return {"by": by, "statistics": served.sales.top_values(by, days, n, order)}
-
-        return await self.answer(request, compute)
-
-    def declare(self, declared: RouteRegistry) -> None:
-        base, tag, wrong = f"/v1/{self.workload.name}", self.workload.name, error_responses(401, 422, 503)
-        limits, n = [describe_day("from"), describe_day("to")], describe_query("n", 1, query.MAX_N, 10)
-        declared.add_get(f"{base}/sales", self.trend, "Sales by month", tag, SalesTrend, wrong, limits)
-        summary = "Customers who spent most"
-        declared.add_get(f"{base}/customers/top", self.customers, summary, tag, TopCustomers, wrong, [n, *limits])
-        words = [describe_choice("by", tuple(self.model.by)), describe_choice("order", SUMS)]
-        summary = f"Statistics by {', '.join(self.model.by)}"
-        declared.add_get(
-            f"{base}/statistics", self.statistics, summary, tag, StatisticsAnswer, wrong, [n, *words, *limits]
-        )
-
-
-def describe_day(name: str) -> dict[str, Any]:
-    """What OpenAPI says of a parameter that is a day."""
-    schema = {"type": "string", "format": "date"}
-    description = f"The {'first' if name == 'from' else 'last'} day in UTC, itself included."
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
-
-
-def describe_choice(name: str, allowed: tuple[str, ...]) -> dict[str, Any]:
-    """What OpenAPI says of a parameter that is one of several words."""
-    schema = {"type": "string", "enum": list(allowed), "default": allowed[0]}
-    return {"name": name, "in": "query", "required": False, "schema": schema}
+    return router
