@@ -30,6 +30,7 @@ def summarise(served: Any, champion: Champion) -> dict[str, Any]:
         "model": manifest.full_name,
         "version": manifest.version,
         "promoted_at": champion.promoted_at,
+        "pin": champion.pin,
         "metrics": manifest.metrics,
     }
 
