@@ -95,7 +95,8 @@ class ModelStore:
     def poll(self, pause: float = 0.0) -> None:
         """Load what has changed, with so many seconds before each model.
 
-        A model that can't be loaded is named in `faults`; the old one goes on serving.
+        A model that can't be loaded is named in `faults`; the old one goes on serving. A champion that was refused is
+        loaded again only when champion.json has changed.
         """
         for key in [(workload.name, model.name) for workload in load_workloads().values() for model in workload.models]:
             if self._stop.wait(pause):
@@ -126,6 +127,8 @@ class ModelStore:
         watcher = self._watchers.setdefault(key, ChampionWatcher(self._registry, *key))
         champion = watcher.poll()
         if champion is None:
+            if watcher.refused:
+                raise CorruptError(watcher.refused.reason)
             return
         before = self._served.get(key)
         if before and before.manifest.version == champion.version:
@@ -133,8 +136,10 @@ class ModelStore:
             return
         try:
             loaded = self._load(*key, champion.version)
-        except NotFoundError as error:
-            raise CorruptError(f"champion.json names a version that is not there. {error.message}") from None
+        except (CorruptError, NotFoundError) as error:
+            missing = "champion.json names a version that is not there. " if isinstance(error, NotFoundError) else ""
+            watcher.refuse(champion, f"{missing}{error.message}")
+            raise CorruptError(f"{missing}{error.message}") from None
         if isinstance(loaded, LoadedRecommender):
             self._await_events(key[0], champion.version)
         # The new one is whole in memory before the old one is let go: no request ever finds neither.
