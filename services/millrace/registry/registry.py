@@ -35,6 +35,14 @@ def version_prefix(workload: str, model: str, version: str) -> str:
     return f"{MODELS}{workload}/{model}/{version}"
 
 
+def unknown_version(workload: str, model: str, version: str) -> NotFoundError:
+    """The error for a version that was never published, or is gone."""
+    return NotFoundError(
+        f"There is no version {version!r} of {workload}/{model}; see `millrace models list {workload}`.",
+        field="version",
+    )
+
+
 class Registry:
     """The registry in `store`; by default the bucket of the settings. Every method may raise UnavailableError."""
 
@@ -65,10 +73,7 @@ class Registry:
         try:
             content, _ = self.store.get(key)
         except NotFoundError:
-            raise NotFoundError(
-                f"There is no version {version!r} of {workload}/{model}; see `millrace models list {workload}`.",
-                field="version",
-            ) from None
+            raise unknown_version(workload, model, version) from None
         manifest = parse_manifest(content, key)
         if (manifest.workload, manifest.model, manifest.version) != (workload, model, version):
             raise CorruptError(
