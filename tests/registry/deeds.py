@@ -86,12 +86,15 @@ def publish() -> str:
 
 
 def train() -> None:
-    """Publish and promote three times, so that claims and moves happen, and roll back."""
+    """Publish and promote three times, so that claims and moves happen, roll back, and lift and set the pin."""
     registry = Registry()
     registry.store.ensure_bucket()
     for _ in range(3):
         registry.promote("courses", "price", publish())
     registry.rollback("courses", "price")
+    registry.unpin("courses", "price")
+    registry.pin("courses", "price")
+    registry.unpin("courses", "price")
     tables.load_table("courses").scan().to_arrow()
     table = catalog.load_catalog().load_table(assignments_table_name("courses"))
     table.append(rows(table))

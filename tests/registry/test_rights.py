@@ -113,3 +113,22 @@ def test_denied_promotion_does_not_abort_training(variables: dict[str, str], day
         promoted, why = training.promote("price", version, champion, True, "passed")
     assert not promoted
     assert "AccessDenied" in why
+
+
+def test_training_publishes_and_keeps_back_what_a_pin_forbids(variables: dict[str, str], day: None):
+    from millrace.training.context import TrainingContext
+
+    with acting("train", variables):
+        registry = Registry()
+        champion, version = registry.pin("courses", "price"), publish()
+        training = TrainingContext.__new__(TrainingContext)
+        training.registry, training.workload = registry, type("Named", (), {"name": "courses"})
+        try:
+            promoted, why = training.promote("price", version, champion, True, "passed")
+            assert registry.champion("courses", "price") == champion
+            assert version in registry.versions("courses", "price")
+        finally:
+            registry.unpin("courses", "price")
+    assert not promoted
+    assert why.startswith(f"pinned to {champion.version} since ")
+    assert why.endswith(" by pin; `millrace models unpin courses/price` lifts it")

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from millrace.registry.champion import Pin
 from millrace.registry.manifest import DataSpec, FeatureSpec
 
 
@@ -40,6 +41,7 @@ class ModelSummary(BaseModel):
     model: str
     version: str
     promoted_at: str
+    pin: Pin | None = Field(description="Set while no training may replace it: since when, and by which command.")
     metrics: dict[str, float]
 
 

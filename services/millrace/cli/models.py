@@ -1,4 +1,4 @@
-"""Models: list, show, promote, rollback, trace."""
+"""Models: list, show, promote, pin, unpin, rollback, trace."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -6,15 +6,16 @@ import typer
 
 from millrace.cli.output import Json, emit, handle_errors, make_table
 from millrace.cli.workload_names import Names, select_workloads
-from millrace.errors import NotFoundError
 from millrace.workloads import find_model
 
 if TYPE_CHECKING:
+    from millrace.registry.champion import Champion
     from millrace.registry.registry import Registry
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="As WORKLOAD/MODEL, for example courses/popularity.")]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version, or `champion`.")]
-models_app = typer.Typer(no_args_is_help=True, help="List, show, promote or roll back versions.")
+OptionalVersion = Annotated[str | None, typer.Argument(metavar="VERSION", help="A version; by default the champion.")]
+models_app = typer.Typer(no_args_is_help=True, help="List, show, promote, pin or roll back versions.")
 
 
 def register(app: typer.Typer) -> None:
@@ -38,14 +39,20 @@ def split_model(full_name: str) -> tuple[str, str]:
 
 def resolve_version(registry: "Registry", workload_name: str, model: str, version: str) -> str:
     """The version itself, or the champion's."""
-    if version != "champion":
-        return version
-    champion = registry.champion(workload_name, model)
-    if champion is None:
-        raise NotFoundError(
-            f"{workload_name}/{model} has no champion yet; `millrace train {workload_name}` trains one."
-        )
-    return champion.version
+    return registry.require_champion(workload_name, model).version if version == "champion" else version
+
+
+def describe_champion(champion: "Champion | None", version: str) -> dict[str, Any]:
+    """Whether the version is the champion, and since when and by which command it is pinned."""
+    is_champion = champion is not None and champion.version == version
+    return {"champion": is_champion, "pin": champion.pin if champion and is_champion else None}
+
+
+def explain(model: str, champion: "Champion") -> str:
+    """How the champion is pinned, and what lifts the pin."""
+    from millrace.registry.champion import explain_pin
+
+    return explain_pin(model, champion.version, champion.pin) if champion.pin else "not pinned"
 
 
 @models_app.command("list", epilog="Examples: `millrace models list`; `millrace models list courses products`")
@@ -62,16 +69,24 @@ def list_models(names: Names = None, as_json: Json = False) -> None:
                 {
                     "model": manifest.full_name,
                     "version": manifest.version,
-                    "champion": champion is not None and champion.version == manifest.version,
+                    **describe_champion(champion, manifest.version),
                     "window": manifest.data.window,
                     "rows": manifest.data.rows,
                     "k": manifest.parameters.get("k"),
                     "metrics": manifest.metrics,
                 }
             )
-    mark = {True: "champion", False: ""}
+    mark = {(True, False): "champion", (True, True): "champion, pinned", (False, False): ""}
     rows = [
-        [r["model"], r["version"], mark[r["champion"]], r["window"], r["rows"], r["k"], format_quality(r["metrics"])]
+        [
+            r["model"],
+            r["version"],
+            mark[r["champion"], r["pin"] is not None],
+            r["window"],
+            r["rows"],
+            r["k"],
+            format_quality(r["metrics"]),
+        ]
         for r in result
     ]
     emit(result, as_json, lambda: make_table(None, "model", "version", "", "window", "rows", "k", "quality", rows=rows))
@@ -80,34 +95,75 @@ def list_models(names: Names = None, as_json: Json = False) -> None:
 @models_app.command("show", epilog="Example: `millrace models show courses/popularity champion --json`")
 @handle_errors
 def show(model: Model, version: Version = "champion", as_json: Json = False) -> None:
-    """The whole manifest of a version."""
+    """The whole manifest of a version, whether it is the champion, and whether it is pinned."""
     from millrace.registry.registry import Registry
 
     (name, short), registry = split_model(model), Registry()
     manifest = registry.manifest(name, short, resolve_version(registry, name, short, version))
-    emit(manifest.model_dump(mode="json"), True)
+    champion = registry.champion(name, short)
+    emit(manifest.model_dump(mode="json") | describe_champion(champion, manifest.version), True)
 
 
 @models_app.command("promote", epilog="Example: `millrace models promote courses/price 20261121T040000Z-1a2b3c4d`")
 @handle_errors
 def promote(model: Model, version: Version, as_json: Json = False) -> None:
-    """Serve this version, whatever the gate said. Checked first; two at once can't both win."""
+    """Serve this version, whatever the gate said, and lift a pin. Checked first; two at once can't both win."""
+    from millrace.registry.registry import NO_CHAMPION, Registry
+
+    (name, short), registry = split_model(model), Registry()
+    before = registry.champion(name, short)
+    etag = before.etag if before else NO_CHAMPION
+    champion = registry.promote(name, short, version, expected_etag=etag, lift_pin=True)
+    lifted = before.pin if before else None
+    sentence = f"{model} serves {champion.version}"
+    if before and lifted:
+        sentence += (
+            f"; the pin to {before.version} ({lifted.by}, {lifted.since}) is lifted, and trainings promote again"
+        )
+    emit({"model": model, **champion.__dict__, "lifted_pin": lifted}, as_json, lambda: sentence)
+
+
+@models_app.command("pin", epilog="Examples: `millrace models pin courses/price`; with a version, it is promoted first")
+@handle_errors
+def pin(model: Model, version: OptionalVersion = None, as_json: Json = False) -> None:
+    """Hold the champion: trainings publish versions, but promote none until `unpin`."""
     from millrace.registry.registry import Registry
 
     name, short = split_model(model)
-    champion = Registry().promote(name, short, version)
-    emit({"model": model, **champion.__dict__}, as_json, lambda: f"{model} serves {champion.version}")
+    champion = Registry().pin(name, short, None if version == "champion" else version)
+    emit({"model": model, **champion.__dict__}, as_json, lambda: f"{model} {explain(model, champion)}")
+
+
+@models_app.command("unpin", epilog="Example: `millrace models unpin courses/price`")
+@handle_errors
+def unpin(model: Model, as_json: Json = False) -> None:
+    """Let trainings promote again; the champion stays until one does."""
+    from millrace.registry.registry import Registry
+
+    (name, short), registry = split_model(model), Registry()
+    before = registry.require_champion(name, short)
+    champion = registry.unpin(name, short, before)
+    sentence = "is no longer pinned: trainings promote again" if before.pin else "was not pinned"
+    emit(
+        {"model": model, **champion.__dict__, "lifted_pin": before.pin},
+        as_json,
+        lambda: f"{model} {sentence}; it serves {champion.version}",
+    )
 
 
 @models_app.command("rollback", epilog="Example: `millrace models rollback courses/price`")
 @handle_errors
 def rollback(model: Model, as_json: Json = False) -> None:
-    """Serve the previous champion again."""
+    """Serve the previous champion again, and pin it: trainings promote nothing until `unpin` or `promote`."""
     from millrace.registry.registry import Registry
 
     name, short = split_model(model)
     champion = Registry().rollback(name, short)
-    emit({"model": model, **champion.__dict__}, as_json, lambda: f"{model} serves {champion.version} again")
+    emit(
+        {"model": model, **champion.__dict__},
+        as_json,
+        lambda: f"{model} serves {champion.version} again, {explain(model, champion)}",
+    )
 
 
 @handle_errors

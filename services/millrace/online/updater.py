@@ -7,7 +7,7 @@ from contextlib import closing
 
 import orjson
 
-from millrace.errors import MillraceError
+from millrace.errors import CorruptError, MillraceError, NotFoundError
 from millrace.messaging.producer import make_producer
 from millrace.messaging.reader import read_all
 from millrace.online import deltas
@@ -37,7 +37,11 @@ class ModelFollower:
         self._faults = RepeatFilter()
 
     def check(self) -> None:
-        """Take up a new champion; let the old one go in time. A fault is logged once and tried again."""
+        """Take up a new champion; let the old one go in time.
+
+        A fault is logged once. What is unavailable is asked for again; a champion that can't be used is left alone
+        until champion.json changes.
+        """
         try:
             self._check()
             self._faults.reset()
@@ -50,10 +54,17 @@ class ModelFollower:
         champion = self._watcher.poll()
         if champion is None and self.now is not None and not self.now.is_alive():
             log.error("%s: the follower of %s has ended; a new one starts", name, self.now.fold.base.version)
-            champion, self.now = self._watcher.champion, None
+            self.now = None
+        if champion is None and self.now is None and self._watcher.refused is None:
+            champion = self._watcher.champion  # also where the last attempt met a dependency that was unavailable
         if champion is not None:
             if self.now is None or self.now.fold.base.version != champion.version:
-                self._take_up(champion.version)
+                try:
+                    self._take_up(champion.version)
+                except (CorruptError, NotFoundError) as error:
+                    self._watcher.refuse(champion, error.message)
+                    log.error("%s: the champion %s can't be used (%s)", name, champion.version, error.message)
+                    return
             self._watcher.accept(champion)
         self._let_go()
 

@@ -6,7 +6,9 @@ server. So the move away from a champion is first claimed by creating an object 
 
     moves/<workload>/<model>/<hash of the ETag>.json     the champion.json that the winner is about to write
 
-Only its creator goes on to write champion.json, still under `If-Match`.
+Only its creator goes on to write champion.json, still under `If-Match`. Pinning and unpinning move it in the same way,
+so no promotion can pass over a pin. No two champion.json have the same content, `updated_at` differs, and with it the
+ETag: a claim never stands in the way of a later move.
 """
 
 import hashlib
@@ -14,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from millrace.errors import ConflictError, CorruptError, NotFoundError
 from millrace.registry import champion as champions
-from millrace.registry.champion import Champion
+from millrace.registry.champion import Champion, Pin
 from millrace.registry.store import ObjectStore
 from millrace.rights import MODELS, MOVES
 
@@ -33,15 +35,22 @@ def claim_key(workload: str, model: str, etag: str) -> str:
 
 
 def move_champion(
-    store: ObjectStore, workload: str, model: str, version: str, history: list[str], before: Champion | None
+    store: ObjectStore,
+    workload: str,
+    model: str,
+    version: str,
+    history: list[str],
+    before: Champion | None,
+    pin: Pin | None = None,
 ) -> Champion:
-    """Replace `before` (None: there was no champion).
+    """Replace `before` (None: there was no champion); the same version keeps the time of its promotion.
 
     Raises ConflictError when somebody else does; nothing is changed.
     """
     key = champion_key(workload, model)
     now = datetime.now(UTC).isoformat()
-    content = champions.format_champion(version, now, history)
+    promoted_at = before.promoted_at if before and before.version == version else now
+    content = champions.format_champion(version, promoted_at, history, pin, now)
     try:
         if before is None:
             etag = store.put_if_absent(key, content)
@@ -55,13 +64,18 @@ def move_champion(
             etag = store.put_if_match(key, content, before.etag)
     except (ConflictError, NotFoundError):
         raise lost_race(workload, model, version) from None
-    return Champion(version, now, history, etag)
+    return Champion(version, promoted_at, history, etag, pin, now)
+
+
+def make_pin(command: str) -> Pin:
+    """A pin of now, set by `rollback` or `pin`."""
+    return Pin(datetime.now(UTC).isoformat(timespec="seconds"), command)
 
 
 def lost_race(workload: str, model: str, version: str) -> ConflictError:
-    """The error for a promotion that came too late."""
+    """The error for a change of the champion, or of its pin, that came too late."""
     return ConflictError(
-        f"{workload}/{model} got another champion while {version} was being promoted; nothing was changed. "
+        f"{workload}/{model} got another champion or pin while {version} was to be served; nothing was changed. "
         "Look at `millrace models list` and decide again.",
         code="lost_race",
     )
@@ -71,7 +85,7 @@ def _finish(store: ObjectStore, key: str, claim: str, before: Champion) -> None:
     """Write the champion of a claim that was abandoned, so that it can't stand in the way for ever."""
     content, etag = store.get(claim)
     try:
-        claimed_at = datetime.fromisoformat(champions.parse_champion(content, etag, claim).promoted_at)
+        claimed_at = datetime.fromisoformat(champions.parse_champion(content, etag, claim).updated_at)
         abandoned = datetime.now(UTC) - claimed_at > CLAIM_TIMEOUT
     except (CorruptError, ValueError, TypeError):
         return

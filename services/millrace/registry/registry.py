@@ -1,4 +1,4 @@
-"""Publishing, loading, promoting and rolling back versions.
+"""Publishing, loading, promoting, pinning and rolling back versions.
 
 models/<workload>/<model>/<version>/manifest.json     written last: a version without one does not exist
 models/<workload>/<model>/<version>/<array>.npy
@@ -15,11 +15,11 @@ import numpy as np
 
 from millrace.errors import ConflictError, CorruptError, NotFoundError
 from millrace.registry import arrays as packing
-from millrace.registry.champion import Champion
+from millrace.registry.champion import Champion, explain_pin
 from millrace.registry.champion import parse_champion as read_champion
 from millrace.registry.checks import MAPPED_ALGORITHMS, check_model, load_kmeans
 from millrace.registry.manifest import Manifest, ManifestDraft, parse_manifest
-from millrace.registry.promotion import champion_key, lost_race, move_champion
+from millrace.registry.promotion import champion_key, lost_race, make_pin, move_champion
 from millrace.registry.store import ObjectStore
 from millrace.rights import MODELS
 from millrace.settings import settings
@@ -33,6 +33,14 @@ NO_CHAMPION = "none"
 def version_prefix(workload: str, model: str, version: str) -> str:
     """The prefix of a version's files."""
     return f"{MODELS}{workload}/{model}/{version}"
+
+
+def unknown_version(workload: str, model: str, version: str) -> NotFoundError:
+    """The error for a version that was never published, or is gone."""
+    return NotFoundError(
+        f"There is no version {version!r} of {workload}/{model}; see `millrace models list {workload}`.",
+        field="version",
+    )
 
 
 class Registry:
@@ -65,10 +73,7 @@ class Registry:
         try:
             content, _ = self.store.get(key)
         except NotFoundError:
-            raise NotFoundError(
-                f"There is no version {version!r} of {workload}/{model}; see `millrace models list {workload}`.",
-                field="version",
-            ) from None
+            raise unknown_version(workload, model, version) from None
         manifest = parse_manifest(content, key)
         if (manifest.workload, manifest.model, manifest.version) != (workload, model, version):
             raise CorruptError(
@@ -151,6 +156,13 @@ class Registry:
             return None
         return read_champion(content, etag, key)
 
+    def require_champion(self, workload: str, model: str) -> Champion:
+        """Raises NotFoundError where there is no champion."""
+        champion = self.champion(workload, model)
+        if champion is None:
+            raise NotFoundError(f"{workload}/{model} has no champion yet; `millrace train {workload}` trains one.")
+        return champion
+
     def champion_if_changed(self, workload: str, model: str, etag: str | None) -> Champion | None:
         """None when the champion still has that ETag. Raises NotFoundError when there is no champion."""
         key = champion_key(workload, model)
@@ -165,24 +177,59 @@ class Registry:
         expected: Champion | None = None,
         *,
         expected_etag: str | None = None,
+        lift_pin: bool = False,
     ) -> Champion:
         """Make a version the champion, after it was loaded and checked.
 
-        `expected`, or its `expected_etag`, is the champion on which the decision was based (NONE_YET:
+        `expected`, or its `expected_etag`, is the champion on which the decision was based (NO_CHAMPION:
         there was none); left out, it is the one there is now. Raises ConflictError when another promotion came
-        first: the loser changes nothing. A version that is the champion already stays it, history and all.
+        first, or, with the code `pinned`, when another version is pinned and `lift_pin` is not set: the loser changes
+        nothing. A version that is the champion already stays it, history and all.
         """
         self.load(workload, model, version)
         before = self.champion(workload, model)
+        is_served = before is not None and before.version == version
+        if before and before.pin and not lift_pin and not is_served:
+            raise ConflictError(explain_pin(f"{workload}/{model}", before.version, before.pin), code="pinned")
         actual = before.etag if before else NO_CHAMPION
         if (expected.etag if expected else expected_etag) not in (None, actual):
             raise lost_race(workload, model, version)
-        if before and before.version == version:
-            return before
+        if before and is_served:
+            return self.unpin(workload, model, before) if lift_pin else before
         return move_champion(self.store, workload, model, version, before.next_history() if before else [], before)
 
+    def pin(self, workload: str, model: str, version: str | None = None) -> Champion:
+        """Hold the champion, or make `version` the champion and hold it, in one write.
+
+        Raises NotFoundError for an unknown version and where there is no champion, ConflictError when somebody else
+        moves the champion. What is pinned already stays so, since when it was.
+        """
+        before = self.champion(workload, model) if version else self.require_champion(workload, model)
+        if before and version in (None, before.version):
+            if before.pin:
+                return before
+            version, history = before.version, before.history
+        else:
+            assert version is not None
+            self.load(workload, model, version)
+            history = before.next_history() if before else []
+        return move_champion(self.store, workload, model, version, history, before, make_pin("pin"))
+
+    def unpin(self, workload: str, model: str, expected: Champion | None = None) -> Champion:
+        """Let trainings promote again; the champion (`expected`: the one there is now) stays until one does.
+
+        Raises NotFoundError where there is no champion, ConflictError when somebody else moves it.
+        """
+        before = expected or self.require_champion(workload, model)
+        if before.pin is None:
+            return before
+        return move_champion(self.store, workload, model, before.version, before.history, before)
+
     def rollback(self, workload: str, model: str) -> Champion:
-        """Serve the previous champion again. Raises ConflictError when there is none."""
+        """Serve the previous champion again, pinned: trainings promote nothing until the pin is lifted.
+
+        Raises ConflictError when there is no previous one, or when somebody else moves the champion.
+        """
         before = self.champion(workload, model)
         if before is None or before.previous is None:
             raise ConflictError(
@@ -190,7 +237,8 @@ class Registry:
                 "`millrace models promote` takes any version."
             )
         self.load(workload, model, before.previous)
-        return move_champion(self.store, workload, model, before.previous, before.history[:-1], before)
+        history, pin = before.history[:-1], make_pin("rollback")
+        return move_champion(self.store, workload, model, before.previous, history, before, pin)
 
     def trace(self, workload: str, model: str, version: str) -> dict[str, Any]:
         """From a version back to its data: snapshot, offset ranges, code version, parameters, metrics."""

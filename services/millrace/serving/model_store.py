@@ -5,7 +5,6 @@ import re
 import shutil
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -27,13 +26,13 @@ from millrace.serving.kinds.recommender import LoadedRecommender
 from millrace.serving.kinds.sales import LoadedSales
 from millrace.serving.metrics import metrics
 from millrace.serving.overlays import Overlays
+from millrace.serving.version_cache import VersionCache
 from millrace.settings import settings
 from millrace.workloads import load_workloads
 
 log = logging.getLogger("millrace.api")
 VERSION_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
 CATCH_UP_TIMEOUT_S = 30.0  # seconds that a new champion has to take up the events which the old one answers with
-MAX_OTHER_VERSIONS = 8  # versions other than the champion that stay in memory for the V2 protocol
 Key = tuple[str, str]
 """(workload, model)."""
 Kind = TypeVar("Kind", bound=LoadedModel)
@@ -66,8 +65,7 @@ class ModelStore:
         """What is followed in Kafka: `live.store(workload)` for what arrived since the champions were trained."""
         self._served: dict[Key, LoadedModel] = {}
         self._watchers: dict[Key, ChampionWatcher] = {}
-        self._others: OrderedDict[tuple[str, str, str], LoadedModel] = OrderedDict()
-        self._lock = threading.Lock()
+        self._others = VersionCache(self._registry, self._load)
         self._stop = threading.Event()
         self.polled_at: float | None = None
         """When all champions were last asked for with success; None before the first time."""
@@ -95,7 +93,8 @@ class ModelStore:
     def poll(self, pause: float = 0.0) -> None:
         """Load what has changed, with so many seconds before each model.
 
-        A model that can't be loaded is named in `faults`; the old one goes on serving.
+        A model that can't be loaded is named in `faults`; the old one goes on serving. A champion that was refused is
+        loaded again only when champion.json has changed.
         """
         for key in [(workload.name, model.name) for workload in load_workloads().values() for model in workload.models]:
             if self._stop.wait(pause):
@@ -126,6 +125,8 @@ class ModelStore:
         watcher = self._watchers.setdefault(key, ChampionWatcher(self._registry, *key))
         champion = watcher.poll()
         if champion is None:
+            if watcher.refused:
+                raise CorruptError(watcher.refused.reason)
             return
         before = self._served.get(key)
         if before and before.manifest.version == champion.version:
@@ -133,8 +134,10 @@ class ModelStore:
             return
         try:
             loaded = self._load(*key, champion.version)
-        except NotFoundError as error:
-            raise CorruptError(f"champion.json names a version that is not there. {error.message}") from None
+        except (CorruptError, NotFoundError) as error:
+            missing = "champion.json names a version that is not there. " if isinstance(error, NotFoundError) else ""
+            watcher.refuse(champion, f"{missing}{error.message}")
+            raise CorruptError(f"{missing}{error.message}") from None
         if isinstance(loaded, LoadedRecommender):
             self._await_events(key[0], champion.version)
         # The new one is whole in memory before the old one is let go: no request ever finds neither.
@@ -198,7 +201,7 @@ class ModelStore:
         """Any published version; other than the champion through a small cache.
 
         May read S3: not for the event loop. Raises NotFoundError, or UnavailableError for one that can't be trusted or
-        is not of the declared `kind`.
+        is not of the declared `kind`, and where too many others are being loaded.
         """
         try:
             return require_kind(self._find_version(workload, model, version), kind)
@@ -214,18 +217,8 @@ class ModelStore:
             raise NotFoundError(
                 f"version: {show(version)} is not one; allowed: {allowed}.", field="version", allowed=allowed
             )
-        key = (workload, model, version)
-        with self._lock:
-            if key in self._others:
-                self._others.move_to_end(key)
-                return self._others[key]
-        loaded = self._load(*key)
-        with self._lock:
-            self._others[key] = loaded
-            while len(self._others) > MAX_OTHER_VERSIONS:
-                self._others.popitem(last=False)
-        return loaded
+        return self._others.get(workload, model, version)
 
     def versions(self, workload: str, model: str) -> list[str]:
-        """All versions that were published. Reads S3: not for the event loop."""
-        return self._registry.versions(workload, model)
+        """All versions that were published, as of a second ago at most. May read S3: not for the event loop."""
+        return self._others.names(workload, model)

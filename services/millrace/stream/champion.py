@@ -78,7 +78,7 @@ class ChampionFollower:
                     f"it has {model.k} clusters, and there are {len(self.workload.cluster_topics)} topics"
                 )
         except (CorruptError, NotFoundError) as error:
-            self._watcher.accept(champion)
+            self._watcher.refuse(champion, str(error))
             self.refused += 1
             kept = self.current.version if self.current else "nothing"
             log.warning("the champion %s can't be used (%s); %s goes on scoring", champion.version, error, kept)

@@ -30,6 +30,7 @@ def summarise(served: LoadedModel, champion: Champion) -> dict[str, object]:
         "model": manifest.full_name,
         "version": manifest.version,
         "promoted_at": champion.promoted_at,
+        "pin": champion.pin,
         "metrics": manifest.metrics,
     }
 

@@ -15,7 +15,7 @@ from millrace.neural.continual.weights import checksum
 from millrace.recommend import loading
 from millrace.recommend.top_items import Recommender
 from millrace.records.contract import compute_schema_hash
-from millrace.registry.champion import Champion
+from millrace.registry.champion import Champion, explain_pin
 from millrace.registry.code_version import find_code_version
 from millrace.registry.manifest import DataSpec, Manifest, ManifestDraft
 from millrace.registry.registry import NO_CHAMPION, Registry
@@ -174,10 +174,12 @@ class VersionPublisher:
         )
 
     def _promote(self, manifest: Manifest, champion: Champion | None) -> tuple[bool, str]:
-        """Unless another champion came in the meantime, which the verdict was not about."""
+        """Unless the champion is pinned, or another one came in the meantime, which the verdict was not about."""
         sentence = manifest.parameters["gate"]
         if champion and champion.version == manifest.version:
             return True, sentence
+        if champion and champion.pin:
+            return False, explain_pin(manifest.full_name, champion.version, champion.pin)
         if champion and champion.version not in sentence:
             return False, f"{champion.version} became champion since the version was judged; it was not promoted"
         try:
