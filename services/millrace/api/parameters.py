@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import date
 from functools import partial
 from typing import Annotated
-from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import BeforeValidator
@@ -21,8 +20,6 @@ from millrace.pages.board import MAX_MINUTES
 from millrace.records.numbers import show
 from millrace.records.types import ID_LIMIT
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-"""What stands for bytes that are no UTF-8, and may be part of an id by itself."""
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 MAX_N = 100  # items of an answer
 MAX_HISTORY_IDS = 1000  # items of a posted history, and of a history that is shown
@@ -111,34 +108,10 @@ def to_id(value: object, name: str) -> str:
 
 
 def parse_id(text: str) -> str:
-    """An id; one that may not be UTF-8 is left to `require_id`. Raises PydanticCustomError."""
-    if REPLACEMENT not in text and not 1 <= len(text) <= ID_LIMIT:
+    """An id; `IdRoute` has seen that it is UTF-8. Raises PydanticCustomError."""
+    if not 1 <= len(text) <= ID_LIMIT:
         raise make_error(text, ALLOWED_ID)
     return text
-
-
-def require_id(name: str, text: str, raw: bytes) -> str:
-    """An id that stands in `raw`, percent-encoded. Raises BadInputError for bytes that are not UTF-8.
-
-    Validators don't see the request, and a dependency would cost more than all of this endpoint's parameters.
-    """
-    if REPLACEMENT not in text:
-        return text
-    try:
-        unquote_to_bytes(raw).decode()
-    except UnicodeDecodeError:
-        raise reject(name, text, "an id in UTF-8, percent-encoded") from None
-    return to_id(text, name)
-
-
-def require_id_of_path(request: Request, name: str, text: str) -> str:
-    """`require_id` for a path."""
-    return require_id(name, text, request.scope.get("raw_path", b""))
-
-
-def require_id_of_query(request: Request, name: str, text: str) -> str:
-    """`require_id` for a query."""
-    return require_id(name, text, request.scope["query_string"])
 
 
 async def read_body(request: Request) -> bytes:

@@ -1,8 +1,8 @@
 """API keys: off if none are set; otherwise every path except health and pages without data needs one.
 
 If posting requires a key and none are set, events are refused. Routers and the middleware both follow `AccessRules`:
-a closed router depends on `api_key_header`, by which FastAPI documents it, and the middleware refuses the call. It is
-the middleware that does so because paths which bypass the router, files and paths that do not exist need a key as well.
+in the document a closed router depends on `api_key_header`, and the middleware refuses the call. It is the middleware
+that does so because paths which bypass the router, the document and paths that do not exist need a key as well.
 """
 
 import hashlib

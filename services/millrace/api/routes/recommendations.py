@@ -5,14 +5,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
+from millrace.api.id_route import IdRoute
 from millrace.api.parameters import (
     HistoryCount,
     IdInPath,
     IdInQuery,
     ItemCount,
     KeepKnown,
-    require_id_of_path,
-    require_id_of_query,
 )
 from millrace.api.recommendation_request import EITHER, QuestionBody, parse_question
 from millrace.api.responses import POST_ERRORS, describe_body, error_responses, json_response
@@ -71,7 +70,9 @@ def make_router(store: ModelStore, workload: Workload, model: RecommenderModel) 
 
     Ids stand in the path, or in the query for those that a proxy or a client would change in a path.
     """
-    router = APIRouter(prefix=f"/v1/{workload.name}", tags=[workload.name], responses=error_responses(401, 403))
+    router = APIRouter(
+        prefix=f"/v1/{workload.name}", tags=[workload.name], responses=error_responses(401, 403), route_class=IdRoute
+    )
     wrong, unknown = error_responses(422, 503), error_responses(404, 422, 503)
     answered = metrics().rows.labels(f"{workload.name}/{model.name}")
 
@@ -88,10 +89,7 @@ def make_router(store: ModelStore, workload: Workload, model: RecommenderModel) 
         response_model=Recommendations,
         responses=wrong,
     )
-    async def recommend_to_user(
-        request: Request, user_id: IdInPath, n: ItemCount = model.n, keep_known: KeepKnown = False
-    ) -> Response:
-        user_id = require_id_of_path(request, "user_id", user_id)
+    async def recommend_to_user(user_id: IdInPath, n: ItemCount = model.n, keep_known: KeepKnown = False) -> Response:
         return respond(recommend(get_champion(), user_id, n, keep_known))
 
     @router.get(
@@ -101,9 +99,8 @@ def make_router(store: ModelStore, workload: Workload, model: RecommenderModel) 
         responses=wrong,
     )
     async def recommend_to_user_of_query(
-        request: Request, user_id: IdInQuery, n: ItemCount = model.n, keep_known: KeepKnown = False
+        user_id: IdInQuery, n: ItemCount = model.n, keep_known: KeepKnown = False
     ) -> Response:
-        user_id = require_id_of_query(request, "user_id", user_id)
         return respond(recommend(get_champion(), user_id, n, keep_known))
 
     @router.post(
@@ -130,13 +127,11 @@ def make_router(store: ModelStore, workload: Workload, model: RecommenderModel) 
         return Response(content, media_type="application/json")
 
     @router.get("/similar/{item_id:path}", summary="Similar items", response_model=Recommendations, responses=unknown)
-    async def find_similar(request: Request, item_id: IdInPath, n: ItemCount = model.n) -> Response:
-        item_id = require_id_of_path(request, "item_id", item_id)
+    async def find_similar(item_id: IdInPath, n: ItemCount = model.n) -> Response:
         return respond(recommend_similar(get_champion(), item_id, n))
 
     @router.get("/similar", summary=f"Similar items, {ID_IN_QUERY}", response_model=Recommendations, responses=unknown)
-    async def find_similar_of_query(request: Request, item_id: IdInQuery, n: ItemCount = model.n) -> Response:
-        item_id = require_id_of_query(request, "item_id", item_id)
+    async def find_similar_of_query(item_id: IdInQuery, n: ItemCount = model.n) -> Response:
         return respond(recommend_similar(get_champion(), item_id, n))
 
     @router.get("/popular", summary="Most popular items", response_model=Recommendations, responses=wrong)
@@ -144,13 +139,11 @@ def make_router(store: ModelStore, workload: Workload, model: RecommenderModel) 
         return respond(get_champion().popular(n))
 
     @router.get("/history/{user_id:path}", summary="User history", response_model=UserHistory, responses=unknown)
-    async def show_history(request: Request, user_id: IdInPath, n: HistoryCount = 100) -> Response:
-        user_id = require_id_of_path(request, "user_id", user_id)
+    async def show_history(user_id: IdInPath, n: HistoryCount = 100) -> Response:
         return respond(describe_history(get_champion(), user_id, n))
 
     @router.get("/history", summary=f"User history, {ID_IN_QUERY}", response_model=UserHistory, responses=unknown)
-    async def show_history_of_query(request: Request, user_id: IdInQuery, n: HistoryCount = 100) -> Response:
-        user_id = require_id_of_query(request, "user_id", user_id)
+    async def show_history_of_query(user_id: IdInQuery, n: HistoryCount = 100) -> Response:
         return respond(describe_history(get_champion(), user_id, n))
 
     return router
