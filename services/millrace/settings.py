@@ -92,6 +92,10 @@ class Settings(BaseSettings):
     """The bucket of the tables. The default value is millrace-lake."""
     models_bucket: str = "millrace-models"
     """The bucket of the registry. The default value is millrace-models."""
+    version_budget: int = Field(256_000_000, ge=1_000_000)
+    """The most bytes that the arrays of a model's version may take: one over it is neither published nor loaded. Twice
+    this must fit into the memory of `millrace online`, and into the disk of api_arrays. The default value is
+    256000000."""
 
     catalog_jdbc: str = OWN_STACK
     """JDBC address of the Iceberg catalog; `stack` is the one-machine stack of `home`. The default value is stack."""

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from millrace.runtime.text_arrays import read_text_arrays
 from tests.registry.made import recommender
 
 BASE = pytest.mark.parametrize("base", ["/v1/shop", "/v1/mooc"])
 ARRAYS = recommender()
-IDS = [one.decode() for one in ARRAYS["item_ids"]]
-USERS = [one.decode() for one in ARRAYS["users"]]
+IDS, USERS = (read_text_arrays(ARRAYS)[name].to_list() for name in ("item_ids", "users"))
 CASES = settings(
     max_examples=40, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -4,11 +4,13 @@ from datetime import date, timedelta
 
 import pytest
 
+from millrace.runtime.text_arrays import read_text_arrays
 from tests.registry.made import sales
 
 BASE = "/v1/shop"
 BY = ("product", "brand", "category")
 ARRAYS = sales(BY)
+TEXTS = read_text_arrays(ARRAYS)
 EPOCH = date(1970, 1, 1)
 RANGES = pytest.mark.parametrize(
     ("first", "last"), [(None, None), ("2020-03-05", None), (None, "2020-03-05"), ("2020-02-20", "2020-02-20")]
@@ -65,7 +67,7 @@ def test_top_customers_are_those_who_spent_most(api, first, last):
     for _, who, revenue in rows("customer", first, last, "customer", "customer_revenue"):
         spent[who] = spent.get(who, 0) + revenue
     best = sorted(spent, key=lambda who: (-spent[who], who))[:5]
-    assert [one["user_id"] for one in answer["customers"]] == [ARRAYS["customer_ids"][who].decode() for who in best]
+    assert [one["user_id"] for one in answer["customers"]] == [TEXTS["customer_ids"][who] for who in best]
     assert [one["revenue"] for one in answer["customers"]] == [spent[who] / 100 for who in best]
 
 
@@ -84,7 +86,7 @@ def test_statistics_are_sorted_in_requested_order(api, by, order):
     expected = sorted(results, key=lambda value: (-sum(item[position] for item in results[value]), value))
     for item, value in zip(answer["statistics"], expected, strict=True):
         lines = results[value]
-        assert item["value"] == (ARRAYS[f"{by}_values"][value].decode() or None)
+        assert item["value"] == (TEXTS[f"{by}_values"][value] or None)
         assert item["revenue"] == sum(line[0] for line in lines) / 100
         assert item["lowest_price"] == min(line[3] for line in lines) / 100
         assert item["highest_price"] == max(line[4] for line in lines) / 100

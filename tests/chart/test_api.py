@@ -60,6 +60,7 @@ def test_pod_meets_restricted_standard_and_mounts_no_token():
 def test_pod_has_registry_and_own_kafka_user_but_no_catalog_access():
     variables = environment(api())
     assert variables["MILLRACE_MODELS_BUCKET"] == "millrace-models"
+    assert variables["MILLRACE_VERSION_BUDGET"] == "256000000"
     assert variables["MILLRACE_API_HOST"] == "0.0.0.0"
     assert variables["MILLRACE_API_WORKERS"] == "1"
     assert variables["MILLRACE_API_LIVE"] == "true"

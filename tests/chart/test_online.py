@@ -47,6 +47,7 @@ def test_updater_has_own_user_and_model_access_but_no_catalog_access():
     assert variables["MILLRACE_KAFKA_USERNAME"] == "millrace-online"
     assert variables["MILLRACE_KAFKA_PASSWORD"] == {"secretKeyRef": {"name": "millrace-online", "key": "password"}}
     assert variables["MILLRACE_MODELS_BUCKET"] == "millrace-models"
+    assert variables["MILLRACE_VERSION_BUDGET"] == "256000000"
     assert not [name for name in variables if name.startswith("MILLRACE_CATALOG")]
     assert environment(online(workloads=["mooc"]))["MILLRACE_WORKLOADS"] == "mooc"
 

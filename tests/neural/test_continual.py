@@ -17,6 +17,7 @@ from millrace.neural.continual.plan import ContinualPlan  # noqa: E402
 from millrace.neural.continual.publish import to_served_arrays  # noqa: E402
 from millrace.neural.continual.reservoir import ReplayBuffer  # noqa: E402
 from millrace.neural.continual.state import TrainingState  # noqa: E402
+from millrace.runtime.text_arrays import TextArray  # noqa: E402
 from millrace.workloads import find_workload  # noqa: E402
 from millrace.workloads.base import ANONYMOUS  # noqa: E402
 from tests.neural.streams import MODEL, SMALL, micro_batches, stream  # noqa: E402
@@ -44,7 +45,7 @@ def of(packed: bytes) -> TrainingState:
 def hits_by_hand(state: TrainingState, events: list[StreamEvent]) -> tuple[int, float]:
     """(asked, hits) of a micro-batch: the serving form scores every item, one question after the other, in Python."""
     model, arrays = to_served_arrays(state)
-    ids = [one.decode() for one in arrays["item_ids"].tolist()]
+    ids = TextArray.from_arrays(arrays, "item_ids").to_list()
     walks = {
         user: [state.items.texts[item] for item in state.histories.walk(user)] for user in state.histories.users.texts
     }
@@ -196,7 +197,7 @@ def test_anonymous_sessions_are_neither_evaluated_nor_published():
     learner.learn(made, [event._replace(user=ANONYMOUS + event.user) for event in result])
     assert learner.state.progress.counts["asked"] == 0
     assert learner.state.replay.seen > 0
-    assert len(to_served_arrays(learner.state)[1]["users"]) == 0
+    assert len(TextArray.from_arrays(to_served_arrays(learner.state)[1], "users")) == 0
     assert make_questions(learner.state, [result[0]._replace(user=ANONYMOUS + result[0].user, item="another")], {}) == (
         [],
         0,

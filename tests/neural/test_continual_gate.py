@@ -12,6 +12,7 @@ from millrace.neural.continual.plan import ContinualPlan  # noqa: E402
 from millrace.neural.continual.publish import to_served_arrays  # noqa: E402
 from millrace.neural.continual.state import TrainingState  # noqa: E402
 from millrace.recommend.popularity import PopularityModel  # noqa: E402
+from millrace.runtime.text_arrays import TextArray  # noqa: E402
 from tests.neural.streams import MODEL, SMALL, micro_batches, stream  # noqa: E402
 
 BATCHES = micro_batches(stream(800), SMALL.batch)
@@ -33,12 +34,13 @@ def of(packed: bytes) -> TrainingState:
 def test_version_serves_network_scores_with_items_and_users_sorted(packed):
     state = of(packed)
     model, arrays = to_served_arrays(state)
-    ids = [one.decode() for one in arrays["item_ids"].tolist()]
+    ids = TextArray.from_arrays(arrays, "item_ids").to_list()
+    users = TextArray.from_arrays(arrays, "users").to_list()
     assert ids == sorted(state.items.texts)
-    assert arrays["users"].tolist() == sorted(arrays["users"].tolist())
-    for position in (0, 5, len(arrays["users"]) - 1):
+    assert users == sorted(users)
+    for position in (0, 5, len(users) - 1):
         own = arrays["history_items"][slice(*arrays["history_starts"][position : position + 2])]
-        walk = state.histories.walk(arrays["users"][position].decode())
+        walk = state.histories.walk(users[position])
         assert [ids[item] for item in own] == [state.items.texts[item] for item in walk]
         with torch.no_grad():
             expected = state.weights.network.eval().scores(torch.tensor([walk.tolist()[-SMALL.depth :]]))[0]

@@ -7,7 +7,7 @@ from millrace.recommend import knn, markov
 from millrace.recommend.live_arrays import COUNT_ARRAYS, EXACT_UNITS, POPULAR_ARRAY, SEEN_ARRAY, STATIC_ARRAYS
 from millrace.recommend.sequences import Sequences
 from millrace.registry.registry import Registry
-from tests.registry.made import draft
+from tests.registry.made import draft, text_arrays
 
 ITEMS, USERS, EACH = 3_300, 20_000, 12
 
@@ -29,18 +29,16 @@ def publish(registry: Registry) -> list[str]:
     arrays = make_blend([still, markov.fit_markov(interactions)], [0.5, 0.5], 1.0, popular).arrays()
     arrays |= dict(zip(COUNT_ARRAYS, (raw.indptr.astype(np.int64), raw.indices.astype(np.int32), counts), strict=True))
     arrays |= dict(zip(STATIC_ARRAYS, (static.indptr.astype(np.int64), static.indices, static.data), strict=True))
-    ids = np.array([f"C{item:05}".encode() for item in range(ITEMS)])
+    ids = [f"C{item:05}" for item in range(ITEMS)]
     arrays |= {
         POPULAR_ARRAY: np.array([whole, whole], dtype=np.int64),
         SEEN_ARRAY: np.empty(0, dtype=np.uint64),
-        "users": np.array(sorted(f"U{user:06}".encode() for user in range(USERS))),
         "history_starts": interactions.starts,
         "history_items": interactions.items,
-        "item_ids": ids,
-        "item_names": ids,
     }
+    arrays |= text_arrays(users=sorted(f"U{user:06}" for user in range(USERS)), item_ids=ids, item_names=ids)
     live = {"share": 0.5, "norm": 0.5, "scale": EXACT_UNITS, "since": None, "now": None, "half_life": None}
     report = draft("mooc", "recommendations", "linked", {"live": live})
     nothing = report.model_copy(update={"data": report.data.model_copy(update={"offsets": {}})})
     registry.promote("mooc", "recommendations", registry.publish(nothing, arrays).version)
-    return [one.decode() for one in ids]
+    return ids

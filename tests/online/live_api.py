@@ -91,7 +91,7 @@ def as_replayed(manifest, arrays, users: list[str]) -> None:
         for answer in answers(user):
             np.testing.assert_allclose([score for _, score in answer], expected.scores, rtol=1e-4)
             # Of equal scores any may come first: sums in another order differ in their last bits.
-            wanted = [arrays["item_ids"][item].decode() for item in expected.items]
+            wanted = [replay.item_ids[item] for item in expected.items]
             clear = np.diff(expected.scores, prepend=np.inf, append=-np.inf)
             for position, (item, _) in enumerate(answer):
                 if min(-clear[position], -clear[position + 1]) > 1e-4 * expected.scores[position]:

@@ -22,7 +22,9 @@ from millrace.recommend.live_arrays import (
 )
 from millrace.recommend.sequences import Sequences
 from millrace.records.identity import record_hash
+from millrace.runtime.text_arrays import read_text_arrays
 from millrace.workloads import find_workload
+from tests.registry.made import text_arrays
 
 ITEMS, USERS = 40, 25
 START = datetime(2020, 1, 1, tzinfo=UTC)
@@ -111,12 +113,14 @@ def arrays(before: list[Record], live: LiveParameters, static: Links | None) -> 
         | {
             POPULAR_ARRAY: np.array([lately, whole], dtype=np.int64),
             SEEN_ARRAY: np.array(sorted({record_hash(one, MOOC.identity) for one in before}), dtype=np.uint64),
-            "users": np.array([f"U{user:02}".encode() for user in present]),
             "history_starts": kept.starts,
             "history_items": kept.items,
-            "item_ids": np.array([f"C{item:02}".encode() for item in range(ITEMS)]),
-            "item_names": np.array([f"Course {item}".encode() for item in range(ITEMS)]),
         }
+        | text_arrays(
+            users=[f"U{user:02}" for user in present],
+            item_ids=[f"C{item:02}" for item in range(ITEMS)],
+            item_names=[f"Course {item}" for item in range(ITEMS)],
+        )
     )
 
 
@@ -125,8 +129,9 @@ def static_layer(before: list[Record]) -> Links:
 
 
 def base(values: dict[str, np.ndarray], live: LiveParameters) -> VersionBase:
-    items = {item.decode(): number for number, item in enumerate(values["item_ids"])}
-    own = values["users"], values["history_starts"], values["history_items"], values[SEEN_ARRAY]
+    texts = read_text_arrays(values)
+    items = {item: number for number, item in enumerate(texts["item_ids"])}
+    own = texts["users"], values["history_starts"], values["history_items"], values[SEEN_ARRAY]
     return VersionBase(MOOC, MOOC.recommenders[0], VERSION, live, items, *own)
 
 

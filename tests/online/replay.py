@@ -17,6 +17,7 @@ from millrace.recommend.live_arrays import COUNT_ARRAYS, POPULAR_ARRAY, STATIC_A
 from millrace.recommend.sequences import Sequences
 from millrace.records.times import MARGIN_S
 from millrace.registry.manifest import Manifest
+from millrace.runtime.text_arrays import read_text_arrays
 from millrace.workloads import find_workload
 
 
@@ -46,14 +47,15 @@ class Replay:
             since = at if at is not None else max((one[0] for one in users[user][-1:]), default="")
             users[user].append((since, position, item))
         self.tails = {user: [item for _, _, item in sorted(tail)] for user, tail in users.items()}
-        self.numbers = {item.decode(): number for number, item in enumerate(arrays["item_ids"])}
+        texts = read_text_arrays(arrays)
+        self.users, self.item_ids = texts["users"].to_list(), texts["item_ids"].to_list()
+        self.numbers = {item: number for number, item in enumerate(self.item_ids)}
 
     def history(self, user: str) -> list[str]:
-        ids, starts = self.arrays["users"], self.arrays["history_starts"]
-        position = int(np.searchsorted(ids, user.encode()))
-        known = position < len(ids) and ids[position] == user.encode()
-        stored = self.arrays["history_items"][starts[position] : starts[position + 1]] if known else []
-        return [self.arrays["item_ids"][item].decode() for item in stored] + self.tails.get(user, [])
+        starts = self.arrays["history_starts"]
+        position = self.users.index(user) if user in self.users else None
+        span = slice(0) if position is None else slice(starts[position], starts[position + 1])
+        return [self.item_ids[item] for item in self.arrays["history_items"][span]] + self.tails.get(user, [])
 
     def model(self) -> LinkModel:
         """The version's links with all events counted."""

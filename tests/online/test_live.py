@@ -13,6 +13,7 @@ from millrace.online.version_follower import VersionFollower
 from millrace.registry.manifest import ManifestDraft
 from millrace.registry.registry import Registry, champion_key
 from millrace.runtime import http
+from millrace.runtime.text_arrays import read_text_arrays
 from millrace.settings import settings
 from millrace.workloads import find_workload
 from tests.online.live_api import (
@@ -34,6 +35,10 @@ from tests.online.live_api import (
     workers,
 )
 from tests.online.replay import Replay
+
+
+def item_ids(arrays) -> list[str]:
+    return read_text_arrays(arrays)["item_ids"].to_list()
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +63,7 @@ def champion(trained):
 
 def test_event_changes_its_users_recommendations_on_every_worker(champion):
     manifest, arrays = champion
-    user, course = "live-1", arrays["item_ids"][int(arrays["popular"][0])].decode()
+    user, course = "live-1", item_ids(arrays)[int(arrays["popular"][0])]
     before = http.get(url(f"/v1/mooc/recommendations/{user}")).json()
     assert before["fallback"] == "popularity"
     taken = post(enrolment(user, course))
@@ -70,7 +75,7 @@ def test_event_changes_its_users_recommendations_on_every_worker(champion):
 
 def test_transitions_posted_by_some_users_change_others_recommendations(champion):
     manifest, arrays = champion
-    first, then = (arrays["item_ids"][int(item)].decode() for item in arrays["popular"][[3, -1]])
+    first, then = (item_ids(arrays)[int(item)] for item in arrays["popular"][[3, -1]])
     post(enrolment("watcher", first))
     until(every(caught_up), "the event is in")
     assert then not in dict(answers("watcher", 3)[0])
@@ -81,11 +86,11 @@ def test_transitions_posted_by_some_users_change_others_recommendations(champion
 
 def test_event_posted_twice_counts_once(champion):
     manifest, arrays = champion
-    courses = [one.decode() for one in arrays["item_ids"][:6]]
+    courses = item_ids(arrays)[:6]
     events = [enrolment("live-twice", course, now()) | {"event_id": f"e-{course}"} for course in courses]
     first, again = post(events), post(events)
     assert [one["record_id"] for one in first["positions"]] == [one["record_id"] for one in again["positions"]]
-    known_user = arrays["users"][0].decode()
+    known_user = read_text_arrays(arrays)["users"][0]
     as_replayed(manifest, arrays, ["live-twice", known_user])
     history = http.get(url("/v1/mooc/history/live-twice")).json()
     assert [item["id"] for item in history["items"]] == courses
@@ -103,7 +108,7 @@ def test_reposted_snapshot_event_changes_nothing(champion):
 def test_future_times_from_another_producer_change_no_other_users_answers(champion):
     manifest, arrays = champion
     first = [item for item, _ in answers("nobody-knows-me", 5)[0]]
-    course = arrays["item_ids"][int(arrays["popular"][-1])].decode()
+    course = item_ids(arrays)[int(arrays["popular"][-1])]
     with closing(make_producer()) as client:
         # 2150 is no time that a contract allows; the sink takes it all the same.
         for number, year in enumerate((2099, 2150)):
@@ -111,14 +116,14 @@ def test_future_times_from_another_producer_change_no_other_users_answers(champi
             record = orjson.dumps(event | {"record_id": f"future-{number}"})
             client.send("mooc.records", event["user_id"].encode(), record)
         client.flush()
-    post(enrolment("live-future-0", arrays["item_ids"][int(arrays["popular"][-2])].decode(), now()))
+    post(enrolment("live-future-0", item_ids(arrays)[int(arrays["popular"][-2])], now()))
     as_replayed(manifest, arrays, ["live-future-0", "live-future-1"])
     assert [item for item, _ in answers("nobody-knows-me", 5)[0]] == first
 
 
 def test_item_unknown_to_version_stays_in_history(champion):
     manifest, arrays = champion
-    post([enrolment("live-new", "C_brand_new"), enrolment("live-new", arrays["item_ids"][0].decode())])
+    post([enrolment("live-new", "C_brand_new"), enrolment("live-new", item_ids(arrays)[0])])
     as_replayed(manifest, arrays, ["live-new"])
     history = http.get(url("/v1/mooc/history/live-new")).json()
     assert history["items"][0] == {"id": "C_brand_new", "name": "C_brand_new"}
@@ -128,7 +133,7 @@ def test_events_survive_promotion_and_rollback_in_old_and_new_processes(champion
     manifest, arrays = champion
     registry = Registry()
     user = "live-swap"
-    post([enrolment(user, one.decode()) for one in arrays["item_ids"][[2, 5, 7]]])
+    post([enrolment(user, item_ids(arrays)[number]) for number in (2, 5, 7)])
     as_replayed(manifest, arrays, [user])
     draft = {name: getattr(manifest, name) for name in ManifestDraft.model_fields}
     second = registry.publish(ManifestDraft(**draft | {"code_version": "again"}), arrays).version
@@ -146,7 +151,7 @@ def test_events_survive_promotion_and_rollback_in_old_and_new_processes(champion
 
 def test_accepted_events_count_once_per_replica_after_updater_worker_and_broker_kills(champion):
     manifest, arrays = champion
-    poster = Poster([one.decode() for one in arrays["item_ids"]])
+    poster = Poster(item_ids(arrays))
     poster.start()
 
     def on(more: int = 40) -> None:

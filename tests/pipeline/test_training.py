@@ -12,6 +12,7 @@ from millrace.recommend import loading
 from millrace.recommend.top_items import clean_history
 from millrace.registry.registry import Registry
 from millrace.runtime import http
+from millrace.runtime.text_arrays import read_text_arrays
 from millrace.settings import settings
 from millrace.training import dataset, offsets
 from millrace.training.options import TrainingOptions
@@ -77,14 +78,13 @@ def test_every_accepted_event_is_used_and_api_answers_match_training(trained, sp
     assert manifest.parameters["compared"]
     model = loading.load_model(manifest.algorithm, arrays)
     url = f"http://127.0.0.1:{settings().api_port}/v1/{name}/recommendations"
-    for index in range(0, len(arrays["users"]), 25):
-        user = arrays["users"][index].decode()
+    texts = read_text_arrays(arrays)
+    for index in range(0, len(texts["users"]), 25):
+        user = texts["users"][index]
         history = arrays["history_items"][arrays["history_starts"][index] : arrays["history_starts"][index + 1]]
         answer = http.get(f"{url}/{user}?n=7").raise_for_status().json()
         expected = model.top(clean_history(history, model.items), 7)
-        assert [item["id"] for item in answer["items"]] == [
-            arrays["item_ids"][item].decode() for item in expected.items
-        ]
+        assert [item["id"] for item in answer["items"]] == [texts["item_ids"][item] for item in expected.items]
         assert not set(expected.items.tolist()) & set(history.tolist())
         assert answer["version"] == result["version"]
 

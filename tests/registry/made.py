@@ -1,5 +1,6 @@
 """Models made by hand from a workload's own declarations and generator, so that no training is needed."""
 
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 
@@ -10,6 +11,7 @@ from millrace.pages.model import PageClusters
 from millrace.recommend.links import keep_strongest
 from millrace.records.contract import compute_schema_hash
 from millrace.registry.manifest import DataSpec, FeatureSpec, ManifestDraft
+from millrace.runtime.text_arrays import TextArray
 from millrace.scoring.features import make_matrix
 from millrace.workloads import find_workload as find
 from millrace.workloads.base import PageModel, RecommenderModel, Row, SalesModel
@@ -103,19 +105,27 @@ def recommender(seed: int = 1, items: int = 60, users: int = 40) -> dict[str, np
         "weights": links.weights,
         "by_age": links.by_age,
         "popular": random.permutation(items - 1).astype(np.int32),
-        "users": np.array(sorted(f"U{user}".encode() for user in range(users))),
         "history_starts": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         "history_items": random.integers(0, items - 1, lengths.sum()).astype(np.int32),
-        "item_ids": np.array([f"I{item:03}".encode() for item in range(items)]),
-        "item_names": np.array([f"Món {item}".encode() for item in range(items)]),
+        **text_arrays(
+            users=sorted(f"U{user}" for user in range(users)),
+            item_ids=[f"I{item:03}" for item in range(items)],
+            item_names=[f"Món {item}" for item in range(items)],
+        ),
     }
+
+
+def text_arrays(**texts: Iterable[str]) -> dict[str, np.ndarray]:
+    """The arrays of texts by name."""
+    pairs = [TextArray.from_texts(values).to_arrays(name) for name, values in texts.items()]
+    return {name: array for pair in pairs for name, array in pair.items()}
 
 
 def sales(by: tuple[str, ...], seed: int = 1, days: int = 400) -> dict[str, np.ndarray]:
     """Random sums of `days` days, the first of them without a time."""
     random = np.random.default_rng(seed)
     day = np.concatenate([[-1], 18_262 + np.arange(days - 1)]).astype(np.int32)
-    result = {"customer_ids": np.array(sorted(f"C{one}".encode() for one in range(30)))}
+    result = text_arrays(customer_ids=sorted(f"C{one}" for one in range(30)))
 
     def sums(rows: int, prefix: str, *more: str) -> dict[str, np.ndarray]:
         return {f"{prefix}_{one}": random.integers(1, 10_000, rows) for one in ("revenue", "orders", "items", *more)}
@@ -124,7 +134,7 @@ def sales(by: tuple[str, ...], seed: int = 1, days: int = 400) -> dict[str, np.n
     result |= {"customer_day": np.repeat(day, 2), "customer": random.integers(0, 30, 2 * days).astype(np.int32)}
     result |= sums(2 * days, "customer")
     for name in by:
-        result[f"{name}_values"] = np.array(sorted([b"", *(f"{name} {one}".encode() for one in range(15))]))
+        result |= text_arrays(**{f"{name}_values": sorted(["", *(f"{name} {one}" for one in range(15))])})
         result |= {f"{name}_day": np.repeat(day, 3), name: random.integers(0, 16, 3 * days).astype(np.int32)}
         result |= sums(3 * days, name, "lowest", "highest")
     return result

@@ -122,7 +122,7 @@ def test_inconsistent_arrays_are_rejected(summed):
     arrays = dict(summed[3])
     check_arrays(arrays, tuple(MODEL.by))
     for name, broken in {
-        "customer_ids": None,
+        "customer_ids_offsets": None,
         "day_revenue": arrays["day_revenue"][1:],
         "brand_day": arrays["brand_day"][::-1],
         "customer": arrays["customer"] + 1_000_000,

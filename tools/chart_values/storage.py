@@ -73,6 +73,9 @@ class Storage(Area):
 
     buckets: Buckets
     """Names of the two buckets."""
+    versionBudget: int = Field(ge=1_000_000)
+    """Most bytes that the arrays of a model's version may take; one over it is neither published nor loaded. Twice this
+    must fit into online.resources and api.tmpSize."""
     seaweedfs: Seaweedfs
     """One SeaweedFS with one disk and a user for each component. For more than a trial use an S3 that replicates."""
     minio: Minio

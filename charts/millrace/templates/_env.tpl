@@ -70,6 +70,8 @@ secrets, never text.
   value: {{ .root.Values.storage.buckets.lake }}
 - name: MILLRACE_MODELS_BUCKET
   value: {{ .root.Values.storage.buckets.models }}
+- name: MILLRACE_VERSION_BUDGET
+  value: {{ .root.Values.storage.versionBudget | int64 | quote }}
 {{- with include "millrace.storage.secret" . }}
 - name: MILLRACE_S3_ACCESS_KEY
   valueFrom:

@@ -5,13 +5,14 @@ An order's day is that of its first line with a time, in UTC; it counts once on 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import numpy as np
 
 from millrace.errors import CorruptError
+from millrace.runtime.text_arrays import TextArray, read_text_arrays, text_array_names
 
 ALGORITHM = "sales"
 UNDATED = -1
@@ -45,7 +46,8 @@ def check_arrays(arrays: Arrays, by: tuple[str, ...]) -> None:
     for name in by:
         wanted[f"{name}_day"] = [name, *(f"{name}_{array}" for array in (*SUMS, "lowest", "highest"))]
     texts = {"customer": "customer_ids"} | {name: f"{name}_values" for name in by}
-    every = {array for day, rest in wanted.items() for array in (day, *rest)} | set(texts.values())
+    every = {array for day, rest in wanted.items() for array in (day, *rest)}
+    every |= {array for name in texts.values() for array in text_array_names(name)}
     if lacking := sorted(every - set(arrays)):
         raise CorruptError(
             f"lacks the arrays {', '.join(lacking)}; it has {', '.join(sorted(arrays))}.", field="arrays"
@@ -59,12 +61,14 @@ def check_arrays(arrays: Arrays, by: tuple[str, ...]) -> None:
                     f"{array}.npy has the shape {list(arrays[array].shape)}; {day}.npy has {list(arrays[day].shape)}."
                 )
                 raise CorruptError(sentence, field=array)
+    loaded = read_text_arrays(arrays)
     for numbers, name in texts.items():
-        rows = arrays[numbers]
-        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(arrays[name]):
-            raise CorruptError(
-                f"{numbers}.npy names a row outside 0 ... {len(arrays[name]) - 1} of {name}.npy.", field=numbers
-            )
+        rows, size = arrays[numbers], len(loaded[name])
+        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < size:
+            raise CorruptError(f"{numbers}.npy names a row outside 0 ... {size - 1} of {name}.", field=numbers)
+    for name in by:
+        if (count := len(loaded.get(f"{name}_names", values := loaded[f"{name}_values"]))) != len(values):
+            raise CorruptError(f"{name}_names holds {count} texts; {name}_values has {len(values)}.", field=name)
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,15 @@ class Sales:
 
     By day: `day` (d,) int32, `day_revenue`, `day_orders`, `day_items` (d,) int64. By customer and day: `customer_day`,
     `customer` (a row of `customer_ids`), and the sums. By each of `by`, likewise: `<by>_day`, `<by>` (a row of
-    `<by>_values`, UTF-8), the sums, and `<by>_lowest` and `<by>_highest`, hundredths.
+    `<by>_values`), the sums, and `<by>_lowest` and `<by>_highest`, hundredths. `customer_ids`, `<by>_values` and, where
+    values have names, `<by>_names` are texts (see millrace.runtime.text_arrays).
     """
 
     arrays: Arrays
+    texts: Mapping[str, TextArray] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "texts", read_text_arrays(self.arrays))
 
     def monthly(self, days: Days) -> list[dict[str, Any]]:
         """Revenue, orders, items and buyers (distinct known customers) of each month that has orders, in order."""
@@ -117,15 +126,15 @@ class Sales:
         """The n customers who spent most; of equal ones the first by id."""
         rows, sums = self._sum_values("customer", "customer_ids", days)
         best = np.lexsort((rows, -sums["revenue"]))[:n]
-        ids = self.arrays["customer_ids"]
-        return [{"user_id": ids[int(rows[at])].decode(), **to_answer(row_sums(sums, at))} for at in best.tolist()]
+        ids = self.texts["customer_ids"]
+        return [{"user_id": ids[int(rows[at])], **to_answer(row_sums(sums, at))} for at in best.tolist()]
 
     def top_values(self, by: str, days: Days, n: int, order: str) -> list[dict[str, Any]]:
         """The n values of `by` with most of `order` (one of SUMS), with their lowest, mean and highest price.
 
         The value is null where the lines did not say it.
         """
-        part, values = days.slice(self.arrays[f"{by}_day"]), self.arrays[f"{by}_values"]
+        part, values = days.slice(self.arrays[f"{by}_day"]), self.texts[f"{by}_values"]
         rows, sums = self._sum_values(by, f"{by}_values", days)
         which = np.searchsorted(rows, self.arrays[by][part])
         lowest = np.full(len(rows), np.iinfo(np.int64).max)
@@ -135,7 +144,7 @@ class Sales:
         best = np.lexsort((rows, -sums[order]))[:n]
         return [
             {
-                "value": values[int(rows[at])].decode() or None,
+                "value": values[int(rows[at])] or None,
                 **self._value_names(by, int(rows[at])),
                 **to_answer(row_sums(sums, at)),
                 "lowest_price": to_amount(float(lowest[at])),
@@ -146,13 +155,13 @@ class Sales:
         ]
 
     def _value_names(self, by: str, row: int) -> dict[str, str]:
-        names = self.arrays.get(f"{by}_names")
-        return {} if names is None else {"name": names[row].decode()}
+        names = self.texts.get(f"{by}_names")
+        return {} if names is None else {"name": names[row]}
 
     def _sum_values(self, numbers: str, texts: str, days: Days) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """The rows of `texts` that occur in the days, and their sums."""
         part = days.slice(self.arrays[f"{numbers}_day"])
-        which, size = self.arrays[numbers][part], len(self.arrays[texts])
+        which, size = self.arrays[numbers][part], len(self.texts[texts])
         rows = np.flatnonzero(np.bincount(which, minlength=size))
         sums = {}
         for name in SUMS:

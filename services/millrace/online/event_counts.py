@@ -10,14 +10,14 @@ import numpy as np
 from millrace.online import deltas
 from millrace.online.recent_events import Arrival, RecentEvents, TailEvent
 from millrace.recommend.live_arrays import SEEN_ARRAY, LiveParameters
-from millrace.recommend.loading import find_text
 from millrace.recommend.markov import MAX_STEPS_AHEAD
 from millrace.records.identity import contains, record_hash
 from millrace.records.times import plausible_seconds
 from millrace.registry.manifest import Manifest
+from millrace.runtime.text_arrays import TextArray, text_array_names
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
 
-NEEDED_ARRAYS = ("users", "history_starts", "history_items", "item_ids")
+NEEDED_ARRAYS = ("history_starts", "history_items", *text_array_names("users"), *text_array_names("item_ids"))
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class VersionBase:
     version: str
     live: LiveParameters
     items: Mapping[str, int]
-    users: np.ndarray
+    users: TextArray
     starts: np.ndarray
     flat: np.ndarray
     seen: np.ndarray
@@ -38,8 +38,7 @@ class VersionBase:
     def from_version(
         cls, workload: Workload, model: RecommenderModel, manifest: Manifest, arrays: Mapping[str, np.ndarray]
     ) -> "VersionBase":
-        items = {item.decode(): number for number, item in enumerate(arrays["item_ids"].tolist())}
-        users, starts, flat = (arrays[name] for name in NEEDED_ARRAYS[:3])
+        items = {item: number for number, item in enumerate(TextArray.from_arrays(arrays, "item_ids"))}
         seen = arrays.get(SEEN_ARRAY, np.empty(0, np.uint64))
         return cls(
             workload,
@@ -47,15 +46,15 @@ class VersionBase:
             manifest.version,
             LiveParameters.from_manifest(manifest.parameters),
             items,
-            users,
-            starts,
-            flat,
+            TextArray.from_arrays(arrays, "users"),
+            arrays["history_starts"],
+            arrays["history_items"],
             seen,
         )
 
     def newest(self, user: str) -> list[int]:
         """The last items of the user's history, oldest first."""
-        index = find_text(self.users, user)
+        index = self.users.find(user)
         if index is None:
             return []
         end = int(self.starts[index + 1])

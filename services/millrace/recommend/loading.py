@@ -91,12 +91,3 @@ def _load_attention(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) ->
 def _check_range(numbers: np.ndarray, items: int, name: str) -> None:
     if len(numbers) and (int(numbers.min()) < 0 or int(numbers.max()) >= items):
         raise CorruptError(f"{name}.npy names an item outside 0 ... {items - 1}.", field=name)
-
-
-def find_text(ids: np.ndarray, text: str) -> int | None:
-    """The place of a text in a sorted array of bytes, or None."""
-    wanted = text.encode("utf-8", "surrogatepass")
-    if not wanted or len(wanted) > ids.dtype.itemsize or wanted.endswith(b"\0"):
-        return None
-    index = int(np.searchsorted(ids, np.bytes_(wanted)))
-    return index if index < len(ids) and ids[index] == wanted else None

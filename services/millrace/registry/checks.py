@@ -12,6 +12,7 @@ from millrace.recommend import live_arrays as live_arrays
 from millrace.recommend import loading
 from millrace.records.contract import compute_schema_hash
 from millrace.registry.manifest import Manifest
+from millrace.runtime.text_arrays import TextArray, text_array_names
 from millrace.scoring.features import TRANSFORMS
 from millrace.scoring.kmeans import KMeans
 from millrace.workloads import load_workloads
@@ -23,7 +24,12 @@ RECOMMENDER_ALGORITHMS = tuple(loading.NEEDED_ARRAYS)
 MAPPED_ALGORITHMS = (*RECOMMENDER_ALGORITHMS, sales.ALGORITHM)
 """Algorithms whose arrays may be mapped from files: large, and read here and there."""
 KNOWN_ALGORITHMS = ("kmeans", PAGES, *MAPPED_ALGORITHMS)
-SERVED_ARRAYS = ("users", "history_starts", "history_items", "item_ids", "item_names")
+RECOMMENDER_TEXTS = ("users", "item_ids", "item_names")
+SERVED_ARRAYS = (
+    "history_starts",
+    "history_items",
+    *(array for name in RECOMMENDER_TEXTS for array in text_array_names(name)),
+)
 """The arrays of a recommender besides the model's own."""
 UPDATER_ARRAYS = (live_arrays.SEEN_ARRAY,)
 """Arrays that only the online updater reads."""
@@ -87,9 +93,13 @@ def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse
         live_arrays.check_arrays(arrays, live_arrays.LiveParameters.from_manifest(manifest.parameters), items)
     except (CorruptError, TypeError) as error:
         raise refuse("live", str(error)) from None
+    try:
+        texts = {name: TextArray.from_arrays(arrays, name) for name in RECOMMENDER_TEXTS}
+    except CorruptError as error:
+        raise refuse(error.field or "arrays", error.message) from None
     starts, flat = arrays["history_starts"], arrays["history_items"]
     if (
-        len(starts) != len(arrays["users"]) + 1
+        len(starts) != len(texts["users"]) + 1
         or starts[0] != 0
         or starts[-1] != len(flat)
         or (np.diff(starts) < 0).any()
@@ -100,11 +110,11 @@ def _check_recommender(manifest: Manifest, arrays: dict[str, np.ndarray], refuse
     if len(flat) and not 0 <= int(flat.min()) <= int(flat.max()) < items:
         raise refuse("history_items", f"history_items.npy names an item outside 0 ... {items - 1}.")
     for name in ("item_ids", "item_names"):
-        if arrays[name].dtype.kind != "S" or len(arrays[name]) != items:
-            raise refuse(name, f"{name}.npy must hold {items} texts; it is {arrays[name].dtype} {len(arrays[name])}.")
+        if len(texts[name]) != items:
+            raise refuse(name, f"{name} must hold {items} texts; it holds {len(texts[name])}.")
     for name in ("users", "item_ids"):
-        if (arrays[name][1:] <= arrays[name][:-1]).any():
-            raise refuse(name, f"{name}.npy must be sorted, each id once.")
+        if not texts[name].is_strictly_sorted():
+            raise refuse(name, f"{name} must be sorted, each id once.")
 
 
 def _check_sales(manifest: Manifest, arrays: dict[str, np.ndarray], refuse: MakeError) -> None:

@@ -1,24 +1,27 @@
 """Publishing, loading, promoting, pinning and rolling back versions.
 
 models/<workload>/<model>/<version>/manifest.json     written last: a version without one does not exist
-models/<workload>/<model>/<version>/<array>.npy
+models/<workload>/<model>/<version>/<array>.npy       n texts are two: <name>_offsets (n + 1,), <name>_bytes, UTF-8
 models/<workload>/<model>/champion.json               the only object that ever changes (see moves)
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
 
 from millrace.errors import ConflictError, CorruptError, NotFoundError
 from millrace.registry import arrays as packing
+from millrace.registry.budget import check_budget
 from millrace.registry.champion import Champion, explain_pin
 from millrace.registry.champion import parse_champion as read_champion
 from millrace.registry.checks import MAPPED_ALGORITHMS, check_model, load_kmeans
-from millrace.registry.manifest import Manifest, ManifestDraft, parse_manifest
+from millrace.registry.fixed_width_texts import select_arrays, split_fixed_width
+from millrace.registry.manifest import Manifest, ManifestDraft, parse_manifest, unknown_version
 from millrace.registry.promotion import champion_key, lost_race, make_pin, move_champion
 from millrace.registry.store import ObjectStore
 from millrace.rights import MODELS
@@ -35,14 +38,6 @@ def version_prefix(workload: str, model: str, version: str) -> str:
     return f"{MODELS}{workload}/{model}/{version}"
 
 
-def unknown_version(workload: str, model: str, version: str) -> NotFoundError:
-    """The error for a version that was never published, or is gone."""
-    return NotFoundError(
-        f"There is no version {version!r} of {workload}/{model}; see `millrace models list {workload}`.",
-        field="version",
-    )
-
-
 class Registry:
     """The registry in `store`; by default the bucket of the settings. Every method may raise UnavailableError."""
 
@@ -52,18 +47,21 @@ class Registry:
     def publish(self, draft: ManifestDraft, arrays: dict[str, np.ndarray]) -> Manifest:
         """Write a new version, manifest last, and return it. It is not served until it is promoted.
 
-        Raises CorruptError, before anything is written, when arrays, names and features don't fit together.
+        Raises CorruptError, before anything is written, when arrays, names and features don't fit together, or the
+        arrays take more than `version_budget` bytes.
         """
-        packed = {name: packing.pack_array(name, array) for name, array in arrays.items()}
-        specs = {name: spec for name, (spec, _) in packed.items()}
+        specs = {name: packing.describe_array(name, array) for name, array in arrays.items()}
         content = draft.model_dump_json() + "".join(spec.sha256 for spec in specs.values())
         now = datetime.now(UTC)
         version = f"{now:%Y%m%dT%H%M%SZ}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
         manifest = Manifest(**draft.model_dump(), version=version, created_at=now, arrays=specs)
         target = version_prefix(draft.workload, draft.model, version)
+        check_budget(specs, f"{manifest.full_name} {version}")
         check_model(manifest, arrays, target)
-        for spec, body in packed.values():
-            self.store.put_if_absent(f"{target}/{spec.file}", body)
+        for name, spec in specs.items():
+            with TemporaryFile() as file:
+                packing.save_array(file, arrays[name])
+                self.store.put_if_absent(f"{target}/{spec.file}", file)
         self.store.put_if_absent(f"{target}/manifest.json", manifest.model_dump_json(indent=1).encode())
         return manifest
 
@@ -91,26 +89,17 @@ class Registry:
     ) -> tuple[Manifest, dict[str, np.ndarray]]:
         """The manifest and the arrays but those of `without`, each checked.
 
-        Raises NotFoundError or CorruptError with a sentence.
+        Raises NotFoundError or CorruptError with a sentence; CorruptError, before any array is read, where they take
+        more than `version_budget` bytes.
 
         Where `mapped` is given, a recommender's arrays are kept in files below it and mapped from there, so
         that processes share one copy and only what is read takes memory.
         """
         manifest = self.manifest(workload, model, version)
         path = version_prefix(workload, model, version)
-        arrays = {}
-        for name in [name for name in manifest.arrays if name not in without]:
-            file = (
-                mapped / path / manifest.arrays[name].file
-                if mapped and manifest.algorithm in MAPPED_ALGORITHMS
-                else None
-            )
-            if file and file.is_file():
-                arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
-                continue
-            arrays[name], content = self._array(manifest, name)
-            if file:
-                arrays[name] = packing.write_mapped(file, content)
+        names = [name for name in manifest.arrays if name not in without]
+        folder = mapped / path if mapped and manifest.algorithm in MAPPED_ALGORITHMS else None
+        arrays = self._load_arrays(manifest, names, folder)
         check_model(manifest, arrays, f"{path}/manifest.json")
         return manifest, arrays
 
@@ -119,16 +108,27 @@ class Registry:
     ) -> tuple[Manifest, dict[str, np.ndarray]]:
         """The manifest and those of the named arrays that the version has, each by its checksum. Raises as `load`."""
         manifest = self.manifest(workload, model, version)
-        return manifest, {name: self._array(manifest, name)[0] for name in names if name in manifest.arrays}
+        return manifest, self._load_arrays(manifest, select_arrays(manifest.arrays, names))
 
-    def _array(self, manifest: Manifest, name: str) -> tuple[np.ndarray, bytes]:
+    def _load_arrays(
+        self, manifest: Manifest, names: Sequence[str], folder: Path | None = None
+    ) -> dict[str, np.ndarray]:
+        """The named arrays, mapped from files in `folder` where one is given; texts in today's form."""
+        check_budget({name: manifest.arrays[name] for name in names}, f"{manifest.full_name} {manifest.version}")
+        return split_fixed_width({name: self._load_array(manifest, name, folder) for name in names})
+
+    def _load_array(self, manifest: Manifest, name: str, folder: Path | None) -> np.ndarray:
         spec = manifest.arrays[name]
+        if folder and (folder / spec.file).is_file():
+            return np.load(folder / spec.file, mmap_mode="r", allow_pickle=False)
         key = f"{version_prefix(manifest.workload, manifest.model, manifest.version)}/{spec.file}"
+        chunks = self.store.read_chunks(key)
         try:
-            content, _ = self.store.get(key)
+            if folder:
+                return packing.map_array(spec, chunks, key, folder / spec.file)
+            return packing.read_array(spec, chunks, key)
         except NotFoundError:
             raise CorruptError(f"{key} is named by its manifest and does not exist.", field=spec.file) from None
-        return packing.unpack_array(spec, content, key), content
 
     def models(self, workload: str) -> list[str]:
         """The models of a workload that have ever been published."""

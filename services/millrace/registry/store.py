@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import botocore.session
 from botocore.config import Config
@@ -36,7 +36,7 @@ class S3Client(Protocol):
 
     def get_object(self, **request: str) -> dict[str, Any]: ...
 
-    def put_object(self, **request: str | bytes) -> dict[str, Any]: ...
+    def put_object(self, **request: str | bytes | BinaryIO) -> dict[str, Any]: ...
 
     def delete_object(self, **request: str) -> dict[str, Any]: ...
 
@@ -155,17 +155,22 @@ class ObjectStore:
         with self._translate_errors(key):
             return self._client.put_object(Bucket=self.bucket, Key=key, Body=content)["ETag"]
 
-    def put_if_absent(self, key: str, content: bytes) -> str:
-        """Write a new object and return its ETag. Raises ConflictError when one with other content exists."""
+    def put_if_absent(self, key: str, content: bytes | BinaryIO) -> str:
+        """Write a new object, from memory or from a file, and return its ETag.
+
+        Raises ConflictError when one with other content exists.
+        """
         return self._put_if(key, content, {"IfNoneMatch": "*"})
 
     def put_if_match(self, key: str, content: bytes, etag: str) -> str:
         """Replace the object only if it still has that ETag. Raises ConflictError."""
         return self._put_if(key, content, {"IfMatch": etag})
 
-    def _put_if(self, key: str, content: bytes, condition: dict[str, str]) -> str:
+    def _put_if(self, key: str, content: bytes | BinaryIO, condition: dict[str, str]) -> str:
         try:
             with self._translate_errors(key):
+                if not isinstance(content, bytes):
+                    content.seek(0)
                 return self._client.put_object(Bucket=self.bucket, Key=key, Body=content, **condition)["ETag"]
         except ConflictError:
             # A PUT whose answer was lost is sent again by the client, and then meets its own first attempt.
@@ -173,7 +178,7 @@ class ObjectStore:
                 stored, etag = self.get(key)
             except NotFoundError:
                 stored, etag = None, ""
-            if stored == content:
+            if stored == (content if isinstance(content, bytes) else _read_whole(content)):
                 return etag
             raise
 
@@ -195,3 +200,8 @@ class ObjectStore:
             )
             prefixes = [common["Prefix"] for page in pages for common in page.get("CommonPrefixes", ())]
         return sorted(name.removeprefix(prefix).rstrip("/") for name in prefixes)
+
+
+def _read_whole(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()

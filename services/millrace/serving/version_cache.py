@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from millrace.errors import CorruptError, NotFoundError
-from millrace.registry.registry import Registry, unknown_version
+from millrace.registry.manifest import unknown_version
+from millrace.registry.registry import Registry
 from millrace.serving.kinds.base import LoadedModel
 from millrace.serving.load_gate import LoadGate
 

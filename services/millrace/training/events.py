@@ -12,6 +12,7 @@ from millrace.spark.rows import only_row
 from millrace.training.dataset import offsets_within, plausible_or_null
 from millrace.training.offsets import Ranges
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
+from millrace.workloads.labels import MAX_LABEL_CHARACTERS
 
 ARRIVAL = ("kafka_timestamp", "kafka_partition", "kafka_offset")
 TRAIN_SHARE = 0.9  # of the events lie before the point in time
@@ -95,7 +96,7 @@ def prepare_events(spark: SparkSession, rows: DataFrame, workload: Workload, mod
 def _list_items(rows: DataFrame, model: RecommenderModel) -> tuple[list[str], list[str]]:
     """Ids, sorted as bytes, and labels: of each label field what an event last said and did not leave blank."""
     latest = [
-        F.max_by(label, F.when(F.col(label) != "", F.struct(*ARRIVAL))).alias(f"label{number}")
+        F.max_by(label_start(label), F.when(F.col(label) != "", F.struct(*ARRIVAL))).alias(f"label{number}")
         for number, label in enumerate(model.labels)
     ]
     rows_by_item = rows.groupBy(F.col(model.item).alias("item_id")).agg(F.count("*").alias("n"), *latest).toArrow()
@@ -107,6 +108,11 @@ def _list_items(rows: DataFrame, model: RecommenderModel) -> tuple[list[str], li
         zip(rows_by_item.column("item_id").to_pylist(), texts_of_items, strict=True), key=lambda pair: pair[0].encode()
     )
     return [item for item, _ in both], [label for _, label in both]
+
+
+def label_start(field: str) -> Column:
+    """The beginning of a label, long enough that `cut_label` still sees whether there was more."""
+    return F.substring(field, 1, MAX_LABEL_CHARACTERS + 1)
 
 
 def _split_points(placed: DataFrame) -> tuple[float, float]:
@@ -142,8 +148,3 @@ def group_by_user(rows: DataFrame) -> DataFrame:
         F.col("events.since").alias("since"),
         F.col("events.part").alias("part"),
     )
-
-
-def to_text_array(values: list[str]) -> np.ndarray:
-    """Text as UTF-8 in an array of bytes, so that it can be mapped and searched without being read."""
-    return np.array([value.encode() for value in values] or [b""], dtype=np.bytes_)[: len(values)]

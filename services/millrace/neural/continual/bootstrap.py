@@ -13,6 +13,7 @@ from millrace.recommend import loading
 from millrace.recommend.attention import AttentionModel
 from millrace.registry.manifest import Manifest
 from millrace.registry.registry import Registry
+from millrace.runtime.text_arrays import TextArray
 from millrace.workloads.base import RecommenderModel, Workload
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,9 @@ def start_state(plan: ContinualPlan, workload: Workload, model: RecommenderModel
     for manifest in reversed(registry.manifests(workload.name, model.name)):
         if manifest.algorithm == ALGORITHMS[plan.network]:
             _, arrays = registry.load(workload.name, model.name, manifest.version)
-            log.info("%s: starts from %s, %s items", manifest.full_name, manifest.version, len(arrays["item_ids"]))
-            return state_from_version(plan, model, manifest, arrays)
+            state = state_from_version(plan, model, manifest, arrays)
+            log.info("%s: starts from %s, %s items", manifest.full_name, manifest.version, len(state.items))
+            return state
     log.info("%s/%s: no version of %s is published; starts from nothing", workload.name, model.name, plan.network)
     return TrainingState.make_empty(plan, model.window)
 
@@ -49,7 +51,7 @@ def state_from_version(
         depth=served.depth,
     )
     state = TrainingState.make_empty(plan, model.window)
-    state.items = TextTable(one.decode() for one in arrays["item_ids"].tolist())
+    state.items = TextTable(TextArray.from_arrays(arrays, "item_ids"))
     state.weights = NetworkWeights(plan, len(state.items))
     state.weights.take_up(served.weights)
     state.histories = _histories(arrays)
@@ -72,7 +74,7 @@ def state_from_version(
 def _histories(arrays: dict[str, np.ndarray]) -> HistoryTable:
     made = HistoryTable()
     starts, flat = arrays["history_starts"].tolist(), arrays["history_items"].tolist()
-    for index, user in enumerate(arrays["users"].tolist()):
+    for index, user in enumerate(TextArray.from_arrays(arrays, "users")):
         for item in flat[starts[index] : starts[index + 1]]:
-            made.add(user.decode(), item)
+            made.add(user, item)
     return made

@@ -19,7 +19,9 @@ from millrace.registry.champion import Champion, explain_pin
 from millrace.registry.code_version import find_code_version
 from millrace.registry.manifest import DataSpec, Manifest, ManifestDraft
 from millrace.registry.registry import NO_CHAMPION, Registry
+from millrace.runtime.text_arrays import TextArray
 from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
+from millrace.workloads.labels import make_labels
 
 log = logging.getLogger(__name__)
 
@@ -42,16 +44,14 @@ def to_served_arrays(state: TrainingState) -> tuple[Recommender, dict[str, np.nd
         key=lambda user: histories.users.texts[user].encode(),
     )
     kept = histories.sequences(len(by_id)).take(np.array(users, dtype=np.int64))
-    return model, model.arrays() | {
-        "users": _to_text_array([histories.users.texts[user] for user in users]),
-        "history_starts": kept.starts.astype(np.int64),
-        "history_items": rank[kept.items],
-        "item_ids": _to_text_array([state.items.texts[number] for number in by_id]),
+    texts = {
+        "users": [histories.users.texts[user] for user in users],
+        "item_ids": [state.items.texts[number] for number in by_id],
     }
-
-
-def _to_text_array(values: Sequence[str]) -> np.ndarray:
-    return np.array([value.encode() for value in values] or [b""], dtype=np.bytes_)[: len(values)]
+    arrays = {"history_starts": kept.starts.astype(np.int64), "history_items": rank[kept.items]}
+    for name, values in texts.items():
+        arrays |= TextArray.from_texts(values).to_arrays(name)
+    return model, model.arrays() | arrays
 
 
 @torch.no_grad()
@@ -107,18 +107,18 @@ class VersionPublisher:
         self, state: TrainingState, weights: str, champion: Champion | None, held_out: Sequence[StreamEvent]
     ) -> Manifest:
         model, arrays = to_served_arrays(state)
-        ids = [one.decode() for one in arrays["item_ids"].tolist()]
+        ids = TextArray.from_arrays(arrays, "item_ids").to_list()
         names, theirs, learned = {}, None, {}
         if champion:
             before, other = self.registry.load(self.workload.name, self.model.name, champion.version)
-            known = [one.decode() for one in other["item_ids"].tolist()]
-            names = dict(zip(known, other["item_names"].tolist(), strict=True))
+            known = TextArray.from_arrays(other, "item_ids").to_list()
+            names = dict(zip(known, TextArray.from_arrays(other, "item_names"), strict=True))
             learned, theirs = before.data.offsets, (loading.load_model(before.algorithm, other), known)
         questions, left_out = make_questions(state, held_out, learned)
         metrics = score_questions(model, ids, questions)
         rival = (champion.version, score_questions(*theirs, questions)["ndcg"]) if champion and theirs else None
         verdict = judge_state(metrics["ndcg"], rival, len(questions), left_out)
-        arrays["item_names"] = np.array([names.get(one) or one.encode() for one in ids] or [b""])[: len(ids)]
+        arrays |= make_labels(ids, names).to_arrays("item_names")
         return self.registry.publish(self._draft(state, weights, model.algorithm, metrics, verdict.sentence), arrays)
 
     def _draft(

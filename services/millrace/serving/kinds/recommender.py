@@ -10,6 +10,7 @@ from millrace.errors import NotFoundError
 from millrace.recommend import loading
 from millrace.recommend.top_items import Recommender, TopItems, clean_history
 from millrace.records.numbers import show
+from millrace.runtime.text_arrays import TextArray
 from millrace.serving.kinds.base import LoadedModel
 from millrace.serving.live_model import LiveModel
 from millrace.serving.overlays import Overlay
@@ -24,10 +25,15 @@ class LoadedRecommender(LoadedModel):
     overlay: Overlay = field(default_factory=Overlay)
     """What events have added since: it grows while the version is served."""
     _model: LiveModel = field(init=False)
+    _users: TextArray = field(init=False)
+    _item_ids: TextArray = field(init=False)
+    _item_names: TextArray = field(init=False)
 
     def __post_init__(self) -> None:
         loaded = loading.load_model(self.manifest.algorithm, self.arrays)
         object.__setattr__(self, "_model", LiveModel(loaded, self.arrays, self.manifest.parameters, self.overlay))
+        for name in ("users", "item_ids", "item_names"):
+            object.__setattr__(self, f"_{name}", TextArray.from_arrays(self.arrays, name))
 
     @property
     def model(self) -> Recommender:
@@ -46,13 +52,13 @@ class LoadedRecommender(LoadedModel):
         return np.concatenate([stored_items, [item for item in tail if not isinstance(item, str)]]).astype(np.int64)
 
     def _stored_items(self, user_id: str) -> np.ndarray:
-        index = loading.find_text(self.arrays["users"], user_id)
+        index = self._users.find(user_id)
         starts, items = self.arrays["history_starts"], self.arrays["history_items"]
         return items[:0] if index is None else items[starts[index] : starts[index + 1]]
 
     def item_number(self, item_id: str) -> int:
         """Raises NotFoundError for an item that the version does not know."""
-        index = loading.find_text(self.arrays["item_ids"], item_id)
+        index = self._item_ids.find(item_id)
         if index is None:
             allowed = f"an item of {self.manifest.full_name} {self.manifest.version}"
             raise NotFoundError(
@@ -64,8 +70,8 @@ class LoadedRecommender(LoadedModel):
 
     def item_numbers(self, ids: list[str]) -> np.ndarray:
         """The numbers of those ids that are known, in their order."""
-        places = [loading.find_text(self.arrays["item_ids"], one) for one in ids]
-        return np.array([place for place in places if place is not None], dtype=np.int64)
+        numbers = [self._item_ids.find(item_id) for item_id in ids]
+        return np.array([number for number in numbers if number is not None], dtype=np.int64)
 
     def recommend(self, history: np.ndarray | Sequence[int], n: int, keep_known: bool) -> dict[str, Any]:
         """The answer to a history; popularity where it is empty, and it says so."""
@@ -90,4 +96,4 @@ class LoadedRecommender(LoadedModel):
     def render_item(self, item: int | str) -> dict[str, str]:
         if isinstance(item, str):
             return {"id": item, "name": item}
-        return {"id": self.arrays["item_ids"][item].decode(), "name": self.arrays["item_names"][item].decode()}
+        return {"id": self._item_ids[item], "name": self._item_names[item]}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -18,14 +19,16 @@ from millrace.evaluation.split import Fold
 from millrace.lake import CATALOG, table_name
 from millrace.neural.candidates import ALL_CANDIDATES, NETWORK_CANDIDATES
 from millrace.registry.manifest import Manifest
+from millrace.runtime.text_arrays import TextArray
 from millrace.training import dataset, events, offsets
 from millrace.training.context import TrainingContext
-from millrace.training.events import LAST, NEXT, EventSet, to_text_array
+from millrace.training.events import LAST, NEXT, EventSet
 from millrace.training.recommender import live
 from millrace.training.recommender.counting import DAY_S
 from millrace.training.recommender.held_out import make_held_out_users
 from millrace.training.recommender.source import SparkSource
 from millrace.workloads.base import RecommenderModel
+from millrace.workloads.labels import make_labels
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +118,7 @@ def train_window(
         trial.sequences.unpersist()
     full = make_source(history, rows, model, history.newest)
     fitted, later, how = live.fit_live(full, chosen.recipe)
-    arrays = fitted.arrays() | history_arrays(full.sequences) | item_names(context, history, model)
+    arrays = fitted.arrays() | history_arrays(full.sequences) | item_texts(context, history, model)
     arrays |= later | live.seen_array(context.rows, workload, bounds)
     kept = rows.count()
     draft = context.draft(
@@ -155,37 +158,35 @@ def train_window(
 
 
 def history_arrays(sequences: DataFrame) -> dict[str, np.ndarray]:
-    """`users`: (u,) bytes, sorted; `history_starts`: (u + 1,) int64; `history_items`: (n,) int32, oldest first."""
+    """`users`: u texts, sorted; `history_starts`: (u + 1,) int64; `history_items`: (n,) int32, oldest first."""
     table = sequences.where("known").select("user", "items").toArrow().combine_chunks()
-    users = to_text_array(table.column("user").to_pylist())
-    order = np.argsort(users, kind="stable")
-    lists = table.column("items").combine_chunks().take(order)
+    users = table.column("user").to_pylist()
+    # Sorted by code points, which is the order of their UTF-8.
+    order = sorted(range(len(users)), key=users.__getitem__)
+    lists = table.column("items").combine_chunks().take(pa.array(order, pa.int64()))
     offsets_, flat = lists.offsets.to_numpy(), lists.flatten().to_numpy()
     return {
-        "users": users[order],
+        **TextArray.from_texts(users[number] for number in order).to_arrays("users"),
         "history_starts": (offsets_ - offsets_[0]).astype(np.int64),
         "history_items": flat.astype(np.int32),
     }
 
 
-def item_names(context: TrainingContext, history: EventSet, model: RecommenderModel) -> dict[str, np.ndarray]:
-    """`item_ids` and `item_names`, both (items,) bytes; an item without a name has its id for one."""
-    names = dict(zip(history.item_ids, history.labels, strict=True))
+def item_texts(context: TrainingContext, history: EventSet, model: RecommenderModel) -> dict[str, np.ndarray]:
+    """`item_ids` and `item_names`, a text an item; one without a name has its id for it."""
+    names: dict[str, str | None] = dict(zip(history.item_ids, history.labels, strict=True))
     if model.names:
-        catalogue, key, name = model.names
-        table = f"{CATALOG}.{table_name(catalogue)}"
-        if not context.spark.catalog.tableExists(table):
-            return item_name_arrays(history, names)
-        rows = context.spark.table(table)
-        position = F.struct("kafka_timestamp", "kafka_partition", "kafka_offset")
-        latest = rows.groupBy(key).agg(F.max_by(name, position).alias("name")).toArrow()
-        names |= dict(zip(latest.column(key).to_pylist(), latest.column("name").to_pylist(), strict=True))
-    return item_name_arrays(history, names)
+        names |= read_catalogue(context, *model.names)
+    ids = TextArray.from_texts(history.item_ids)
+    return ids.to_arrays("item_ids") | make_labels(history.item_ids, names).to_arrays("item_names")
 
 
-def item_name_arrays(history: EventSet, names: dict[str, str]) -> dict[str, np.ndarray]:
-    """Ids and names of the items, as the API reads them."""
-    return {
-        "item_ids": to_text_array(history.item_ids),
-        "item_names": to_text_array([names.get(item) or item for item in history.item_ids]),
-    }
+def read_catalogue(context: TrainingContext, catalogue: str, key: str, name: str) -> dict[str, str | None]:
+    """What the records of another workload last called each item; empty where its table is not there."""
+    table = f"{CATALOG}.{table_name(catalogue)}"
+    if not context.spark.catalog.tableExists(table):
+        return {}
+    position = F.struct("kafka_timestamp", "kafka_partition", "kafka_offset")
+    latest = F.max_by(events.label_start(name), position).alias("name")
+    rows = context.spark.table(table).groupBy(key).agg(latest).toArrow()
+    return dict(zip(rows.column(key).to_pylist(), rows.column("name").to_pylist(), strict=True))

@@ -10,9 +10,11 @@ from pyspark.sql import functions as F
 
 from millrace.analytics.sales import SUMS, UNDATED
 from millrace.lake import CATALOG, table_name
+from millrace.runtime.text_arrays import TextArray
 from millrace.training.dataset import plausible_or_null
-from millrace.training.events import first_arrivals, to_text_array
+from millrace.training.events import first_arrivals, label_start
 from millrace.workloads.base import SalesModel, Workload
+from millrace.workloads.labels import make_labels
 
 DAY_US = 86_400_000_000
 
@@ -36,7 +38,7 @@ def make_order_lines(rows: DataFrame, workload: Workload, model: SalesModel) -> 
             F.round(F.col(model.price) * 100).cast("long").alias("hundredths"),
             "arrival",
             *(F.coalesce(field, F.lit("")).alias(name) for name, field in model.by.items()),
-            *(F.coalesce(field, F.lit("")).alias(f"label_{field}") for field in model.labels),
+            *(F.coalesce(label_start(field), F.lit("")).alias(f"label_{field}") for field in model.labels),
         )
         .cache()
     )
@@ -103,25 +105,28 @@ def make_arrays(tables: dict[str, DataFrame], order_lines: DataFrame, model: Sal
     for name in model.by:
         result |= _encode_table(tables[f"by_{name}"], "value", name, f"{name}_values", (*SUMS, "lowest", "highest"))
         if model.by[name] == model.item and model.labels:
-            result[f"{name}_names"] = _last_names(order_lines, model, result[f"{name}_values"])
+            names = _last_names(order_lines, model, TextArray.from_arrays(result, f"{name}_values").to_list())
+            result |= names.to_arrays(f"{name}_names")
     return result
 
 
 def _encode_table(
     table: DataFrame, text: str, name: str, values: str, columns: tuple[str, ...]
 ) -> dict[str, np.ndarray]:
-    """A table by day whose texts are replaced with their places in a sorted array of them."""
+    """A table by day whose texts are replaced with their rows in `values`, which are sorted, each once."""
     rows = table.orderBy("day").toArrow()
-    ids, places = np.unique(to_text_array(rows.column(text).to_pylist()), return_inverse=True)
+    texts = rows.column(text).to_pylist()
+    # Sorted by code points, which is the order of their UTF-8.
+    numbers = {value: number for number, value in enumerate(sorted(set(texts)))}
     arrays = {
         f"{name}_day": rows.column("day").to_numpy().astype(np.int32),
-        name: places.astype(np.int32),
-        values: ids,
+        name: np.fromiter(map(numbers.__getitem__, texts), np.int32, len(texts)),
     }
+    arrays |= TextArray.from_texts(numbers).to_arrays(values)
     return arrays | {f"{name}_{column}": rows.column(column).to_numpy().astype(np.int64) for column in columns}
 
 
-def _last_names(order_lines: DataFrame, model: SalesModel, items: np.ndarray) -> np.ndarray:
+def _last_names(order_lines: DataFrame, model: SalesModel, items: list[str]) -> TextArray:
     """What the lines of each item last said of it, else its id."""
     latest = [
         F.max_by(f"label_{field}", F.when(F.col(f"label_{field}") != "", F.col("arrival"))).alias(field)
@@ -129,5 +134,4 @@ def _last_names(order_lines: DataFrame, model: SalesModel, items: np.ndarray) ->
     ]
     rows = order_lines.groupBy("item").agg(*latest).toArrow().to_pylist()
     names = {row["item"]: " ".join(row[field] for field in model.labels if row[field]) for row in rows}
-    ids = [item.decode() for item in items]
-    return to_text_array([names[item] or item for item in ids])
+    return make_labels(items, names)
