@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from millrace.errors import CorruptError, NotFoundError
+from millrace.errors import CorruptError
 
 MANIFEST_FORMAT = "millrace.model/1"
 Name = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
@@ -110,11 +110,3 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         raise CorruptError(
             f"{where} is not a manifest of {MANIFEST_FORMAT}: {field}: {first['msg']}.", field=field
         ) from None
-
-
-def unknown_version(workload: str, model: str, version: str) -> NotFoundError:
-    """The error for a version that was never published, or is gone."""
-    return NotFoundError(
-        f"There is no version {version!r} of {workload}/{model}; see `millrace models list {workload}`.",
-        field="version",
-    )

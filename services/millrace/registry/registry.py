@@ -21,7 +21,7 @@ from millrace.registry.champion import Champion, explain_pin
 from millrace.registry.champion import parse_champion as read_champion
 from millrace.registry.checks import MAPPED_ALGORITHMS, check_model, load_kmeans
 from millrace.registry.fixed_width_texts import select_arrays, split_fixed_width
-from millrace.registry.manifest import Manifest, ManifestDraft, parse_manifest, unknown_version
+from millrace.registry.manifest import Manifest, ManifestDraft, parse_manifest
 from millrace.registry.promotion import champion_key, lost_race, make_pin, move_champion
 from millrace.registry.store import ObjectStore
 from millrace.rights import MODELS
@@ -71,7 +71,10 @@ class Registry:
         try:
             content, _ = self.store.get(key)
         except NotFoundError:
-            raise unknown_version(workload, model, version) from None
+            raise NotFoundError(
+                f"There is no version {version!r} of {workload}/{model}; see `millrace models list {workload}`.",
+                field="version",
+            ) from None
         manifest = parse_manifest(content, key)
         if (manifest.workload, manifest.model, manifest.version) != (workload, model, version):
             raise CorruptError(

@@ -5,6 +5,7 @@ import re
 import shutil
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -26,13 +27,13 @@ from millrace.serving.kinds.recommender import LoadedRecommender
 from millrace.serving.kinds.sales import LoadedSales
 from millrace.serving.metrics import metrics
 from millrace.serving.overlays import Overlays
-from millrace.serving.version_cache import VersionCache
 from millrace.settings import settings
 from millrace.workloads import load_workloads
 
 log = logging.getLogger("millrace.api")
 VERSION_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
 CATCH_UP_TIMEOUT_S = 30.0  # seconds that a new champion has to take up the events which the old one answers with
+MAX_OTHER_VERSIONS = 8  # versions other than the champion that stay in memory for the V2 protocol
 Key = tuple[str, str]
 """(workload, model)."""
 Kind = TypeVar("Kind", bound=LoadedModel)
@@ -65,7 +66,8 @@ class ModelStore:
         """What is followed in Kafka: `live.store(workload)` for what arrived since the champions were trained."""
         self._served: dict[Key, LoadedModel] = {}
         self._watchers: dict[Key, ChampionWatcher] = {}
-        self._others = VersionCache(self._registry, self._load)
+        self._others: OrderedDict[tuple[str, str, str], LoadedModel] = OrderedDict()
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self.polled_at: float | None = None
         """When all champions were last asked for with success; None before the first time."""
@@ -201,7 +203,7 @@ class ModelStore:
         """Any published version; other than the champion through a small cache.
 
         May read S3: not for the event loop. Raises NotFoundError, or UnavailableError for one that can't be trusted or
-        is not of the declared `kind`, and where too many others are being loaded.
+        is not of the declared `kind`.
         """
         try:
             return require_kind(self._find_version(workload, model, version), kind)
@@ -217,8 +219,18 @@ class ModelStore:
             raise NotFoundError(
                 f"version: {show(version)} is not one; allowed: {allowed}.", field="version", allowed=allowed
             )
-        return self._others.get(workload, model, version)
+        key = (workload, model, version)
+        with self._lock:
+            if key in self._others:
+                self._others.move_to_end(key)
+                return self._others[key]
+        loaded = self._load(*key)
+        with self._lock:
+            self._others[key] = loaded
+            while len(self._others) > MAX_OTHER_VERSIONS:
+                self._others.popitem(last=False)
+        return loaded
 
     def versions(self, workload: str, model: str) -> list[str]:
-        """All versions that were published, as of a second ago at most. May read S3: not for the event loop."""
-        return self._others.names(workload, model)
+        """All versions that were published. Reads S3: not for the event loop."""
+        return self._registry.versions(workload, model)
