@@ -1,7 +1,6 @@
 """Following deltas topics, without a broker; tests/online has a real one."""
 
 import logging
-import time
 
 import pytest
 from kafka.errors import KafkaConnectionError
@@ -10,6 +9,7 @@ from millrace.messaging.reader import TopicPartition
 from millrace.serving import delta_follower
 from millrace.serving.delta_follower import DeltaFollower
 from tests.messaging.fake_consumer import FakeConsumer, install
+from tests.waiting import until
 
 URLS, MOOC = TopicPartition("urls.deltas", 0), TopicPartition("mooc.deltas", 0)
 
@@ -33,13 +33,6 @@ class RecordingStore:
 def stores(monkeypatch: pytest.MonkeyPatch) -> dict[str, RecordingStore]:
     monkeypatch.setattr(delta_follower, "RETRY_DELAY_S", 0.01)
     return {"urls": RecordingStore(), "mooc": RecordingStore()}
-
-
-def until(check) -> None:
-    ends = time.monotonic() + 20
-    while not check():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 def test_topics_are_read_from_their_beginning_and_later_ones_as_they_appear(

@@ -2,8 +2,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -12,15 +11,7 @@ import pytest
 
 from millrace.local import ports, stack, state
 from millrace.local.child import http_probe
-
-
-def until(true: Callable[[], Any], seconds: float = 30) -> Any:
-    """The first answer that is not empty."""
-    deadline = time.monotonic() + seconds
-    while not (result := true()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-    return result
+from tests.waiting import until
 
 
 @contextmanager

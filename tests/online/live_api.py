@@ -3,10 +3,10 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 import httpx
 import numpy as np
@@ -17,21 +17,16 @@ from millrace.messaging.reader import end_offsets
 from millrace.recommend.top_items import clean_history
 from millrace.runtime import http
 from millrace.settings import settings
+from tests import waiting
 from tests.online.replay import Replay
 
 NAME = "mooc/recommendations"
+until = partial(waiting.until, seconds=90)
 ASKED = 16  # times, each on a connection of its own: both workers are asked
 
 
 def url(path: str) -> str:
     return f"http://127.0.0.1:{settings().api_port}{path}"
-
-
-def until(true: Callable[[], bool], what: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
 
 
 def ready() -> dict:

@@ -11,6 +11,7 @@ from millrace.messaging.reader import Message, TopicPartition
 from millrace.online.version_follower import Offsets, VersionFollower
 from tests.messaging.fake_consumer import FakeConsumer, install
 from tests.online import made
+from tests.waiting import until
 
 ARRIVED_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
@@ -81,12 +82,7 @@ def following(follower: VersionFollower):
 
 def wait_for(producer: FakeProducer, check) -> dict:
     """The first watermark of which `check` is true."""
-    ends = time.monotonic() + 20
-    while time.monotonic() < ends:
-        if result := next(filter(check, producer.watermarks()), None):
-            return result
-        time.sleep(0.01)
-    raise AssertionError(producer.watermarks())
+    return until(lambda: next(filter(check, producer.watermarks()), {}), "the watermark")
 
 
 def topic_of(follower: VersionFollower, *counts: int) -> dict[TopicPartition, list]:

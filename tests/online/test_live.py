@@ -141,7 +141,7 @@ def test_events_survive_promotion_and_rollback_in_old_and_new_processes(champion
         old = workers()
         kill(old[0])
         registry.promote("mooc", "recommendations", second)
-        until(lambda: len(set(workers()) - set(old)) == 1, "a new process", 120)
+        until(lambda: len(set(workers()) - set(old)) == 1, "a new process", seconds=120)
         until(serves(second), "the second version is served")
         registry.rollback("mooc", "recommendations")
         until(serves(manifest.version), "the first version is served again")
@@ -157,7 +157,7 @@ def test_accepted_events_count_once_per_replica_after_updater_worker_and_broker_
     def on(more: int = 40) -> None:
         """It goes on: so many more are accepted."""
         begin = len(poster.accepted)
-        until(lambda: len(poster.accepted) >= begin + more, "events are accepted", 120)
+        until(lambda: len(poster.accepted) >= begin + more, "events are accepted", seconds=120)
 
     try:
         on()

@@ -4,9 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,10 @@ from millrace.local import ports
 from millrace.messaging.reader import read_all
 from millrace.runtime import http
 from millrace.settings import REPOSITORY
+from tests import waiting
 
 PATIENCE = 300.0
-
-
-def until(true: Callable[[], Any], what: str) -> Any:
-    """The first answer that is not empty."""
-    deadline = time.monotonic() + PATIENCE
-    while not (result := true()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {PATIENCE:g} s"
-        time.sleep(0.1)
-    return result
+until = partial(waiting.until, seconds=PATIENCE)
 
 
 class Running:

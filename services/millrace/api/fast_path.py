@@ -3,12 +3,14 @@
 FastAPI also declares these paths, for the docs and all other methods; here a POST goes straight from bytes to bytes.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from fastapi import APIRouter, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from millrace.api.errors import render_error
+from millrace.api.responses import POST_ERRORS, error_responses
 from millrace.errors import MillraceError
 
 Answer = Callable[[bytes], bytes]
@@ -63,9 +65,38 @@ class FastRoutes:
     def __init__(self) -> None:
         self.by_path: dict[str, FastRoute | NegotiatedRoute] = {}
 
-    def add(self, path: str, answer: Answer | AsyncAnswer, status: int = 200) -> None:
-        """A path that goes from bytes to bytes."""
-        self.by_path[path] = FastRoute(path, answer, status)
+    def add_post(
+        self,
+        router: APIRouter,
+        path: str,
+        answer: Answer | AsyncAnswer,
+        *,
+        summary: str,
+        response_model: object,
+        body: dict[str, object],
+        tags: Sequence[str] = (),
+        status: int = 200,
+    ) -> None:
+        """Declare a POST that goes from bytes to bytes, and let it bypass the router.
+
+        `body` describes what is posted, as `make_body_schema` does.
+        """
+        route = FastRoute(f"{router.prefix}{path}", answer, status)
+
+        @router.post(
+            path,
+            status_code=status,
+            tags=[*tags],
+            summary=summary,
+            response_model=response_model,
+            responses=error_responses(*POST_ERRORS),
+            openapi_extra=body,
+        )
+        async def post(request: Request) -> Response:
+            reply = await route.reply(request.scope, await request.body())
+            return Response(reply.body, status, media_type="application/json")
+
+        self.by_path[route.path] = route
 
     def add_negotiated(self, path: str, template: str, answer: Negotiated) -> None:
         """A path whose answer depends on the request's headers; metrics count it under `template`."""

@@ -94,7 +94,7 @@ def try_candidates(
                 tried.append(choose_option(candidate, counts, version, sample, drawn))
                 _log_trial(tried[-1])
             if blended and (layers := [trial for trial in tried if trial.fitted.layers]):
-                tried.append(choose_blend(layers, counts, validation, seed, negatives))
+                tried.append(choose_blend(layers, counts, validation, seed, sample, drawn))
                 _log_trial(tried[-1])
         trials += tried
     return trials
@@ -136,40 +136,45 @@ def _fit_options(
             model, epochs = candidate.fit(counts, fold, **option)
             model = model.with_popular(counts.popular)
             yield FittedRecipe(replace(recipe, epochs=epochs), model, cpu_seconds() - started)
-        elif candidate.linked:
-            layer: Links = candidate.fit(prepared, **option, keep=counts.keep)
-            model, seconds = LinkModel(layer, counts.popular), shared_s + cpu_seconds() - started
+            continue
+        layers: dict[str, Links] = {}
+        if candidate.linked:
+            layers[candidate.name] = candidate.fit(prepared, **option, keep=counts.keep)
             recipe = replace(recipe, shares={candidate.name: 1.0})
-            for power in candidate.powers:
-                chosen = replace(recipe, power=power)
-                yield FittedRecipe(chosen, model.with_power(power), seconds, {candidate.name: layer})
+            model = LinkModel(layers[candidate.name], counts.popular)
         else:
             model = candidate.fit(prepared, **option)
-            seconds = shared_s + cpu_seconds() - started
-            if not candidate.powers:
-                yield FittedRecipe(recipe, model, seconds)
-            for power in candidate.powers:
-                yield FittedRecipe(replace(recipe, power=power), model.with_power(power), seconds)
+        seconds = shared_s + cpu_seconds() - started
+        for power in candidate.powers or (None,):
+            decayed = model if power is None else model.with_power(power)
+            yield FittedRecipe(replace(recipe, power=power), decayed, seconds, layers)
 
 
 def choose_blend(
-    trials: Sequence[Trial], counts: VersionCounts, validation: Fold, seed: int, negatives: bool = False
+    trials: Sequence[Trial],
+    counts: VersionCounts,
+    validation: Fold,
+    seed: int,
+    sample: Fold,
+    negatives: np.ndarray | None = None,
 ) -> Trial:
-    """The blend of the trials' links, of one version, with the shares and the power of the best NDCG@10."""
+    """The blend of the trials' links, of one version, with the shares and the power of the best NDCG@10.
+
+    It is measured as the others are: on the `sample` of the validation, over all items or over (users, m) `negatives`.
+    """
     started = cpu_seconds()
     layers: dict[str, Links] = {}
     options: dict[str, Option] = {}
     for trial in trials:
         layers |= trial.fitted.layers
         options |= trial.recipe.options
-    shares, power = blend.choose_blend(list(layers.values()), counts.popular, validation, seed, negatives)
+    shares, power = blend.choose_blend(list(layers.values()), counts.popular, validation, seed, negatives is not None)
     named = {name: float(share) for name, share in zip(layers, shares, strict=True)}
     recipe = Recipe(BLEND, trials[0].recipe.version, options, power, named)
     fit_started = cpu_seconds()
     model = mix_layers(layers, recipe, counts.popular, counts.keep)
     seconds = sum(trial.fitted.seconds for trial in trials) + cpu_seconds() - fit_started
-    sample = validation.sample(MAX_USERS, seed)
-    reached = score_ndcg(model, sample, draw_negatives(sample, seed) if negatives else None)
+    reached = score_ndcg(model, sample, negatives)
     return Trial(FittedRecipe(recipe, model, seconds, layers), reached, cpu_seconds() - started)
 
 

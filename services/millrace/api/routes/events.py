@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from millrace.api.event_parser import EventParser, EventsAccepted, make_event_schema
 from millrace.api.fast_path import FastRoutes
-from millrace.api.responses import POST_ERRORS, describe_body, error_responses
+from millrace.api.responses import describe_body
 from millrace.messaging.outbox import Outbox
 from millrace.serving.metrics import metrics
 from millrace.settings import settings
@@ -20,22 +20,17 @@ OFF_LOOP_BYTES = 50_000  # bytes from which on a list is checked beside the even
 def make_router(workload: Workload, outbox: Outbox, fast: FastRoutes) -> APIRouter:
     """The path that takes a workload's events."""
     router = APIRouter(prefix=f"/v1/{workload.name}", tags=[workload.name])
-    accept = make_handler(workload, outbox)
     event = make_event_schema(workload)
     many = {"type": "array", "items": event, "minItems": 1, "maxItems": settings().api_list_limit}
-
-    @router.post(
+    fast.add_post(
+        router,
         "/events",
-        status_code=202,
+        make_handler(workload, outbox),
+        status=202,
         summary="An event, or several: all of a list are written, or none",
         response_model=EventsAccepted,
-        responses=error_responses(*POST_ERRORS),
-        openapi_extra=describe_body({"oneOf": [event, many]}),
+        body=describe_body({"oneOf": [event, many]}),
     )
-    async def post_events(request: Request) -> Response:
-        return Response(await accept(await request.body()), 202, media_type="application/json")
-
-    fast.add(f"{router.prefix}/events", accept, 202)
     return router
 
 

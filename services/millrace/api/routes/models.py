@@ -1,11 +1,11 @@
 """`/v1`: lists workloads and models, and answers from every model of every workload."""
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from millrace.api.fast_path import Answer, FastRoutes
 from millrace.api.parameters import PathName
-from millrace.api.responses import POST_ERRORS, error_responses, json_response, make_body_schema
+from millrace.api.responses import error_responses, json_response, make_body_schema
 from millrace.api.routes.prototype import make_list_answer, make_single_answer
 from millrace.api.rows import RowReader
 from millrace.api.schemas import ClusterAnswer, ClusterAnswerWithInput, ModelDetail, ModelSummary, WorkloadSummary
@@ -104,18 +104,14 @@ def make_predict_router(store: ModelStore, workload: Workload, model: ClusterMod
     answer = either_shape(
         make_single_answer(store, workload, model, body), make_list_answer(store, workload, model, body)
     )
-
-    @router.post(
+    fast.add_post(
+        router,
         "/predict",
+        answer,
         summary=f"The {model.name} cluster of a row, or of each row of a list",
         response_model=ClusterAnswer | list[ClusterAnswerWithInput],
-        responses=error_responses(*POST_ERRORS),
-        openapi_extra=make_body_schema(body.row, "object", "array"),
+        body=make_body_schema(body.row, "object", "array"),
     )
-    async def predict(request: Request) -> Response:
-        return Response(answer(await request.body()), media_type="application/json")
-
-    fast.add(f"{router.prefix}/predict", answer)
     return router
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
@@ -13,7 +13,6 @@ from millrace.api import page_rows
 from millrace.api.fast_path import FastRoutes
 from millrace.api.parameters import Minutes
 from millrace.api.responses import (
-    POST_ERRORS,
     add_file,
     error_responses,
     json_response,
@@ -94,7 +93,6 @@ def make_router(store: ModelStore, workload: Workload, model: PageModel, fast: F
     router = APIRouter(prefix=f"/v1/{workload.name}", tags=[workload.name], responses=error_responses(401, 403, 503))
     view = BoardView(store, workload, model)
     body = page_rows.make_row_reader(workload, model)
-    predict_clusters = page_rows.make_answer(store, workload, model, body)
 
     @router.get("/clusters", summary="Page clusters", response_model=ClustersAnswer)
     async def show_clusters() -> Response:
@@ -104,18 +102,14 @@ def make_router(store: ModelStore, workload: Workload, model: PageModel, fast: F
     async def show_timeline(minutes: Minutes = 60) -> Response:
         return json_response(view.timeline(minutes))
 
-    @router.post(
+    fast.add_post(
+        router,
         "/pages",
+        page_rows.make_answer(store, workload, model, body),
         summary="The cluster of a page, or of each page of a list",
         response_model=ClusterAnswer | list[ClusterAnswer],
-        responses=error_responses(*POST_ERRORS),
-        openapi_extra=make_body_schema(body.row, "object", "array"),
+        body=make_body_schema(body.row, "object", "array"),
     )
-    async def predict(request: Request) -> Response:
-        return Response(predict_clusters(await request.body()), media_type="application/json")
-
-    fast.add(f"{router.prefix}/pages", predict_clusters)
-
     return router
 
 

@@ -1,9 +1,9 @@
 """The prototypes' paths, which existing callers know, from the workloads' own declarations."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from millrace.api.fast_path import Answer, FastRoutes
-from millrace.api.responses import POST_ERRORS, error_responses, json_response, make_body_schema
+from millrace.api.responses import error_responses, json_response, make_body_schema
 from millrace.api.rows import RowReader, parse_json
 from millrace.api.schemas import ClusterAnswer, ClusterAnswerWithInput, ServiceBanner
 from millrace.serving.kinds.clusters import LoadedClusters
@@ -40,20 +40,15 @@ def add_endpoint(
     assert isinstance(model, ClusterModel), f"{workload.name} declares {endpoint.path} for the unknown {endpoint.model}"
     body = RowReader(workload, model, endpoint.optional)
     make = make_list_answer if endpoint.many else make_single_answer
-    answer = make(store, workload, model, body)
-
-    @router.post(
+    fast.add_post(
+        router,
         endpoint.path,
+        make(store, workload, model, body),
         tags=[workload.name],
         summary=f"The {model.name} cluster of {'each row of a list' if endpoint.many else 'a row'}",
         response_model=list[ClusterAnswerWithInput] if endpoint.many else ClusterAnswer,
-        responses=error_responses(*POST_ERRORS),
-        openapi_extra=make_body_schema(body.row, "array" if endpoint.many else "object"),
+        body=make_body_schema(body.row, "array" if endpoint.many else "object"),
     )
-    async def predict(request: Request) -> Response:
-        return Response(answer(await request.body()), media_type="application/json")
-
-    fast.add(endpoint.path, answer)
 
 
 def make_single_answer(store: ModelStore, workload: Workload, model: ClusterModel, body: RowReader) -> Answer:

@@ -45,9 +45,10 @@ def fault(row: Row) -> Fault | None:
 
 def expand(row: Row) -> list[Row] | None:
     """The enrolments of a line that lists a student's courses, oldest first; None for a single enrolment."""
-    courses, times, user = (first_value(row, names) for names in (COURSES, TIMES, USER))
+    courses = first_value(row, COURSES)
     if not isinstance(courses, list) or "course_id" in row:
         return None
+    times, user = first_value(row, TIMES), first_value(row, USER)
     if not isinstance(times, list):
         times = [None] * len(courses)
     return [
