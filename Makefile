@@ -50,8 +50,10 @@ test-cluster: .venv/dev  ## the quick tests of a cluster; what they need is in C
 	@$(BIN)/python -m pytest -m "cluster and not thorough" $(ARGS)
 
 test-all: .venv/dev  ## every test: all kills, rebalances, upgrades, everything on a cluster; an hour or two
-	@$(BIN)/python -m pytest -m "not cluster" $(PARALLEL) $(ARGS)
-	@$(BIN)/python -m pytest -m cluster $(ARGS)
+	@failed=0; \
+	$(BIN)/python -m pytest -m "not cluster" $(PARALLEL) $(ARGS) || failed=1; \
+	$(BIN)/python -m pytest -m cluster $(ARGS) || failed=1; \
+	exit $$failed
 
 lint: .venv/dev  ## style, names, annotations, docstrings and common mistakes
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python tools/lint_debts.py
