@@ -7,9 +7,11 @@ partition, and only the pages of the last append may be missing from the topics 
 
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 from pyiceberg.exceptions import NoSuchTableError
@@ -20,7 +22,7 @@ from pyspark.sql import functions as F
 from millrace.errors import ConflictError, NotFoundError
 from millrace.lake import CATALOG, pages_table_name
 from millrace.lake.catalog import load_catalog
-from millrace.stream.score import PAGE
+from millrace.stream.score import HASHES_SCHEMA, PAGE, hash_rows
 from millrace.workloads.base import Workload
 
 BATCH_PROPERTY = "millrace.batch"
@@ -81,6 +83,12 @@ class PagesTable:
             sizes[row.cluster] = sizes.get(row.cluster, 0) + row.rows
         newest = max((int(row["at"].timestamp() * 1000) for row in groups), default=0)
         return TableState(marks, sizes, newest)
+
+    def record_hashes(self) -> Iterator[np.ndarray]:
+        """The hashes of all record ids, as uint64 arrays of a bounded length, whatever the table holds."""
+        hashed = self.spark.table(self.full_name).select("record_id").mapInArrow(hash_rows, HASHES_SCHEMA)
+        for row in hashed.toLocalIterator(prefetchPartitions=True):
+            yield np.frombuffer(bytes(row.hashes), np.uint64)
 
     def last_batch(self) -> tuple[Ranges, int]:
         """The offsets of the last append and when it was committed, in milliseconds; empty where there was none."""
