@@ -228,7 +228,7 @@ def test_sigterm_stops_after_batch_and_unsent_messages_are_sent_later(stream, sp
     before = committed()
     lake.expire_snapshots(0)
     assert committed() == min(before, 20)
-    assert lake.last_batch()[0] == ends
+    assert lake.last_batch().ranges == ends
     everything_once()
 
 

@@ -27,11 +27,12 @@ PAGE = {
     "cluster": pa.int32(),
     "distance": pa.float64(),
     "version": pa.string(),
+    "kafka_generation": pa.int32(),
 }
-"""A row of the table of pages."""
+"""A row of the table of pages; a table has no `kafka_generation` before its topic was recreated."""
 PAGE_SCHEMA = (
     "kafka_partition int, kafka_offset long, kafka_timestamp timestamp, record_id string, url string, title string, "
-    "host string, cluster int, distance double, version string"
+    "host string, cluster int, distance double, version string, kafka_generation int"
 )
 SCORED_SCHEMA = f"{PAGE_SCHEMA}, summary binary, arrivals binary"
 MESSAGE_SCHEMA = "topic string, key binary, value binary"
@@ -63,11 +64,13 @@ def score_pages(
     version: str,
     declared: PageModel,
     repeats: Repeats = NO_REPEATS,
+    generation: int = 0,
 ) -> Iterator[pa.RecordBatch]:
     """`partition, offset, timestamp, value` of records to rows of SCORED_SCHEMA; `repeats` are left out.
 
-    `arrays` is a broadcast of the model's. A task's last row holds no page but the `summary` of its pages and its
-    `arrivals` (ARRIVAL, of records that have an id), so that one pass over the records gives all of it.
+    `arrays` is a broadcast of the model's, `generation` that of the topic (see millrace.messaging.generations). A
+    task's last row holds no page but the `summary` of its pages and its `arrivals` (ARRIVAL, of records that have an
+    id), so that one pass over the records gives all of it.
     """
     model, summary, arrivals = load_pages(version, arrays), BatchSummary(declared.window), []
     for batch in batches:
@@ -102,6 +105,7 @@ def score_pages(
             clusters.astype(np.int32),
             distances,
             [version] * len(rows),
+            [generation] * len(rows),
             [None] * len(rows),
             [None] * len(rows),
         )
@@ -172,7 +176,7 @@ def make_messages(
     for batch in batches:
         topics, keys, values = [], [], []
         for row in batch.to_pylist():
-            key = b"%d:%d" % (row["kafka_partition"], row["kafka_offset"])
+            key = make_key(row["kafka_partition"], row["kafka_offset"], row["kafka_generation"])
             if key in held:
                 continue
             topics.append(f"{workload}.cluster.{row['cluster']}")
@@ -182,12 +186,27 @@ def make_messages(
         yield pa.RecordBatch.from_arrays(arrays, ["topic", "key", "value"])
 
 
+def make_key(partition: int, offset: int, generation: int) -> bytes:
+    """The key of a page in the topic of its cluster, which no page of another generation has."""
+    return b"%d:%d:%d" % (partition, offset, generation) if generation else b"%d:%d" % (partition, offset)
+
+
+def parse_key(key: bytes) -> tuple[int, int, int] | None:
+    """Partition, offset and generation; None where it is the key of no page."""
+    numbers = key.split(b":")
+    if len(numbers) not in {2, 3} or not all(number.isdigit() for number in numbers):
+        return None
+    partition, offset, generation = map(int, (*numbers, b"0")[:3])
+    return partition, offset, generation
+
+
 def make_message(row: dict[str, Any], labels: list[str]) -> dict[str, Any]:
     """What the topic of a cluster says of a page."""
     cluster, at = row["cluster"], row["kafka_timestamp"]
     return {
         "partition": row["kafka_partition"],
         "offset": row["kafka_offset"],
+        "generation": row["kafka_generation"],
         "timestamp": to_iso(at),
         "url": row["url"],
         "title": row["title"],

@@ -75,8 +75,7 @@ class PageStream:
         # What the table holds is left out when Kafka has it once more.
         self.index = RecordIndex.build(settings().home / "stream", self.table.record_hashes())
         held = self.table.read_state()
-        self.read = dict(held.marks)
-        first = source.starting_offsets(self.workload.records_topic, held.marks)
+        self.read, first = source.find_start(self.table, self.workload.records_topic, held)
         since = min(held.newest // 1000, int(tally.latest_plausible_s()))
         windows = self.table.windows(self.declared.window, since - tally.KEPT_S) if since else {}
         self.tally.rebuild(held.sizes, windows, held.newest)
@@ -157,7 +156,8 @@ class PageStream:
         self._check_champion()
         current = self._scoring_model()
         arrays = current.broadcast(self.spark.sparkContext)
-        scoring = partial(score_pages, arrays=arrays, version=current.version, declared=self.declared)
+        constant = {"version": current.version, "declared": self.declared, "generation": self.table.generation}
+        scoring = partial(score_pages, arrays=arrays, **constant)
         with score_batch(frame, scoring, self.declared.window, self.index) as batch:
             if batch.summary.rows:
                 self._check()
@@ -224,6 +224,7 @@ class PageStream:
             "watermark": tally.to_iso(self.tally.watermark) if self.tally.watermark else None,
             "at": tally.to_iso(time.time()),
             **measures,
+            "generation": self.table.generation,
             "offsets": {str(partition): offset + 1 for partition, offset in sorted(self.read.items())},
         }
         assert self.deltas is not None
