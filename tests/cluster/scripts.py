@@ -17,7 +17,7 @@ PAGES = """
 import json, sys
 from millrace.lake import pages_table_name
 from millrace.lake.catalog import load_catalog
-from millrace.messaging.reader import end_offsets, read_all
+from millrace.messaging.reader import read_all
 from millrace.workloads import find_workload
 of = find_workload(sys.argv[1])
 fields = ("kafka_partition", "kafka_offset", "cluster")
@@ -27,7 +27,7 @@ sent = [(item.key.decode(), number) for number, topic in enumerate(of.cluster_to
 topics = dict(sent)
 apart = [key for key in table.keys() | topics.keys() if table.get(key) != topics.get(key)]
 print(json.dumps({
-    "records": sum(end_offsets(of.records_topic).values()),
+    "records": len({json.loads(item.value)["record_id"] for item in read_all(of.records_topic)}),
     "rows": len(rows), "places": len(table), "messages": len(sent), "keys": len(topics), "apart": len(apart),
 }))
 """

@@ -9,14 +9,22 @@ import pyarrow as pa
 
 from millrace.lake import pages_table_name
 from millrace.lake.catalog import load_catalog
-from millrace.messaging.reader import end_offsets, read_all
+from millrace.messaging.reader import Message, read_all
 from millrace.pages.model import PageClusters
 from millrace.registry.registry import Registry
 from tests.stream.made import columns, declared
 
 
+def first_copies() -> dict[str, Message]:
+    """Key -> record, of each record id that Kafka holds the copy that came first; all copies are in one partition."""
+    messages = sorted(read_all("urls.records"), key=lambda message: (message.partition, message.offset))
+    copies = {orjson.loads(message.value)["record_id"]: message for message in reversed(messages)}
+    return {f"{message.partition}:{message.offset}": message for message in copies.values()}
+
+
 def published() -> int:
-    return sum(end_offsets("urls.records").values())
+    """How many pages there are, each once."""
+    return len(first_copies())
 
 
 @lru_cache
@@ -32,10 +40,11 @@ def table() -> pa.Table:
 def everything_once() -> pa.Table:
     """The table of pages, after it was compared with the records, the models and the topics of the clusters."""
     result, _ = declared()
-    records = {f"{m.partition}:{m.offset}": orjson.loads(m.value) for m in read_all(result.records_topic)}
+    records = {key: orjson.loads(message.value) for key, message in first_copies().items()}
     rows = table()
     pages = {f"{row['kafka_partition']}:{row['kafka_offset']}": row for row in rows.to_pylist()}
     assert len(pages) == rows.num_rows, "pages are in the table twice"
+    assert len(set(rows.column("record_id").to_pylist())) == rows.num_rows, "repeated pages are in the table"
     assert pages.keys() == records.keys()
     seen = Counter()
     for number, topic in enumerate(result.cluster_topics):

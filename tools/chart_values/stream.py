@@ -52,7 +52,7 @@ class Stream(Area):
     sparkConf: Config
     """Further Spark settings; they win over the chart's."""
     tmpSize: Quantity
-    """Size limit of /tmp in driver and executors."""
+    """Size limit of /tmp in driver and executors. The driver's holds up to 16 bytes for each page of the table."""
     localDirSize: Quantity
     """Size limit of shuffle and spill files in driver and executors."""
     serviceAccount: ServiceAccount

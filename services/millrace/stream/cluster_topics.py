@@ -11,29 +11,29 @@ from millrace.messaging.reader import open_reader, read_all
 from millrace.messaging.topics import DAY_MS
 from millrace.pages.board import STREAM
 from millrace.stream import source
-from millrace.stream.pages_table import PagesTable, Ranges
-from millrace.stream.score import MESSAGE_SCHEMA, make_messages
+from millrace.stream.pages_table import LastBatch, PagesTable
+from millrace.stream.score import MESSAGE_SCHEMA, make_messages, parse_key
 from millrace.workloads.base import Workload
 
 CLOCK_MARGIN_MS = 60_000  # milliseconds by which the clocks of committer and brokers may differ
 
 
-def find_present_keys(workload: Workload, ranges: Ranges, since: int) -> frozenset[bytes]:
-    """The keys, among those of the ranges, that the topics hold; `since` is in milliseconds since 1970."""
+def find_present_keys(workload: Workload, batch: LastBatch) -> frozenset[bytes]:
+    """The keys, among those of the batch, that the topics hold."""
     with open_reader() as reader:
         partitions = reader.partitions(*workload.cluster_topics)
         ends = reader.end_offsets(partitions)
-        starts = reader.offsets_since(partitions, max(0, since - CLOCK_MARGIN_MS))
-        keys = {message.key for message in reader.read(starts, ends) if message.key and _inside(message.key, ranges)}
+        starts = reader.offsets_since(partitions, max(0, batch.committed_ms - CLOCK_MARGIN_MS))
+        keys = {message.key for message in reader.read(starts, ends) if message.key and _inside(message.key, batch)}
     return frozenset(keys)
 
 
-def _inside(key: bytes, ranges: Ranges) -> bool:
-    partition, _, offset = key.partition(b":")
-    if not (partition.isdigit() and offset.isdigit()) or int(partition) not in ranges:
+def _inside(key: bytes, batch: LastBatch) -> bool:
+    position = parse_key(key)
+    if position is None or position[0] not in batch.ranges or position[2] != batch.generation:
         return False
-    first, last = ranges[int(partition)]
-    return first <= int(offset) <= last
+    first, last = batch.ranges[position[0]]
+    return first <= position[1] <= last
 
 
 def repair_last_batch(table: PagesTable, workload: Workload, labels: Callable[[str], list[str]]) -> int:
@@ -41,11 +41,11 @@ def repair_last_batch(table: PagesTable, workload: Workload, labels: Callable[[s
 
     Batches follow each other: what came before the last append was in the topics when that one began.
     """
-    ranges, since = table.last_batch()
-    if not ranges or (since < time.time() * 1000 - DAY_MS and _was_published(workload, ranges)):
+    batch = table.last_batch()
+    if not batch.ranges or (batch.committed_ms < time.time() * 1000 - DAY_MS and _was_published(workload, batch)):
         return 0  # the topics keep a day: what was sent before would be missing too
-    present = find_present_keys(workload, ranges, since)
-    rows = table.within(ranges)
+    present = find_present_keys(workload, batch)
+    rows = table.within(batch)
     versions = {row["version"]: row["count"] for row in rows.groupBy("version").count().collect()}
     missing = sum(versions.values()) - len(present)
     if missing:
@@ -53,13 +53,16 @@ def repair_last_batch(table: PagesTable, workload: Workload, labels: Callable[[s
     return missing
 
 
-def _was_published(workload: Workload, ranges: Ranges) -> bool:
+def _was_published(workload: Workload, batch: LastBatch) -> bool:
     """Whether a stream has told of these offsets, which it does after it has written them to the topics."""
     messages = [
         message.value for message in read_all(workload.deltas_topic) if message.key == STREAM.encode() and message.value
     ]
-    read = orjson.loads(messages[-1])["offsets"] if messages else {}
-    return all(read.get(str(partition), 0) > last for partition, (_, last) in ranges.items())
+    body = orjson.loads(messages[-1]) if messages else {}
+    generation, offsets = int(body.get("generation", 0)), body.get("offsets", {})
+    if generation != batch.generation:
+        return generation > batch.generation
+    return all(offsets.get(str(partition), 0) > last for partition, (_, last) in batch.ranges.items())
 
 
 def send_pages(

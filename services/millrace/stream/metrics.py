@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 METRIC_HELP = {
     "rows_total": ("counter", "Pages scored."),
     "unreadable_total": ("counter", "Records that are no page."),
+    "repeated_total": ("counter", "Records left out because the table of pages has their record id."),
     "batches_total": ("counter", "Micro-batches done."),
     "batch_seconds_total": ("counter", "Seconds spent on micro-batches."),
     "repaired_total": ("counter", "Pages that the topics of the clusters lacked after a start."),

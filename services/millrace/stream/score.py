@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 from millrace.pages.hosts import find_url_domain
 from millrace.pages.model import PageClusters
 from millrace.pages.words import page_words
+from millrace.stream.record_index import ARRIVAL, Repeats, hash_record_ids
 from millrace.stream.summary import BatchSummary
 from millrace.workloads.base import PageModel
 
@@ -25,14 +27,17 @@ PAGE = {
     "cluster": pa.int32(),
     "distance": pa.float64(),
     "version": pa.string(),
+    "kafka_generation": pa.int32(),
 }
-"""A row of the table of pages."""
+"""A row of the table of pages; a table has no `kafka_generation` before its topic was recreated."""
 PAGE_SCHEMA = (
     "kafka_partition int, kafka_offset long, kafka_timestamp timestamp, record_id string, url string, title string, "
-    "host string, cluster int, distance double, version string"
+    "host string, cluster int, distance double, version string, kafka_generation int"
 )
-SCORED_SCHEMA = f"{PAGE_SCHEMA}, summary binary"
+SCORED_SCHEMA = f"{PAGE_SCHEMA}, summary binary, arrivals binary"
 MESSAGE_SCHEMA = "topic string, key binary, value binary"
+HASHES_SCHEMA = "hashes binary"
+NO_REPEATS: Repeats = MappingProxyType({})
 
 
 class BroadcastArrays(Protocol):
@@ -54,19 +59,30 @@ def load_pages(version: str, arrays: BroadcastArrays) -> PageClusters:
 
 
 def score_pages(
-    batches: Iterable[pa.RecordBatch], arrays: BroadcastArrays, version: str, declared: PageModel
+    batches: Iterable[pa.RecordBatch],
+    arrays: BroadcastArrays,
+    version: str,
+    declared: PageModel,
+    repeats: Repeats = NO_REPEATS,
+    generation: int = 0,
 ) -> Iterator[pa.RecordBatch]:
-    """`partition, offset, timestamp, value` of records to rows of SCORED_SCHEMA.
+    """`partition, offset, timestamp, value` of records to rows of SCORED_SCHEMA; `repeats` are left out.
 
-    `arrays` is a broadcast of the model's. A task's last row holds no page but the `summary` of its pages, so that one
-    pass over the records gives both.
+    `arrays` is a broadcast of the model's, `generation` that of the topic (see millrace.messaging.generations). A
+    task's last row holds no page but the `summary` of its pages and its `arrivals` (ARRIVAL, of records that have an
+    id), so that one pass over the records gives all of it.
     """
-    model, summary = load_pages(version, arrays), BatchSummary(declared.window)
+    model, summary, arrivals = load_pages(version, arrays), BatchSummary(declared.window), []
     for batch in batches:
-        kept, rows = _parse_records(batch, declared)
-        summary.add_offsets(batch.column("partition"), batch.column("offset"), batch.num_rows - len(rows))
+        fresh = _leave_out(batch, repeats)
+        kept, rows = _parse_records(fresh, declared)
+        summary.add_offsets(batch.column("partition"), batch.column("offset"))
+        summary.repeated += batch.num_rows - fresh.num_rows
+        summary.unreadable += fresh.num_rows - len(rows)
         if not rows:
             continue
+        record_ids = [str(row.get("record_id") or "") for row in rows]
+        arrivals.append(_make_arrivals(kept, record_ids))
         columns = {
             "url": [row[declared.url] for row in rows],
             "title": [row.get(declared.title) for row in rows],
@@ -82,16 +98,44 @@ def score_pages(
             kept.column("partition"),
             kept.column("offset"),
             kept.column("timestamp"),
-            [str(row.get("record_id") or "") for row in rows],
+            record_ids,
             columns["url"],
             columns["title"],
             hosts,
             clusters.astype(np.int32),
             distances,
             [version] * len(rows),
+            [generation] * len(rows),
+            [None] * len(rows),
             [None] * len(rows),
         )
-    yield _make_batch(*[[None]] * len(PAGE), [summary.as_json()])
+    yield _make_batch(*[[None]] * len(PAGE), [summary.as_json()], [b"".join(arrivals)])
+
+
+def _leave_out(batch: pa.RecordBatch, repeats: Repeats) -> pa.RecordBatch:
+    """The records of a batch that are not among the repeats."""
+    if not repeats:
+        return batch
+    partitions, offsets = batch.column("partition").to_numpy(), batch.column("offset").to_numpy()
+    keep = np.ones(batch.num_rows, bool)
+    for partition, repeated in repeats.items():
+        keep &= (partitions != partition) | ~np.isin(offsets, repeated)
+    return batch.filter(pa.array(keep))
+
+
+def _make_arrivals(batch: pa.RecordBatch, record_ids: list[str]) -> bytes:
+    """The records as ARRIVAL, but those without an id: nothing tells whether they came before."""
+    arrivals = np.empty(batch.num_rows, ARRIVAL)
+    arrivals["partition"], arrivals["offset"] = batch.column("partition").to_numpy(), batch.column("offset").to_numpy()
+    arrivals["hash"] = hash_record_ids(record_ids)
+    return arrivals[[bool(record_id) for record_id in record_ids]].tobytes()
+
+
+def hash_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """`record_id` of rows of the table of pages to HASHES_SCHEMA: the uint64 hashes of a batch as one value."""
+    for batch in batches:
+        record_ids = [record_id for record_id in batch.column("record_id").to_pylist() if record_id]
+        yield pa.RecordBatch.from_arrays([pa.array([hash_record_ids(record_ids).tobytes()], pa.binary())], ["hashes"])
 
 
 def _parse_records(batch: pa.RecordBatch, declared: PageModel) -> tuple[pa.RecordBatch, list[dict[str, Any]]]:
@@ -114,7 +158,7 @@ def _parse_records(batch: pa.RecordBatch, declared: PageModel) -> tuple[pa.Recor
 
 
 def _make_batch(*columns: Any) -> pa.RecordBatch:
-    types = {**PAGE, "summary": pa.binary()}
+    types = {**PAGE, "summary": pa.binary(), "arrivals": pa.binary()}
     made = [
         column.cast(kind) if isinstance(column, pa.Array) else pa.array(column, kind)
         for column, kind in zip(columns, types.values(), strict=True)
@@ -132,7 +176,7 @@ def make_messages(
     for batch in batches:
         topics, keys, values = [], [], []
         for row in batch.to_pylist():
-            key = b"%d:%d" % (row["kafka_partition"], row["kafka_offset"])
+            key = make_key(row["kafka_partition"], row["kafka_offset"], row["kafka_generation"])
             if key in held:
                 continue
             topics.append(f"{workload}.cluster.{row['cluster']}")
@@ -142,12 +186,27 @@ def make_messages(
         yield pa.RecordBatch.from_arrays(arrays, ["topic", "key", "value"])
 
 
+def make_key(partition: int, offset: int, generation: int) -> bytes:
+    """The key of a page in the topic of its cluster, which no page of another generation has."""
+    return b"%d:%d:%d" % (partition, offset, generation) if generation else b"%d:%d" % (partition, offset)
+
+
+def parse_key(key: bytes) -> tuple[int, int, int] | None:
+    """Partition, offset and generation; None where it is the key of no page."""
+    numbers = key.split(b":")
+    if len(numbers) not in {2, 3} or not all(number.isdigit() for number in numbers):
+        return None
+    partition, offset, generation = map(int, (*numbers, b"0")[:3])
+    return partition, offset, generation
+
+
 def make_message(row: dict[str, Any], labels: list[str]) -> dict[str, Any]:
     """What the topic of a cluster says of a page."""
     cluster, at = row["cluster"], row["kafka_timestamp"]
     return {
         "partition": row["kafka_partition"],
         "offset": row["kafka_offset"],
+        "generation": row["kafka_generation"],
         "timestamp": to_iso(at),
         "url": row["url"],
         "title": row["title"],

@@ -8,9 +8,11 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from millrace.errors import CorruptError, NotFoundError
 from millrace.messaging import security
+from millrace.messaging.generations import fetch_topic_id
 from millrace.messaging.reader import open_reader
 from millrace.messaging.topics import MAX_MESSAGE_BYTES
 from millrace.settings import require_address, settings
+from millrace.stream.pages_table import PagesTable, TableState
 from millrace.workloads.base import Workload
 
 log = logging.getLogger(__name__)
@@ -44,7 +46,7 @@ def starting_offsets(topic: str, marks: dict[int, int]) -> dict[int, int]:
         if wanted > end:
             raise CorruptError(
                 f"The table of pages holds {topic} partition {partition} up to offset {wanted - 1}, and the topic ends "
-                f"at {end}: the topic was recreated. Move the table aside or restore the topic.",
+                f"at {end}: the topic has lost records, or was recreated. Move the table aside or restore the topic.",
                 code="offset_loss",
                 field=f"{partition}/{wanted - 1}",
             )
@@ -61,6 +63,29 @@ def starting_offsets(topic: str, marks: dict[int, int]) -> dict[int, int]:
             )
         offsets_by_partition[partition] = max(wanted, begin)
     return offsets_by_partition
+
+
+def find_start(table: PagesTable, topic: str, held: TableState) -> tuple[dict[int, int], dict[int, int]]:
+    """What the table holds of the topic as it is now, partition -> highest offset, and where to begin to read.
+
+    A topic that was recreated under the same name is another one, and read from its beginning. Raises as
+    `starting_offsets`.
+    """
+    marks = held.marks.get(table.generation, {})
+    if table.enter_topic(fetch_topic_id(topic), lambda: is_shorter(topic, marks)):
+        log.warning(
+            "%s was recreated: it is read from its beginning, and its pages are of generation %s",
+            topic,
+            table.generation,
+        )
+        marks = held.marks.get(table.generation, {})
+    return dict(marks), starting_offsets(topic, marks)
+
+
+def is_shorter(topic: str, marks: dict[int, int]) -> bool:
+    """Whether the topic ends before what was read of it. Raises NotFoundError without the topic."""
+    offsets = topic_offsets(topic)
+    return any(mark >= offsets.get(partition, (0, 0))[1] for partition, mark in marks.items())
 
 
 def read_records(spark: SparkSession, workload: Workload, first: dict[int, int]) -> DataFrame:

@@ -16,13 +16,15 @@ from millrace.lake.lease import Check
 from millrace.runtime.signals import StopSignal
 from millrace.settings import settings
 from millrace.stream import cluster_topics, source, tally
+from millrace.stream.batch import describe_left_out, score_batch
 from millrace.stream.champion import ChampionFollower, ScoringModel
 from millrace.stream.delta_publisher import DeltaPublisher
 from millrace.stream.drift import StreamDrift, make_drift
 from millrace.stream.metrics import StreamMetrics
 from millrace.stream.pages_table import PagesTable
-from millrace.stream.score import PAGE, SCORED_SCHEMA, score_pages
-from millrace.stream.summary import BatchSummary, parse_summary, summarise_rows
+from millrace.stream.record_index import RecordIndex
+from millrace.stream.score import score_pages
+from millrace.stream.summary import BatchSummary, summarise_rows
 from millrace.workloads.base import PageModel, Workload
 
 log = logging.getLogger(__name__)
@@ -70,9 +72,10 @@ class PageStream:
         if repaired := cluster_topics.repair_last_batch(self.table, self.workload, self.follower.labels_of):
             self.metrics.add("repaired_total", repaired)
             log.info("%s pages of the last batch were not in the topics of their clusters; they are now", repaired)
+        # What the table holds is left out when Kafka has it once more.
+        self.index = RecordIndex.build(settings().home / "stream", self.table.record_hashes())
         held = self.table.read_state()
-        self.read = dict(held.marks)
-        first = source.starting_offsets(self.workload.records_topic, held.marks)
+        self.read, first = source.find_start(self.table, self.workload.records_topic, held)
         since = min(held.newest // 1000, int(tally.latest_plausible_s()))
         windows = self.table.windows(self.declared.window, since - tally.KEPT_S) if since else {}
         self.tally.rebuild(held.sizes, windows, held.newest)
@@ -153,21 +156,15 @@ class PageStream:
         self._check_champion()
         current = self._scoring_model()
         arrays = current.broadcast(self.spark.sparkContext)
-        scoring = partial(score_pages, arrays=arrays, version=current.version, declared=self.declared)
-        scored = frame.mapInArrow(scoring, SCORED_SCHEMA).persist()
-        try:
-            summary = BatchSummary(self.declared.window)
-            for row in scored.where("summary IS NOT NULL").select("summary").collect():
-                summary.merge(parse_summary(bytes(row.summary)))
-            if summary.rows:
-                # A commit a second of a file each: the tasks' shares of a small batch make one file.
-                pages = scored.where("summary IS NULL").select(*PAGE).coalesce(1 + summary.rows // 100_000)
+        constant = {"version": current.version, "declared": self.declared, "generation": self.table.generation}
+        scoring = partial(score_pages, arrays=arrays, **constant)
+        with score_batch(frame, scoring, self.declared.window, self.index) as batch:
+            if batch.summary.rows:
                 self._check()
-                self.table.append(pages, summary.offsets)
-                cluster_topics.send_pages(pages, self.workload, {current.version: current.labels})
-        finally:
-            scored.unpersist()
-        self._count(summary, time.monotonic() - started)
+                self.table.append(batch.pages, batch.summary.offsets)
+                self.index.add(batch.hashes)
+                cluster_topics.send_pages(batch.pages, self.workload, {current.version: current.labels})
+        self._count(batch.summary, time.monotonic() - started)
 
     def _count(self, summary: BatchSummary, seconds: float) -> None:
         self.batches += 1
@@ -177,10 +174,11 @@ class PageStream:
         self.read |= {partition: last for partition, (_, last) in summary.offsets.items()}
         self.metrics.add("rows_total", summary.rows)
         self.metrics.add("unreadable_total", summary.unreadable)
+        self.metrics.add("repeated_total", summary.repeated)
         self.metrics.add("batches_total", 1)
         self.metrics.add("batch_seconds_total", seconds)
-        if summary.unreadable:
-            log.info("%s records of %s are no pages and were left out", summary.unreadable, self.workload.records_topic)
+        for sentence in describe_left_out(summary):
+            log.info("%s: %s", self.workload.records_topic, sentence)
         self.metrics.set("batch_seconds", seconds)
         now = time.monotonic()
         self._rates.append((now, summary.rows))
@@ -226,6 +224,7 @@ class PageStream:
             "watermark": tally.to_iso(self.tally.watermark) if self.tally.watermark else None,
             "at": tally.to_iso(time.time()),
             **measures,
+            "generation": self.table.generation,
             "offsets": {str(partition): offset + 1 for partition, offset in sorted(self.read.items())},
         }
         assert self.deltas is not None

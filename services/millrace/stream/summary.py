@@ -23,8 +23,10 @@ class BatchSummary:
     window: int
     rows: int = 0
     unreadable: int = 0
+    repeated: int = 0
+    """Records left out because their record id came before."""
     offsets: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Partition -> (first, last) offset, unreadable records included."""
+    """Partition -> (first, last) offset, unreadable and repeated records included."""
     windows: dict[int, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     squared: float = 0.0
     """The sum of squared distances."""
@@ -41,8 +43,8 @@ class BatchSummary:
 
     _spoken: int = 0
 
-    def add_offsets(self, partitions: pa.Array, offsets: pa.Array, unreadable: int) -> None:
-        self.unreadable += unreadable
+    def add_offsets(self, partitions: pa.Array, offsets: pa.Array) -> None:
+        """Widen the ranges by these records."""
         numbers, places = partitions.to_numpy(), offsets.to_numpy()
         for number in np.unique(numbers):
             here = places[numbers == number]
@@ -96,6 +98,7 @@ class BatchSummary:
     def merge(self, other: "BatchSummary") -> None:
         self.rows += other.rows
         self.unreadable += other.unreadable
+        self.repeated += other.repeated
         self.squared += other.squared
         self.newest = max(self.newest, other.newest)
         for partition, (first, last) in other.offsets.items():
@@ -127,9 +130,8 @@ def newest_examples(examples: list[tuple[int, str, str]]) -> list[tuple[int, str
 def parse_summary(content: bytes) -> BatchSummary:
     """The summary in `as_json`."""
     body = orjson.loads(content)
-    summary = BatchSummary(
-        body["window"], body["rows"], body["unreadable"], squared=body["squared"], newest=body["newest"]
-    )
+    counts = {name: body[name] for name in ("rows", "unreadable", "repeated", "squared", "newest")}
+    summary = BatchSummary(body["window"], **counts)
     summary.offsets = {int(partition): (first, last) for partition, (first, last) in body["offsets"].items()}
     for start, counts in body["windows"].items():
         summary.windows[int(start)].update({int(cluster): number for cluster, number in counts.items()})
