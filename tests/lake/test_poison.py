@@ -11,7 +11,8 @@ GOOD = b'{"flat_id":"F1","rooms":2,"rent":700.5,"listed_at":"2026-01-10T08:00:00
 TRACE = """\
 org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception.
 \tat org.apache.kafka.connect.runtime.WorkerSinkTask.deliverMessages(WorkerSinkTask.java:636)
-Caused by: org.apache.kafka.connect.errors.DataException: An error occurred converting record, topic: rentals.records, partition, 3, offset: 4711
+Caused by: org.apache.kafka.connect.errors.DataException: An error occurred converting record, \
+topic: rentals.records, partition, 3, offset: 4711
 \tat org.apache.iceberg.connect.data.IcebergWriter.write(IcebergWriter.java:65)
 \t... 10 more
 Caused by: java.time.format.DateTimeParseException: Text '{value}' could not be parsed at index 5
