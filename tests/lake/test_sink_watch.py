@@ -5,12 +5,9 @@ Connect, Kafka and the sink are stand-ins, the table is a real one; tests/pipeli
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 
-import orjson
 import pytest
-from pyiceberg.catalog.sql import SqlCatalog
 
 from millrace.errors import MillraceError, UnavailableError
 from millrace.ingest.rejected_rows import list_rejected, replay_rejected
@@ -18,74 +15,8 @@ from millrace.lake import landing, sink, sink_watch, tables
 from millrace.lake.progress import dead_letter_positions
 from millrace.messaging.reader import TopicPartition
 from millrace.messaging.topics import DEAD_LETTERS
-from millrace.workloads import find_workload
-from tests.lake.connect_server import ConnectServer, serve
-from tests.messaging import fake_consumer
-from tests.messaging.fake_consumer import FakeConsumer, Messages
-from tests.registry.servers import settings_of
-
-RENTALS = find_workload("rentals")
-TOPIC = RENTALS.records_topic
-PARTITION, POISONED = 1, 30
-CONVERSION = "Caused by: org.apache.kafka.connect.errors.DataException: An error occurred converting record, "
-
-
-def record(number: int, listed_at: str = "2026-01-10T08:00:00.25Z") -> bytes:
-    return orjson.dumps(
-        {"flat_id": f"F{number}", "rooms": 2, "rent": 700, "listed_at": listed_at, "rating": None, "record_id": "r"}
-    )
-
-
-def trace(offset: int, cause: str = "java.time.format.DateTimeParseException: Text '2026-13-45'") -> str:
-    position = f"topic: {TOPIC}, partition, {PARTITION}, offset: {offset}"
-    return f"a.ConnectException: outer\n\tat x\n{CONVERSION}{position}\n\tat y\nCaused by: {cause}\n"
-
-
-class Producer:
-    """Writes to the stand-in of Kafka; what is sent is there after a flush."""
-
-    def __init__(self, messages: Messages):
-        self.messages, self.waiting = messages, []
-
-    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: tuple = ()) -> None:
-        self.waiting.append((topic, (key, value, tuple(headers))))
-
-    def flush(self) -> None:
-        for topic, item in self.waiting:
-            self.messages[TopicPartition(topic, 0)].append(item)
-        self.waiting.clear()
-
-    def close(self) -> None:
-        self.waiting.clear()
-
-
-@pytest.fixture
-def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    """A sink that has committed up to offset 20 and fails at 30 of 60 records."""
-    catalog = SqlCatalog("iceberg", uri=f"sqlite:///{tmp_path}/catalog.db", warehouse=f"file://{tmp_path}/lake")
-    monkeypatch.setattr(tables, "load_catalog", lambda: catalog)
-    tables.ensure_tables([RENTALS])
-    records = [(b"k", record(number)) for number in range(60)]
-    records[POISONED] = (b"poisoned", record(POISONED, "2026-13-45T00:00:00Z"))
-    messages: Messages = {
-        TopicPartition(TOPIC, PARTITION): records,
-        TopicPartition(RENTALS.rejected_topic, 0): [],
-        TopicPartition(DEAD_LETTERS, 0): [],
-    }
-    fake_consumer.install(monkeypatch, lambda **options: FakeConsumer(messages)(**options))  # pyright: ignore
-    for module in ("millrace.lake.sink_watch", "millrace.ingest.rejected_rows"):
-        monkeypatch.setattr(f"{module}.make_producer", lambda: Producer(messages))
-    connect = ConnectServer("lake-rentals", TOPIC)
-    connect.offsets[PARTITION] = 20
-    connect.fail(trace(POISONED))
-    with serve(connect) as address, settings_of({"MILLRACE_CONNECT_URL": address, "MILLRACE_HOME": str(tmp_path)}):
-        yield SimpleNamespace(connect=connect, messages=messages, records=records, home=tmp_path)
-
-
-def landed_offsets() -> list[int]:
-    rows = tables.load_table("rentals").scan().to_arrow()
-    assert set(rows.column("kafka_partition").to_pylist()) <= {PARTITION}
-    return sorted(rows.column("kafka_offset").to_pylist())
+from tests.lake.skipping import PARTITION, POISONED, RENTALS, TOPIC, landed_offsets, record, trace
+from tests.messaging.fake_consumer import FakeConsumer
 
 
 def assert_skipped(pipeline: SimpleNamespace) -> None:

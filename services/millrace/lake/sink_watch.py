@@ -14,7 +14,7 @@ from time import time
 import orjson
 
 from millrace.errors import MillraceError
-from millrace.lake import landing, sink, tables
+from millrace.lake import sink, tables
 from millrace.lake.poison import NEIGHBOURS, RecordPosition, explain_refusal, find_obstacle, find_position
 from millrace.lake.progress import dead_letter_positions
 from millrace.messaging.dead_letters import list_skipped, write_skipped
@@ -117,6 +117,8 @@ def finish_skip(workload: Workload, skip: Skip) -> int:
 
     Can be called again after it was cut off anywhere. Raises UnavailableError; then the sink stays stopped.
     """
+    from millrace.lake import landing  # brings Arrow, which a supervisor without poisoned records never needs
+
     landed, partition = 0, TopicPartition(workload.records_topic, skip.partition)
     if sink.stop_sink(workload.name):
         table = tables.load_table(workload.name)
@@ -165,6 +167,8 @@ def _read_rows_before(
     reader: TopicReader, workload: Workload, columns: Sequence[LakeColumn], partition: TopicPartition, end: int
 ) -> Iterator[dict[str, object]]:
     """What the sink has not committed before `end`, as rows. Raises BadInputError for what can't be a row."""
+    from millrace.lake import landing
+
     rejected = dead_letter_positions(workload)
     start = _find_start(reader, workload, partition)
     for message in reader.read({partition: start}, {partition: end}):
