@@ -41,6 +41,15 @@ def test_poisoned_record_becomes_a_rejected_row_and_the_sink_goes_on_behind_it(p
     assert replay_rejected(RENTALS)["still_rejected"] == {"connect_rejected": 1}
 
 
+def test_dead_letter_of_a_record_too_long_for_one_is_cut(pipeline):
+    pipeline.records[POISONED] = (b"k", record(POISONED, "9" * 2_000_000))
+    sink_watch.look_after_sink(RENTALS)
+    (row,) = list_rejected(RENTALS)
+    assert len(row["raw"]) == 900_000
+    assert "(shown are 900000 of 2000" in row["message"]
+    assert pipeline.connect.offsets == {PARTITION: POISONED + 1}
+
+
 def test_landed_rows_are_those_that_the_sink_would_have_written(pipeline):
     sink_watch.look_after_sink(RENTALS)
     row = tables.load_table("rentals").scan(row_filter="kafka_offset = 20").to_arrow().to_pylist()[0]

@@ -14,6 +14,10 @@ HEADER_PREFIX = "__connect.errors."
 SKIP_HEADER = "millrace.skipped"
 """Only dead letters of the watch have it; Connect's own don't count against its limit."""
 
+MAX_VALUE_BYTES = 900_000
+"""A broker's own limit of a message is 1 MB, that of a records topic is higher: a longer value is cut, and its cause
+says so. One that could not be written would keep its sink stopped."""
+
 
 @dataclass(frozen=True)
 class SkippedRecord:
@@ -39,6 +43,9 @@ def list_skipped(topic: str) -> list[SkippedRecord]:
 
 def write_skipped(producer: Producer, topic: str, message: Message, connector: str, cause: str) -> None:
     """Write the dead letter of a message of `topic`; it is acknowledged on return. Raises UnavailableError."""
+    value = message.value
+    if value and len(value) > MAX_VALUE_BYTES:
+        cause, value = f"{cause} (shown are {MAX_VALUE_BYTES} of {len(value)} bytes)", value[:MAX_VALUE_BYTES]
     context = {
         "topic": topic,
         "partition": str(message.partition),
@@ -48,5 +55,5 @@ def write_skipped(producer: Producer, topic: str, message: Message, connector: s
         "exception.message": cause,
     }
     headers = [(f"{HEADER_PREFIX}{name}", text.encode()) for name, text in context.items()]
-    producer.send(DEAD_LETTERS, message.key, message.value, [*headers, (SKIP_HEADER, b"1")])
+    producer.send(DEAD_LETTERS, message.key, value, [*headers, (SKIP_HEADER, b"1")])
     producer.flush()
