@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from millrace.lake.coordinators import ensure_coordinators
 from millrace.lake.sink import ensure_sinks
 from millrace.lake.tables import ensure_tables
 from millrace.messaging.topics import ensure_topics
@@ -19,11 +20,12 @@ def ensure_buckets(workloads: Iterable[Workload]) -> list[str]:
     return [bucket for bucket in wanted if ObjectStore(bucket).ensure_bucket()]
 
 
-# In this order: a sink finds its topic and its table.
+# In this order: a sink finds its topic and its table, and its coordinator where to begin.
 STEPS: dict[str, Callable[[Iterable[Workload]], list[str]]] = {
     "buckets": ensure_buckets,
     "topics": ensure_topics,
     "tables": ensure_tables,
+    "coordinators": ensure_coordinators,
     "sinks": ensure_sinks,
 }
 

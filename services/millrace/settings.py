@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     """The password that goes with connect_user. No default value."""
     commit_interval: float = Field(5.0, ge=1, le=3600)
     """How often the sink commits a batch to the lake. The default value is 5."""
+    sink_skip_limit: int = Field(10, ge=0, le=10_000)
+    """How many records of a workload may be moved to its rejected rows within an hour because the lake can't hold them;
+    0 leaves them in the sink's way. The default value is 10."""
 
     s3_endpoint: str | None = OWN_STACK
     """The object storage; empty means AWS itself, `stack` the one-machine stack of `home`. The default value is

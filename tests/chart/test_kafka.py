@@ -214,6 +214,14 @@ def test_connect_has_its_topics_and_permissions_for_iceberg_sink():
     assert rules["transactionalId", "lake-", "prefix"] == {"Describe", "Write"}
 
 
+def test_provision_sets_offsets_of_coordinators_and_reads_no_records():
+    rules = acls("provision")
+    assert rules["group", "connect-lake-", "prefix"] == {"Describe", "Read"}
+    assert "Read" in rules["topic", "lake.control", "literal"]
+    assert "Read" not in rules["topic", "courses.records", "literal"]
+    assert not any("Write" in operations for operations in rules.values())
+
+
 def test_transactional_ids_of_each_sink_match_acl_prefix():
     for connector in of_kind(render(only="connect"), "KafkaConnector").values():
         assert connector["spec"]["config"]["iceberg.coordinator.transactional.prefix"].startswith("lake-")

@@ -35,13 +35,20 @@ def test_job_logs_waiting_for_dependencies_and_never_gives_up():
     assert job({"provision": {"deadlineSeconds": 900}})["spec"]["activeDeadlineSeconds"] == 900
 
 
-def test_job_creates_buckets_and_tables_without_kafka():
-    assert container(job())["args"] == ["provision", "--wait=600", "--only", "buckets", "--only", "tables"]
+def test_job_creates_buckets_and_tables_and_lets_coordinators_begin():
+    wanted = [argument for kind in ("buckets", "tables", "coordinators") for argument in ("--only", kind)]
+    assert container(job())["args"] == ["provision", "--wait=600", *wanted]
     variables = environment(job())
-    assert "MILLRACE_KAFKA_BOOTSTRAP" not in variables
+    assert variables["MILLRACE_KAFKA_USERNAME"] == "millrace-provision"
     assert variables["MILLRACE_CATALOG_JDBC"] == "jdbc:postgresql://millrace-catalog:5432/iceberg"
     assert variables["MILLRACE_CATALOG_PASSWORD"]["secretKeyRef"] == {"name": "millrace-catalog", "key": "password"}
     assert variables["MILLRACE_S3_SECRET_KEY"]["secretKeyRef"] == {"name": "millrace-s3-provision", "key": "secret-key"}
+
+
+def test_job_needs_no_kafka_where_the_release_has_no_sinks():
+    item = job({"connect": {"enabled": False}})
+    assert container(item)["args"] == ["provision", "--wait=600", "--only", "buckets", "--only", "tables"]
+    assert "MILLRACE_KAFKA_BOOTSTRAP" not in environment(item)
 
 
 def test_job_also_creates_topics_in_external_kafka():

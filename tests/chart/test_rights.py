@@ -115,6 +115,13 @@ def test_message_unreadable_by_sink_reaches_dead_letters(secured, landed):
     assert [message.key for batch in polled.values() for message in batch] == [b"broken"]
 
 
+def test_provision_lets_coordinators_begin(secured, landed):
+    """Those of sinks that do not run here; the running one has its own offsets."""
+    output = secured.run("millrace-provision", *MILLRACE, "provision", "--only", "coordinators", "--json")
+    assert "connect-lake-mooc-coord" in output
+    assert "connect-lake-courses-coord" not in output
+
+
 def test_ingest_can_read_back_its_receipt_and_rejected_rows(secured, landed):
     output = secured.run("millrace-ingest", *MILLRACE, "rejected", "count", "courses", "--json")
     assert "broken_number" in output or "connect_rejected" in output, output

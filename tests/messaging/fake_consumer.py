@@ -9,11 +9,16 @@ from kafka.errors import IllegalStateError, OffsetOutOfRangeError
 
 from millrace.messaging import client, reader
 
-Messages = dict[TopicPartition, list[tuple[bytes | None, bytes | None]]]
+Headers = tuple[tuple[str, bytes], ...]
+Messages = dict[TopicPartition, list[tuple[bytes | None, bytes | None] | tuple[bytes | None, bytes | None, Headers]]]
+"""Key, value and headers, if there are some."""
 
 
-def record(part: TopicPartition, offset: int, key: bytes | None, value: bytes | None) -> ConsumerRecord:
-    return ConsumerRecord(part.topic, part.partition, 0, offset, 1_700_000_000_000, 0, key, value, [], None, 1, 1, -1)
+def record(
+    part: TopicPartition, offset: int, key: bytes | None, value: bytes | None, headers: Headers = ()
+) -> ConsumerRecord:
+    moment, pairs = 1_700_000_000_000, list(headers)
+    return ConsumerRecord(part.topic, part.partition, 0, offset, moment, 0, key, value, pairs, None, 1, 1, -1)
 
 
 class FakeConsumer:

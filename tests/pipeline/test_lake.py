@@ -45,7 +45,7 @@ def test_compaction_keeps_every_row_and_tagged_snapshot(stack, spark, tmp_path):
 def test_provisioning_again_changes_nothing(stack):
     from millrace.provision import provision
 
-    assert provision() == {"buckets": [], "topics": [], "tables": [], "sinks": []}
+    assert provision() == {"buckets": [], "topics": [], "tables": [], "coordinators": [], "sinks": []}
 
 
 def test_new_optional_field_becomes_column_and_changed_type_is_rejected(stack):

@@ -47,7 +47,9 @@ def up(as_json: Json = False) -> None:
 
 @handle_errors
 def provision(
-    only: Annotated[list[str] | None, typer.Option(help="buckets, topics, tables or sinks; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="buckets, topics, tables, coordinators or sinks; may be repeated.")
+    ] = None,
     wait: Annotated[
         float, typer.Option(metavar="SECONDS", help="Wait so long for each part that is unavailable.")
     ] = 0.0,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -17,6 +18,8 @@ from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload
 
 REBALANCE_TIMEOUT_S = 60.0  # seconds
+PASSING_FAULTS = ("rebalance", "must be in the STOPPED state", "haven't stopped completely yet")
+ENDED_STATES = ("FAILED", "UNASSIGNED", "DESTROYED")
 CONNECT_TYPES = {"long": "int64", "double": "float64", "boolean": "boolean"}
 
 
@@ -91,9 +94,10 @@ def _login() -> tuple[str, str] | None:
 
 
 def _call(method: str, path: str, **options: Any) -> httpx.Response:
-    """Ask Connect; while its workers are dealing out the tasks anew, ask again for as long as SETTLED.
+    """Ask Connect; while its workers are dealing out the tasks anew, ask again for REBALANCE_TIMEOUT_S.
 
-    Connect says 409 during a rebalance, and 500 with a sentence when one is about to begin.
+    Connect says 409 during a rebalance, 500 with a sentence when one is about to begin, and 400 or 500 with others
+    while a connector is being stopped.
     """
     url, until = require_address("connect_url"), time.monotonic() + REBALANCE_TIMEOUT_S
     while True:
@@ -106,7 +110,8 @@ def _call(method: str, path: str, **options: Any) -> httpx.Response:
             ) from error
         if response.status_code == 404 or response.is_success:
             return response
-        if not (response.status_code == 409 or "rebalance" in response.text) or time.monotonic() > until:
+        passing = response.status_code == 409 or any(words in response.text for words in PASSING_FAULTS)
+        if not passing or time.monotonic() > until:
             raise UnavailableError(
                 f"Kafka Connect refused {method} {path}: {response.text[:500]}", code="connect_refused"
             )
@@ -130,14 +135,57 @@ def ensure_sinks(wanted: Iterable[Workload]) -> list[str]:
 def sink_status(workload: str) -> dict[str, Any]:
     """{"connector", "state", "tasks": [{"id", "state", "cause"}]} of a workload's sink."""
     name = connector_name(workload)
-    response = _call("GET", f"/connectors/{name}/status")
-    if response.status_code != 200:
+    body = _read_status(name)
+    if body is None:
         return {"connector": name, "state": "ABSENT", "tasks": []}
-    body = response.json()
     tasks = [
         {"id": task["id"], "state": task["state"], "cause": find_cause(task.get("trace", ""))} for task in body["tasks"]
     ]
     return {"connector": name, "state": body["connector"]["state"], "tasks": tasks}
+
+
+def _read_status(connector: str) -> dict[str, Any] | None:
+    response = _call("GET", f"/connectors/{connector}/status")
+    return response.json() if response.status_code == 200 else None
+
+
+def read_offsets(workload: str) -> dict[tuple[str, int], int]:
+    """(topic, partition) -> the offset from which a sink reads on, of those that it has committed."""
+    response = _call("GET", f"/connectors/{connector_name(workload)}/offsets")
+    entries = response.json()["offsets"] if response.status_code == 200 else []
+    return {
+        (entry["partition"]["kafka_topic"], int(entry["partition"]["kafka_partition"])): entry["offset"]["kafka_offset"]
+        for entry in entries
+    }
+
+
+def stop_sink(workload: str) -> bool:
+    """Stop a sink until `resume_sink`; false where there is none. Its tasks have ended on return.
+
+    Raises UnavailableError when they have not within REBALANCE_TIMEOUT_S.
+    """
+    name, until = connector_name(workload), time.monotonic() + REBALANCE_TIMEOUT_S
+    if _call("PUT", f"/connectors/{name}/stop").status_code == 404:
+        return False
+    while (status := _read_status(name)) is not None:
+        running = [task for task in status["tasks"] if task["state"] not in ENDED_STATES]
+        if status["connector"]["state"] == "STOPPED" and not running:
+            return True
+        if time.monotonic() > until:
+            raise UnavailableError(f"{name} was told to stop and still runs: {status}", code="connect_refused")
+        time.sleep(0.5)
+    return False
+
+
+def move_sink(workload: str, topic: str, partition: int, offset: int) -> None:
+    """Let a stopped sink read on from `offset`. Raises UnavailableError while anybody is still in its group."""
+    target = {"partition": {"kafka_topic": topic, "kafka_partition": partition}, "offset": {"kafka_offset": offset}}
+    _call("PATCH", f"/connectors/{connector_name(workload)}/offsets", json={"offsets": [target]})
+
+
+def resume_sink(workload: str) -> None:
+    """Let a stopped sink run again."""
+    _call("PUT", f"/connectors/{connector_name(workload)}/resume")
 
 
 def find_cause(trace: str) -> str | None:
@@ -146,15 +194,32 @@ def find_cause(trace: str) -> str | None:
     return lines[-1].removeprefix("Caused by: ") if lines else None
 
 
+@dataclass(frozen=True)
+class SinkFailure:
+    """A sink that has failed, itself or in a task: the stack traces of its tasks."""
+
+    connector: str
+    traces: tuple[str, ...]
+
+
+def find_failure(workload: str) -> SinkFailure | None:
+    """What has failed of a workload's sink; None where it runs, was stopped or is absent."""
+    name = connector_name(workload)
+    body = _read_status(name)
+    if body is None:
+        return None
+    traces = tuple(task.get("trace", "") for task in body["tasks"] if task["state"] == "FAILED")
+    return SinkFailure(name, traces) if traces or body["connector"]["state"] == "FAILED" else None
+
+
+def restart_sink(failure: SinkFailure) -> str:
+    """Restart what has failed of a sink; a sentence with its cause."""
+    _call("POST", f"/connectors/{failure.connector}/restart?includeTasks=true&onlyFailed=true")
+    causes = "; ".join(find_cause(trace) or "no cause given" for trace in failure.traces) or "the connector itself"
+    return f"{failure.connector} had failed ({causes}) and was restarted."
+
+
 def restart_failed(names: Iterable[str] | None = None) -> list[str]:
     """Restart every failed connector or task, of all workloads by default; one sentence each, with its cause."""
-    sentences = []
-    for name in load_workloads() if names is None else names:
-        state = sink_status(name)
-        failed = [task for task in state["tasks"] if task["state"] == "FAILED"]
-        if not failed and state["state"] != "FAILED":
-            continue
-        _call("POST", f"/connectors/{state['connector']}/restart?includeTasks=true&onlyFailed=true")
-        causes = "; ".join(task["cause"] or "no cause given" for task in failed) or "the connector itself"
-        sentences.append(f"{state['connector']} had failed ({causes}) and was restarted.")
-    return sentences
+    failures = (find_failure(name) for name in (load_workloads() if names is None else names))
+    return [restart_sink(failure) for failure in failures if failure]

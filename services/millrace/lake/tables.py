@@ -128,6 +128,11 @@ def load_table(workload: str) -> Table:
         ) from None
 
 
+def read_columns(table: Table) -> list[LakeColumn]:
+    """The columns that a table has, which may insist on less than the contract: later ones are optional."""
+    return [LakeColumn(field.name, str(field.field_type), field.required) for field in table.schema().fields]
+
+
 def count_rows(workload: str) -> int:
     """Rows of the current snapshot, from its summary: one small read."""
     snapshot = load_table(workload).current_snapshot()

@@ -44,6 +44,8 @@ PROPERTIES: dict[str, object] = {
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1000,
     "log.retention.check.interval.ms": 60000,
+    # A month, as lake.control: a sink that rested for a week would not know how far it was.
+    "offsets.retention.minutes": 43200,
 }
 LOGGING = """\
 Configuration:

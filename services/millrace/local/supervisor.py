@@ -216,10 +216,10 @@ def end_transactions() -> list[str]:
 
 
 def restart_sinks() -> list[str]:
-    """Restart the sinks that have failed; a sentence for each."""
-    from millrace.lake import sink
+    """Restart the sinks that have failed, behind a record that the lake can't hold; a sentence for each."""
+    from millrace.lake import sink_watch
 
-    return sink.restart_failed()
+    return sink_watch.look_after_sinks()
 
 
 if __name__ == "__main__":

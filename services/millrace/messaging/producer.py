@@ -4,6 +4,7 @@ Both clients keep the order of a key, retry through a broker's restart and give 
 `4 * kafka_timeout` seconds. `acknowledged` counts what Kafka has confirmed, and `offsets` holds the range it got.
 """
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from kafka import KafkaProducer
@@ -13,6 +14,7 @@ from millrace.messaging.client import close_producer, common_options, translate_
 from millrace.messaging.topics import MAX_MESSAGE_BYTES
 from millrace.settings import settings
 
+Headers = Sequence[tuple[str, bytes]]
 MAX_UNACKNOWLEDGED = 10_000  # messages that may wait for their acknowledgement; bounds the memory of a fast reader
 
 
@@ -23,7 +25,7 @@ class Producer(Protocol):
     offsets: dict[str, dict[int, tuple[int, int]]]
     """topic -> partition -> (first, last) offset that was acknowledged."""
 
-    def send(self, topic: str, key: bytes, value: bytes | None) -> None: ...
+    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None: ...
 
     def flush(self) -> None: ...
 
@@ -85,9 +87,9 @@ class KafkaPythonProducer:
         self._filling: list[tuple[str, Any]] = []
         self._waiting: list[tuple[str, Any]] = []
 
-    def send(self, topic: str, key: bytes, value: bytes | None) -> None:
+    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         with translate_errors():
-            self._filling.append((topic, self._client.send(topic, key=key, value=value)))
+            self._filling.append((topic, self._client.send(topic, key=key, value=value, headers=list(headers))))
         if len(self._filling) >= MAX_UNACKNOWLEDGED // 2:
             self._settle()
             self._filling, self._waiting = [], self._filling

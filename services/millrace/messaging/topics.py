@@ -19,7 +19,12 @@ MAX_MESSAGE_BYTES = 4_000_000
 CONTROL = "lake.control"
 RECEIPTS = "ingest.receipts"
 DEAD_LETTERS = "connect.rejected"
-
+RECORDS_RETENTION_MS = 7 * DAY_MS
+CONTROL_RETENTION_MS = 30 * DAY_MS
+"""Rows that a sink has announced and not committed when it was stopped are lost with their announcement. The brokers
+keep the offsets of its groups as long (`offsets.retention.minutes`)."""
+EARLIER_SETTINGS = {CONTROL: {"retention.ms": str(7 * DAY_MS)}}
+"""What earlier releases have made a topic with, and is no longer enough. Where somebody has set another, it stays."""
 
 CONFIGURED_PREFIXES = ("cleanup.policy", "compression.type", "max.message.bytes", "message.timestamp.", "retention.")
 """Settings by which a topic keeps what it must, by how they begin; all others tune it. Of a topic, a broker that is run
@@ -45,7 +50,8 @@ def list_shared_topics() -> list[Topic]:
     """Topics that belong to no workload."""
     return [
         # Connect's sinks agree on their commits here; it must exist before the first of them starts.
-        Topic(CONTROL, 1, {"retention.ms": str(7 * DAY_MS)}),
+        # Every event carries its Avro schema: compressed, a month takes as much as a week did.
+        Topic(CONTROL, 1, {"retention.ms": str(CONTROL_RETENTION_MS), "compression.type": "zstd"}),
         Topic(RECEIPTS, 1, {"cleanup.policy": "compact"}),
         Topic(DEAD_LETTERS, 1, {"retention.ms": str(30 * DAY_MS)}),
     ]
@@ -58,7 +64,7 @@ def list_workload_topics(workload: Workload) -> list[Topic]:
         Topic(
             workload.records_topic,
             0,
-            {"retention.ms": str(7 * DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)} | BROKER_CLOCK,
+            {"retention.ms": str(RECORDS_RETENTION_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)} | BROKER_CLOCK,
         ),
         # Compacted by record id: a replayed or repeated row leaves one entry, a resolved one leaves none.
         Topic(
@@ -101,13 +107,13 @@ def find_missing_topics(workloads: Iterable[Workload]) -> list[str]:
 
 
 def ensure_topics(workloads: Iterable[Workload]) -> list[str]:
-    """Create what is missing and return its names. Of existing topics only the clock is set, to BROKER_CLOCK.
+    """Create what is missing and return its names. Of existing topics only what earlier releases set otherwise is set.
 
     Logs a warning for settings that the broker does not let us set.
     """
     current = settings()
     missing = set(find_missing_topics(workloads := list(workloads)))
-    _set_clock([t.name for t in list_wanted_topics(workloads) if TIMESTAMP_TYPE in t.configs and t.name not in missing])
+    _update_settings([topic for topic in list_wanted_topics(workloads) if topic.name not in missing])
     wanted = {
         topic.name: {
             "num_partitions": topic.partitions or current.kafka_partitions,
@@ -123,26 +129,36 @@ def ensure_topics(workloads: Iterable[Workload]) -> list[str]:
     return sorted(wanted)
 
 
-def _set_clock(names: list[str]) -> None:
-    """Let topics that an earlier release has made take the broker's clock from here on."""
-    if not names:
+def _update_settings(topics: Iterable[Topic]) -> None:
+    """Give topics that an earlier release has made the broker's clock from here on, and what EARLIER_SETTINGS names."""
+    wanted = {
+        topic.name: BROKER_CLOCK if TIMESTAMP_TYPE in topic.configs else topic.configs
+        for topic in topics
+        if TIMESTAMP_TYPE in topic.configs or topic.name in EARLIER_SETTINGS
+    }
+    if not wanted:
         return
     with translate_errors(), open_admin() as client:
-        asked = [ConfigResource(ConfigResourceType.TOPIC, name, [TIMESTAMP_TYPE]) for name in names]
-        present = client.describe_configs(asked, config_filter="all").get("topic", {})
-        others = [name for name, configs in present.items() if TIMESTAMP_TYPE in configs]
-        others = [name for name in others if present[name][TIMESTAMP_TYPE]["value"] != BROKER_CLOCK[TIMESTAMP_TYPE]]
-        changes = [ConfigResource(ConfigResourceType.TOPIC, name, dict(BROKER_CLOCK)) for name in others]
-        answers = client.alter_configs(changes, raise_on_unknown=False).get("topic", {}) if changes else {}
+        described = [ConfigResource(ConfigResourceType.TOPIC, name, list(configs)) for name, configs in wanted.items()]
+        present = client.describe_configs(described, config_filter="all").get("topic", {})
+        changes = {
+            name: dict(wanted[name])
+            for name, configs in present.items()
+            if _is_outdated(name, {key: config["value"] for key, config in configs.items()})
+        }
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs) for name, configs in changes.items()]
+        answers = client.alter_configs(resources, raise_on_unknown=False).get("topic", {}) if resources else {}
     for name, answer in answers.items():
         if answer != "OK":
-            log.warning(
-                "%s keeps its producers' clock: %s. Set %s=%s.",
-                name,
-                answer,
-                TIMESTAMP_TYPE,
-                BROKER_CLOCK[TIMESTAMP_TYPE],
-            )
+            settings_text = ", ".join(f"{key}={value}" for key, value in changes[name].items())
+            log.warning("%s keeps the settings of an earlier release: %s. Set %s.", name, answer, settings_text)
+
+
+def _is_outdated(name: str, present: dict[str, str]) -> bool:
+    """Whether an existing topic is as an earlier release has made it."""
+    if name in EARLIER_SETTINGS:
+        return EARLIER_SETTINGS[name].items() <= present.items()
+    return present.get(TIMESTAMP_TYPE, BROKER_CLOCK[TIMESTAMP_TYPE]) != BROKER_CLOCK[TIMESTAMP_TYPE]
 
 
 def _create(client: KafkaAdminClient, wanted: dict[str, dict[str, Any]]) -> None:

@@ -93,11 +93,12 @@ locals {
       create = []
       groups = []
     }
+    # It lets the sinks' coordinators begin at an offset of the control topic, which takes the right to read it.
     provision = {
       write  = []
-      read   = []
+      read   = ["lake.control"]
       create = local.topics
-      groups = []
+      groups = ["connect-lake-*"]
     }
   }
 

@@ -106,13 +106,16 @@ it was killed. Spark's source reads with groups of this name.
 {{- include "millrace.acl" (dict "type" "topic" "names" (list "connect.rejected") "operations" (list "Describe" "Read")) }}
 {{- end -}}
 
-{{/* Looks at every topic and group of ours, for `millrace doctor`; the topics themselves are KafkaTopics. */}}
+{{/*
+Looks at every topic and group of ours, for `millrace doctor`; the topics themselves are KafkaTopics. Lets the sinks'
+coordinators begin at an offset of the control topic, which takes the right to read it.
+*/}}
 {{- define "millrace.acls.provision" -}}
 {{- $topics := list -}}
 {{- range include "millrace.topics" . | fromJsonArray -}}
 {{- $topics = append $topics .name -}}
 {{- end -}}
 {{- include "millrace.acl" (dict "type" "topic" "names" $topics "operations" (list "Describe" "DescribeConfigs")) }}
-{{- include "millrace.acl" (dict "type" "topic" "names" (list "connect.rejected") "operations" (list "Read")) }}
-{{- include "millrace.acl" (dict "type" "group" "names" (list "connect-lake-") "operations" (list "Describe") "pattern" "prefix") }}
+{{- include "millrace.acl" (dict "type" "topic" "names" (list "connect.rejected" "lake.control") "operations" (list "Read")) }}
+{{- include "millrace.acl" (dict "type" "group" "names" (list "connect-lake-") "operations" (list "Describe" "Read") "pattern" "prefix") }}
 {{- end -}}

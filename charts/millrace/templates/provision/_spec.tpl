@@ -3,6 +3,7 @@
 {{- $provision := .Values.provision -}}
 {{- $args := dict "root" . "component" "provision" -}}
 {{- $outside := .Values.kafka.external.enabled -}}
+{{- $kafka := or $outside .Values.connect.enabled -}}
 backoffLimit: {{ $provision.retries }}
 {{- with $provision.deadlineSeconds }}
 activeDeadlineSeconds: {{ . }}
@@ -35,25 +36,29 @@ template:
           {{- end }}
           - --only
           - tables
+          {{- if .Values.connect.enabled }}
+          - --only
+          - coordinators
+          {{- end }}
           {{- if $outside }}
           - --only
           - topics
           {{- end }}
         securityContext: {{- include "millrace.containerSecurity" . | nindent 10 }}
         env:
-          {{- include "millrace.env" (dict "root" . "component" "provision" "s3" true "catalog" true "kafka" $outside) | nindent 10 }}
+          {{- include "millrace.env" (dict "root" . "component" "provision" "s3" true "catalog" true "kafka" $kafka) | nindent 10 }}
         resources: {{- toYaml $provision.resources | nindent 10 }}
         volumeMounts:
           - {name: tmp, mountPath: /tmp}
           {{- include "millrace.catalogVolumeMounts" . | nindent 10 }}
-          {{- if $outside }}
+          {{- if $kafka }}
           {{- include "millrace.kafkaVolumeMounts" . | nindent 10 }}
           {{- end }}
     volumes:
       - name: tmp
         emptyDir: {}
       {{- include "millrace.catalogVolumes" . | nindent 6 }}
-      {{- if $outside }}
+      {{- if $kafka }}
       {{- include "millrace.kafkaVolumes" . | nindent 6 }}
       {{- end }}
 {{- end -}}
