@@ -104,7 +104,7 @@ class Training(Area):
     waitSeconds: int = Field(ge=0, le=7 * 86_400)
     """Seconds that a driver waits for the first rows, without executors; then it fails, and `restart` counts."""
     arguments: list[str]
-    """Further arguments of train.py, such as --accept-gaps."""
+    """Further arguments of train.py, such as --window=2/3."""
     restart: Restart
     """Retries after a failure."""
     timeToLiveSeconds: int = Field(ge=0)
