@@ -1,7 +1,7 @@
 """A lake in files of this machine: the tables and the catalog are real, object storage and Kafka are not there."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from millrace.messaging.reader import Message
 from millrace.settings import settings
 from millrace.workloads import find_workload
 
-ARRIVED = datetime(2026, 1, 1, tzinfo=UTC)
-TAKEN = datetime(2026, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
+ARRIVED = datetime.fromtimestamp(1_700_000_000, UTC)
+"""When everything arrived, as in tests/messaging/fake_consumer.py."""
+TAKEN = datetime(2023, 11, 1, 12, 30, 0, 123456, tzinfo=UTC)
 MOOC = find_workload("mooc")
 Land = Callable[..., None]
 
@@ -41,16 +42,16 @@ def local_lake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Land
 
 
 def make_row(partition: int, offset: int) -> dict[str, Any]:
-    """An enrolment as it landed, a second after the one before."""
+    """An enrolment as it landed."""
     return {
-        "user_id": f"U{partition}",
-        "course_id": f"C{offset}",
+        "user_id": f"U{partition:02}",
+        "course_id": f"C{offset:02}",
         "enrolled_at": TAKEN if offset % 2 else None,
         "record_id": f"{partition}-{offset}",
         "kafka_topic": "mooc.records",
         "kafka_partition": partition,
         "kafka_offset": offset,
-        "kafka_timestamp": ARRIVED + timedelta(seconds=offset),
+        "kafka_timestamp": ARRIVED,
     }
 
 
