@@ -90,7 +90,7 @@ class Training(Area):
     """The Spark of the image."""
     schedule: Cron
     """Cron schedule such as "0 2 * * *"; empty trains once after the install, and after an upgrade that changes the
-    job."""
+    job. Recommendations follow the events in either case, as long ago as the training may be."""
     timeZone: TimeZone
     """Time zone of the schedule."""
     suspend: bool

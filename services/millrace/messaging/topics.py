@@ -54,11 +54,15 @@ def list_shared_topics() -> list[Topic]:
 def list_workload_topics(workload: Workload) -> list[Topic]:
     """The topics of one workload."""
     topics = [
-        # The lake is the archive; Kafka keeps what a replay of a week needs.
+        # The lake is the archive, from which older records are read (see millrace.lake.archive).
         Topic(
             workload.records_topic,
             0,
-            {"retention.ms": str(7 * DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)} | BROKER_CLOCK,
+            {
+                "retention.ms": str(settings().kafka_retention_days * DAY_MS),
+                "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            }
+            | BROKER_CLOCK,
         ),
         # Compacted by record id: a replayed or repeated row leaves one entry, a resolved one leaves none.
         Topic(
