@@ -41,7 +41,7 @@ HOSTILE_AT_START = {
 }
 """The same, for the processes of the stack only: tests of AWS run beside it."""
 
-pytest_plugins = ["tests.tiers", "tests.trained"]
+pytest_plugins = ["tests.local_lake", "tests.tiers", "tests.trained"]
 
 
 @pytest.fixture(scope="session")

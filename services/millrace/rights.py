@@ -30,7 +30,8 @@ class ComponentRights:
 
 COMPONENTS: dict[str, ComponentRights] = {
     "api": ComponentRights(read={"models": (MODELS,)}),
-    "online": ComponentRights(read={"models": (MODELS,)}),
+    # Of the lake it reads what Kafka has deleted.
+    "online": ComponentRights(read={"lake": (WAREHOUSE,), "models": (MODELS,)}),
     "stream": ComponentRights(
         read={"lake": (WAREHOUSE,), "models": (MODELS,)},
         write={"lake": (WAREHOUSE,)},

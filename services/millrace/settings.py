@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     """Partitions of a new records topic. The default value is 4."""
     kafka_replication: int = Field(1, ge=1, le=10)
     """Replicas of a new topic; 3 on a cluster. The default value is 1."""
+    kafka_retention_days: int = Field(7, ge=1, le=3650)
+    """Days that a new records topic keeps records; the lake keeps them for good. The default value is 7."""
     kafka_client: str = Field("kafka-python", pattern="^(kafka-python|confluent-kafka)$")
     """The producer: kafka-python, or confluent-kafka with the extra `fast`. The default value is kafka-python."""
     kafka_security_protocol: str = Field("PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.chart.profiles import EXTERNAL_KAFKA
-from tests.chart.render import of_kind, pick, render
+from tests.chart.render import Refused, of_kind, pick, render
 
 COMPONENTS = ["api", "connect", "ingest", "online", "provision", "stream", "train"]
 
@@ -98,6 +98,16 @@ def test_partitions_default_to_values_unless_topic_sets_them():
     partitions = {topic["spec"]["topicName"]: topic["spec"]["partitions"] for topic in topics.values()}
     assert partitions["courses.records"] == 7
     assert partitions["courses.rejected"] == partitions["lake.control"] == 1
+
+
+def test_records_are_kept_for_the_days_of_the_values_and_other_topics_as_they_are():
+    for values, days in (({}, 7), ({"kafka": {"retentionDays": 90}}, 90)):
+        topics = of_kind(kafka(values), "KafkaTopic").values()
+        kept = {topic["spec"]["topicName"]: topic["spec"]["config"].get("retention.ms") for topic in topics}
+        assert {kept[name] for name in kept if name.endswith(".records")} == {str(days * 86_400_000)}
+        assert (kept["connect.rejected"], kept["lake.control"]) == ("2592000000", "604800000")
+    with pytest.raises(Refused, match="retentionDays"):
+        kafka({"kafka": {"retentionDays": 0}})
 
 
 def test_topics_survive_uninstall():

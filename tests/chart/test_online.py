@@ -1,4 +1,4 @@
-"""The updater of recommendations: one process, which only reads and writes Kafka and reads models."""
+"""The updater of recommendations: one process, which reads and writes Kafka, and reads models and the lake."""
 
 import pytest
 
@@ -31,8 +31,8 @@ def test_updater_runs_as_single_replica_without_overlap():
 
 def test_updater_runs_package_command_in_image_with_its_libraries():
     assert container(online())["args"] == ["online"]
-    api = pick(render(only="api"), "Deployment")["spec"]["template"]["spec"]["containers"][0]
-    assert container(online())["image"] == api["image"]
+    job = pick(render(only="provision"), "Job")["spec"]["template"]["spec"]["containers"][0]
+    assert container(online())["image"] == job["image"]
 
 
 def test_every_variable_is_a_package_setting():
@@ -42,13 +42,14 @@ def test_every_variable_is_a_package_setting():
     assert {name.removeprefix("MILLRACE_").lower() for name in variables} <= Settings.model_fields.keys()
 
 
-def test_updater_has_own_user_and_model_access_but_no_catalog_access():
+def test_updater_has_own_users_for_brokers_storage_and_catalog():
     variables = environment(online())
     assert variables["MILLRACE_KAFKA_USERNAME"] == "millrace-online"
     assert variables["MILLRACE_KAFKA_PASSWORD"] == {"secretKeyRef": {"name": "millrace-online", "key": "password"}}
     assert variables["MILLRACE_MODELS_BUCKET"] == "millrace-models"
     assert variables["MILLRACE_VERSION_BUDGET"] == "256000000"
-    assert not [name for name in variables if name.startswith("MILLRACE_CATALOG")]
+    assert variables["MILLRACE_CATALOG_JDBC"] == "jdbc:postgresql://millrace-catalog:5432/iceberg"
+    assert variables["MILLRACE_CATALOG_PASSWORD"] == {"secretKeyRef": {"name": "millrace-catalog", "key": "password"}}
     assert environment(online(workloads=["mooc"]))["MILLRACE_WORKLOADS"] == "mooc"
 
 
@@ -61,17 +62,18 @@ def test_probes_request_metrics_that_updater_serves():
         assert result[probe]["httpGet"] == {"path": "/metrics", "port": port["name"]}
 
 
-def test_updater_reaches_dns_brokers_storage_and_admits_configured_peers():
+def test_updater_reaches_dns_brokers_storage_catalog_and_admits_configured_peers():
     spec = pick(online(), POLICY)["spec"]
     assert (
         spec["podSelector"]["matchLabels"].items()
         <= pick(online(), "Deployment")["spec"]["template"]["metadata"]["labels"].items()
     )
     assert spec["ingress"] == []
-    dns, brokers, storage = spec["egress"]
+    dns, brokers, storage, database = spec["egress"]
     assert {port["port"] for port in dns["ports"]} == {53}
     assert brokers["ports"] == [{"protocol": "TCP", "port": 9093}]
     assert storage["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "seaweedfs"
+    assert database["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "catalog"
     peer = {"podSelector": {}}
     (rule,) = pick(online({"networkPolicy": {"metricsFrom": [peer]}}), POLICY)["spec"]["ingress"]
     assert rule == {"from": [peer], "ports": [{"protocol": "TCP", "port": 9090}]}
@@ -82,6 +84,22 @@ def test_workload_identity_provides_role_without_keys():
     objects = online(storage={"external": external})
     assert pick(objects, "ServiceAccount")["metadata"]["annotations"] == {"role": "x"}
     assert "MILLRACE_S3_ACCESS_KEY" not in environment(objects)
+
+
+def test_updater_checks_the_certificate_of_an_external_catalog():
+    external = {
+        "enabled": True,
+        "jdbc": "jdbc:postgresql://db:5433/x",
+        "user": "u",
+        "existingSecret": "s",
+        "caSecret": "ca",
+    }
+    objects = online(catalog={"external": external})
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(objects)["volumeMounts"]}
+    assert mounts["catalog-ca"] == "/etc/millrace/catalog"
+    assert {"catalog-ca"} <= {volume["name"] for volume in pod(objects)["volumes"]}
+    assert "sslmode=verify-full" in environment(objects)["MILLRACE_CATALOG_JDBC"]
+    assert {"ports": [{"protocol": "TCP", "port": 5433}]} in pick(objects, POLICY)["spec"]["egress"]
 
 
 def test_nothing_is_rendered_without_events_or_when_disabled():

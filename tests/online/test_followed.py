@@ -7,8 +7,12 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
+from millrace.errors import UnavailableError
 from millrace.messaging.reader import Message, TopicPartition
+from millrace.online import version_follower
+from millrace.online.recall import recall_records
 from millrace.online.version_follower import Offsets, VersionFollower
+from tests.local_lake import make_row
 from tests.messaging.fake_consumer import FakeConsumer, install
 from tests.online import made
 from tests.waiting import until
@@ -121,16 +125,83 @@ def test_snapshot_that_ends_outside_the_topic_is_published_as_an_error(monkeypat
     assert "holds offsets 0 to 3 of partition 0, and the snapshot ends before 10" in error
 
 
-def test_records_deleted_before_they_were_read_are_published_as_an_error(monkeypatch: pytest.MonkeyPatch):
+def test_records_that_kafka_has_deleted_are_read_from_the_lake(monkeypatch: pytest.MonkeyPatch, local_lake):
+    local_lake((0, 0, 4), (1, 0, 3))
+    producer = FakeProducer()
+    follower = make_follower({0: 1}, producer)
+    install(monkeypatch, FakeConsumer(topic_of(follower, 6, 4), begin=3))
+    with following(follower):
+        watermark = wait_for(producer, lambda mark: mark["offsets"] == {"0": 6, "1": 4} and mark["at"])
+    # Of partition 0 the lake gives offsets 1 and 2, of partition 1 those from 0 to 2; Kafka the rest, all of one event.
+    assert (watermark["accepted"], watermark["repeated"], watermark["error"]) == (6, 3, None)
+    assert follower.fold.unlinked == 0
+
+
+def test_same_records_give_the_same_messages_from_the_lake_as_from_kafka(monkeypatch: pytest.MonkeyPatch, local_lake):
+    local_lake((0, 0, 5))
+    kept = [(None, orjson.dumps(make_row(0, offset), default=str)) for offset in range(6)]
+    published = []
+    for begin in (0, 4, 6):
+        producer = FakeProducer()
+        follower = make_follower({}, producer)
+        part = TopicPartition(follower.fold.base.workload.records_topic, 0)
+        install(monkeypatch, FakeConsumer({part: kept}, begin=begin))
+        with following(follower):
+            wait_for(producer, lambda mark: mark["offsets"] == {"0": 6} and mark["at"])
+        newest = {key: value for _, key, value in producer.sent if not key.endswith(b"/watermark")}
+        published.append({key: newest[key] for key in sorted(newest) if not key.endswith(b"/popular")})
+    assert published[0] == published[1] == published[2]
+    assert published[0]
+
+
+def test_records_deleted_while_they_are_read_are_read_from_the_lake(monkeypatch: pytest.MonkeyPatch, local_lake):
     class DeletingConsumer(FakeConsumer):
         def seek(self, part: TopicPartition, offset: int) -> None:
             super().seek(part, offset)
             self.begin = 2
 
+    monkeypatch.setattr(version_follower, "RETRY_DELAY_S", 0.01)
+    local_lake((0, 0, 2))
     producer = FakeProducer()
     follower = make_follower({0: 1}, producer)
     install(monkeypatch, DeletingConsumer(topic_of(follower, 3)))
     with following(follower):
+        watermark = wait_for(producer, lambda mark: mark["offsets"] == {"0": 3} and mark["at"])
+    assert (watermark["accepted"], watermark["repeated"], watermark["error"]) == (2, 0, None)
+
+
+def test_records_that_the_lake_lacks_too_are_published_as_an_error(monkeypatch: pytest.MonkeyPatch, local_lake):
+    local_lake((0, 0, 0), (0, 2, 3))
+    producer = FakeProducer()
+    follower = make_follower({0: 1}, producer)
+    install(monkeypatch, FakeConsumer(topic_of(follower, 6), begin=3))
+    with following(follower):
         error = wait_for(producer, lambda mark: mark["error"])["error"]
-    assert error.startswith("Kafka no longer has what follows the snapshot ([Error 1] OffsetOutOfRangeError: {")
-    assert error.endswith("); train again.")
+    assert error == (
+        "Kafka no longer holds all of mooc.records that follows the snapshot, and the lake lacks partition 0 offset 1. "
+        "Train again: `millrace train mooc`."
+    )
+
+
+def test_lake_that_does_not_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch, local_lake, caplog):
+    class ReopenedConsumer(FakeConsumer):
+        def __call__(self, **options: object) -> FakeConsumer:
+            self.closed = False
+            return super().__call__(**options)
+
+    answers = iter([UnavailableError("The lake does not answer: refused.")])
+
+    def recall(workload, deleted):
+        if error := next(answers, None):
+            raise error
+        return recall_records(workload, deleted)
+
+    monkeypatch.setattr(version_follower, "RETRY_DELAY_S", 0.01)
+    monkeypatch.setattr(version_follower, "recall_records", recall)
+    local_lake((0, 0, 2))
+    producer = FakeProducer()
+    follower = make_follower({0: 1}, producer)
+    install(monkeypatch, ReopenedConsumer(topic_of(follower, 3), begin=2))
+    with following(follower):
+        wait_for(producer, lambda mark: mark["offsets"] == {"0": 3} and mark["at"])
+    assert "it can't read on, state is kept until it can: The lake does not answer: refused." in caplog.text

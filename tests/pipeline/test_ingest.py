@@ -11,6 +11,8 @@ import pytest
 from millrace.errors import UnavailableError
 from millrace.ingest import rejected_rows
 from millrace.ingest.publish import ingest_source, validate_source
+from millrace.lake.gaps import read_dead_letters, read_gaps, record_dead_letters
+from millrace.lake.offset_ranges import count_offsets, subtract_ranges
 from millrace.lake.progress import count_published, wait_until_landed
 from millrace.messaging.reader import end_offsets, read_all
 from millrace.settings import settings
@@ -169,6 +171,11 @@ def test_messages_unreadable_by_connect_become_dead_letters_and_rejected_rows(st
     assert any('"rooms":"many"' in row["raw"] for row in result)
     assert all(row["source"].startswith("rentals.records/") for row in result)
     wait_until_landed(find_workload("rentals"), timeout=60)
+    workload = find_workload("rentals")
+    record_dead_letters([workload])
+    letters = read_dead_letters([workload])["rentals"]
+    assert count_offsets(letters) >= 2
+    assert subtract_ranges(letters, read_gaps(workload)) == []
 
 
 def test_ingest_waits_for_temporarily_frozen_broker(stack, tmp_path):

@@ -1,16 +1,20 @@
 """The lake beside its sink: failed tasks are shown and restarted, compaction loses nothing, tables follow contracts."""
 
 import time
+from contextlib import suppress
 
 import httpx
 import pytest
-from pydantic import create_model
+from pydantic import ValidationError, create_model
 
 from millrace.errors import BadInputError
 from millrace.ingest.publish import ingest_source
 from millrace.lake import sink, tables
+from millrace.lake.archive import RecordArchive
 from millrace.lake.catalog import load_catalog
+from millrace.lake.gaps import record_dead_letters
 from millrace.lake.progress import wait_until_landed
+from millrace.messaging.reader import end_offsets, read_all
 from millrace.records.types import Count, Id, Text
 from millrace.settings import settings
 from millrace.training import dataset
@@ -31,6 +35,7 @@ def test_compaction_keeps_every_row_and_tagged_snapshot(stack, spark, tmp_path):
     files = len(spark.sql("SELECT * FROM iceberg.millrace.rentals.files").collect())
     results = compact_tables(spark, workload, keep_days=0)
     assert results[0]["table"] == "millrace.rentals"
+    assert "millrace.rentals_gaps" in {result["table"] for result in results}
     assert results[0]["files_rewritten"] >= 3
     assert len(spark.sql("SELECT * FROM iceberg.millrace.rentals.files").collect()) < files
     assert tables.count_rows("rentals") == rows
@@ -40,6 +45,30 @@ def test_compaction_keeps_every_row_and_tagged_snapshot(stack, spark, tmp_path):
     # Tags of other trainings, this one and the branch: nothing else is left.
     assert {row.snapshot_id for row in kept} == {row.snapshot_id for row in named}
     assert {snapshot, newest_snapshot(workload)} <= {str(row.snapshot_id) for row in kept}
+
+
+@pytest.mark.parametrize("name", ["mooc", "shop"])
+def test_lake_gives_back_what_the_topic_said(trained, name):
+    workload = find_workload(name)
+    wait_until_landed(workload)
+    record_dead_letters([workload])
+    wanted = {number: (0, end) for number, end in end_offsets(workload.records_topic).items()}
+    batches = RecordArchive(workload).read(wanted)
+    archived = {(message.partition, message.offset): message for batch in batches for message in batch.messages}
+    assert len(archived) > 1000
+    for message in read_all(workload.records_topic):
+        twin = archived.pop((message.partition, message.offset), None)
+        if twin is None:
+            continue  # a dead letter
+        assert twin.timestamp == message.timestamp
+        # Not all that tests send is a record: what the contract refuses it must refuse of both.
+        records = []
+        for value in (message.value, twin.value):
+            with suppress(ValidationError):
+                records.append(workload.record.model_validate_json(value))
+        assert records == records[:1] * len(records)
+        assert len(records) != 1
+    assert archived == {}
 
 
 def test_provisioning_again_changes_nothing(stack):
@@ -62,6 +91,7 @@ def test_new_optional_field_becomes_column_and_changed_type_is_rejected(stack):
         tables.ensure_tables([changed("evolving", retyped, base.identity, base.generate)])
     load_catalog().drop_table("millrace.evolving")
     load_catalog().drop_table("millrace.evolving_assignments")
+    load_catalog().drop_table("millrace.evolving_gaps")
 
 
 def test_failed_task_is_reported_with_its_cause_and_restarted(stack):

@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from millrace.errors import CorruptError
-from millrace.lake import tables
+from millrace.lake import gaps, gaps_table_name, tables
+from millrace.lake.catalog import load_catalog
 from millrace.lake.progress import wait_until_landed
 from millrace.recommend import loading
 from millrace.recommend.top_items import clean_history
@@ -15,6 +16,7 @@ from millrace.runtime import http
 from millrace.runtime.text_arrays import read_text_arrays
 from millrace.settings import settings
 from millrace.training import dataset, offsets
+from millrace.training.context import TrainingContext
 from millrace.training.options import TrainingOptions
 from millrace.training.train import train_models
 from millrace.workloads import find_workload, load_workloads
@@ -165,17 +167,35 @@ def test_missing_offset_aborts_training_and_reports_its_position(trained, spark)
     lost = rows.where("NOT (kafka_partition = 1 AND kafka_offset BETWEEN 5 AND 7)")
     audit = offsets.audit_offsets(lost)
     assert (1, 5, 7) in audit.gaps
-    with pytest.raises(CorruptError, match="partition 1 offset 5"):
-        offsets.check_audit(audit, "rentals", {}, offsets_of_dead_letters(audit))
-    explained = {(1, offset) for offset in (5, 6, 7)} | offsets_of_dead_letters(audit)
-    offsets.check_audit(audit, "rentals", {}, explained)
+    unexplained = gaps.find_unexplained(workload, audit.gaps)
+    assert unexplained == [(1, 5, 7)]
+    with pytest.raises(CorruptError, match="3 in all, the first gap is partition 1 offsets 5 to 7"):
+        offsets.check_audit(audit, "rentals", {}, unexplained)
 
 
-def offsets_of_dead_letters(audit) -> set[tuple[int, int]]:
-    """What other tests of the run have sent to the dead letters on purpose."""
-    from millrace.lake.progress import dead_letter_positions
+def test_accepted_gap_is_written_down_and_does_not_refuse_the_next_training(trained, spark, monkeypatch):
+    workload = find_workload("rentals")
+    snapshot = trained["rentals/size"]["snapshot_id"]
+    whole = dataset.read_snapshot(spark, workload, snapshot)
+    lost = whole.where("NOT (kafka_partition = 1 AND kafka_offset BETWEEN 9 AND 11)")
+    monkeypatch.setattr(dataset, "read_snapshot", lambda *_: lost)
 
-    return dead_letter_positions(find_workload("rentals"))
+    def prepare(accept_gaps: bool = False) -> None:
+        TrainingContext(spark, Registry(), workload, TrainingOptions(snapshot_id=snapshot, accept_gaps=accept_gaps))
+
+    with pytest.raises(CorruptError, match="3 in all, the first gap is partition 1 offsets 9 to 11"):
+        prepare()
+    prepare(accept_gaps=True)
+    try:
+        prepare()
+        rows = spark.table("iceberg.millrace.rentals_gaps").where("reason = 'accepted'").collect()
+        assert [(row["partition"], row["first"], row["last"]) for row in rows] == [(1, 9, 11)]
+        # All else is checked as ever: rows that an earlier training has read must be there.
+        monkeypatch.setattr(dataset, "read_snapshot", lambda *_: lost.where("kafka_partition != 0"))
+        with pytest.raises(CorruptError, match=r"An earlier training read rentals\.records up to partition 0"):
+            prepare(accept_gaps=True)
+    finally:
+        load_catalog().load_table(gaps_table_name("rentals")).delete("reason = 'accepted'")
 
 
 def test_loss_of_rows_read_by_earlier_training_aborts_next_training(trained, spark):
@@ -183,7 +203,7 @@ def test_loss_of_rows_read_by_earlier_training_aborts_next_training(trained, spa
     audit = offsets.audit_offsets(rows)
     first, last = audit.ranges["0"]
     with pytest.raises(CorruptError, match=f"up to partition 0 offset {last + 1}"):
-        offsets.check_audit(audit, "rentals", {"0": (first, last + 1)}, offsets_of_dead_letters(audit))
+        offsets.check_audit(audit, "rentals", {"0": (first, last + 1)}, [])
 
 
 def test_duplicate_row_is_counted_and_read_once(trained, spark):

@@ -15,7 +15,8 @@ import pyarrow as pa
 from millrace import provision
 from millrace.doctor import examine
 from millrace.errors import ConflictError, UnavailableError
-from millrace.lake import NAMESPACE, assignments_table_name, catalog, pages_table_name, tables
+from millrace.lake import NAMESPACE, assignments_table_name, catalog, gaps, pages_table_name, tables
+from millrace.lake.archive import RecordArchive
 from millrace.neural.continual.micro_batches import CutJournal
 from millrace.registry.champion import format_champion
 from millrace.registry.promotion import claim_key
@@ -98,6 +99,7 @@ def train() -> None:
     tables.load_table("courses").scan().to_arrow()
     table = catalog.load_catalog().load_table(assignments_table_name("courses"))
     table.append(rows(table))
+    gaps.record_gaps(find_workload("courses"), [(1, 0, 0)], gaps.ACCEPTED)
 
 
 def lose_a_race() -> None:
@@ -161,6 +163,12 @@ def serve() -> None:
     assert registry.champion("courses", "nothing") is None
 
 
+def recall() -> None:
+    """The updater reads records that Kafka has deleted."""
+    (batch,) = RecordArchive(find_workload("courses")).read({0: (0, 1)})
+    assert [message.offset for message in batch.messages] == [0]
+
+
 def rows(table: Any) -> pa.Table:
     """A row of a table: zeros, and texts that are empty."""
     schema = table.schema().as_arrow()
@@ -178,7 +186,7 @@ DEEDS: dict[str, tuple[Callable[[], None], ...]] = {
     "train": (train, lose_a_race, learn_continually),
     "stream": (score,),
     "api": (serve,),
-    "online": (serve,),
+    "online": (serve, recall),
 }
 """What each component does, in the order of a first day."""
 

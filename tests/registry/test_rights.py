@@ -87,7 +87,7 @@ def test_only_training_can_publish(day: None, variables: dict[str, str], compone
         publish()
 
 
-@pytest.mark.parametrize("component", ["api", "online", "ingest"])
+@pytest.mark.parametrize("component", ["api", "ingest"])
 def test_lake_is_closed_to_components_that_do_not_need_it(day: None, variables: dict[str, str], component: str):
     with acting(component, variables), pytest.raises(UnavailableError, match="AccessDenied"):
         ObjectStore(settings().lake_bucket).keys("warehouse/")

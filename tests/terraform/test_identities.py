@@ -72,6 +72,7 @@ def test_models_are_written_by_training_only_and_lake_by_its_writers_only(aws: A
         "provision": {f"{lake}/warehouse/*", f"{models}/doctor/*"},
         "train": {f"{lake}/warehouse/*", *(f"{models}/{prefix}/*" for prefix in ("models", "moves", "continual"))},
     }
+    assert allowed(aws, "online", "s3:GetObject") == {f"{lake}/warehouse/*", f"{models}/models/*"}
     assert allowed(aws, "ingest", "s3:GetObject") == {"arn:aws:s3:::sources/courses/*"}
 
 

@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from millrace.errors import NotFoundError, UnavailableError
+from millrace.lake.offset_ranges import OffsetRange, subtract_ranges
 from millrace.training import lake_wait
+from millrace.workloads.base import Workload
 
 
 class Lake:
@@ -27,9 +29,10 @@ class Lake:
     def current_snapshot(self) -> "Lake | None":
         return self if self.now else None
 
-    def count_rows(self, name: str) -> int:
-        self.load_table(name)
-        return self.now
+    def find_waiting(self, workload: Workload, wanted: list[OffsetRange]) -> list[OffsetRange]:
+        """What is neither among the first rows nor a dead letter, at the end of the topic."""
+        self.load_table(workload.name)
+        return subtract_ranges(wanted, [(0, 0, self.now - 1), (0, self.end - self.dead, self.end)])
 
 
 @pytest.fixture
@@ -37,8 +40,8 @@ def lake(monkeypatch: pytest.MonkeyPatch):
     def make(published: int = 0, dead: int = 0, **rows: list[int | None]) -> Lake:
         made = Lake(rows, published, dead)
         monkeypatch.setattr(lake_wait, "tables", made)
-        monkeypatch.setattr(lake_wait, "count_published", lambda _: made.end)
-        monkeypatch.setattr(lake_wait, "count_dead_letters", lambda _: made.dead)
+        monkeypatch.setattr(lake_wait, "list_published", lambda _: [OffsetRange(0, 0, made.end - 1)])
+        monkeypatch.setattr(lake_wait, "find_waiting", made.find_waiting)
         monkeypatch.setattr("millrace.runtime.retry.time.sleep", lambda _: None)
         return made
 

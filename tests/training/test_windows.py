@@ -3,6 +3,7 @@
 import pytest
 
 from millrace.errors import BadInputError, CorruptError
+from millrace.lake.offset_ranges import OffsetRange
 from millrace.lake.sink import find_cause
 from millrace.training.offsets import OffsetAudit, check_audit, window_bounds
 from millrace.training.options import Pace
@@ -29,20 +30,22 @@ def test_invalid_pace_is_rejected_with_allowed_values(text):
         Pace.parse(text)
 
 
-def test_gap_is_reported_by_offset_unless_dead_letter_explains_it():
-    audit = OffsetAudit({"0": (0, 9)}, 0, [(0, 4, 5)])
-    with pytest.raises(CorruptError, match="partition 0 offset 4"):
-        check_audit(audit, "courses", {}, set())
-    with pytest.raises(CorruptError, match="partition 0 offset 5"):
-        check_audit(audit, "courses", {}, {(0, 4)})
-    check_audit(audit, "courses", {}, {(0, 4), (0, 5)})
+def test_gap_is_reported_by_its_offsets_unless_it_is_explained():
+    audit = OffsetAudit({"0": (0, 9)}, 0, [OffsetRange(0, 4, 5)])
+    with pytest.raises(CorruptError, match=r"5 in all, the first gap is partition 0 offsets 4 to 5\. .*--accept-gaps"):
+        check_audit(audit, "courses", {}, [(0, 4, 5), (1, 0, 2)])
+    with pytest.raises(CorruptError, match="1 in all, the first gap is partition 0 offset 5") as caught:
+        check_audit(audit, "courses", {}, [(0, 5, 5)])
+    assert (caught.value.code, caught.value.field) == ("offset_gap", "0/5")
+    check_audit(audit, "courses", {}, [])
 
 
-def test_lake_that_has_shrunk_is_rejected():
+def test_lake_that_has_shrunk_is_rejected_whatever_is_accepted():
     audit = OffsetAudit({"0": (0, 9)}, 0, [])
-    check_audit(audit, "courses", {"0": (0, 9)}, set())
-    with pytest.raises(CorruptError, match="up to partition 1 offset 3; the lake now ends at -1"):
-        check_audit(audit, "courses", {"1": (0, 3)}, set())
+    check_audit(audit, "courses", {"0": (0, 9)}, [])
+    with pytest.raises(CorruptError, match="up to partition 1 offset 3; the lake now ends at -1") as caught:
+        check_audit(audit, "courses", {"1": (0, 3)}, [(0, 2, 2)])
+    assert caught.value.code == "offset_loss"
 
 
 def test_cause_of_stack_trace_is_its_innermost_exception():

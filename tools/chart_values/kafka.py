@@ -78,6 +78,9 @@ class Kafka(Area):
     """Number of brokers. They are controllers too, unless `controllers.replicas` is above 0."""
     partitions: int = Field(ge=1, le=1000)
     """Partitions of a records topic. It can be raised, never lowered."""
+    retentionDays: int = Field(ge=1, le=3650)
+    """Days that Kafka keeps records, which the lake keeps for good: so long may sinks and stream be down. Topics that
+    are in somebody else's Kafka already keep what they have."""
     replicationFactor: int = Field(ge=1, le=10)
     """Copies of each record. At most as many as there are brokers."""
     minInSyncReplicas: int = Field(ge=1, le=10)

@@ -48,7 +48,7 @@ class Online(Area):
     serviceAccount: ServiceAccount
     """The service account."""
     networkPolicy: Reach
-    """With networkPolicy.enabled it reaches only DNS, brokers and object storage."""
+    """With networkPolicy.enabled it reaches only DNS, brokers, catalog and object storage."""
 
 
 AREAS: dict[str, Any] = {"online": Online}

@@ -90,7 +90,7 @@ class Training(Area):
     """The Spark of the image."""
     schedule: Cron
     """Cron schedule such as "0 2 * * *"; empty trains once after the install, and after an upgrade that changes the
-    job."""
+    job. Recommendations follow the events in either case, as long ago as the training may be."""
     timeZone: TimeZone
     """Time zone of the schedule."""
     suspend: bool
@@ -104,7 +104,7 @@ class Training(Area):
     waitSeconds: int = Field(ge=0, le=7 * 86_400)
     """Seconds that a driver waits for the first rows, without executors; then it fails, and `restart` counts."""
     arguments: list[str]
-    """Further arguments of train.py, such as --accept-gaps."""
+    """Further arguments of train.py, such as --window=2/3."""
     restart: Restart
     """Retries after a failure."""
     timeToLiveSeconds: int = Field(ge=0)

@@ -46,6 +46,8 @@ secrets, never text.
   value: {{ $kafka.replicationFactor | quote }}
 - name: MILLRACE_KAFKA_PARTITIONS
   value: {{ $kafka.partitions | quote }}
+- name: MILLRACE_KAFKA_RETENTION_DAYS
+  value: {{ $kafka.retentionDays | quote }}
 {{- end -}}
 
 {{/* A user per component in our own Kafka; one user for all in somebody else's. */}}

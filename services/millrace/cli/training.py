@@ -98,7 +98,7 @@ def train(
     window: Annotated[list[str] | None, typer.Option(help="1/3, 2/3 or all; may be given several times.")] = None,
     snapshot: Annotated[str | None, typer.Option(help="An earlier snapshot's id; the newest by default.")] = None,
     accept_gaps: Annotated[
-        bool, typer.Option("--accept-gaps", help="Train although offsets are missing; the manifest names them.")
+        bool, typer.Option("--accept-gaps", help="Accept the offsets that are missing now, for good, and train.")
     ] = False,
     network: Annotated[
         list[str] | None, typer.Option(help="For recommenders: try sasrec, bert4rec or fm too; needs PyTorch.")

@@ -18,3 +18,8 @@ def assignments_table_name(workload: str) -> str:
 def pages_table_name(workload: str) -> str:
     """The table of the pages that the stream scored: where each stood in Kafka, its cluster, the version."""
     return f"{NAMESPACE}.{workload}_pages"
+
+
+def gaps_table_name(workload: str) -> str:
+    """The table of the offsets that are known to be missing in the records, and why."""
+    return f"{NAMESPACE}.{workload}_gaps"

@@ -1,10 +1,14 @@
 """The Iceberg catalog as its three users configure it: pyiceberg here, the sink and Spark by properties."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from urllib.parse import quote
 
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import CommitFailedException
 from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from millrace.errors import BadInputError, UnavailableError
 from millrace.lake import CATALOG
@@ -92,4 +96,19 @@ def load_catalog() -> SqlCatalog:
         raise UnavailableError(
             f"The catalog at {current.catalog_jdbc} does not answer: {error}. `millrace doctor` says more.",
             code="catalog_unavailable",
+        ) from error
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Turn what pyiceberg raises while it reads or writes a table into UnavailableError.
+
+    It may also be that a file is gone whose snapshot has expired meanwhile: whoever tries again reads the next one.
+    """
+    try:
+        yield
+    except (OSError, SQLAlchemyError, CommitFailedException) as error:
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UnavailableError(
+            f"The lake does not answer: {cause}. `millrace doctor` says more.", code="lake_unavailable"
         ) from error

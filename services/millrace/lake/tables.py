@@ -17,7 +17,7 @@ from pyiceberg.types import (
 )
 
 from millrace.errors import BadInputError, NotFoundError
-from millrace.lake import NAMESPACE, assignments_table_name, pages_table_name, table_name
+from millrace.lake import NAMESPACE, assignments_table_name, gaps_table_name, pages_table_name, table_name
 from millrace.lake.catalog import load_catalog
 from millrace.records.contract import LakeColumn, list_columns
 from millrace.workloads.base import Workload
@@ -45,6 +45,16 @@ ASSIGNMENTS = [
     LakeColumn("cluster", "int", True),
     LakeColumn("held_out", "boolean", True),
 ]
+GAPS = [
+    LakeColumn("partition", "int", True),
+    LakeColumn("first", "long", True),
+    LakeColumn("last", "long", True),
+    LakeColumn("reason", "string", True),
+    LakeColumn("since", "timestamptz", True),
+    LakeColumn("kafka_generation", "int", False),
+]
+"""Offsets from `first` to `last` that the records lack, why, and since when that is known; see millrace.lake.gaps.
+Offsets of another `kafka_generation` than 0 (or null) are those of another topic."""
 PAGES = [
     LakeColumn("kafka_partition", "int", True),
     LakeColumn("kafka_offset", "long", True),
@@ -82,15 +92,17 @@ def ensure_tables(workloads: Iterable[Workload]) -> list[str]:
         wanted = {
             table_name(workload.name): list_columns(workload.record),
             assignments_table_name(workload.name): ASSIGNMENTS,
+            gaps_table_name(workload.name): GAPS,
         }
         if workload.pages:
             wanted[pages_table_name(workload.name)] = PAGES
         for name, wanted_columns in wanted.items():
-            changed += _ensure_table(name, wanted_columns)
+            changed += ensure_table(name, wanted_columns)
     return changed
 
 
-def _ensure_table(name: str, wanted: list[LakeColumn]) -> list[str]:
+def ensure_table(name: str, wanted: list[LakeColumn]) -> list[str]:
+    """Create one table, or add the optional columns that it lacks, as `ensure_tables` does for all."""
     try:
         table = load_catalog().load_table(name)
     except NoSuchTableError:

@@ -18,6 +18,7 @@ import psutil
 from millrace.errors import ConflictError, MillraceError, UnavailableError
 from millrace.local import child, state
 from millrace.local.configure import configure
+from millrace.local.dead_letters import DeadLetterRecorder
 from millrace.runtime.locks import take_lock
 from millrace.runtime.logs import start_logging
 from millrace.runtime.sources import LOCK
@@ -48,6 +49,7 @@ class StackSupervisor:
         self.stopping = threading.Event()
         self.watched: dict[str, list[str]] = {}
         self.lock: IO[bytes] | None = None
+        self.dead_letters = DeadLetterRecorder()
 
     def prepare(self) -> None:
         self.state.save()
@@ -146,6 +148,7 @@ class StackSupervisor:
             if look % CHECKS_PER_TRANSACTION_CHECK == 0:
                 self.watch("hanging transactions", end_transactions)
             self.watch("the sinks", restart_sinks)
+            self.watch("dead letters", self.dead_letters.record_new)
 
     def watch(self, what: str, step: Callable[[], list[str]]) -> None:
         """Say what a step has done, and its fault, each once as long as it stays the same."""

@@ -19,7 +19,6 @@ MAX_MESSAGE_BYTES = 4_000_000
 CONTROL = "lake.control"
 RECEIPTS = "ingest.receipts"
 DEAD_LETTERS = "connect.rejected"
-RECORDS_RETENTION_MS = 7 * DAY_MS
 CONTROL_RETENTION_MS = 30 * DAY_MS
 """Rows that a sink has announced and not committed when it was stopped are lost with their announcement. The brokers
 keep the offsets of its groups as long (`offsets.retention.minutes`)."""
@@ -60,11 +59,15 @@ def list_shared_topics() -> list[Topic]:
 def list_workload_topics(workload: Workload) -> list[Topic]:
     """The topics of one workload."""
     topics = [
-        # The lake is the archive; Kafka keeps what a replay of a week needs.
+        # The lake is the archive, from which older records are read (see millrace.lake.archive).
         Topic(
             workload.records_topic,
             0,
-            {"retention.ms": str(RECORDS_RETENTION_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)} | BROKER_CLOCK,
+            {
+                "retention.ms": str(settings().kafka_retention_days * DAY_MS),
+                "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            }
+            | BROKER_CLOCK,
         ),
         # Compacted by record id: a replayed or repeated row leaves one entry, a resolved one leaves none.
         Topic(

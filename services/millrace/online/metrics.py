@@ -17,7 +17,12 @@ class OnlineMetrics:
         self.watermark = Gauge(
             "watermark_seconds", "Every record that arrived before is published.", ["workload"], **common
         )
-        self.lost = Gauge("lost", "1 where Kafka lacks events after the snapshot: train again.", ["workload"], **common)
+        self.lost = Gauge(
+            "lost", "1 where Kafka and the lake lack events after the snapshot: train again.", ["workload"], **common
+        )
+        self.recalled = Counter(
+            "recalled", "Records that Kafka had deleted and that were read from the lake.", ["workload"], **common
+        )
 
     def for_workload(self, workload: str) -> "WorkloadMetrics":
         return WorkloadMetrics(self, workload)
@@ -28,7 +33,7 @@ class WorkloadMetrics:
 
     def __init__(self, metrics: OnlineMetrics, workload: str):
         self._metrics, self._workload = metrics, workload
-        self.lost = metrics.lost.labels(workload)
+        self.lost, self.recalled = metrics.lost.labels(workload), metrics.recalled.labels(workload)
         self._events = {
             outcome: metrics.events.labels(workload, outcome) for outcome in ("accepted", "repeated", "unreadable")
         }

@@ -16,6 +16,7 @@ from millrace.messaging.reader import Message, TopicReader, open_follower
 from millrace.online import deltas
 from millrace.online.event_counts import EventCounts, VersionBase
 from millrace.online.metrics import metrics
+from millrace.online.recall import OffsetRanges, RecordsLostError, find_deleted, recall_records
 from millrace.records.times import parse_moment
 from millrace.runtime.retry import RepeatFilter
 
@@ -34,10 +35,6 @@ CLIENT_OPTIONS: dict[str, int | str] = {
 }
 Offsets = dict[int, int]
 """Partition -> next offset."""
-
-
-class RecordsLostError(Exception):
-    """Records after the snapshot are no longer in Kafka."""
 
 
 class VersionFollower(threading.Thread):
@@ -71,6 +68,7 @@ class VersionFollower(threading.Thread):
 
     def run(self) -> None:
         faults = RepeatFilter()
+        self._metrics.lost.set(0)
         while not self.ended.is_set():
             try:
                 with open_follower(**CLIENT_OPTIONS) as reader:
@@ -82,7 +80,7 @@ class VersionFollower(threading.Thread):
                 self._give_up()
             except (*CLIENT_ERRORS, MillraceError) as error:
                 if faults.passes(str(error)):
-                    log.error("%s: Kafka is unavailable, state is kept until it is back: %s", self.full_version, error)
+                    log.error("%s: it can't read on, state is kept until it can: %s", self.full_version, error)
                 self._forget_producer()
                 self.ended.wait(RETRY_DELAY_S)
             except Exception:
@@ -108,9 +106,10 @@ class VersionFollower(threading.Thread):
             try:
                 batches = reader.poll(int(1000 * wait), MAX_POLL_RECORDS)
             except OffsetsLostError as error:
-                raise RecordsLostError(
-                    f"Kafka no longer has what follows the snapshot ({error}); train again."
-                ) from None
+                log.info("%s: Kafka has deleted what is to be read next (%s)", self.full_version, error)
+                self.ended.wait(RETRY_DELAY_S)
+                self._assign(reader, again=True)
+                continue
             for part, batch in batches.items():
                 for message in batch:
                     self._add_record(message)
@@ -118,21 +117,32 @@ class VersionFollower(threading.Thread):
             self._watermark(reader, began)
             self._publish()
 
-    def _assign(self, reader: TopicReader) -> None:
-        """Read every partition that there is from where this version is; new ones from their beginning."""
+    def _assign(self, reader: TopicReader, again: bool = False) -> None:
+        """Read every partition that there is from where this version is; new ones from their beginning.
+
+        What Kafka no longer holds comes from the lake.
+        """
         parts = reader.partitions(self._topic)
-        if set(parts) == reader.assignment:
+        if set(parts) == reader.assignment and not again:
             return
         begins, ends = reader.begin_offsets(parts), reader.end_offsets(parts)
         for part in parts:
-            wanted = self.next.setdefault(part.partition, 0)
-            if not begins[part] <= wanted <= ends[part]:
-                raise RecordsLostError(
-                    f"{self._topic} holds offsets {begins[part]} to {ends[part]} of partition {part.partition}, and "
-                    f"the snapshot ends before {wanted}: the events in between are not in Kafka. Train again: "
-                    f"`millrace train {self.fold.base.workload.name}`."
-                )
+            self.next.setdefault(part.partition, 0)
+        if deleted := find_deleted(self.fold.base.workload, self.next, begins, ends):
+            self._recall(deleted)
         reader.assign({part: self.next[part.partition] for part in parts})
+
+    def _recall(self, deleted: OffsetRanges) -> None:
+        """Add these offsets from the lake, and publish on the way as if Kafka had given them."""
+        for batch in recall_records(self.fold.base.workload, deleted):
+            for message in batch.messages:
+                self._add_record(message)
+                self._newest[batch.partition] = message.timestamp
+            self.next[batch.partition] = batch.end
+            self._metrics.recalled.inc(len(batch.messages))
+            if self.ended.is_set():
+                return
+            self._publish()
 
     def _add_record(self, message: Message) -> None:
         self.next[message.partition] = message.offset + 1

@@ -51,9 +51,10 @@ def starting_offsets(topic: str, marks: dict[int, int]) -> dict[int, int]:
                 field=f"{partition}/{wanted - 1}",
             )
         if wanted < begin:
-            log.info(
-                "Kafka no longer holds %s partition %s offsets %s to %s: these %s pages are not in the stream; "
-                "reading goes on at %s.",
+            log.warning(
+                "Kafka no longer holds %s partition %s offsets %s to %s: these %s pages are left out of the stream, "
+                "which goes on at %s. The lake has them, and the next training reads them; "
+                "MILLRACE_KAFKA_RETENTION_DAYS says how long Kafka keeps records.",
                 topic,
                 partition,
                 wanted,

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from millrace.errors import ConflictError, UnavailableError
 from millrace.lake import CATALOG, assignments_table_name, table_name
+from millrace.lake.offset_ranges import OffsetRange
 from millrace.records.contract import compute_schema_hash
 from millrace.registry.champion import Champion
 from millrace.registry.code_version import find_code_version
@@ -32,8 +33,7 @@ class TrainingContext:
         self.rows = dataset.read_snapshot(spark, workload, self.snapshot_id)
         self.audit = offsets.audit_offsets(self.rows)
         self.code_version = find_code_version()
-        if not options.accept_gaps:
-            offsets.check_audit(self.audit, workload.name, self._find_read_offsets(), self._dead_letters())
+        self._check_offsets()
         tag_snapshot(spark, workload, self.snapshot_id)
         total = sum(last - first + 1 for first, last in self.audit.ranges.values())
         missing = f"{len(self.audit.gaps)} gaps, accepted or explained" if self.audit.gaps else "none missing"
@@ -53,13 +53,22 @@ class TrainingContext:
                 marks[partition] = (first, max(last, marks.get(partition, (0, -1))[1]))
         return marks
 
-    def _dead_letters(self) -> set[tuple[int, int]]:
-        """Offsets that Connect could not read; asked only when something is missing."""
-        if not self.audit.gaps:
-            return set()
-        from millrace.lake.progress import dead_letter_positions
+    def _check_offsets(self) -> None:
+        """Raises CorruptError where offsets are missing, but for those that are known or, now, accepted.
 
-        return dead_letter_positions(self.workload)
+        What explains a gap is written down: the dead letters before Kafka forgets them, and that somebody accepted it.
+        """
+        seen_before = self._find_read_offsets()
+        unexplained: list[OffsetRange] = []
+        if self.audit.gaps:
+            from millrace.lake import gaps
+
+            unexplained = gaps.find_unexplained(self.workload, self.audit.gaps, record=True)
+            if unexplained and self.options.accept_gaps:
+                offsets.check_loss(self.audit, self.workload.name, seen_before)
+                gaps.record_gaps(self.workload, unexplained, gaps.ACCEPTED)
+                unexplained = []
+        offsets.check_audit(self.audit, self.workload.name, seen_before, unexplained)
 
     def draft(
         self,
@@ -82,7 +91,7 @@ class TrainingContext:
             features=list(features),
             names=names or {},
             schema_hash=compute_schema_hash(self.workload.record),
-            parameters=parameters | {"offset_gaps": self.audit.gaps[:100]},
+            parameters=parameters | {"offset_gaps": [list(gap) for gap in self.audit.gaps[:100]]},
             metrics=metrics,
             data=DataSpec(
                 table=table_name(self.workload.name),

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from millrace.errors import NotFoundError, UnavailableError
 from millrace.lake import tables
-from millrace.lake.progress import count_dead_letters, count_published
+from millrace.lake.offset_ranges import count_offsets
+from millrace.lake.progress import find_waiting, list_published
 from millrace.runtime.retry import retry_unavailable
 from millrace.workloads import find_workload
 from millrace.workloads.base import Workload
@@ -58,11 +59,12 @@ def wait_for_rows(names: Sequence[str], seconds: float) -> None:
 
 def _let_settle(workload: Workload) -> None:
     """Let land what is published by now: a first training on a few rows of many would stay the only one."""
-    target = count_published(workload)
+    published = list_published(workload)
+    target = count_offsets(published)
 
     def look() -> None:
-        landed = tables.count_rows(workload.name)
-        if landed < target and landed + count_dead_letters(workload) < target:
+        if waiting := find_waiting(workload, published):
+            landed = target - count_offsets(waiting)
             raise UnavailableError(f"{landed} of {target} records of {workload.name} have landed", code="lake_behind")
 
     try:

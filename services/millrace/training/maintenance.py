@@ -1,14 +1,17 @@
 """Compaction of small files and expiry of old snapshots, as a job beside the running sink."""
 
 import argparse
+import logging
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from millrace.errors import MillraceError
-from millrace.lake import CATALOG, assignments_table_name, pages_table_name, table_name
+from millrace.lake import CATALOG, assignments_table_name, gaps_table_name, pages_table_name, table_name
+from millrace.lake.gaps import record_dead_letters
 from millrace.runtime.logs import start_logging
 from millrace.runtime.text import dump_json
 from millrace.spark.rows import only_row
@@ -16,6 +19,7 @@ from millrace.training.sales import tables as sales
 from millrace.workloads import find_workload
 from millrace.workloads.base import Workload
 
+log = logging.getLogger(__name__)
 TAG_DAYS = 365  # how long a snapshot that a model was trained on stays readable
 
 
@@ -35,7 +39,8 @@ def compact_tables(spark: SparkSession, workload: Workload, keep_days: float) ->
     """
     before = (datetime.now(UTC) - timedelta(days=keep_days)).strftime("%Y-%m-%d %H:%M:%S.%f")
     results = []
-    kept = [name for name in sales.list_kept_tables(workload) if spark.catalog.tableExists(f"{CATALOG}.{name}")]
+    kept = [*sales.list_kept_tables(workload), gaps_table_name(workload.name)]
+    kept = [name for name in kept if spark.catalog.tableExists(f"{CATALOG}.{name}")]
     kept += [pages_table_name(workload.name)] if workload.pages else []
     for name in (table_name(workload.name), assignments_table_name(workload.name), *kept):
         rewriting = spark.sql(
@@ -59,6 +64,17 @@ def compact_tables(spark: SparkSession, workload: Workload, keep_days: float) ->
     return results
 
 
+def remember_dead_letters(workloads: Iterable[Workload]) -> None:
+    """Write down what Connect could not read while Kafka still tells of it, for workloads that nobody trains.
+
+    Where Kafka does not answer, that is logged: the tables are compacted all the same.
+    """
+    try:
+        record_dead_letters(workloads)
+    except MillraceError as error:
+        log.warning("Dead letters were not written down beside the data: %s", error.message)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command of spark-apps/compact.py: a JSON line a table."""
     from millrace.spark.session import start_session
@@ -70,6 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     start_logging()
     try:
         selected = [find_workload(name) for name in options.workloads]
+        remember_dead_letters(selected)
         session = start_session("millrace-compact-" + "-".join(options.workloads))
         try:
             for workload in selected:

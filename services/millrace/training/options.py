@@ -73,7 +73,7 @@ class TrainingOptions:
     models: tuple[str, ...] = option("--model", "only this model; may be given several times", ())
     windows: tuple[str, ...] = option("--window", "1/3, 2/3 or all (the default); may be given several times", ())
     snapshot_id: str | None = option("--snapshot", "an earlier snapshot's id; default: the newest", None)
-    accept_gaps: bool = option("--accept-gaps", "train although offsets are missing; the manifest names them", False)
+    accept_gaps: bool = option("--accept-gaps", "accept the offsets that are missing now, for good", False)
     networks: tuple[str, ...] = option("--network", "for recommenders: try it too; needs the extra `neural`", ())
     fresh: bool = option("--fresh", "page clusters: relearn space and k", False)
 
