@@ -12,7 +12,7 @@ import pytest
 from millrace.errors import MillraceError, UnavailableError
 from millrace.ingest.rejected_rows import list_rejected, replay_rejected
 from millrace.lake import landing, sink, sink_watch, tables
-from millrace.lake.progress import dead_letter_positions
+from millrace.messaging.dead_letters import find_positions
 from millrace.messaging.reader import TopicPartition
 from millrace.messaging.topics import DEAD_LETTERS
 from tests.lake.skipping import PARTITION, POISONED, RENTALS, TOPIC, landed_offsets, record, trace
@@ -23,7 +23,7 @@ def assert_skipped(pipeline: SimpleNamespace) -> None:
     assert pipeline.connect.offsets == {PARTITION: POISONED + 1}
     assert (pipeline.connect.state, pipeline.connect.restarts) == ("RUNNING", 0)
     assert landed_offsets() == list(range(20, POISONED))
-    assert dead_letter_positions(RENTALS) == {(PARTITION, POISONED)}
+    assert find_positions(RENTALS.records_topic) == {(PARTITION, POISONED)}
     assert len(pipeline.messages[TopicPartition(DEAD_LETTERS, 0)]) == 1
     assert sink_watch.look_after_sink(RENTALS) == []
 
@@ -114,7 +114,7 @@ def refused(pipeline: SimpleNamespace, words: str) -> None:
     assert pipeline.connect.offsets == {PARTITION: 20}
     assert (pipeline.connect.state, pipeline.connect.restarts) == ("RUNNING", 1)
     assert landed_offsets() == []
-    assert dead_letter_positions(RENTALS) == set()
+    assert find_positions(RENTALS.records_topic) == set()
     assert not (pipeline.home / "skips").exists()
 
 

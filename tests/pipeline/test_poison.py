@@ -7,7 +7,7 @@ import pytest
 
 from millrace.ingest.rejected_rows import list_rejected
 from millrace.lake import sink, tables
-from millrace.lake.progress import dead_letter_positions
+from millrace.messaging.dead_letters import find_positions
 from millrace.messaging.producer import make_producer
 from millrace.messaging.reader import end_offsets, read_all
 from millrace.workloads import find_workload
@@ -46,7 +46,9 @@ def test_poisoned_record_cures_itself_and_no_other_is_lost(stack):
         f"{RENTALS.records_topic}/{partition}/{before.get(partition, 0) + number}" for number in sorted(poisoned)
     ]
     assert all(row["message"].startswith("listed_at: ") and row["code"] == "connect_rejected" for row in rows)
-    assert {(partition, before.get(partition, 0) + number) for number in poisoned} <= dead_letter_positions(RENTALS)
+    assert {(partition, before.get(partition, 0) + number) for number in poisoned} <= find_positions(
+        RENTALS.records_topic
+    )
     until(lambda: [task["state"] for task in sink.sink_status("rentals")["tasks"]] == ["RUNNING"], "the sink", 60)
     assert "could not land" in (stack / "logs/supervisor.log").read_text()
     assert not list((stack / "skips").glob("*.json"))

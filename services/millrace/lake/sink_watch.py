@@ -16,8 +16,7 @@ import orjson
 from millrace.errors import MillraceError
 from millrace.lake import sink, tables
 from millrace.lake.poison import NEIGHBOURS, RecordPosition, explain_refusal, find_obstacle, find_position
-from millrace.lake.progress import dead_letter_positions
-from millrace.messaging.dead_letters import list_skipped, write_skipped
+from millrace.messaging.dead_letters import find_positions, list_skipped, write_skipped
 from millrace.messaging.producer import make_producer
 from millrace.messaging.reader import Message, TopicPartition, TopicReader, open_reader
 from millrace.records.contract import LakeColumn
@@ -138,7 +137,7 @@ def finish_skip(workload: Workload, skip: Skip) -> int:
 
 def _write_dead_letter(reader: TopicReader, workload: Workload, partition: TopicPartition, skip: Skip) -> None:
     """Write the record's dead letter, once; a record that Kafka has dropped meanwhile has none."""
-    if (skip.partition, skip.offset) in dead_letter_positions(workload):
+    if (skip.partition, skip.offset) in find_positions(workload.records_topic):
         return
     message = next(reader.read({partition: skip.offset}, {partition: skip.offset + 1}), None)
     if message is not None:
@@ -169,7 +168,7 @@ def _read_rows_before(
     """What the sink has not committed before `end`, as rows. Raises BadInputError for what can't be a row."""
     from millrace.lake import landing
 
-    rejected = dead_letter_positions(workload)
+    rejected = find_positions(workload.records_topic)
     start = _find_start(reader, workload, partition)
     for message in reader.read({partition: start}, {partition: end}):
         if (message.partition, message.offset) not in rejected:

@@ -28,6 +28,15 @@ class SkippedRecord:
     written_at: float
 
 
+def find_positions(topic: str) -> set[tuple[int, int]]:
+    """(partition, offset) of the messages of a records topic that have a dead letter. Raises UnavailableError."""
+    return {
+        (int(message.headers[f"{HEADER_PREFIX}partition"]), int(message.headers[f"{HEADER_PREFIX}offset"]))
+        for message in read_all(DEAD_LETTERS)
+        if message.headers.get(f"{HEADER_PREFIX}topic") == topic.encode()
+    }
+
+
 def list_skipped(topic: str) -> list[SkippedRecord]:
     """The messages of a records topic that the watch has skipped and that are still among the dead letters."""
     return [
