@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     local_live: bool = True
     """Whether `millrace up` also starts what follows the streams; false saves a gigabyte of memory. The default value
     is true."""
+    local_upkeep: bool = True
+    """Whether the stack looks after its lake: `catalog upkeep` by the quarter hour, `compact` daily. The default value
+    is true."""
     local_disk: int = Field(2_000_000_000, ge=0)
     """Free bytes that `millrace up` insists on in `home`. The default value is 2000000000."""
 
@@ -103,6 +106,10 @@ class Settings(BaseSettings):
     """User of the catalog's database. No default value."""
     catalog_password: Secret | None = None
     """Password of the catalog's database. No default value."""
+    catalog_backup_days: int = Field(14, ge=1, le=3650)
+    """Days for which backups of the catalog are kept. The default value is 14."""
+    snapshot_history: float = Field(3600.0, ge=600, le=604_800)
+    """How long untagged snapshots stay in the lake; longer than a compaction takes. The default value is 3600."""
 
     api_host: Given = "127.0.0.1"
     """The address the API listens on. The default value is 127.0.0.1."""
@@ -154,6 +161,10 @@ class Settings(BaseSettings):
 
     code_version: str | None = None
     """What a manifest says of the code, set by the images; none means the commit of the checkout. No default value."""
+    retain_versions: int = Field(20, ge=1)
+    """The newest versions of a model that `compact` keeps, beside all champions. The default value is 20."""
+    retain_days: float = Field(14.0, ge=1)
+    """Days for which it keeps every version. The default value is 14."""
     gate_margin: float = Field(0.02, ge=0, le=1)
     """How much worse than the champion (silhouette) a version may be and still pass. The default value is 0.02."""
     spark_master: str = "local[*]"
