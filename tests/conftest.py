@@ -17,6 +17,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.g
 os.environ.setdefault("MILLRACE_COMMIT_INTERVAL", "2")
 # A Spark that waits for pages would take memory and time from all tests; those of the stream start their own.
 os.environ.setdefault("MILLRACE_LOCAL_LIVE", "false")
+# Tests of the upkeep run it themselves.
+os.environ.setdefault("MILLRACE_LOCAL_UPKEEP", "false")
 # How long an example takes says nothing of what it holds, on a machine that does other things besides.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

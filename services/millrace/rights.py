@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 WAREHOUSE = "warehouse/"
 """Of the lake's bucket: all tables."""
+CATALOG_BACKUPS = "catalog/"
+"""Of the lake's bucket: backups of the catalog."""
 MODELS, MOVES, CONTINUAL, DOCTOR = "models/", "moves/", "continual/", "doctor/"
 """Of the registry's bucket: versions and champions, claims of promotions, checkpoints, the doctor's own objects."""
 
@@ -41,9 +43,10 @@ COMPONENTS: dict[str, ComponentRights] = {
         read={"lake": (WAREHOUSE,), "models": (MODELS, MOVES, CONTINUAL)},
         write={"lake": (WAREHOUSE,), "models": (MODELS, MOVES, CONTINUAL)},
     ),
+    # It makes the tables, and hourly backs up the catalog and removes what expired.
     "provision": ComponentRights(
-        read={"lake": (WAREHOUSE,), "models": (DOCTOR, MODELS)},
-        write={"lake": (WAREHOUSE,), "models": (DOCTOR,)},
+        read={"lake": (WAREHOUSE, CATALOG_BACKUPS), "models": (DOCTOR, MODELS)},
+        write={"lake": (WAREHOUSE, CATALOG_BACKUPS), "models": (DOCTOR,)},
     ),
     # Its sources are buckets of others.
     "ingest": ComponentRights(),

@@ -13,15 +13,16 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from millrace.errors import BadInputError, UnavailableError
+from millrace.runtime.api_settings import ApiSettings
 from millrace.runtime.permissions import explain_unreadable
 from millrace.runtime.proxies import exempt_loopback
-from millrace.runtime.setting_types import File, Given, Hosts, Keys, Origins, Secret, find_half_login
+from millrace.runtime.setting_types import File, Given, Secret, find_half_login
 from millrace.runtime.sources import ENDPOINTS, OWN_STACK, DotEnv, Environment, RunningStack
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-class Settings(BaseSettings):
+class Settings(ApiSettings):
     """Addresses, limits and switches. Durations are seconds, sizes are bytes."""
 
     model_config = SettingsConfigDict(env_prefix="MILLRACE_", extra="ignore", validate_default=True)
@@ -45,6 +46,9 @@ class Settings(BaseSettings):
     """The MinIO binary; where it is given, MinIO is the S3 server. No default value."""
     local_live: bool = True
     """Whether `millrace up` also starts what follows the streams; false saves a gigabyte of memory. The default value
+    is true."""
+    local_upkeep: bool = True
+    """Whether the stack looks after its lake: `catalog upkeep` by the quarter hour, `compact` daily. The default value
     is true."""
     local_disk: int = Field(2_000_000_000, ge=0)
     """Free bytes that `millrace up` insists on in `home`. The default value is 2000000000."""
@@ -108,42 +112,10 @@ class Settings(BaseSettings):
     """User of the catalog's database. No default value."""
     catalog_password: Secret | None = None
     """Password of the catalog's database. No default value."""
-
-    api_host: Given = "127.0.0.1"
-    """The address the API listens on. The default value is 127.0.0.1."""
-    api_port: int = Field(8000, ge=1, le=65535)
-    """The port the API listens on. The default value is 8000."""
-    api_workers: int = Field(2, ge=1, le=64)
-    """Worker processes of the API. The default value is 2."""
-    api_keys: Keys | None = None
-    """Comma-separated keys; when set, every call but health needs one in X-API-Key. No default value."""
-    api_posting: str = Field("open", pattern="^(open|keys)$")
-    """Who may post events: open follows api_keys, as every call does; keys takes none while there are no keys. The
-    default value is open."""
-    api_body_limit: int = Field(2_000_000, ge=1_000)
-    """The largest request body. The default value is 2000000."""
-    api_list_limit: int = Field(10_000, ge=1)
-    """The longest list of rows in one request. The default value is 10000."""
-    api_cors_origins: Origins = ""
-    """Comma-separated origins whose pages may call the API; empty is none but its own. The default value is empty."""
-    api_hosts: Hosts = ""
-    """Comma-separated names under which the API is reached beside those of this machine and api_host. Requests for
-    others are refused where there are some, and where api_host is this machine alone. The default value is empty."""
-    api_poll_interval: float = Field(1.0, ge=0.05, le=300)
-    """How often a worker looks for a new champion. The default value is 1."""
-
-    api_live: bool = True
-    """Whether the API follows Kafka, so that events change its answers; false: it needs no broker, and answers are
-    those of the snapshots. The default value is true."""
-    api_event_timeout: float = Field(10.0, ge=1, le=120)
-    """How long a posted event waits for Kafka's acknowledgement before the answer is 503. The default value is 10."""
-
-    api_streams: int = Field(100, ge=1, le=10_000)
-    """Live pages that a worker keeps up to date at the same time. The default value is 100."""
-
-    api_arrays: Path | None = None
-    """A folder in which workers share the mapped arrays of recommenders; `millrace serve` makes one for its time. None
-    keeps them in each worker's memory. No default value."""
+    catalog_backup_days: int = Field(14, ge=1, le=3650)
+    """Days for which backups of the catalog are kept. The default value is 14."""
+    snapshot_history: float = Field(3600.0, ge=600, le=604_800)
+    """How long untagged snapshots stay in the lake; longer than a compaction takes. The default value is 3600."""
 
     metrics_port: int | None = Field(None, ge=1, le=65535)
     """Where the stream, the updater and a continual training, which have no API of their own, answer Prometheus. No
@@ -159,6 +131,10 @@ class Settings(BaseSettings):
 
     code_version: str | None = None
     """What a manifest says of the code, set by the images; none means the commit of the checkout. No default value."""
+    retain_versions: int = Field(20, ge=1)
+    """The newest versions of a model that `compact` keeps, beside all champions. The default value is 20."""
+    retain_days: float = Field(14.0, ge=1)
+    """Days for which it keeps every version. The default value is 14."""
     gate_margin: float = Field(0.02, ge=0, le=1)
     """How much worse than the champion (silhouette) a version may be and still pass. The default value is 0.02."""
     spark_master: str = "local[*]"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from millrace.settings import Settings
 from millrace.training.options import TrainingRequest
 from tests.chart.render import Refused, of_kind, pick, render
 from tests.chart.test_schemas import faults
@@ -181,10 +182,21 @@ def test_compaction_runs_nightly_for_all_workloads():
     assert spec["schedule"] == "30 3 * * *"
     assert spec["template"]["mainApplicationFile"].endswith("/compact.py")
     names = ["catalogue", "courses", "mooc", "products", "shop", "urls"]
-    assert spec["template"]["arguments"] == [*names, "--keep-days", "7"]
+    kept = ["--keep-days", "7", "--retain-versions", "20", "--retain-days", "14"]
+    assert spec["template"]["arguments"] == [*names, *kept]
     mine, its = spec["template"]["driver"], courses()["driver"]
     assert [one for one in its["env"] if one["name"] != "MILLRACE_WORKLOADS"] == mine["env"]
     assert mine | {"env": []} == its | {"env": []}
+
+
+def test_retention_follows_values_and_is_what_the_settings_say_by_default():
+    arguments = pick(training(), SCHEDULED, "millrace-compact")["spec"]["template"]["arguments"]
+    parsed = dict(zip(arguments[-6::2], arguments[-5::2], strict=True))
+    assert int(parsed["--retain-versions"]) == Settings.model_fields["retain_versions"].default
+    assert float(parsed["--retain-days"]) == Settings.model_fields["retain_days"].default
+    changed = render({"compaction": {"retain": {"versions": 5, "days": 1.5}}}, only="training")
+    arguments = pick(changed, SCHEDULED, "millrace-compact")["spec"]["template"]["arguments"]
+    assert arguments[-4:] == ["--retain-versions", "5", "--retain-days", "1.5"]
 
 
 def test_compaction_runs_when_training_is_disabled():

@@ -127,3 +127,84 @@ def test_failed_task_is_reported_with_its_cause_and_restarted(stack):
         assert "2026-13-45" in output[0]
     finally:
         httpx.delete(f"{settings().connect_url}/connectors/lake-fragile", timeout=30)
+
+
+def test_catalog_an_hour_old_is_rebuilt_with_every_row_of_the_sink(stack, tmp_path):
+    """A copy of the catalog goes back to a backup; the stack's own goes on."""
+    from millrace.lake import backup, catalog, pointers
+    from millrace.lake.rebuild import plan_rebuild, rebuild_catalog
+    from tests.registry.servers import settings_of
+
+    workload, name = find_workload("rentals"), "millrace.rentals"
+    ingest_source(workload, str(generated(workload, 100, 51, tmp_path)))
+    wait_until_landed(workload)
+    old = backup.write_backup()
+    try:
+        ingest_source(workload, str(generated(workload, 100, 52, tmp_path)))
+        wait_until_landed(workload)
+        rows, newest = tables.count_rows("rentals"), pointers.list_pointers()[name]
+        with settings_of({"MILLRACE_CATALOG_JDBC": f"jdbc:sqlite:{tmp_path / 'restored.db'}"}):
+            load_catalog.cache_clear()
+            backup.restore_backup(old.name)
+            assert tables.count_rows("rentals") < rows
+            rebuild_catalog(plan_rebuild([name]))
+            assert pointers.list_pointers()[name] == newest
+            assert tables.count_rows("rentals") == rows == tables.load_table("rentals").scan().to_arrow().num_rows
+            catalog.load_catalog().engine.dispose()
+    finally:
+        load_catalog.cache_clear()
+        backup.open_store().delete(f"catalog/{old.name}.json")
+
+
+def test_upkeep_expires_snapshots_of_sink_and_spark_and_leaves_every_row(stack, spark, tmp_path, monkeypatch):
+    """Their files are read by Iceberg for Java afterwards: what it deleted, nothing needed."""
+    from datetime import UTC, datetime, timedelta
+
+    from millrace.lake import expiry, pointers, upkeep
+
+    monkeypatch.setattr(expiry, "RETAINED_SNAPSHOTS", 1)
+    rentals = {"millrace.rentals": pointers.list_pointers()["millrace.rentals"]}
+    monkeypatch.setattr(pointers, "list_pointers", lambda: rentals)
+    workload = find_workload("rentals")
+    for seed in (61, 62):
+        ingest_source(workload, str(generated(workload, 100, seed, tmp_path)))
+        wait_until_landed(workload)
+    before = spark.sql("SELECT * FROM iceberg.millrace.rentals").count()
+    result = upkeep.keep_up(datetime.now(UTC) + timedelta(hours=3))
+    assert result.tables[0].snapshots_expired
+    spark.sql("REFRESH TABLE iceberg.millrace.rentals")
+    assert len(spark.sql("SELECT * FROM iceberg.millrace.rentals").collect()) == before == tables.count_rows("rentals")
+    for tag in spark.sql("SELECT snapshot_id FROM iceberg.millrace.rentals.refs WHERE type = 'TAG'").collect():
+        assert dataset.read_snapshot(spark, workload, str(tag.snapshot_id)).count()
+
+
+def test_retention_takes_assignments_and_tags_of_versions_that_are_gone(stack, spark):
+    """Of another workload's tables the rule takes nothing, and of the last day nothing either."""
+    from datetime import UTC, datetime, timedelta
+
+    from millrace.lake import assignments_table_name
+    from millrace.training.retention import delete_assignments, drop_tags
+
+    workload = find_workload("rentals")
+    table = f"iceberg.{assignments_table_name('rentals')}"
+    spark.sql(f"INSERT INTO {table} VALUES ('size', '20200101T000000Z-00000001', 'a', 0, false)")
+    spark.sql(f"INSERT INTO {table} VALUES ('size', '20200101T000000Z-00000002', 'a', 0, false)")
+    present = {("size", "20200101T000000Z-00000002")}
+    now = datetime.now(UTC)
+    assert delete_assignments(spark, workload, present, now) == 1
+    left = {row.version for row in spark.table(table).select("version").distinct().collect()}
+    assert "20200101T000000Z-00000002" in left
+    assert "20200101T000000Z-00000001" not in left
+    spark.sql(f"DELETE FROM {table} WHERE version = '20200101T000000Z-00000002'")
+
+    snapshot = newest_snapshot(workload)
+    tag_snapshot(spark, workload, snapshot)
+    assert drop_tags(spark, workload, [], now) == 0
+    names = "SELECT name FROM iceberg.millrace.rentals.refs WHERE type = 'TAG'"
+    before = [row.name for row in spark.sql(names).collect()]
+    try:
+        assert drop_tags(spark, workload, [], now + timedelta(days=2)) == len(before)
+        assert spark.sql(names).collect() == []
+    finally:
+        for name in before:
+            tag_snapshot(spark, workload, name.removeprefix("trained-"))

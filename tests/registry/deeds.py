@@ -6,7 +6,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,14 @@ import pyarrow as pa
 from millrace import provision
 from millrace.doctor import examine
 from millrace.errors import ConflictError, UnavailableError
-from millrace.lake import NAMESPACE, assignments_table_name, catalog, gaps, pages_table_name, tables
+from millrace.lake import NAMESPACE, assignments_table_name, backup, catalog, gaps, pages_table_name, tables
 from millrace.lake.archive import RecordArchive
+from millrace.lake.upkeep import keep_up
 from millrace.neural.continual.micro_batches import CutJournal
 from millrace.registry.champion import format_champion
 from millrace.registry.promotion import claim_key
 from millrace.registry.registry import Registry
+from millrace.registry.retention import RetentionRule, apply_retention
 from millrace.registry.store import ObjectStore
 from millrace.rights import CONTINUAL
 from millrace.settings import settings
@@ -117,6 +119,16 @@ def lose_a_race() -> None:
         registry.store.delete(claim)
 
 
+def retain_versions() -> None:
+    """What compaction does: a version that nobody promoted is retired, and deleted by the next run; so are claims."""
+    version, now = publish(), datetime.now(UTC)
+    publish()
+    rule = RetentionRule(versions=1, days=1)
+    assert version in apply_retention(Registry(), "courses", "price", rule, now + timedelta(days=40)).retired
+    result = apply_retention(Registry(), "courses", "price", rule, now + timedelta(days=80))
+    assert version in result.deleted
+
+
 def learn_continually() -> None:
     """What a continual training keeps: which offsets each micro-batch holds, and to forget it."""
     journal = CutJournal(ObjectStore(settings().models_bucket), f"{CONTINUAL}mooc/recommendations/sasrec")
@@ -131,6 +143,11 @@ def provision_tables() -> None:
     assert provision.ensure_buckets([]) == []
     tables.ensure_tables([find_workload("courses"), find_workload("urls")])
     catalog.load_catalog().create_table(f"{NAMESPACE}.t{uuid.uuid4().hex}", tables.make_schema(tables.ASSIGNMENTS))
+
+
+def look_after_lake() -> None:
+    """The upkeep: a backup, which the next run reads, and an end to what is old."""
+    assert keep_up().backup in backup.list_backups()
 
 
 def look() -> None:
@@ -181,9 +198,9 @@ def rows(table: Any) -> pa.Table:
 
 
 DEEDS: dict[str, tuple[Callable[[], None], ...]] = {
-    "provision": (provision_tables, look),
+    "provision": (provision_tables, look, look_after_lake),
     "connect": (land,),
-    "train": (train, lose_a_race, learn_continually),
+    "train": (train, lose_a_race, retain_versions, learn_continually),
     "stream": (score,),
     "api": (serve,),
     "online": (serve, recall),

@@ -69,7 +69,7 @@ def test_models_are_written_by_training_only_and_lake_by_its_writers_only(aws: A
         "online": set(),
         "stream": {f"{lake}/warehouse/*"},
         "connect": {f"{lake}/warehouse/*"},
-        "provision": {f"{lake}/warehouse/*", f"{models}/doctor/*"},
+        "provision": {f"{lake}/warehouse/*", f"{lake}/catalog/*", f"{models}/doctor/*"},
         "train": {f"{lake}/warehouse/*", *(f"{models}/{prefix}/*" for prefix in ("models", "moves", "continual"))},
     }
     assert allowed(aws, "online", "s3:GetObject") == {f"{lake}/warehouse/*", f"{models}/models/*"}

@@ -1,8 +1,11 @@
 """The Iceberg catalog's database."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from chart_values.common import Area, Disk, Image, Name, Resources, Scheduling
+from chart_values.kubernetes import Cron, TimeZone
 
 
 class External(Area):
@@ -21,6 +24,25 @@ class External(Area):
     Empty leaves it to `jdbc`."""
 
 
+class Upkeep(Area):
+    """Upkeep of the lake: backups of the catalog in the lake's bucket, and an end to old snapshots and metadata."""
+
+    enabled: bool
+    """Whether to deploy it; its pod has the identity of the provisioning job, and needs provision.enabled."""
+    schedule: Annotated[Cron, Field(min_length=1)]
+    """Cron schedule."""
+    timeZone: TimeZone
+    """Time zone of the schedule."""
+    suspend: bool
+    """Whether starts are suspended, as they must be while a catalog is restored."""
+    deadlineSeconds: int = Field(ge=60)
+    """Seconds after which a run is ended; the next one goes on."""
+    backupDays: int = Field(ge=1, le=3650)
+    """Days for which backups are kept: one of each hour for two days, then one of each day."""
+    resources: Resources
+    """CPU and memory."""
+
+
 class Catalog(Area):
     """The Iceberg catalog: PostgreSQL in the cluster, or an existing one."""
 
@@ -36,6 +58,8 @@ class Catalog(Area):
     """The disk. It outlives the release."""
     scheduling: Scheduling
     """Where the pod runs."""
+    upkeep: Upkeep
+    """Upkeep of the lake: backups of the catalog in the lake's bucket, and an end to old snapshots and metadata."""
     external: External
     """An existing PostgreSQL."""
 

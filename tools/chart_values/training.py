@@ -141,11 +141,21 @@ class AllTrainings(Training):
     workload is left out by {products: {enabled: false}}."""
 
 
+class Retain(Area):
+    """Versions that are kept beside champions, of now and before. Others go with assignments and snapshots' tags."""
+
+    versions: int = Field(ge=1)
+    """The newest versions of each model."""
+    days: float = Field(ge=1)
+    """Days for which every version is kept."""
+
+
 class Compaction(Area):
-    """Compaction of the lake: small files are rewritten as large ones, and old snapshots expire."""
+    """Compaction of the lake: small files are rewritten as large ones, old snapshots expire, old versions go."""
 
     enabled: bool
-    """Whether small files of the lake are rewritten and old snapshots expired; its pods are sized as trainings are."""
+    """Whether small files are rewritten, old snapshots expired, old versions removed; its pods are sized as trainings
+    are."""
     schedule: Annotated[Cron, Field(min_length=1)]
     """Cron schedule."""
     timeZone: TimeZone
@@ -153,7 +163,10 @@ class Compaction(Area):
     suspend: bool
     """Whether starts are suspended."""
     keepDays: float = Field(gt=0)
-    """Days up to which every snapshot is kept; snapshots of trained models stay for a year."""
+    """Days after which snapshots expire, where catalog.upkeep does not expire them earlier. Those that a kept version
+    was trained on stay for a year."""
+    retain: Retain
+    """Versions that are kept beside champions, of now and before. Others go with assignments and snapshots' tags."""
 
 
 AREAS: dict[str, Any] = {"training": AllTrainings, "compaction": Compaction}

@@ -4,6 +4,7 @@ import typer
 
 from millrace import __version__
 from millrace.cli import (
+    catalog,
     consume,
     continual,
     data,
@@ -30,7 +31,20 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a fault of Millrace, 2 bad input, 3 conflict, 4 corrupt data, "
     "5 a dependency is unavailable, 130 interrupted.",
 )
-for module in (platform, topics, data, training, models, evaluation, online, continual, consume, report, demo):
+for module in (
+    platform,
+    topics,
+    data,
+    training,
+    models,
+    evaluation,
+    online,
+    continual,
+    consume,
+    report,
+    catalog,
+    demo,
+):
     module.register(app)
 
 

@@ -136,10 +136,10 @@ def train(
 @handle_errors
 def compact(
     names: Names = None,
-    keep_days: Annotated[float, typer.Option(min=0, help="Age up to which every snapshot is kept.")] = 7.0,
+    keep_days: Annotated[float, typer.Option(min=0, help="Age from which on every untagged snapshot goes.")] = 7.0,
     as_json: Json = False,
 ) -> None:
-    """Rewrite small files of the lake and expire old snapshots; what a model was trained on stays."""
+    """Rewrite small files of the lake, expire old snapshots, remove old versions; whatever was a champion stays."""
     wanted = [found.name for found in select_workloads(names)]
     results = list(run_spark("compact.py", [*wanted, f"--keep-days={keep_days}"]))
     rows = [[*result.values()] for result in results]

@@ -16,10 +16,14 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
-from millrace.errors import BadInputError, NotFoundError
+from millrace.errors import BadInputError, ConflictError, NotFoundError
 from millrace.lake import NAMESPACE, assignments_table_name, gaps_table_name, pages_table_name, table_name
-from millrace.lake.catalog import load_catalog
+from millrace.lake.catalog import load_catalog, warehouse_uri
+from millrace.lake.metadata_files import LakeFiles
+from millrace.lake.pointers import list_pointers
 from millrace.records.contract import LakeColumn, list_columns
+from millrace.registry.store import ObjectStore
+from millrace.settings import settings
 from millrace.workloads.base import Workload
 
 TYPES = {
@@ -30,10 +34,12 @@ TYPES = {
     "boolean": BooleanType(),
     "timestamptz": TimestamptzType(),
 }
+METADATA_DELETION = "write.metadata.delete-after-commit.enabled"
 PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": "zstd",
-    "write.metadata.delete-after-commit.enabled": "true",
+    # A catalog that was restored names a file of then: `lake.upkeep` removes them by age, and not those of backups.
+    METADATA_DELETION: "false",
     "write.metadata.previous-versions-max": "50",
     # A commit that meets a compaction tries again instead of failing the task.
     "commit.retry.num-retries": "10",
@@ -106,6 +112,7 @@ def ensure_table(name: str, wanted: list[LakeColumn]) -> list[str]:
     try:
         table = load_catalog().load_table(name)
     except NoSuchTableError:
+        check_not_forgotten(name)
         try:
             load_catalog().create_table(name, make_schema(wanted), properties=PROPERTIES)
         except TableAlreadyExistsError:
@@ -122,12 +129,36 @@ def ensure_table(name: str, wanted: list[LakeColumn]) -> list[str]:
                 field=column.name,
                 allowed=str(existing.field_type),
             )
+    if table.properties.get(METADATA_DELETION) == "true":
+        # As the releases before 0.4 made it.
+        with table.transaction() as transaction:
+            transaction.set_properties({METADATA_DELETION: "false"})
     missing = [column for column in wanted if column.name not in present]
     if missing:
         with table.update_schema() as update:
             for column in missing:
                 update.add_column(column.name, TYPES[column.type])
     return [f"{name}.{column.name}" for column in missing]
+
+
+def check_not_forgotten(name: str) -> None:
+    """Raises ConflictError where the bucket holds a table of that name and the catalog does not: it was lost.
+
+    An empty table in its place would hide every row.
+    """
+    files = LakeFiles(ObjectStore(settings().lake_bucket))
+    location = f"{warehouse_uri()}/{name.replace('.', '/')}"
+    with contextlib.suppress(NotFoundError):
+        entries = files.list_entries(location)
+        named = list_pointers().values() if entries else ()
+        # A table that was renamed keeps its folder.
+        if entries and not any(other.startswith(f"{location}/") for other in named):
+            raise ConflictError(
+                f"{location} holds the table {name} and the catalog does not know it: was the catalog lost? "
+                "`millrace catalog rebuild` registers it, with all rows. If it was dropped on purpose, remove "
+                "its files.",
+                code="catalog_lost",
+            )
 
 
 def load_table(workload: str) -> Table:

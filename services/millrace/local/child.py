@@ -1,6 +1,7 @@
 """A child process of the stack: what to run, and how to tell that it is ready."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from millrace.local import jvm
 from millrace.runtime import http
 from millrace.runtime.signals import die_with_parent
 
-MAX_LOG_BYTES = 20_000_000  # bytes; a larger one is set aside at the next start
+MAX_LOG_BYTES = 20_000_000
+"""A larger log is set aside as `<name>.log.1` and replaces the one before: two of these are the most of a child."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,21 @@ def roll_log(log: Path) -> int:
         return size
     os.replace(log, log.with_name(f"{log.name}.1"))
     return 0
+
+
+def rotate_log(log: Path) -> bool:
+    """Set a large log aside while its writer goes on; False where it is not large.
+
+    The writer keeps its file, which is copied and emptied: it appends, so its next line is the first one. A line that
+    it writes between the two is lost.
+    """
+    if not log.exists() or log.stat().st_size <= MAX_LOG_BYTES:
+        return False
+    part = log.with_name(f"{log.name}.part")
+    shutil.copyfile(log, part)
+    os.truncate(log, 0)
+    os.replace(part, log.with_name(f"{log.name}.1"))
+    return True
 
 
 def last_words(log: Path, start: int = 0) -> str:

@@ -19,6 +19,7 @@ from millrace.errors import ConflictError, MillraceError, UnavailableError
 from millrace.local import child, state
 from millrace.local.configure import configure
 from millrace.local.dead_letters import DeadLetterRecorder
+from millrace.local.upkeep import Upkeep
 from millrace.runtime.locks import take_lock
 from millrace.runtime.logs import start_logging
 from millrace.runtime.sources import LOCK
@@ -150,6 +151,22 @@ class StackSupervisor:
             self.watch("the sinks", restart_sinks)
             self.watch("dead letters", self.dead_letters.record_new)
 
+    def keep_up(self) -> None:
+        """Logs are rotated while their writers run, and what is due of the lake's upkeep is done."""
+        upkeep = Upkeep(self.home, {**os.environ, "MILLRACE_HOME": str(self.home)})
+        while not self.stopping.wait(SINK_CHECK_INTERVAL_S):
+            self.watch("the logs", self.rotate_logs)
+            if settings().local_upkeep:
+                self.watch("the upkeep", upkeep.step)
+        upkeep.stop()
+
+    def rotate_logs(self) -> list[str]:
+        """Set aside each log that has grown large."""
+        for log in self.logs.glob("*.log"):
+            if child.rotate_log(log):
+                self.starts[log.stem] = 0
+        return []
+
     def watch(self, what: str, step: Callable[[], list[str]]) -> None:
         """Say what a step has done, and its fault, each once as long as it stays the same."""
         try:
@@ -194,7 +211,8 @@ class StackSupervisor:
                 self.state.phase = "running"
                 self.state.save()
                 log.info("all children run.")
-                threading.Thread(target=self.watch_sinks, daemon=True).start()
+                for task in (self.watch_sinks, self.keep_up):
+                    threading.Thread(target=task, daemon=True).start()
             while not self.stopping.wait(0.2):
                 for spec in self.children:
                     self.look_after(spec)

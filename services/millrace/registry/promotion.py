@@ -12,6 +12,7 @@ ETag: a claim never stands in the way of a later move.
 """
 
 import hashlib
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from millrace.errors import ConflictError, CorruptError, NotFoundError
@@ -20,6 +21,8 @@ from millrace.registry.champion import Champion, Pin
 from millrace.registry.store import ObjectStore
 from millrace.rights import MODELS, MOVES
 
+RETIRED = "retired.json"
+"""The manifest of a version that `registry.retention` has taken away, until its arrays are deleted."""
 CLAIM_TIMEOUT = timedelta(seconds=60)
 """After this a claim whose champion never came is finished by whoever meets it: its owner has died."""
 
@@ -64,7 +67,20 @@ def move_champion(
             etag = store.put_if_match(key, content, before.etag)
     except (ConflictError, NotFoundError):
         raise lost_race(workload, model, version) from None
+    revive_version(store, workload, model, version)
     return Champion(version, promoted_at, history, etag, pin, now)
+
+
+def revive_version(store: ObjectStore, workload: str, model: str, version: str) -> bool:
+    """Put the manifest of a version back that was retired while it was promoted. False where it was not retired."""
+    prefix = f"{MODELS}{workload}/{model}/{version}"
+    try:
+        content, _ = store.get(f"{prefix}/{RETIRED}")
+    except NotFoundError:
+        return False
+    with suppress(ConflictError):  # it is there
+        store.put_if_absent(f"{prefix}/manifest.json", content)
+    return True
 
 
 def make_pin(command: str) -> Pin:

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, BinaryIO, Protocol
 
@@ -83,6 +85,17 @@ def make_client() -> S3Client:
         **keys,
     )
     return client
+
+
+@dataclass(frozen=True)
+class ObjectEntry:
+    """What a listing says of an object."""
+
+    key: str
+    modified: datetime
+    """When it was written, by the store's own clock, to the second."""
+    size: int
+    """Bytes."""
 
 
 class ObjectStore:
@@ -188,9 +201,15 @@ class ObjectStore:
 
     def keys(self, prefix: str) -> list[str]:
         """All keys that start with a prefix, sorted."""
+        return [entry.key for entry in self.entries(prefix)]
+
+    def entries(self, prefix: str) -> list[ObjectEntry]:
+        """All objects whose keys start with a prefix, sorted by key."""
         with self._translate_errors(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-            return sorted(entry["Key"] for page in pages for entry in page.get("Contents", ()))
+            contents = [entry for page in pages for entry in page.get("Contents", ())]
+        entries = (ObjectEntry(entry["Key"], entry["LastModified"], entry["Size"]) for entry in contents)
+        return sorted(entries, key=lambda entry: entry.key)
 
     def names(self, prefix: str) -> list[str]:
         """The first path parts below a prefix that ends in `/`, sorted."""

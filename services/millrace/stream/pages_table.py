@@ -23,7 +23,9 @@ from pyspark.sql import functions as F
 from millrace.errors import ConflictError, NotFoundError
 from millrace.lake import CATALOG, pages_table_name
 from millrace.lake.catalog import load_catalog
+from millrace.lake.expiry import RETAINED_SNAPSHOTS, find_cutoff
 from millrace.messaging.generations import parse_generations
+from millrace.settings import settings
 from millrace.stream.score import HASHES_SCHEMA, PAGE, hash_rows
 from millrace.workloads.base import Workload
 
@@ -37,9 +39,8 @@ TOPICS_PROPERTY = "millrace.records-topic"
 """The property of the table: the generations of its topic, as JSON."""
 GENERATION = "kafka_generation"
 """The column that the table gets when its topic is recreated; its rows of before are of generation 0."""
-EXPIRE_EVERY_APPENDS = 100  # appends between two times that old snapshots are dropped
-SNAPSHOT_HISTORY_S = 3600.0  # seconds of snapshots that are kept
-RETAINED_SNAPSHOTS = 20  # snapshots that are kept in any case
+EXPIRE_EVERY_APPENDS = 100
+"""Appends between two times that old snapshots are dropped: a second each, too many for the lake's upkeep alone."""
 Ranges = dict[int, tuple[int, int]]
 
 
@@ -187,16 +188,17 @@ class PagesTable:
 
         self._appends += 1
         if self._appends % EXPIRE_EVERY_APPENDS == 0:
-            self.expire_snapshots(SNAPSHOT_HISTORY_S)
+            self.expire_snapshots(settings().snapshot_history)
 
     def expire_snapshots(self, seconds: float) -> None:
-        """Drop snapshots older than that, with what only they hold.
+        """Drop snapshots older than that, or more than `expiry.MAX_SNAPSHOTS`, with what only they hold.
 
         The metadata, written anew by every commit, names all snapshots: after a day of a commit a second they would be
         most of what is written.
         """
         jvm: Any = self.spark._jvm  # pyright: ignore[reportPrivateUsage] - Iceberg has no API in Python for it
-        before = int((time.time() - seconds) * 1000)
+        times = [snapshot.timestamp_ms for snapshot in self._load().metadata.snapshots]
+        before = find_cutoff(times, int(time.time() * 1000), seconds)
         session = self.spark._jsparkSession  # pyright: ignore[reportPrivateUsage]
         table = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(session, self.full_name)
         table.expireSnapshots().expireOlderThan(before).retainLast(RETAINED_SNAPSHOTS).commit()

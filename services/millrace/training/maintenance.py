@@ -1,4 +1,4 @@
-"""Compaction of small files and expiry of old snapshots, as a job beside the running sink."""
+"""Compaction of small files, expiry of old snapshots and retention of versions, as a job beside the running sink."""
 
 import argparse
 import logging
@@ -20,14 +20,15 @@ from millrace.workloads import find_workload
 from millrace.workloads.base import Workload
 
 log = logging.getLogger(__name__)
-TAG_DAYS = 365  # how long a snapshot that a model was trained on stays readable
+TAG_DAYS = 365  # how long a snapshot that a model was trained on stays readable, as long as one of its versions is kept
+TAG_PREFIX = "trained-"
 
 
 def tag_snapshot(spark: SparkSession, workload: Workload, snapshot_id: str) -> None:
-    """Name the snapshot, so that expiry keeps it: a version's data can be read again for a year."""
+    """Name the snapshot, so that expiry keeps it: the data of a version that is kept can be read again for a year."""
     table = f"{CATALOG}.{table_name(workload.name)}"
     spark.sql(
-        f"ALTER TABLE {table} CREATE TAG IF NOT EXISTS `trained-{int(snapshot_id)}` "
+        f"ALTER TABLE {table} CREATE TAG IF NOT EXISTS `{TAG_PREFIX}{int(snapshot_id)}` "
         f"AS OF VERSION {int(snapshot_id)} RETAIN {TAG_DAYS} DAYS"
     )
 
@@ -77,19 +78,28 @@ def remember_dead_letters(workloads: Iterable[Workload]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command of spark-apps/compact.py: a JSON line a table."""
+    from millrace.registry.registry import Registry
+    from millrace.registry.retention import RetentionRule
     from millrace.spark.session import start_session
+    from millrace.training.retention import retain
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workloads", nargs="+")
-    parser.add_argument("--keep-days", type=float, default=7.0, help="age up to which every snapshot is kept")
+    parser.add_argument("--keep-days", type=float, default=7.0, help="age from which on every untagged snapshot goes")
+    parser.add_argument("--retain-versions", type=int, help="the newest versions of a model that are kept")
+    parser.add_argument("--retain-days", type=float, help="age up to which every version is kept")
     options = parser.parse_args(arguments)
     start_logging()
     try:
+        default = RetentionRule.from_settings()
+        rule = RetentionRule(options.retain_versions or default.versions, options.retain_days or default.days)
         selected = [find_workload(name) for name in options.workloads]
         remember_dead_letters(selected)
         session = start_session("millrace-compact-" + "-".join(options.workloads))
         try:
             for workload in selected:
+                # First: what goes with a version is what compaction and expiry need not keep.
+                retain(session, Registry(), workload, rule)
                 for result in compact_tables(session, workload, options.keep_days):
                     sys.stdout.write(dump_json(result, encoding=sys.stdout.encoding) + "\n")
                     sys.stdout.flush()
