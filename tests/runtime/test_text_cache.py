@@ -68,4 +68,4 @@ def test_no_function_of_an_argument_is_cached_by_number_of_entries():
 
 
 def is_cached(function: ast.FunctionDef) -> bool:
-    return any(re.search(r"\b(lru_)?cache\b", ast.unparse(one)) for one in function.decorator_list)
+    return any(re.match(r"(functools\.)?(lru_)?cache\b", ast.unparse(one)) for one in function.decorator_list)

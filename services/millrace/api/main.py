@@ -43,7 +43,7 @@ def create_app(live: DeltaFollower | None = None) -> FastAPI:
     """The API over the registry that the settings name, and what it follows in Kafka."""
     current = settings()
     live, outbox = live or DeltaFollower(), Outbox()
-    store, streams = ModelStore(live=live), EventStreams(current.api_streams)
+    store, streams = ModelStore(live=live), EventStreams(current.api_streams, current.api_streams_per_client)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

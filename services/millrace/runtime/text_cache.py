@@ -11,8 +11,8 @@ Value = TypeVar("Value")
 class TextCache(dict[str, Value]):
     """What `compute` says of a text, as `cache[text]`; what it raises is raised, and not remembered.
 
-    Once keys and values take more than `budget` bytes, it is emptied: what is asked for often is back at once, and a hit
-    costs no more than a look into a dictionary. Callers bound the length of a single text.
+    Once keys and values take more than `budget` bytes, it is emptied: what is asked for often is back at once, and a
+    hit costs no more than a look into a dictionary. Callers bound the length of a single text.
     """
 
     def __init__(self, compute: Callable[[str], Value], budget: int):
