@@ -1,5 +1,6 @@
 """What a connection is waited for: every phase has a deadline, and there is room for the next one."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -209,15 +210,18 @@ class FakeConnection:
         self.is_ended = True
 
 
-class FakeLoop:
-    def call_later(self, *arguments: object) -> None:
-        pass
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """One that does not run: nothing is overdue."""
+    result = asyncio.new_event_loop()
+    yield result
+    result.close()
 
 
-def test_longest_unread_answers_are_ended_over_their_budget():
+def test_longest_unread_answers_are_ended_over_their_budget(loop):
     table, connections = ConnectionTable(100, unread_limit=1_000), [FakeConnection() for _ in range(5)]
     for connection in connections:
-        assert table.admit(connection, FakeLoop())
+        assert table.admit(connection, loop)
         table.hold(connection, 300)
     assert [connection.is_ended for connection in connections] == [True, True, False, False, False]
     table.hold(connections[2], 0)
@@ -225,11 +229,11 @@ def test_longest_unread_answers_are_ended_over_their_budget():
     assert [connection.is_ended for connection in connections] == [True, True, False, False, False]
 
 
-def test_ended_connection_is_not_waited_for_again():
+def test_ended_connection_is_not_waited_for_again(loop):
     table, connection = ConnectionTable(1), FakeConnection()
-    table.admit(connection, FakeLoop())
+    table.admit(connection, loop)
     table.wait(connection, 1.0)
-    assert table.admit(FakeConnection(), FakeLoop())
+    assert table.admit(FakeConnection(), loop)
     assert connection.is_ended
     table.wait(connection, 2.0)
     assert table.deadline(connection) is None

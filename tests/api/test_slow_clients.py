@@ -16,8 +16,6 @@ from tests.api.test_client_protocol import is_ended
 
 FILES = (300, 700)  # soft and hard limit of the server: the soft one alone would leave next to nothing
 IDLE_CONNECTIONS = 2_000
-ROW = {"num_subscribers": 10000, "num_reviews": 300, "num_lectures": 40, "content_duration": 4.5}
-LONG = orjson.dumps([ROW] * 9_000)
 HEAD = b"Host: localhost\r\nContent-Type: application/json\r\n"
 DRIPS = [
     b"GET /health/live?",
@@ -26,16 +24,18 @@ DRIPS = [
     b"POST /course_popularity HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffff\r\n",
 ]
 UNREAD = [
-    b"POST /v1/courses/popularity/predict HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b" % (HEAD, len(LONG), LONG),
+    b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET /v1/urls/live/events HTTP/1.1\r\nHost: localhost\r\n\r\n",
 ]
 
 
 @pytest.fixture(scope="module")
-def server(variables, tmp_path_factory) -> Iterator[Server]:
-    """A server that may open few files, and waits for nobody for long."""
-    waits = {"MILLRACE_API_REQUEST_TIMEOUT": "2", "MILLRACE_API_POLL_INTERVAL": "2"}
-    with serving(variables | waits, tmp_path_factory.mktemp("slow"), "/health/ready", files=FILES) as result:
+def server(tmp_path_factory) -> Iterator[Server]:
+    """A server that may open few files, and waits for nobody for long. It has no champions: there is no S3."""
+    variables = {"MILLRACE_API_REQUEST_TIMEOUT": "2", "MILLRACE_API_POLL_INTERVAL": "60", "MILLRACE_S3_REGION": "x"}
+    variables |= {"MILLRACE_S3_ENDPOINT": "http://127.0.0.1:9", "MILLRACE_S3_ACCESS_KEY": "a"}
+    variables |= {"MILLRACE_S3_SECRET_KEY": "a"}
+    with serving(variables, tmp_path_factory.mktemp("slow"), files=FILES) as result:
         yield result
         assert "Traceback" not in result.log, result.log[-3000:]
 
@@ -89,7 +89,7 @@ def test_slow_clients_in_every_phase_and_thousands_of_idle_ones_hold_up_nobody(s
         thread.start()
         try:
             assert ask_health(server) < 1
-            assert server.client.post("/course_popularity", json=ROW).status_code == 200
+            assert server.client.get("/v1/workloads").status_code == 200
             deadline = time.monotonic() + 20
             while drips:
                 assert time.monotonic() < deadline, "some drip longer than a request may take"
@@ -99,7 +99,7 @@ def test_slow_clients_in_every_phase_and_thousands_of_idle_ones_hold_up_nobody(s
             stopped.set()
             thread.join()
         assert is_ended(idle[0])
-        assert is_ended(unread[0])
+        assert is_ended(unread[0])  # its answer was larger than what both ends hold for it
     text = server.client.get("/metrics").text
     for reason in ("slow", "crowded"):
         assert f'millrace_connections_ended_total{{reason="{reason}"}}' in text
@@ -131,4 +131,4 @@ def test_expensive_request_holds_up_nobody(server, path, body):
     finally:
         for thread in threads:
             thread.join()
-    assert set(statuses) <= {200, 413, 422}
+    assert set(statuses) <= {413, 422, 503}  # 503: an acceptable one has no champion to answer it
