@@ -11,7 +11,7 @@ import orjson
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from millrace.api import rows, work_queue
+from millrace.api import openapi, rows, work_queue
 from millrace.api.fast_path import read_body
 from millrace.api.main import create_app
 from millrace.api.middleware.body_limit import BodyLimitMiddleware
@@ -64,6 +64,21 @@ def test_look_ups_of_unknown_versions_are_bounded_and_hold_up_nobody(looked_up):
         assert sorted(answer.status_code for answer in answers) == [404] * LOOKUPS.limit + [503] * 10
         assert ask(0) is None
         assert answers[-1].status_code == 404
+
+
+def test_document_is_made_beside_the_event_loop(monkeypatch):
+    app, threads = create_app(), []
+    make = openapi.get_openapi
+    monkeypatch.setattr(
+        openapi, "get_openapi", lambda **options: threads.append(threading.current_thread().name) or make(**options)
+    )
+    with inside(app) as client:
+        first, second = client.get("/openapi.json"), client.get("/openapi.json")
+        assert client.head("/openapi.json").headers["content-type"] == "application/json"
+    assert first.json() == second.json() == orjson.loads(orjson.dumps(app.openapi()))
+    assert "/openapi.json" not in first.json()["paths"]
+    assert len(threads) == 1
+    assert threads[0].startswith("large requests")
 
 
 def test_work_over_its_limit_is_refused_and_room_is_made_by_what_ends():

@@ -32,7 +32,7 @@ UNREAD = [
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Server]:
     """A server that may open few files, and waits for nobody for long. It has no champions: there is no S3."""
-    variables = {"MILLRACE_API_REQUEST_TIMEOUT": "2", "MILLRACE_API_POLL_INTERVAL": "60", "MILLRACE_S3_REGION": "x"}
+    variables = {"MILLRACE_API_REQUEST_TIMEOUT": "1", "MILLRACE_API_POLL_INTERVAL": "60", "MILLRACE_S3_REGION": "x"}
     variables |= {"MILLRACE_S3_ENDPOINT": "http://127.0.0.1:9", "MILLRACE_S3_ACCESS_KEY": "a"}
     variables |= {"MILLRACE_S3_SECRET_KEY": "a"}
     with serving(variables, tmp_path_factory.mktemp("slow"), files=FILES) as result:
@@ -55,7 +55,7 @@ def ask_health(server: Server) -> float:
         started = time.monotonic()
         assert httpx.get(f"{server.url}/health/live", timeout=10).status_code == 200
         seconds.append(time.monotonic() - started)
-        time.sleep(0.2)
+        time.sleep(0.1)
     return max(seconds)
 
 

@@ -65,6 +65,7 @@ def create_app(live: DeltaFollower | None = None) -> FastAPI:
         redirect_slashes=False,
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
+        openapi_url=None,  # the document has a route of our own
         telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics is ours
     )
     errors.install_handlers(app)
