@@ -60,6 +60,16 @@ def test_explicit_port_is_used(monkeypatch: pytest.MonkeyPatch):
     assert read_explicit("api_port") == "8123"
 
 
+@pytest.mark.parametrize("text", [",", "10.0.0.0/99", "proxy.example", "10.0.0.7,*"])
+def test_proxies_are_addresses_or_networks(text: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MILLRACE_API_PROXIES", text)
+    with pytest.raises(BadInputError, match=r"MILLRACE_API_PROXIES=.* such as 10\.0\.0\.7 or 10\.42\.0\.0/16"):
+        settings()
+    settings.cache_clear()
+    monkeypatch.setenv("MILLRACE_API_PROXIES", "10.0.0.7, 10.42.0.0/16")
+    assert settings().api_proxies == "10.0.0.7/32,10.42.0.0/16"
+
+
 SECRETS = ["kafka_password", "s3_secret_key", "catalog_password", "api_keys"]
 
 

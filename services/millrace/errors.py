@@ -8,6 +8,7 @@
     ├── ConflictError             409  exit 3   somebody else changed it first, or the gate said no
     ├── CorruptError              500  exit 4   stored bytes are not what their manifest says
     └── UnavailableError          503  exit 5   broker, Connect, S3, catalog or model is unavailable
+        └── BusyError             503  exit 5   too much of it is under way; a moment later it may be done
 
 A message says what is wrong, with which value, what is allowed and what to do, in one or two sentences.
 """
@@ -19,6 +20,8 @@ class MillraceError(Exception):
     status = 500
     exit_code = 1
     code = "internal"
+    retry_after: int | None = None
+    """Seconds after which it is worth to try again."""
 
     def __init__(self, message: str, *, code: str | None = None, field: str | None = None, allowed: str | None = None):
         super().__init__(message)
@@ -72,3 +75,9 @@ class UnavailableError(MillraceError):
     """Something that this depends on does not answer."""
 
     status, exit_code, code = 503, 5, "unavailable"
+
+
+class BusyError(UnavailableError):
+    """Too much of it is under way."""
+
+    code, retry_after = "busy", 1

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 
 import httpx
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from tests.registry.servers import free_port
 
 
 @contextmanager
-def inside(app: FastAPI) -> Iterator[httpx.Client]:
-    """A client of the application, whose champions and followers are not started."""
-    server = uvicorn.Server(uvicorn.Config(app, port=free_port(), lifespan="off", log_level="warning"))
+def inside(app: ASGIApp, http: str = "auto") -> Iterator[httpx.Client]:
+    """A client of the application, whose champions and followers are not started; `http` is the server's protocol."""
+    server = uvicorn.Server(uvicorn.Config(app, port=free_port(), http=http, lifespan="off", log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

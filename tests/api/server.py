@@ -13,6 +13,7 @@ import httpx
 
 from tests.registry.servers import free_port
 
+LIMIT_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (%d, %d)); "
 RUN = "from millrace.api.serve import serve; serve()"
 
 
@@ -56,15 +57,20 @@ class Server:
 
 @contextmanager
 def serving(
-    variables: dict[str, str], folder: Path, until: str = "/health/live", port: int | None = None
+    variables: dict[str, str],
+    folder: Path,
+    until: str = "/health/live",
+    port: int | None = None,
+    files: tuple[int, int] | None = None,
 ) -> Iterator[Server]:
+    """A server with these settings; `files` are its soft and hard limit on open files."""
     port = port or free_port()
     log = folder / f"api-{port}.log"
     environment = {**os.environ, "MILLRACE_API_WORKERS": "1", "MILLRACE_API_POLL_INTERVAL": "0.1"}
     environment |= {"MILLRACE_API_LIVE": "false", **variables}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN],
+            [sys.executable, "-c", RUN if files is None else LIMIT_FILES % files + RUN],
             env={**environment, "MILLRACE_API_PORT": str(port)},
             stdout=output,
             stderr=subprocess.STDOUT,

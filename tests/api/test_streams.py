@@ -11,6 +11,7 @@ import pytest
 from millrace.api.main import create_app
 from millrace.pages.board import Board
 from millrace.serving.delta_follower import DeltaFollower
+from millrace.settings import settings
 from tests.api.inside import inside
 from tests.api.server import serving
 from tests.pages import feed
@@ -60,6 +61,24 @@ def test_event_data_matches_responses_of_other_paths(api, board):
     assert result["clusters"] == api.get("/v1/urls/clusters").json()
     assert result["timeline"] == api.get("/v1/urls/timeline", params={"minutes": 3}).json()
     assert result["status"]["psi"] == 0.034
+
+
+def test_one_client_does_not_get_all_streams(board, monkeypatch):
+    monkeypatch.setenv("MILLRACE_API_STREAMS_PER_CLIENT", "1")
+    settings.cache_clear()
+    try:
+        with inside(create_app(DeltaFollower({"urls": board}))) as api, api.stream("GET", EVENTS) as first:
+            next(events(first))
+            refused = api.get(EVENTS)
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            assert refused.json()["error"]["code"] == "too_many_streams"
+            assert "allowed: 1 a client, and 127.0.0.1 is one" in refused.json()["error"]["message"]
+            # Another client, whose address a proxy of this machine tells, has places of its own.
+            with api.stream("GET", EVENTS, headers={"X-Forwarded-For": "192.0.2.7"}) as other:
+                assert other.status_code == 200
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
 
 
 def test_stream_over_limit_is_rejected_until_another_one_closes(s3_variables, tmp_path):

@@ -105,6 +105,15 @@ def test_large_numbers_reach_pod_without_scientific_notation():
     assert variables["MILLRACE_API_LIST_LIMIT"] == "1000000"
 
 
+def test_limits_on_slow_clients_reach_pod():
+    variables = environment(api({"api": {"idleSeconds": 75, "connections": 100_000, "proxies": ["10.42.0.0/16"]}}))
+    assert variables["MILLRACE_API_IDLE_TIMEOUT"] == "75"
+    assert variables["MILLRACE_API_CONNECTIONS"] == "100000"
+    assert variables["MILLRACE_API_PROXIES"] == "10.42.0.0/16"
+    assert variables["MILLRACE_API_REQUEST_TIMEOUT"] == "30"
+    assert "MILLRACE_API_PROXIES" not in environment(api({}))
+
+
 def test_autoscaler_alone_controls_replica_count():
     objects = api()
     assert "replicas" not in pick(objects, "Deployment")["spec"]

@@ -20,6 +20,11 @@ PANELS = [
     ),
     ("Rows answered a second", "rowsps", [(f"sum by (model) (rate(millrace_rows_total{{{HERE}}}[5m]))", "{{model}}")]),
     (
+        "Connections ended for their clients' slowness",
+        "short",
+        [(f"sum by (reason) (increase(millrace_connections_ended_total{{{HERE}}}[15m]))", "{{reason}}")],
+    ),
+    (
         "Requests a second by pod",
         "reqps",
         [(f"sum by (pod) (rate(millrace_requests_total{{{ASKED}}}[5m]))", "{{pod}}")],

@@ -159,6 +159,17 @@ class Api(Area):
     """Largest request body in bytes."""
     listLimit: int = Field(ge=1)
     """Most rows in one request."""
+    requestSeconds: float = Field(ge=1, le=600)
+    """Seconds that a request may take to arrive, and an answer to be taken."""
+    idleSeconds: float = Field(ge=1, le=600)
+    """Seconds that a connection may be idle between two requests; more than a load balancer in front keeps it idle."""
+    connections: int = Field(ge=50, le=100_000)
+    """Connections that a worker keeps open; for a new one that which keeps it waiting longest is ended."""
+    streamsPerClient: int = Field(ge=1, le=10_000)
+    """Live pages of one client address that a worker keeps up to date."""
+    proxies: list[str]
+    """Addresses or networks of proxies, such as the ingress controller's pods, whose X-Forwarded-For is believed;
+    without them all who come through a proxy count as one client."""
     live: bool
     """Whether it follows Kafka: answers change with the stream, and events can be posted. Otherwise it needs no
     broker."""

@@ -58,6 +58,8 @@ def error_response(
     path: str, error: MillraceError, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The response of an error, with its own status unless another is given."""
+    if error.retry_after:
+        headers = {**(headers or {}), "Retry-After": str(error.retry_after)}
     return Response(render_error(path, error), status or error.status, headers, "application/json")
 
 

@@ -5,18 +5,22 @@ FastAPI also declares these paths, for the docs and all other methods; here a PO
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from inspect import iscoroutinefunction
+from typing import Protocol, cast
 
 from fastapi import APIRouter, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from millrace.api.errors import render_error
 from millrace.api.responses import POST_ERRORS, error_responses
+from millrace.api.work_queue import run_by_size
 from millrace.errors import MillraceError
 
 Answer = Callable[[bytes], bytes]
 """JSON in, JSON out; raises MillraceError."""
 AsyncAnswer = Callable[[bytes], Awaitable[bytes]]
-"""The same, where something must be waited for."""
+"""The same, where something must be waited for; it reads long bodies beside the event loop itself."""
 JSON_HEADER = (b"content-type", b"application/json")
 
 
@@ -28,8 +32,10 @@ class Reply:
     headers: tuple[tuple[bytes, bytes], ...] = (JSON_HEADER,)
 
 
-Negotiated = Callable[[bytes, Mapping[bytes, bytes]], Reply]
-"""A body and the request's headers in, a reply out."""
+class Negotiated(Protocol):
+    """A body and the request's headers in, a reply out."""
+
+    def __call__(self, content: bytes, *, headers: Mapping[bytes, bytes]) -> Reply: ...
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,9 @@ class FastRoute:
 
     async def reply(self, scope: Scope, content: bytes) -> Reply:
         """Raises MillraceError."""
-        body = self.answer(content)
-        return Reply(body if isinstance(body, bytes) else await body)
+        if iscoroutinefunction(self.answer):
+            return Reply(await self.answer(content))
+        return Reply(await run_by_size(cast("Answer", self.answer), content))
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class NegotiatedRoute:
 
     async def reply(self, scope: Scope, content: bytes) -> Reply:
         """Raises MillraceError."""
-        return self.answer(content, dict(scope["headers"]))
+        return await run_by_size(partial(self.answer, headers=dict(scope["headers"])), content)
 
 
 class FastRoutes:
@@ -103,6 +110,11 @@ class FastRoutes:
         self.by_path[path] = NegotiatedRoute(template, answer)
 
 
+def error_headers(error: MillraceError) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers of an error's reply."""
+    return (JSON_HEADER, (b"retry-after", b"%d" % error.retry_after)) if error.retry_after else (JSON_HEADER,)
+
+
 class DisconnectedError(Exception):
     """The caller has gone: there is nobody to answer."""
 
@@ -123,7 +135,7 @@ class FastPaths:
         try:
             reply = await route.reply(scope, await read_body(receive))
         except MillraceError as error:
-            status, reply = error.status, Reply(render_error(scope["path"], error))
+            status, reply = error.status, Reply(render_error(scope["path"], error), error_headers(error))
         except DisconnectedError:
             return
         headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]

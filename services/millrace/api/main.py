@@ -43,7 +43,7 @@ def create_app(live: DeltaFollower | None = None) -> FastAPI:
     """The API over the registry that the settings name, and what it follows in Kafka."""
     current = settings()
     live, outbox = live or DeltaFollower(), Outbox()
-    store, streams = ModelStore(live=live), EventStreams(current.api_streams)
+    store, streams = ModelStore(live=live), EventStreams(current.api_streams, current.api_streams_per_client)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -65,6 +65,7 @@ def create_app(live: DeltaFollower | None = None) -> FastAPI:
         redirect_slashes=False,
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
+        openapi_url=None,  # the document has a route of our own
         telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics is ours
     )
     errors.install_handlers(app)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Protocol, cast, get_origin
 
 import orjson
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, FailFast, TypeAdapter, ValidationError, create_model
 
 from millrace.api.column_reader import ColumnReader, NotPlainError
 from millrace.errors import BadInputError, TooLargeError
@@ -13,6 +13,7 @@ from millrace.records.numbers import show
 from millrace.settings import settings
 from millrace.workloads.base import Feature, Workload
 
+MAX_NESTED_PER_ROW = 4  # lists and objects of a body for each row that a list may have; brackets in texts count too
 Columns = Mapping[str, Sequence[object]]
 
 
@@ -58,8 +59,9 @@ class RowReader:
         self._optional = tuple(name for name in optional if name not in self.features)
         self.columns = {name: ColumnReader(find_field_type(workload, name)) for name in self.features}
         self._one = TypeAdapter(self.row).validator.validate_python
-        # The row is made at run time, so its list is no type to a checker.
-        self._many = TypeAdapter(list[self.row]).validator.validate_python  # pyright: ignore[reportInvalidTypeForm]
+        # The row is made at run time, so its list is no type to a checker. The first error is the one that is told.
+        rows: Any = Annotated[list[self.row], FailFast()]
+        self._many = TypeAdapter(rows).validator.validate_python
         self._shape = f"a JSON object with {', '.join(self.row.model_fields)}"
 
     def read_one(self, row_value: object) -> Columns:
@@ -129,7 +131,18 @@ def check_length(rows: int) -> None:
 
 
 def parse_json(content: bytes) -> object:
-    """The JSON value of a body. Raises BadInputError that says where it stops being JSON."""
+    """The JSON value of a body.
+
+    Raises BadInputError that says where it stops being JSON, TooLargeError for more objects and lists than any list of
+    rows has: 2 MB of `[],[],` would take half a second, which nobody else is answered in.
+    """
+    limit = MAX_NESTED_PER_ROW * settings().api_list_limit
+    if len(content) > limit and (nested := content.count(b"[") + content.count(b"{")) > limit:
+        raise TooLargeError(
+            f"body: begins {nested} lists and objects; allowed: {limit}. Send the rows in several requests.",
+            field="body",
+            allowed=f"{limit} lists and objects",
+        )
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:

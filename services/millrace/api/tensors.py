@@ -45,7 +45,7 @@ class InferenceRequest(BaseModel):
 
     id: StrictStr | None = Field(None, max_length=1000)
     inputs: list[Tensor] = Field(min_length=1, max_length=64)
-    outputs: list[Output] | None = None
+    outputs: list[Output] | None = Field(None, max_length=64)
     parameters: dict[str, Any] | None = None
 
 

@@ -8,13 +8,17 @@ from typing import NamedTuple
 import idna
 from publicsuffixlist import PublicSuffixList
 
+from millrace.runtime.text_cache import TextCache
+
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}://", re.IGNORECASE)
 HOST_END = re.compile(r"[/?#\\]")
 PORT_SUFFIX = re.compile(r":[0-9]{0,5}$")
 HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*")
 MAX_HOST_LENGTH = 253  # characters of a host name (RFC 1035, section 2.3.4, less the root's dot and length)
+MAX_NAME_LENGTH = MAX_HOST_LENGTH + len(".:65535")  # characters of a host with the root's dot and a port
 JOINERS = "\u200c\u200d"  # zero-width; a name may hold them only where a script needs them (RFC 5892, appendix A)
-CACHED_HOSTS = 1 << 16  # hosts whose domains are remembered
+HOST_CACHE_BYTES = 16_000_000  # hosts that are remembered by how they were spelled; most take 300 bytes
+DOMAIN_CACHE_BYTES = 8_000_000  # domains that are remembered by their host
 
 
 class UrlParts(NamedTuple):
@@ -45,10 +49,17 @@ def split_url(url: str) -> UrlParts:
     return UrlParts(scheme, parse_host(rest[:start]), path, query)
 
 
-@lru_cache(CACHED_HOSTS)
 def parse_host(authority: str) -> str:
-    """The host in `user@host:port`, lower-case, IDN in the ASCII form that browsers ask for; "" where there is none."""
-    name = authority.rpartition("@")[2].strip().lower()
+    """The host in `user@host:port`, lower-case, IDN in the ASCII form that browsers ask for; "" where there is none.
+
+    What is longer than any host costs nothing, and a user before it is not remembered.
+    """
+    name = authority.rpartition("@")[2].strip()
+    return _hosts[name] if len(name) <= MAX_NAME_LENGTH else ""
+
+
+def _parse_name(name: str) -> str:
+    name = name.lower()
     if name.startswith("["):
         return _ip(name[1:].partition("]")[0])
     name = PORT_SUFFIX.sub("", name).removesuffix(".")
@@ -90,21 +101,30 @@ def _ip(text: str) -> str:
         return ""
 
 
+_hosts = TextCache(_parse_name, HOST_CACHE_BYTES)
+
+
 @lru_cache(2)
 def load_suffixes(only_icann: bool = False) -> PublicSuffixList:
     """The list that the package brings; reading it takes 0.2 s, so it is read at the first host."""
     return PublicSuffixList(only_icann=only_icann)
 
 
-@lru_cache(CACHED_HOSTS)
 def find_domain(host: str) -> str:
-    """The registered domain of a host as `host_of` gives it: an address is its own, `localhost` has none.
+    """The registered domain of a host as `parse_host` gives it: an address is its own, `localhost` has none.
 
     Whoever lets others have names of their own (`github.io`) is a suffix for them and a domain of its own.
     """
+    return _domains[host]
+
+
+def _find_domain(host: str) -> str:
     if not host or ":" in host or host.rpartition(".")[2].isdecimal():
         return host
     return load_suffixes().privatesuffix(host) or load_suffixes(only_icann=True).privatesuffix(host) or ""
+
+
+_domains = TextCache(_find_domain, DOMAIN_CACHE_BYTES)
 
 
 def find_url_domain(url: str | None) -> str:

@@ -5,18 +5,19 @@ vocabulary has to be learnt, kept or sent around, and a word that is new tomorro
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
 
 from millrace.pages.hosts import UrlParts, find_domain
 from millrace.pages.words import path_words
+from millrace.runtime.text_cache import TextCache
 
 BUCKETS = 2**14
+TOKEN_CACHE_BYTES = 32_000_000  # tokens whose buckets are remembered; most take 300 bytes
+HOST_CACHE_BYTES = 8_000_000  # hosts whose tokens are
 
 
-@lru_cache(1 << 17)
 def hash_token(token: str) -> int:
     """The bucket of a token, 0 ... BUCKETS - 1, or its complement (~bucket) where the token's sign is negative."""
     hashed = crc32(token.encode("utf-8", "surrogatepass"))
@@ -24,7 +25,6 @@ def hash_token(token: str) -> int:
     return ~bucket if hashed >> 31 else bucket
 
 
-@lru_cache(1 << 16)
 def hash_host(host: str) -> tuple[int, ...]:
     """Registered domain, public suffix and, where it is another than `www`, the whole host: one token each."""
     domain = find_domain(host)
@@ -33,6 +33,10 @@ def hash_host(host: str) -> tuple[int, ...]:
     if domain and host.removeprefix("www.") != domain:
         codes.append(hash_token(f"host:{host}"))
     return tuple(codes)
+
+
+_tokens = TextCache(hash_token, TOKEN_CACHE_BYTES)
+_host_tokens = TextCache(hash_host, HOST_CACHE_BYTES)
 
 
 def hash_pages(
@@ -46,6 +50,6 @@ def hash_pages(
     starts = np.empty(len(cut), dtype=np.int64)
     for page, (part, title, keyword) in enumerate(zip(cut, titles, keywords, strict=True)):
         starts[page] = len(codes)
-        codes += hash_host(part.host)
-        codes += map(hash_token, path_words(title, keyword, part.path))
+        codes += _host_tokens[part.host]
+        codes += map(_tokens.__getitem__, path_words(title, keyword, part.path))
     return np.array(codes, dtype=np.int64), starts

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from millrace.runtime.setting_types import Given, Hosts, Keys, Origins
+from millrace.runtime.setting_types import Given, Hosts, Keys, Networks, Origins
 
 
 class ApiSettings(BaseSettings):
@@ -26,6 +26,17 @@ class ApiSettings(BaseSettings):
     """The largest request body. The default value is 2000000."""
     api_list_limit: int = Field(10_000, ge=1)
     """The longest list of rows in one request. The default value is 10000."""
+    api_request_timeout: float = Field(30.0, ge=1, le=600)
+    """How long a request may take to arrive, headers and body together, and an answer to be taken. The default value
+    is 30."""
+    api_idle_timeout: float = Field(5.0, ge=1, le=600)
+    """How long a connection may be idle between two requests. The default value is 5."""
+    api_connections: int = Field(2000, ge=50, le=100_000)
+    """Connections that a worker keeps open at the same time, fewer where the limit on open files is lower; for a new
+    one that which keeps it waiting longest is ended. The default value is 2000."""
+    api_proxies: Networks = ""
+    """Comma-separated addresses or networks of proxies whose X-Forwarded-For is believed, beside this machine's own;
+    empty is none. The default value is empty."""
     api_cors_origins: Origins = ""
     """Comma-separated origins whose pages may call the API; empty is none but its own. The default value is empty."""
     api_hosts: Hosts = ""
@@ -42,6 +53,8 @@ class ApiSettings(BaseSettings):
 
     api_streams: int = Field(100, ge=1, le=10_000)
     """Live pages that a worker keeps up to date at the same time. The default value is 100."""
+    api_streams_per_client: int = Field(25, ge=1, le=10_000)
+    """How many of them may be of one client address. The default value is 25."""
 
     api_arrays: Path | None = None
     """A folder in which workers share the mapped arrays of recommenders; `millrace serve` makes one for its time. None

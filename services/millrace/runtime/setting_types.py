@@ -3,6 +3,7 @@
 A secret that came out empty, or a list of one comma, must not leave open what somebody meant to close.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -72,6 +73,17 @@ def _check_hosts(text: str) -> str:
     return text
 
 
+def _check_networks(text: str) -> str:
+    parts = list_parts(text)
+    try:
+        networks = [str(ipaddress.ip_network(part)) for part in parts]
+    except ValueError:
+        networks = []
+    if (text or parts) and not networks:
+        raise ValueError("allowed: comma-separated addresses or networks such as 10.0.0.7 or 10.42.0.0/16; empty")
+    return ",".join(networks)
+
+
 Given = Annotated[str, BeforeValidator(_refuse_blank)]
 """Text that is not blank: an address to listen on, the name of a user."""
 Secret = Annotated[SecretStr, BeforeValidator(_refuse_blank)]
@@ -84,3 +96,5 @@ Origins = Annotated[str, AfterValidator(_check_origins)]
 """Comma-separated origins of the web, or empty."""
 Hosts = Annotated[str, AfterValidator(_check_hosts)]
 """Comma-separated names of hosts, or empty."""
+Networks = Annotated[str, AfterValidator(_check_networks)]
+"""Comma-separated addresses or networks, or empty."""

@@ -44,6 +44,12 @@ class ApiMetrics:
         self.deltas_refused = Counter(
             "deltas_refused", "Delta messages skipped because they could not be parsed.", ["topic"], **common
         )
+        self.connections_ended = Counter(
+            "connections_ended",
+            "Connections ended because of their client: slow, crowded (for a new one), unread, or refused at once.",
+            ["reason"],
+            **common,
+        )
         self.staleness = Gauge(
             "staleness_seconds",
             "Now minus the watermark of the live answers, in the worker that is furthest behind.",

@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from prometheus_client import Counter
@@ -199,18 +199,35 @@ class ModelStore:
             )
         return served
 
+    def find_version(self, workload: str, model: str, version: str, kind: type[Kind]) -> Kind | None:
+        """A version that is in memory, the champion or another; None where S3 must be asked.
+
+        Raises NotFoundError for what names no version, and as `version`.
+        """
+        return self._as_kind(lambda: self._find_loaded(workload, model, version), kind)
+
     def version(self, workload: str, model: str, version: str, kind: type[Kind]) -> Kind:
         """Any published version; other than the champion through a small cache.
 
-        May read S3: not for the event loop. Raises NotFoundError, or UnavailableError for one that can't be trusted or
-        is not of the declared `kind`.
+        May read S3: not for the event loop, and bounded by its callers. What S3 does not have is asked for again, so
+        that a version is found as soon as it is published. Raises NotFoundError, or UnavailableError for one that can't
+        be trusted or is not of the declared `kind`.
         """
+        found = self._as_kind(
+            lambda: self._find_loaded(workload, model, version) or self._load_other(workload, model, version), kind
+        )
+        assert found is not None
+        return found
+
+    @staticmethod
+    def _as_kind(find: Callable[[], LoadedModel | None], kind: type[Kind]) -> Kind | None:
         try:
-            return require_kind(self._find_version(workload, model, version), kind)
+            found = find()
+            return None if found is None else require_kind(found, kind)
         except CorruptError as error:
             raise UnavailableError(error.message, code="corrupt", field="version") from None
 
-    def _find_version(self, workload: str, model: str, version: str) -> LoadedModel:
+    def _find_loaded(self, workload: str, model: str, version: str) -> LoadedModel | None:
         champion = self._served.get((workload, model))
         if champion and champion.manifest.version == version:
             return champion
@@ -224,12 +241,20 @@ class ModelStore:
             if key in self._others:
                 self._others.move_to_end(key)
                 return self._others[key]
-        loaded = self._load(*key)
+        return None
+
+    def _load_other(self, workload: str, model: str, version: str) -> LoadedModel:
+        loaded = self._load(workload, model, version)
         with self._lock:
-            self._others[key] = loaded
-            while len(self._others) > MAX_OTHER_VERSIONS:
+            self._others[workload, model, version] = loaded
+            while len(self._others) > MAX_OTHER_VERSIONS or (len(self._others) > 1 and self._exceeds_budget()):
                 self._others.popitem(last=False)
         return loaded
+
+    def _exceeds_budget(self) -> bool:
+        """Whether the other versions take more bytes than a single one may."""
+        arrays = (array for other in self._others.values() for array in other.arrays.values())
+        return sum(array.nbytes for array in arrays) > settings().version_budget
 
     def versions(self, workload: str, model: str) -> list[str]:
         """All versions that were published. Reads S3: not for the event loop."""

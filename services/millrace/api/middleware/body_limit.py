@@ -1,21 +1,15 @@
 """Limits the size and arrival time of request bodies before anything reads them, and decompresses them."""
 
-import asyncio
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millrace.api.errors import error_response
 from millrace.api.middleware.codings import decompress_receive
+from millrace.api.middleware.held_bodies import ArrivingBody, BodyEnded, HeldBodies
 from millrace.errors import MillraceError, TooLargeError
 
-BODY_TIMEOUT_S = 30.0  # seconds that a body may take to arrive
+MAX_LENGTH_DIGITS = 18  # digits of a Content-Length that are read
+MAX_HELD_BODIES = 32  # times the limit of a body that all requests of a worker may hold together
 MAX_DISCARDED_CHUNKS = 32  # times the limit that is read and thrown away, so that the caller gets to read the answer
-
-
-class BodyTimeoutError(MillraceError):
-    """A body did not arrive in time."""
-
-    status, code = 408, "too_slow"
 
 
 def too_large(limit: int, what: str) -> TooLargeError:
@@ -31,27 +25,24 @@ class BodyLimitMiddleware:
     """Answers 413 by the Content-Length where there is one, else as soon as the stream exceeds the limit."""
 
     def __init__(self, app: ASGIApp, limit: int):
-        self.app, self.limit = app, limit
+        self.app, self.limit, self.bodies = app, limit, HeldBodies(limit * MAX_HELD_BODIES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
+        arriving = ArrivingBody(scope, receive)
         length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > self.limit:
-            await self._refuse(
-                scope, receive, send, too_large(self.limit, f"has {int(length)} bytes"), b"expect" not in headers
-            )
+        if length.isdigit() and (len(length) > MAX_LENGTH_DIGITS or int(length) > self.limit):
+            error = too_large(self.limit, f"has {length[:MAX_LENGTH_DIGITS].decode()} bytes")
+            await self._refuse(scope, arriving, send, error, b"expect" not in headers)
             return
-        received, whole = 0, False
+        received, whole, started = 0, False, False
 
         async def count() -> Message:
             nonlocal received, whole
-            if whole:  # what is still to come is only the end of the connection
-                return await receive()
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                message = await receive()
+            message = await arriving.receive()
             received += len(message.get("body", b""))
             whole = not message.get("more_body")
             if received > self.limit:
@@ -59,8 +50,14 @@ class BodyLimitMiddleware:
             return message
 
         coding = headers.get(b"content-encoding", b"identity").strip().lower()
-        body = count if coding == b"identity" else decompress_receive(count, coding, self.limit, too_large)
-        started = False
+        read = count if coding == b"identity" else decompress_receive(count, coding, self.limit, too_large)
+
+        async def hold() -> Message:
+            if whole:  # what is still to come is only the end of the connection
+                return await receive()
+            message = await read()
+            self.bodies.hold(arriving, len(message.get("body", b"")))
+            return message
 
         async def sending(message: Message) -> None:
             nonlocal started
@@ -68,31 +65,29 @@ class BodyLimitMiddleware:
             await send(message)
 
         try:
-            await self.app(scope, body, sending)
-        except (TooLargeError, TimeoutError) as error:
+            with self.bodies.admit(arriving):
+                await self.app(scope, hold, sending)
+        except (TooLargeError, BodyEnded) as error:
             if started:
                 raise
-            if isinstance(error, TimeoutError):
-                error = BodyTimeoutError(
-                    f"body: did not arrive within {BODY_TIMEOUT_S:g} seconds; send it at once.", field="body"
-                )
-            await self._refuse(scope, receive, send, error, discard=not whole)
+            refusal = error.error if isinstance(error, BodyEnded) else error
+            await self._refuse(scope, arriving, send, refusal, discard=not whole)
 
     async def _refuse(
-        self, scope: Scope, receive: Receive, send: Send, error: MillraceError, discard: bool = False
+        self, scope: Scope, arriving: ArrivingBody, send: Send, error: MillraceError, discard: bool = False
     ) -> None:
         if discard and isinstance(error, TooLargeError):
-            await self._discard(receive)
+            await self._discard(arriving)
         # After a body that was not read to its end the connection can't carry another request.
-        await error_response(scope["path"], error, headers={"connection": "close"})(scope, receive, send)
+        response = error_response(scope["path"], error, headers={"connection": "close"})
+        await response(scope, arriving.receive, send)
 
-    async def _discard(self, receive: Receive) -> None:
+    async def _discard(self, arriving: ArrivingBody) -> None:
         read, more = 0, True
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                while more and read < self.limit * MAX_DISCARDED_CHUNKS:
-                    message = await receive()
-                    read += len(message.get("body", b""))
-                    more = message.get("more_body", False)
-        except TimeoutError:
+            while more and read < self.limit * MAX_DISCARDED_CHUNKS:
+                message = await arriving.receive()
+                read += len(message.get("body", b""))
+                more = message.get("more_body", False)
+        except BodyEnded:
             return

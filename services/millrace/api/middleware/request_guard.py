@@ -20,8 +20,8 @@ READABLE_CODINGS = (b"gzip", b"x-gzip", b"deflate", b"identity")
 READABLE_CHARSETS = ("utf-8", "utf8", "us-ascii")
 OPEN_INFERENCE_PREFIX = "/v2/"
 """Below it stock clients of the Open Inference Protocol post JSON without a type, and tensors as octets."""
-MAX_CACHED_HOSTS = 1000
-"""Accepted Host headers that are remembered."""
+MAX_CACHED_HOSTS, MAX_CACHED_HOST_BYTES = 1000, 300
+"""Accepted Host headers that are remembered, none of them longer than a host name with a port."""
 
 
 class ForbiddenError(MillraceError):
@@ -70,7 +70,7 @@ class RequestGuard:
 
     def _check_host(self, host: bytes) -> ForbiddenError | None:
         if self.accepts(host.decode("latin-1")):
-            if len(self._accepted) < MAX_CACHED_HOSTS:
+            if len(self._accepted) < MAX_CACHED_HOSTS and len(host) <= MAX_CACHED_HOST_BYTES:
                 self._accepted.add(host)
             return None
         allowed = "localhost, 127.0.0.1, and the names in MILLRACE_API_HOSTS"

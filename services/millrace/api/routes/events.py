@@ -4,17 +4,15 @@ from collections.abc import Awaitable, Callable
 
 import orjson
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
 
 from millrace.api.event_parser import EventParser, EventsAccepted, make_event_schema
 from millrace.api.fast_path import FastRoutes
 from millrace.api.responses import describe_body
+from millrace.api.work_queue import run_by_size
 from millrace.messaging.outbox import Outbox
 from millrace.serving.metrics import metrics
 from millrace.settings import settings
 from millrace.workloads.base import Workload
-
-OFF_LOOP_BYTES = 50_000  # bytes from which on a list is checked beside the event loop
 
 
 def make_router(workload: Workload, outbox: Outbox, fast: FastRoutes) -> APIRouter:
@@ -39,8 +37,7 @@ def make_handler(workload: Workload, outbox: Outbox) -> Callable[[bytes], Awaita
     events, counted = EventParser(workload), metrics().events.labels(workload.name)
 
     async def take(content: bytes) -> bytes:
-        beside = len(content) > OFF_LOOP_BYTES
-        messages = await run_in_threadpool(events.parse, content) if beside else events.parse(content)
+        messages = await run_by_size(events.parse, content)
         places = await outbox.send(workload.records_topic, [message for _, message in messages])
         counted.inc(len(messages))
         positions = [

@@ -13,7 +13,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 
 from millrace import __version__
 from millrace.api import responses, tensors
@@ -25,6 +24,7 @@ from millrace.api.responses import POST_ERRORS, Responses, describe_body, json_r
 from millrace.api.routes.health import check_readiness
 from millrace.api.rows import RowReader
 from millrace.api.tensors import InferenceResponse
+from millrace.api.work_queue import LOOKUPS, run_by_size
 from millrace.errors import NotFoundError
 from millrace.records.numbers import show
 from millrace.serving.kinds.clusters import LoadedClusters
@@ -159,7 +159,9 @@ def make_router(store: ModelStore, fast: FastRoutes) -> APIRouter:
     async def load_version(model_name: PathName, version: PathName) -> RequestedModel:
         """The version of the path. Raises NotFoundError or UnavailableError."""
         key, body = find_model(model_name)
-        return RequestedModel(model_name, await run_in_threadpool(store.version, *key, version, LoadedClusters), body)
+        served = store.find_version(*key, version, LoadedClusters)  # what is in memory needs no place among look-ups
+        served = served or await LOOKUPS.run(store.version, *key, version, LoadedClusters)
+        return RequestedModel(model_name, served, body)
 
     @router.get("", summary="Server metadata", response_model=ServerMetadata)
     async def show_server() -> Response:
@@ -187,7 +189,7 @@ def add_model_routes(
     @router.get(path, summary="Model metadata", response_model=ModelMetadata, responses=errors)
     async def show_model(requested: Annotated[RequestedModel, Depends(load)]) -> Response:
         manifest = requested.served.manifest
-        versions = await run_in_threadpool(store.versions, manifest.workload, manifest.model)
+        versions = await LOOKUPS.run(store.versions, manifest.workload, manifest.model)
         return json_response(make_metadata(requested.served, requested.body, versions))
 
     @router.get(f"{path}/ready", summary="Model ready", response_model=ModelState, responses=errors)
@@ -205,7 +207,8 @@ def add_model_routes(
     async def run_inference(
         request: Request, content: RawBody, requested: Annotated[RequestedModel, Depends(load)]
     ) -> Response:
-        reply = infer(requested.served, requested.body, content, dict(request.scope["headers"]))
+        headers = dict(request.scope["headers"])
+        reply = await run_by_size(partial(infer, requested.served, requested.body, headers=headers), content)
         return Response(reply.body, headers={name.decode(): value.decode() for name, value in reply.headers})
 
 

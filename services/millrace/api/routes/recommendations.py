@@ -1,9 +1,10 @@
 """`/v1/<workload>/recommendations` and related paths, for every recommender that a workload declares."""
 
+from functools import partial
+
 import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 
 from millrace.api.id_route import IdRoute
 from millrace.api.parameters import (
@@ -15,6 +16,7 @@ from millrace.api.parameters import (
 )
 from millrace.api.recommendation_request import EITHER, QuestionBody, parse_question
 from millrace.api.responses import POST_ERRORS, describe_body, error_responses, json_response
+from millrace.api.work_queue import ANSWERS, OFF_LOOP_BYTES, run_by_size
 from millrace.errors import NotFoundError
 from millrace.records.numbers import show
 from millrace.serving.kinds.recommender import LoadedRecommender
@@ -111,10 +113,15 @@ def make_router(store: ModelStore, workload: Workload, model: RecommenderModel) 
         openapi_extra=describe_body(QuestionBody.model_json_schema() | {"oneOf": EITHER}),
     )
     async def recommend_to_many(request: Request) -> Response:
-        question, served = parse_question(await request.body(), model.n), get_champion()
-        if question.history is not None:
-            history = served.item_numbers(question.history)
-            return respond(served.recommend(history, question.n, question.keep_known))
+        body = await request.body()
+        question, served = await run_by_size(partial(parse_question, default=model.n), body), get_champion()
+        history = question.history
+        if history is not None:
+
+            def follow(_: bytes) -> dict[str, object]:
+                return served.recommend(served.item_numbers(history), question.n, question.keep_known)
+
+            return respond(await run_by_size(follow, body))
         users = question.users or []
 
         def recommend_to_all() -> bytes:
@@ -122,8 +129,8 @@ def make_router(store: ModelStore, workload: Workload, model: RecommenderModel) 
             answered.inc(len(answers))
             return orjson.dumps(answers)
 
-        off_loop = len(users) >= OFF_LOOP_USERS
-        content = await run_in_threadpool(recommend_to_all) if off_loop else recommend_to_all()
+        off_loop = len(users) >= OFF_LOOP_USERS or len(body) > OFF_LOOP_BYTES
+        content = await ANSWERS.run(recommend_to_all) if off_loop else recommend_to_all()
         return Response(content, media_type="application/json")
 
     @router.get("/similar/{item_id:path}", summary="Similar items", response_model=Recommendations, responses=unknown)

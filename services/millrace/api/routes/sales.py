@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 
 from millrace.analytics.sales import SUMS, Days
 from millrace.api.parameters import FirstDay, ItemCount, LastDay, describe_choice, one_of, to_days
 from millrace.api.responses import error_responses, json_response
+from millrace.api.work_queue import ANSWERS
 from millrace.serving.kinds.sales import LoadedSales
 from millrace.serving.metrics import metrics
 from millrace.serving.model_store import ModelStore
@@ -98,7 +98,7 @@ def make_router(store: ModelStore, workload: Workload, model: SalesModel) -> API
     async def answer(days: Days, compute: Callable[[LoadedSales], dict[str, object]]) -> Response:
         """Sums over years take milliseconds: off the event loop."""
         served = store.get(workload.name, model.name, LoadedSales)
-        sums = await run_in_threadpool(compute, served)
+        sums = await ANSWERS.run(compute, served)
         answered.inc()
         limits = {"from": days.first and days.first.isoformat(), "to": days.last and days.last.isoformat()}
         return json_response({**sums, **limits, **served.manifest.version_fields})

@@ -9,7 +9,7 @@ from millrace.pages.hosts import split_url
 from millrace.records.contract import Record
 from millrace.records.credentials import remove_password
 from millrace.records.numbers import reject
-from millrace.records.types import BLANK_WORDS, Id, Text, Timestamp, parse_text
+from millrace.records.types import Id, Text, Timestamp, blank_to_none, parse_text
 from millrace.workloads.base import PageModel, Workload
 from millrace.workloads.urls.generator import generate
 
@@ -25,13 +25,13 @@ def parse_page_url(value: object) -> str:
     One with a password is refused: it would be read by everybody who sees the page.
     """
     allowed = f"a web address of up to {URL_LIMIT} characters such as https://example.com/news or example.com:443"
-    if value is None or (isinstance(value, str) and value.strip().lower() in BLANK_WORDS):
+    if blank_to_none(value) is None:
         raise reject("no_url", value, allowed)
     url = parse_text(value)
+    if len(url) > URL_LIMIT:  # before anything that costs more than to count
+        raise reject("url_too_long", f"a URL of {len(url)} characters", allowed)
     if remove_password(url) != url:  # rows of a file come without; who posts is told, not repaired
         raise reject("has_password", "a URL with a password", "a web address without user and password")
-    if len(url) > URL_LIMIT:
-        raise reject("url_too_long", f"a URL of {len(url)} characters", allowed)
     scheme, host, _, _ = split_url(url)
     if scheme not in SCHEMES:
         raise reject("bad_scheme", value, allowed)
