@@ -94,8 +94,8 @@ class Settings(BaseSettings):
     """The bucket of the registry. The default value is millrace-models."""
     version_budget: int = Field(256_000_000, ge=1_000_000)
     """The most bytes that the arrays of a model's version may take: one over it is neither published nor loaded. Twice
-    this must fit into the memory of `millrace online`, and into the disk of api_arrays. The default value is
-    256000000."""
+    this must fit into the disk of `millrace online`, beside online_scratch_budget, and into that of api_arrays. The
+    default value is 256000000."""
 
     catalog_jdbc: str = OWN_STACK
     """JDBC address of the Iceberg catalog; `stack` is the one-machine stack of `home`. The default value is stack."""
@@ -132,6 +132,10 @@ class Settings(BaseSettings):
     those of the snapshots. The default value is true."""
     api_event_timeout: float = Field(10.0, ge=1, le=120)
     """How long a posted event waits for Kafka's acknowledgement before the answer is 503. The default value is 10."""
+
+    online_scratch_budget: int = Field(4_000_000_000, ge=1_000_000)
+    """The most bytes that `millrace online` may take in the folder `online` of `home`, for the events since the
+    snapshots: some 120 for each. The default value is 4000000000."""
 
     api_streams: int = Field(100, ge=1, le=10_000)
     """Live pages that a worker keeps up to date at the same time. The default value is 100."""

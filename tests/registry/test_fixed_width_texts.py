@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millrace.errors import CorruptError
-from millrace.online.event_counts import NEEDED_ARRAYS, VersionBase
+from millrace.online.version_base import NEEDED_ARRAYS, VersionBase
 from millrace.registry import fixed_width_texts
 from millrace.registry.fixed_width_texts import to_text_array
 from millrace.serving.kinds.recommender import LoadedRecommender
