@@ -1,7 +1,10 @@
 """What is on disk counts as what is in memory does: every size small enough that all of it spills."""
 
 import fcntl
+import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -21,6 +24,7 @@ from tests.online.in_memory import InMemoryCounts
 from tests.online.test_fold import ARRIVED_MS, arrivals, state, world
 from tests.online.test_overlays import manifest
 
+MAX_BYTES = 512 << 20
 TINY = WorkingSet(cache_bytes=1, users=1, cells=3, changes=2)
 ROOM = 1 << 30
 BEFORE = made.records(120)
@@ -63,7 +67,7 @@ def readings(draw) -> list[tuple[made.Record, tuple[int, int, int]]]:
 
 
 @pytest.mark.parametrize("half_life", [None, 3600.0], ids=["count", "time-weighted"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(placed=readings())
 def test_counts_on_disk_equal_counts_in_memory_in_any_order(half_life, placed):
     base = BASES[half_life]
@@ -187,3 +191,23 @@ def test_plausible_copy_of_event_that_arrived_too_early_keeps_the_place_of_the_f
     for record, arrival in (first, *others, again):
         simple.add(record, arrival)
     assert state(bounded) == simple.state()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_snapshot_plus_replay_of_its_own_records_changes_nothing(data):
+    counts = EventCounts(BASES[None], sizes=TINY)
+    again = data.draw(st.lists(st.sampled_from(BEFORE), max_size=30))
+    for number, record in enumerate(again):
+        assert not counts.add(record, (ARRIVED_MS + number, number % 3, number))
+    assert (counts.accepted, counts.repeated) == (0, len(again))
+    assert not counts.has_messages()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("workload", "count"), [("shop", 2_000_000), ("mooc", 5_000_000)])
+def test_millions_of_events_pass_through_half_a_gibibyte(workload, count, tmp_path):
+    command = [sys.executable, "-m", "tests.online.updater_memory", workload, str(count), str(tmp_path)]
+    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert (report["accepted"], report["popular"]) == (count, count)
+    assert report["peak_bytes"] < MAX_BYTES, report

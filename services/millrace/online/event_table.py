@@ -70,7 +70,7 @@ class StoredEvent(NamedTuple):
     timed: int
 
     @property
-    def place(self) -> Place:
+    def position(self) -> Place:
         return self.since, self.ts, self.part, self.off
 
     @property
@@ -119,13 +119,13 @@ class EventTable:
         """Place and item of a user's last events, the last first."""
         return self._database.execute(TAIL, (user, limit)).fetchall()
 
-    def items_before(self, user: int, place: Place, limit: int) -> list[int]:
+    def items_before(self, user: int, position: Place, limit: int) -> list[int]:
         """The items of a user before a place, the nearest first."""
-        return [item for (item,) in self._database.execute(BEFORE, (user, *place, limit))]
+        return [item for (item,) in self._database.execute(BEFORE, (user, *position, limit))]
 
-    def events_after(self, user: int, place: Place, limit: int) -> list[tuple[float, int]]:
+    def events_after(self, user: int, position: Place, limit: int) -> list[tuple[float, int]]:
         """(since, item) of a user after a place, the nearest first."""
-        return self._database.execute(AFTER, (user, *place, limit)).fetchall()
+        return self._database.execute(AFTER, (user, *position, limit)).fetchall()
 
     def has_untimed(self, user: int) -> bool:
         """Whether a user has an event without a time."""
@@ -141,7 +141,7 @@ class EventTable:
         row = self._database.execute(LAST_TIMED, (user, *arrival)).fetchone()
         return FIRST if row is None else row[0]
 
-    def misplaced(self, user: int, since: float, arrival: Arrival) -> list[StoredEvent]:
+    def find_misplaced(self, user: int, since: float, arrival: Arrival) -> list[StoredEvent]:
         """Some events without a time that do not stand at `since`.
 
         Of those that arrived after `arrival` and before the next event with a time.

@@ -38,7 +38,7 @@ class SequenceEnd:
     user: int
     history: list[int]
     """The newest items of the snapshot's history, the nearest first."""
-    place: Place | None = None
+    position: Place | None = None
     """Of the last event; None while there is none."""
     items: list[int] = field(default_factory=list)
     """The last items, the nearest first, those of the history included."""
@@ -64,20 +64,20 @@ class RecentEvents:
         end = self._end(user)
         since = event.at
         if since is None or end.has_untimed:
-            if end.place is not None and (end.newest is None or event.arrival < end.newest):
+            if end.position is not None and (end.newest is None or event.arrival < end.newest):
                 yield from self._add_late(end, event)
                 return
             since = end.since if since is None else since
-        place = (since, *event.arrival)
-        if end.place is not None and place < end.place:
+        position = (since, *event.arrival)
+        if end.position is not None and position < end.position:
             yield from self._add_late(end, event)
             return
         self._table.insert(end.user, since, event)
         yield SequenceChange(1, end.items, since, event.item)
         end.items = [event.item, *end.items[: MAX_STEPS_AHEAD - 1]]
-        if (end.place is None) or (end.newest is not None and event.arrival > end.newest):
+        if (end.position is None) or (end.newest is not None and event.arrival > end.newest):
             end.newest, end.since = event.arrival, since
-        end.place = place
+        end.position = position
         end.has_untimed |= event.at is None
 
     def replace(self, user: str, known: StoredEvent, event: RecentEvent) -> Iterator[SequenceChange]:
@@ -104,7 +104,7 @@ class RecentEvents:
         if not self._table.has_untimed(end.user):
             return
         since = self._table.time_at(end.user, arrival)
-        while events := self._table.misplaced(end.user, since, arrival):
+        while events := self._table.find_misplaced(end.user, since, arrival):
             for event in events:
                 yield self._take_out(event, end)
                 yield self._put_in(end, since, RecentEvent(event.hash, event.arrival, event.item, None))
@@ -116,12 +116,12 @@ class RecentEvents:
 
     def _take_out(self, event: StoredEvent, end: SequenceEnd) -> SequenceChange:
         self._table.delete(event.hash)
-        return self._describe(-1, end, event.place, event.item)
+        return self._describe(-1, end, event.position, event.item)
 
-    def _describe(self, sign: int, end: SequenceEnd, place: Place, item: int) -> SequenceChange:
+    def _describe(self, sign: int, end: SequenceEnd, position: Place, item: int) -> SequenceChange:
         """What stands around a place where no event is."""
-        before = [*self._table.items_before(end.user, place, self._near), *end.history][: self._near]
-        return SequenceChange(sign, before, place[0], item, self._table.events_after(end.user, place, self._near))
+        before = [*self._table.items_before(end.user, position, self._near), *end.history][: self._near]
+        return SequenceChange(sign, before, position[0], item, self._table.events_after(end.user, position, self._near))
 
     def _end(self, user: str) -> SequenceEnd:
         """The end of the user's sequence; that of the user who was seen least lately is forgotten for it."""
@@ -138,7 +138,7 @@ class RecentEvents:
 
     def _read_end(self, end: SequenceEnd) -> None:
         rows = self._table.newest(end.user, MAX_STEPS_AHEAD)
-        end.place = rows[0][:4] if rows else None
+        end.position = rows[0][:4] if rows else None
         end.items = [*(row[4] for row in rows), *end.history][:MAX_STEPS_AHEAD]
         end.has_untimed = bool(rows) and self._table.has_untimed(end.user)
         end.newest, end.since = self._table.last_arrival(end.user) if end.has_untimed else (None, FIRST)
