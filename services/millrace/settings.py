@@ -103,8 +103,8 @@ class Settings(ApiSettings):
     """The bucket of the registry. The default value is millrace-models."""
     version_budget: int = Field(256_000_000, ge=1_000_000)
     """The most bytes that the arrays of a model's version may take: one over it is neither published nor loaded. Twice
-    this must fit into the memory of `millrace online`, and into the disk of api_arrays. The default value is
-    256000000."""
+    this must fit into the disk of `millrace online`, beside online_scratch_budget, and into that of api_arrays. The
+    default value is 256000000."""
 
     catalog_jdbc: str = OWN_STACK
     """JDBC address of the Iceberg catalog; `stack` is the one-machine stack of `home`. The default value is stack."""
@@ -116,6 +116,10 @@ class Settings(ApiSettings):
     """Days for which backups of the catalog are kept. The default value is 14."""
     snapshot_history: float = Field(3600.0, ge=600, le=604_800)
     """How long untagged snapshots stay in the lake; longer than a compaction takes. The default value is 3600."""
+
+    online_scratch_budget: int = Field(4_000_000_000, ge=1_000_000)
+    """The most bytes that `millrace online` may take in the folder `online` of `home`, for the events since the
+    snapshots: some 120 for each. The default value is 4000000000."""
 
     metrics_port: int | None = Field(None, ge=1, le=65535)
     """Where the stream, the updater and a continual training, which have no API of their own, answer Prometheus. No

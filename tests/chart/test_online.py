@@ -1,8 +1,9 @@
 """The updater of recommendations: one process, which reads and writes Kafka, and reads models and the lake."""
 
 import pytest
+import yaml
 
-from tests.chart.render import Refused, of_kind, pick, render
+from tests.chart.render import CHART, Refused, of_kind, pick, render
 
 POLICY = "NetworkPolicy"
 
@@ -51,6 +52,18 @@ def test_updater_has_own_users_for_brokers_storage_and_catalog():
     assert variables["MILLRACE_CATALOG_JDBC"] == "jdbc:postgresql://millrace-catalog:5432/iceberg"
     assert variables["MILLRACE_CATALOG_PASSWORD"] == {"secretKeyRef": {"name": "millrace-catalog", "key": "password"}}
     assert environment(online(workloads=["mooc"]))["MILLRACE_WORKLOADS"] == "mooc"
+
+
+def test_scratch_files_of_updater_lie_on_a_volume_that_is_larger_than_their_budget():
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert environment(online())["MILLRACE_ONLINE_SCRATCH_BUDGET"] == str(values["online"]["scratchBudget"])
+    assert environment(online())["MILLRACE_HOME"].startswith("/tmp/")
+    (mount,) = [mount for mount in container(online())["volumeMounts"] if mount["mountPath"] == "/tmp"]
+    (volume,) = [volume for volume in pod(online())["volumes"] if volume["name"] == mount["name"]]
+    size = volume["emptyDir"]["sizeLimit"]
+    assert size.endswith("Gi")
+    room = values["online"]["scratchBudget"] + 4 * values["storage"]["versionBudget"]
+    assert int(size.removesuffix("Gi")) * 2**30 > room, "beyond its limit the pod is evicted, and starts over for ever"
 
 
 def test_probes_request_metrics_that_updater_serves():
@@ -114,6 +127,7 @@ def test_nothing_is_rendered_without_events_or_when_disabled():
         ({"replicas": 2}, "replicas"),
         ({"probes": {"startupSeconds": 1}}, "startupSeconds"),
         ({"tmpSize": "x"}, "tmpSize"),
+        ({"scratchBudget": 5}, "scratchBudget"),
     ],
 )
 def test_invalid_values_are_rejected(values, named):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from millrace.evaluation.blend import make_blend
-from millrace.online.event_counts import VersionBase
+from millrace.online.version_base import VersionBase
 from millrace.recommend import knn, markov, popularity, time_weighted
 from millrace.recommend.link_model import LinkModel
 from millrace.recommend.links import Links, age_weights

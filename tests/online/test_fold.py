@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from millrace.online import deltas
-from millrace.online.event_counts import EventCounts, VersionBase
+from millrace.online.event_counts import EventCounts
+from millrace.online.version_base import VersionBase
 from millrace.records.times import MARGIN_S
 from millrace.serving.overlays import Overlays
 from tests.online import made
@@ -60,14 +61,15 @@ def state(fold: EventCounts) -> tuple:
         overlays.apply(key, value, 0)
     overlay = overlays.get(made.VERSION)
     rows = {row: {item: units for item, units in cells.items() if units} for row, cells in overlay.rows.items()}
-    popular = [part.tolist() for part in overlay.popular]
-    return {row: cells for row, cells in rows.items() if cells}, overlay.users, popular
+    items, counts = overlay.popular or (np.empty(0), np.empty((2, 0)))
+    popular = dict(zip(items.tolist(), counts.T.tolist(), strict=True))
+    return {row: cells for row, cells in rows.items() if cells}, dict(overlay.users), popular
 
 
 def added(fold: EventCounts) -> np.ndarray:
     result = np.zeros((made.ITEMS, made.ITEMS))
-    for (item, _), cells in fold.columns.items():
-        for row, units in cells.items():
+    for item in range(made.ITEMS):
+        for row, units in fold.cells(item).items():
             result[row, item] += units / fold.base.live.scale
     return result
 
@@ -114,7 +116,7 @@ def test_unordered_and_unknown_times_are_sorted_as_in_training():
         made.record(1, 8, 9001),
     ]
     fold = folded(base, arrivals(later))
-    assert [one.item for one in fold.tails["U01"].sequence] == [7, 5, 6, 8]
+    assert [item for _, item in fold.tail("U01")] == [7, 5, 6, 8]
     again = EventCounts(base)
     for record, arrival in reversed(arrivals(later)):
         again.add(record, arrival)
@@ -140,7 +142,7 @@ def test_first_arrival_of_duplicate_event_counts_even_if_read_last():
     fold.add(other, (20, 0, 1))
     fold.add(same, (30, 0, 2))
     fold.add(first, (10, 1, 0))
-    assert [one.item for one in fold.tails["U02"].sequence] == [3, 4]
+    assert [item for _, item in fold.tail("U02")] == [3, 4]
     assert state(fold) == state(folded(base, [(first, (10, 1, 0)), (other, (20, 0, 1))]))
 
 
@@ -149,7 +151,7 @@ def test_unknown_item_keeps_its_place_in_history_without_links():
     unknown = made.record(3, 3, None) | {"course_id": "C_new"}
     fold = folded(base, arrivals([made.record(3, 3, 9000), unknown, made.record(3, 4, 9100)]))
     assert fold.unlinked == 1
-    near = fold.columns[4, 0][3]
+    near = fold.cells(4)[3]
     assert near == 2520 // 2, "the unknown one stands between"
     overlays = Overlays()
     for key, value in fold.messages():
@@ -195,8 +197,8 @@ def test_pre_snapshot_event_stays_out_of_window_despite_others_wrong_times():
     _, _, base, _ = world()
     fold = folded(base, arrivals([made.record(1, 5, -90 * 24 * 60), made.record(2, 6, None) | {"enrolled_at": FUTURE}]))
     # (in the window, of all time)
-    assert fold.popular[5] == [0, 1]
-    assert fold.popular[6] == [1, 1]
+    assert fold.popularity(5) == (0, 1)
+    assert fold.popularity(6) == (1, 1)
 
 
 def test_event_time_is_trusted_up_to_one_day_after_arrival():
@@ -204,7 +206,7 @@ def test_event_time_is_trusted_up_to_one_day_after_arrival():
     edge = datetime.fromtimestamp(ARRIVED_MS / 1000 + MARGIN_S, UTC)
     for late, expected in ((timedelta(), edge.timestamp()), (timedelta(microseconds=1), None)):
         fold = folded(base, [(made.record(1, 5, None) | {"enrolled_at": edge + late}, (ARRIVED_MS, 0, 0))])
-        assert [one.time for one in fold.tails["U01"].sequence] == [expected]
+        assert [time for time, _ in fold.tail("U01")] == [expected]
 
 
 def test_first_arrival_decides_if_time_is_trusted_in_any_read_order():
@@ -213,6 +215,6 @@ def test_first_arrival_decides_if_time_is_trusted_in_any_read_order():
     same = made.record(1, 5, None) | {"enrolled_at": datetime.fromtimestamp(ARRIVED_MS / 1000, UTC) + timedelta(days=9)}
     first, again = (same, (ARRIVED_MS, 0, 0)), (same, (ARRIVED_MS + 10 * 86_400_000, 0, 7))
     before, after = folded(base, [first, again]), folded(base, [again, first])
-    assert [one.time for one in before.tails["U01"].sequence] == [None]
+    assert [time for time, _ in before.tail("U01")] == [None]
     assert state(before) == state(after)
     assert (before.accepted, before.repeated) == (1, 1)

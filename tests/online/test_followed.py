@@ -11,6 +11,7 @@ from millrace.errors import UnavailableError
 from millrace.messaging.reader import Message, TopicPartition
 from millrace.online import version_follower
 from millrace.online.recall import recall_records
+from millrace.online.scratch import ScratchFolder
 from millrace.online.version_follower import Offsets, VersionFollower
 from tests.local_lake import make_row
 from tests.messaging.fake_consumer import FakeConsumer, install
@@ -39,10 +40,13 @@ class FakeProducer:
         return [orjson.loads(value) for _, key, value in [*self.sent] if key.endswith(b"/watermark")]
 
 
-def make_follower(after: Offsets, producer: FakeProducer) -> VersionFollower:
+def make_follower(
+    after: Offsets, producer: FakeProducer, published: Offsets | None = None, scratch: ScratchFolder | None = None
+) -> VersionFollower:
     before = made.records(100)
     live = made.live_of(made.sequences(before), None)
-    return VersionFollower(made.base(made.arrays(before, live, None), live), after, {}, lambda: producer)
+    base = made.base(made.arrays(before, live, None), live)
+    return VersionFollower(base, after, published or {}, lambda: producer, scratch)
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def test_event_with_impossible_time_counts_once_with_unknown_time(followed, year
     for offset in range(2):
         take(followed, offset, enrolled_at=f"{year:04}-01-01T00:00:00+00:00")
     assert (followed.fold.accepted, followed.fold.repeated) == (1, 1)
-    assert [(one.item, one.time) for one in followed.fold.tails["U01"].sequence] == [(5, None)]
+    assert followed.fold.tail("U01") == [(None, 5)]
 
 
 @pytest.mark.parametrize(
@@ -205,3 +209,29 @@ def test_lake_that_does_not_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch
     with following(follower):
         wait_for(producer, lambda mark: mark["offsets"] == {"0": 3} and mark["at"])
     assert "it can't read on, state is kept until it can: The lake does not answer: refused." in caplog.text
+
+
+def test_full_disk_is_published_as_an_error_beside_the_offsets_published_before(monkeypatch, tmp_path):
+    """And once there is room, everything is read again, and nothing of what was published twice counts twice."""
+    monkeypatch.setattr("millrace.online.event_counts.ROOM_CHECK_EVENTS", 1)
+    monkeypatch.setattr("millrace.online.version_follower.START_OVER_DELAY_S", 0.05)
+    producer = FakeProducer()
+    with ScratchFolder(tmp_path, 1 << 30) as folder:
+        follower = make_follower({}, producer, scratch=folder)
+        parts = topic_of(follower, 2)
+        (part,) = parts
+        install(monkeypatch, lambda **options: FakeConsumer(parts)(**options))
+        with following(follower):
+            wait_for(producer, lambda mark: mark["offsets"] == {"0": 2})
+            folder.budget = -1
+            value = orjson.dumps({"user_id": "U02", "course_id": "C06"})
+            parts[part] += [(b"U02", value)] * 3
+            mark = wait_for(producer, lambda mark: mark["error"])
+            assert mark["offsets"] == {"0": 2}
+            assert mark["error"].startswith("no room for the events since the snapshot: The events since")
+            assert not [key for _, key, _ in producer.sent if key.endswith(b"/user/U02")]
+            folder.budget = 1 << 30
+            healed = wait_for(producer, lambda mark: mark["offsets"] == {"0": 5} and mark["error"] is None)
+        assert (healed["accepted"], healed["repeated"]) == (2, 3)
+        assert [value for _, key, value in producer.sent if key.endswith(b"/user/U02")] == [b'{"items":[6]}']
+        assert folder.count_bytes() == 0

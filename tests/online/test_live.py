@@ -7,8 +7,8 @@ import pytest
 
 from millrace.messaging.producer import make_producer
 from millrace.messaging.reader import read_all
-from millrace.online.event_counts import VersionBase
 from millrace.online.updater import delete_versions
+from millrace.online.version_base import VersionBase
 from millrace.online.version_follower import VersionFollower
 from millrace.registry.manifest import ManifestDraft
 from millrace.registry.registry import Registry, champion_key

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millrace.errors import CorruptError
-from millrace.online.event_counts import NEEDED_ARRAYS, VersionBase
+from millrace.online.version_base import NEEDED_ARRAYS, VersionBase
+from millrace.recommend.live_arrays import SEEN_ARRAY
 from millrace.registry import fixed_width_texts
 from millrace.registry.fixed_width_texts import to_text_array
 from millrace.serving.kinds.recommender import LoadedRecommender
@@ -51,6 +52,7 @@ def test_old_champions_answer_as_those_of_today(registry):
 
 def test_updater_reads_what_it_needs_of_an_old_version(registry):
     draft, arrays = made(*RECOMMENDER)
+    arrays[SEEN_ARRAY] = np.array([3, 5], dtype=np.uint64)
     publish_old(registry, draft, arrays)
     manifest, loaded = registry.load_some(*RECOMMENDER, OLD_VERSION, NEEDED_ARRAYS)
     assert sorted(loaded) == sorted(NEEDED_ARRAYS)

@@ -41,6 +41,9 @@ class Alerts(Area):
     """Alert when the sink lags by more messages."""
     staleSeconds: int = Field(ge=1)
     """Alert when the API's live state is older, in seconds."""
+    eventsSinceSnapshot: int = Field(ge=1)
+    """Alert when recommendations follow more events than this since the last training; keep it below what
+    online.scratchBudget has room for, 120 bytes each."""
     drift: float = Field(gt=0)
     """Alert when cluster shares drift further from the training's: population stability index, 0.25 is a large
     shift."""

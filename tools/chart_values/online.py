@@ -38,9 +38,12 @@ class Online(Area):
     podAnnotations: Labels
     """Annotations of the pod."""
     resources: Resources
-    """CPU and memory of the pod, which holds the counts of all workloads with recommenders."""
+    """CPU and memory of the pod. Memory does not follow the number of events."""
     tmpSize: Quantity
-    """Size limit of /tmp, where arrays of models are put."""
+    """Size limit of /tmp, which holds scratchBudget and the arrays of two versions of each workload."""
+    scratchBudget: int = Field(ge=1_000_000)
+    """The most bytes that the events since the snapshots may take in /tmp, some 120 for each. Beyond it events change
+    nothing until the next training."""
     probes: Probes
     """Health probes."""
     scheduling: Scheduling

@@ -1,171 +1,202 @@
 """The events since a version's snapshot, folded into what they add to it: whole numbers, the same in every order."""
 
-from collections import defaultdict
+import weakref
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from millrace.online import deltas
-from millrace.online.recent_events import Arrival, RecentEvents, TailEvent
-from millrace.recommend.live_arrays import SEEN_ARRAY, LiveParameters
+from millrace.online.column_sums import ChangedKeys, ColumnSums
+from millrace.online.event_table import FIRST, Arrival, EventTable, RecentEvent, StoredEvent, hash_user
+from millrace.online.recent_events import RecentEvents, SequenceChange
+from millrace.online.scratch import ScratchFolder, connect, discard
+from millrace.online.version_base import VersionBase
 from millrace.recommend.markov import MAX_STEPS_AHEAD
 from millrace.records.identity import contains, record_hash
 from millrace.records.times import plausible_seconds
-from millrace.registry.manifest import Manifest
-from millrace.runtime.text_arrays import TextArray, text_array_names
-from millrace.workloads.base import ANONYMOUS, RecommenderModel, Workload
+from millrace.workloads.base import ANONYMOUS
 
-NEEDED_ARRAYS = ("history_starts", "history_items", *text_array_names("users"), *text_array_names("item_ids"))
+ROOM_CHECK_EVENTS = 1000  # events between two looks at how much of the disk is used
 
 
 @dataclass(frozen=True)
-class VersionBase:
-    """What the fold reads of a version: `histories` by user, `items` their numbers by id, `seen` the hashes."""
+class WorkingSet:
+    """What a version's counts hold in memory, some 60 MB with these sizes; the scratch database holds the rest."""
 
-    workload: Workload
-    model: RecommenderModel
-    version: str
-    live: LiveParameters
-    items: Mapping[str, int]
-    users: TextArray
-    starts: np.ndarray
-    flat: np.ndarray
-    seen: np.ndarray
-
-    @classmethod
-    def from_version(
-        cls, workload: Workload, model: RecommenderModel, manifest: Manifest, arrays: Mapping[str, np.ndarray]
-    ) -> "VersionBase":
-        items = {item: number for number, item in enumerate(TextArray.from_arrays(arrays, "item_ids"))}
-        seen = arrays.get(SEEN_ARRAY, np.empty(0, np.uint64))
-        return cls(
-            workload,
-            model,
-            manifest.version,
-            LiveParameters.from_manifest(manifest.parameters),
-            items,
-            TextArray.from_arrays(arrays, "users"),
-            arrays["history_starts"],
-            arrays["history_items"],
-            seen,
-        )
-
-    def newest(self, user: str) -> list[int]:
-        """The last items of the user's history, oldest first."""
-        index = self.users.find(user)
-        if index is None:
-            return []
-        end = int(self.starts[index + 1])
-        return self.flat[max(int(self.starts[index]), end - MAX_STEPS_AHEAD) : end].tolist()
+    cache_bytes: int = 32 << 20
+    """Pages of the database."""
+    users: int = 20_000
+    """Users of whom the end of the sequence is held; some 600 bytes each."""
+    cells: int = 100_000
+    """Cells that gather before they are written; some 120 bytes each."""
+    changes: int = 50_000
+    """Users, and blocks of columns, that were changed and not published yet."""
 
 
 class EventCounts:
-    """`add` events in any order; `messages` gives what has changed since the last time."""
+    """`add` events in any order; `messages` gives what has changed since the last time.
 
-    def __init__(self, base: VersionBase):
-        self.base = base
+    State that follows the number of events is in a file of `scratch`; without one it is in memory. After an error of
+    SCRATCH_ERRORS the object is of no more use.
+    """
+
+    def __init__(self, base: VersionBase, scratch: ScratchFolder | None = None, sizes: WorkingSet = WorkingSet()):
+        self.base, self._scratch = base, scratch
         self.accepted = 0
         """Events that count; `repeated` were seen before, `unlinked` name an item that the version does not know."""
         self.repeated = 0
         self.unlinked = 0
-        self.tails: dict[str, RecentEvents] = {}
-        self.columns: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
-        """(item, block of rows) -> row -> units that were added to the transitions from row to item."""
-        self.popular: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-        """Item -> events in popularity's window, and events at all."""
-        self._events: dict[int, tuple[str, TailEvent]] = {}
-        self._changed: set[tuple[str, Any]] = set()
+        file = None if scratch is None else scratch.make_file()
+        self._database = connect(file, sizes.cache_bytes)
+        self._finalizer = weakref.finalize(self, discard, self._database, file)
+        self._linked = base.live.share is not None
+        self._table = EventTable(self._database)
+        self._events = RecentEvents(self._table, base.newest, sizes.users, self._linked)
+        self._sums = ColumnSums(self._database, len(base.items), sizes.cells, sizes.changes)
+        self._users: ChangedKeys[str] = ChangedKeys(self._database, "changed_users", sizes.changes)
+        nothing = bytes(8 * len(base.items))
+        self._lately, self._whole = array("q", nothing), array("q", nothing)
+        self._popular_changed = False
+        self._shares = split_units(base.live.scale)
+        self._until_check = ROOM_CHECK_EVENTS
+
+    def close(self) -> None:
+        """Give the memory and the disk back."""
+        self._finalizer()
 
     def add(self, record: Mapping[str, Any], arrival: Arrival, silent: bool = False) -> bool:
-        """Whether a checked record is an event that was not there yet. A `silent` one is not given as a message."""
-        key = record_hash(record, self.base.workload.identity)
-        known = self._events.get(key)
-        if known is None and contains(self.base.seen, key):
-            self.repeated += 1
-            return False
-        if known is not None:
+        """Whether a checked record is an event that was not there yet. A `silent` one is not given as a message.
+
+        Raises one of SCRATCH_ERRORS where the disk is full.
+        """
+        self._check_room()
+        model = self.base.model
+        identity = record_hash(record, self.base.workload.identity)
+        number = identity - (1 << 64) if identity >> 63 else identity  # SQLite's integers are signed
+        known = self._table.find(number)
+        if known is not None or contains(self.base.seen, identity):
             self.repeated += 1
             # Of the same events the one counts that came first, which is not always the one that is read first.
-            if arrival < known[1].arrival:
-                at = plausible_seconds(record[self.base.model.time], arrival[0])
-                user, event = known[0], known[1]._replace(arrival=arrival, at=at)
-                self._events[key] = user, event
-                self._replace_event(user, event, known[1], silent)
+            if known is not None and arrival < known.arrival:
+                self._replace(record, known, arrival, silent)
             return False
-        model = self.base.model
-        user = record[model.user]
-        if user is None:
-            user = ANONYMOUS + (str(record[model.session]) if model.session else "")
-        item = self.base.items.get(record[model.item], record[model.item])
-        self.unlinked += isinstance(item, str)
-        event = TailEvent(arrival, item, plausible_seconds(record[model.time], arrival[0]))
-        self._events[key] = user, event
+        item = self.base.items.get(record[model.item])
+        if item is None:
+            item = self._table.number_unlinked(record[model.item])
+            self.unlinked += 1
+        event = RecentEvent(number, arrival, item, plausible_seconds(record[model.time], arrival[0]))
+        user = self._name_user(record)
+        self._count(user, self._events.add(user, event), silent)
         self.accepted += 1
-        self._replace_event(user, event, None, silent)
         return True
 
-    def _replace_event(self, user: str, event: TailEvent, instead_of: TailEvent | None, silent: bool) -> None:
-        tail = self.tails.get(user)
-        if tail is None:
-            tail = self.tails[user] = RecentEvents([] if user.startswith(ANONYMOUS) else self.base.newest(user))
-        first, old = tail.add(event, instead_of)
-        new = tail.sequence
-        if old:
-            tail.sequence = new[:first] + old
-            self._count(tail, first, -1, silent)
-            tail.sequence = new
-        self._count(tail, first, 1, silent)
+    def _check_room(self) -> None:
+        self._until_check -= 1
+        if self._scratch is not None and not self._until_check:
+            self._scratch.check_room()
+            self._until_check = ROOM_CHECK_EVENTS
+
+    def _name_user(self, record: Mapping[str, Any]) -> str:
+        model = self.base.model
+        user = record[model.user]
+        return user if user is not None else ANONYMOUS + (str(record[model.session]) if model.session else "")
+
+    def _replace(self, record: Mapping[str, Any], known: StoredEvent, arrival: Arrival, silent: bool) -> None:
+        user = self._name_user(record)
+        if hash_user(user) != known.user:
+            return  # the identity says nothing of the user, and whose event it was is not known by name
+        at = plausible_seconds(record[self.base.model.time], arrival[0])
+        event = RecentEvent(known.hash, arrival, known.item, at)
+        self._count(user, self._events.replace(user, known, event), silent)
+
+    def _count(self, user: str, changes: Iterator[SequenceChange], silent: bool) -> None:
+        for change in changes:
+            self._count_popular(change)
+            if self._linked:
+                self._count_links(change, self._sums.gather(silent))
         if not silent and not user.startswith(ANONYMOUS):
-            self._changed.add(("user", user))
+            self._users.add(user)
 
-    def _count(self, tail: RecentEvents, first: int, sign: int, silent: bool) -> None:
-        """Add, or take away, what the events from a place of the sequence on say."""
-        linked = self.base.live.share is not None
-        for index in range(first, len(tail.sequence)):
-            event = tail.sequence[index]
-            if isinstance(event.item, str):
-                continue
-            self._popular(event.item, event.time, sign)
-            units = self.base.live.units(event.time)
-            for distance, before in enumerate(tail.items_before(index) if linked else (), start=1):
-                if isinstance(before, str):
-                    continue
-                block = before // deltas.BLOCK_ITEMS
-                self.columns[event.item, block][before] += sign * round(units / distance)
-                if not silent:
-                    self._changed.add(("column", (event.item, block)))
-
-    def _popular(self, item: int, time: float | None, sign: int) -> None:
-        counts, since = self.popular[item], self.base.live.since
+    def _count_popular(self, change: SequenceChange) -> None:
+        if change.item < 0:
+            return
+        since, time = self.base.live.since, change.since
         # One without a time has come after the snapshot, and so within the window.
-        counts[0] += sign * (since is None or time is None or time > since)
-        counts[1] += sign
+        self._lately[change.item] += change.sign * (since is None or time == FIRST or time > since)
+        self._whole[change.item] += change.sign
         # Also when silent: the order is published less often than the watermark, and a process may end in between.
-        self._changed.add(("popular", None))
+        self._popular_changed = True
+
+    def _count_links(self, change: SequenceChange, cells: dict[int, int]) -> None:
+        """What the event adds behind those before it, and in front of those after it, which it moves apart."""
+        width, sign, before, item = self._sums.column_cells, change.sign, change.before, change.item
+        if item >= 0:
+            start = item * width
+            for row, share in zip(before, self._split(change.since), strict=False):
+                if row >= 0:
+                    cells[start + row] += sign * share
+        for distance, (since, later) in enumerate(change.after):
+            if later < 0:
+                continue
+            shares, start = self._split(since), later * width
+            if item >= 0:
+                cells[start + item] += sign * shares[distance]
+            # Each stood a place nearer without the event; the farthest goes out of reach.
+            for row, (nearer, farther) in zip(before, pairwise((*shares[distance:], 0)), strict=False):
+                if row >= 0:
+                    cells[start + row] += sign * (farther - nearer)
+
+    def _split(self, since: float) -> tuple[int, ...]:
+        units = self.base.live.units(None if since == FIRST else since)
+        return self._shares if units == self.base.live.scale else split_units(units)
 
     @property
     def changed(self) -> bool:
         """Whether there is more to publish than popularity, which has time."""
-        return any(kind != "popular" for kind, _ in self._changed)
+        return bool(self._users) or self._sums.has_changed
+
+    def has_messages(self, popular: bool = True) -> bool:
+        """Whether `messages` gives any."""
+        return self.changed or (popular and self._popular_changed)
+
+    def tail(self, user: str) -> list[tuple[float | None, int | str]]:
+        """(time, item) of the user's events, oldest first."""
+        return [(None if since == FIRST else since, item) for since, item in self._table.tail(user)]
+
+    def cells(self, item: int, block: int = 0) -> dict[int, int]:
+        """Row -> units that were added to the transitions from the rows of a block to an item."""
+        return self._sums.read(item, block)
+
+    def popularity(self, item: int) -> tuple[int, int]:
+        """Events of an item that were added in popularity's window, and of all time."""
+        return self._lately[item], self._whole[item]
 
     def messages(self, popular: bool = True) -> Iterator[tuple[str, bytes]]:
-        """Key and value of all that has changed since it was `settled`, with popularity where it is wanted."""
+        """Key and value of all that has changed since it was published, with popularity where it is wanted.
+
+        They are made while they are asked for; nothing may be added meanwhile.
+        """
         version = self.base.version
-        for kind, what in self._changed:
-            if kind == "popular" and not popular:
-                continue
-            if kind == "user":
-                yield deltas.user_message(
-                    version, what, [one.item for one in self.tails[what].sequence[-deltas.MAX_TAIL_ITEMS :]]
-                )
-            elif kind == "column":
-                item, block = what
-                yield deltas.column_message(version, item, block, self.columns[what])
-            else:
-                yield deltas.popularity_message(version, self.popular)
+        for user in self._users:
+            tail = self._table.tail(user, deltas.MAX_TAIL_ITEMS)
+            yield deltas.user_message(version, user, [item for _, item in tail])
+        for item, block in self._sums.changed_blocks():
+            yield deltas.column_message(version, item, block, self._sums.read(item, block))
+        if popular and self._popular_changed:
+            added = zip(self._lately, self._whole, strict=True)
+            counts = {item: pair for item, pair in enumerate(added) if any(pair)}
+            yield deltas.popularity_message(version, counts)
 
     def mark_published(self, popular: bool = True) -> None:
         """The messages have arrived where they should."""
-        self._changed = {one for one in self._changed if one[0] == "popular" and not popular}
+        self._users.clear()
+        self._sums.mark_published()
+        if popular:
+            self._popular_changed = False
+
+
+def split_units(units: float) -> tuple[int, ...]:
+    """What an event adds to the transitions from those before it, by their distance."""
+    return tuple(round(units / distance) for distance in range(1, MAX_STEPS_AHEAD + 1))

@@ -17,6 +17,16 @@ class OnlineMetrics:
         self.watermark = Gauge(
             "watermark_seconds", "Every record that arrived before is published.", ["workload"], **common
         )
+        self.since_snapshot = Gauge(
+            "events_since_snapshot",
+            "Events counted since the snapshot of the champion; a training takes them off.",
+            ["workload"],
+            **common,
+        )
+        self.scratch = Gauge("scratch_bytes", "What the events since the snapshots take on disk.", **common)
+        self.scratch_full = Gauge(
+            "scratch_full", "1 where events are not followed, as the disk has no room for them.", ["workload"], **common
+        )
         self.lost = Gauge(
             "lost", "1 where Kafka and the lake lack events after the snapshot: train again.", ["workload"], **common
         )
@@ -34,6 +44,7 @@ class WorkloadMetrics:
     def __init__(self, metrics: OnlineMetrics, workload: str):
         self._metrics, self._workload = metrics, workload
         self.lost, self.recalled = metrics.lost.labels(workload), metrics.recalled.labels(workload)
+        self.scratch_full = metrics.scratch_full.labels(workload)
         self._events = {
             outcome: metrics.events.labels(workload, outcome) for outcome in ("accepted", "repeated", "unreadable")
         }

@@ -1,84 +1,144 @@
-"""A user's tail: the events since the snapshot, in the order of training, and what they add to the counts.
+"""The events since the snapshot, by user in the order of training, in a scratch database.
 
 The order is by time, then by arrival; an event without a time stands where the one stands that came before it from the
-same user, and before all others of the tail where there is none. So the sequence, and with it what is counted, follows
+same user, and before all others of the user where there is none. So the sequence, and with it what is counted, follows
 from the set of events alone: not from the order in which partitions were read.
+
+Memory does not grow with the events: of the users seen last, the end of the sequence is held; all else is in the
+database. An event that comes late is put into its place, and only its neighbours are looked at.
 """
 
-from bisect import insort
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from millrace.online.event_table import FIRST, Arrival, EventTable, Place, RecentEvent, StoredEvent, hash_user
 from millrace.recommend.markov import MAX_STEPS_AHEAD
-
-Arrival = tuple[int, int, int]
-"""Kafka's timestamp in milliseconds, partition, offset."""
+from millrace.workloads.base import ANONYMOUS
 
 
-class TailEvent(NamedTuple):
-    """`item` is a number, or the id of an item that the version does not know; `at` in seconds, None if unknown."""
+class SequenceChange(NamedTuple):
+    """An event that was put into a user's sequence (`sign` 1), or taken out of it (-1).
 
-    arrival: Arrival
-    item: int | str
-    at: float | None
+    `before` are the items in front of it, the nearest first; `after` is (since, item) of those behind it.
+    """
 
-
-class PlacedEvent(NamedTuple):
-    """An event at its place; they sort into the sequence."""
-
-    timed: bool
+    sign: int
+    before: Sequence[int]
     since: float
-    arrival: Arrival
-    item: int | str
-
-    @property
-    def time(self) -> float | None:
-        return self.since if self.timed else None
+    item: int
+    after: Sequence[tuple[float, int]] = ()
 
 
-@dataclass
+@dataclass(slots=True)
+class SequenceEnd:
+    """What a user's next event is likely to need; all of it can be read from the database again."""
+
+    user: int
+    history: list[int]
+    """The newest items of the snapshot's history, the nearest first."""
+    position: Place | None = None
+    """Of the last event; None while there is none."""
+    items: list[int] = field(default_factory=list)
+    """The last items, the nearest first, those of the history included."""
+    has_untimed: bool = False
+    newest: Arrival | None = None
+    """The last arrival, and the time at whose place it stands; None: not known."""
+    since: float = FIRST
+
+
 class RecentEvents:
-    """`before` are the newest items of the snapshot's history, AHEAD at most: what new ones can follow."""
+    """`history` gives the newest items of a user's snapshot, oldest first; of `users` the ends are held in memory.
 
-    before: list[int]
-    events: list[TailEvent] = field(default_factory=list)
-    """In order of arrival."""
-    sequence: list[PlacedEvent] = field(default_factory=list)
-    _last: float | None = None
+    Where `linked` is false, nobody asks what stands before and after an event.
+    """
 
-    def add(self, event: TailEvent, instead_of: TailEvent | None = None) -> tuple[int, list[PlacedEvent]]:
-        """Take an event up; where the sequence changes from, and what it was from there on."""
-        if instead_of is None and (not self.events or event.arrival > self.events[-1].arrival):
-            since = self._last if event.at is None else event.at
-            placed = _place(event, since)
-            if not self.sequence or placed > self.sequence[-1]:
-                self.events.append(event)
-                self.sequence.append(placed)
-                self._last = since
-                return len(self.sequence) - 1, []
-        if instead_of is not None:
-            self.events.remove(instead_of)
-        insort(self.events, event, key=lambda known: known.arrival)
-        old, self.sequence = self.sequence, self._sort()
-        first = next(
-            (index for index, (a, b) in enumerate(zip(old, self.sequence, strict=False)) if a != b),
-            min(len(old), len(self.sequence)),
-        )
-        return first, old[first:]
+    def __init__(self, table: EventTable, history: Callable[[str], list[int]], users: int, linked: bool = True):
+        self._table, self._history, self._users = table, history, users
+        self._near = MAX_STEPS_AHEAD if linked else 0
+        self._ends: OrderedDict[str, SequenceEnd] = OrderedDict()
 
-    def _sort(self) -> list[PlacedEvent]:
-        placed, last = [], None
-        for event in self.events:
-            last = last if event.at is None else event.at
-            placed.append(_place(event, last))
-        self._last = last
-        return sorted(placed)
+    def add(self, user: str, event: RecentEvent) -> Iterator[SequenceChange]:
+        """Take up an event that is new. It is done when the iterator is exhausted."""
+        end = self._end(user)
+        since = event.at
+        if since is None or end.has_untimed:
+            if end.position is not None and (end.newest is None or event.arrival < end.newest):
+                yield from self._add_late(end, event)
+                return
+            since = end.since if since is None else since
+        position = (since, *event.arrival)
+        if end.position is not None and position < end.position:
+            yield from self._add_late(end, event)
+            return
+        self._table.insert(end.user, since, event)
+        yield SequenceChange(1, end.items, since, event.item)
+        end.items = [event.item, *end.items[: MAX_STEPS_AHEAD - 1]]
+        if (end.position is None) or (end.newest is not None and event.arrival > end.newest):
+            end.newest, end.since = event.arrival, since
+        end.position = position
+        end.has_untimed |= event.at is None
 
-    def items_before(self, index: int) -> list[int | str]:
-        """The AHEAD items, at most, before a place of the sequence, the nearest first."""
-        own = [event.item for event in self.sequence[max(0, index - MAX_STEPS_AHEAD) : index]]
-        return ([*self.before, *own][-MAX_STEPS_AHEAD:] if len(own) < MAX_STEPS_AHEAD else own)[::-1]
+    def replace(self, user: str, known: StoredEvent, event: RecentEvent) -> Iterator[SequenceChange]:
+        """The same event has another arrival. It is done when the iterator is exhausted."""
+        end = self._end(user)
+        yield self._take_out(known, end)
+        if known.timed:
+            yield from self._realign(end, known.arrival)
+        yield from self._add_late(end, event)
 
+    def _add_late(self, end: SequenceEnd, event: RecentEvent) -> Iterator[SequenceChange]:
+        """Put an event into its place, wherever that is, and those that stand behind it for want of a time."""
+        since = self._table.time_at(end.user, event.arrival) if event.at is None else event.at
+        yield self._put_in(end, since, event)
+        if event.at is not None:
+            yield from self._realign(end, event.arrival)
+        self._read_end(end)
 
-def _place(event: TailEvent, since: float | None) -> PlacedEvent:
-    return PlacedEvent(since is not None, since or 0.0, event.arrival, event.item)
+    def _realign(self, end: SequenceEnd, arrival: Arrival) -> Iterator[SequenceChange]:
+        """Move the events without a time that arrived after this, and before the next with one, to where they belong.
+
+        Called where an event with a time has come to that arrival, or has left it.
+        """
+        if not self._table.has_untimed(end.user):
+            return
+        since = self._table.time_at(end.user, arrival)
+        while events := self._table.find_misplaced(end.user, since, arrival):
+            for event in events:
+                yield self._take_out(event, end)
+                yield self._put_in(end, since, RecentEvent(event.hash, event.arrival, event.item, None))
+
+    def _put_in(self, end: SequenceEnd, since: float, event: RecentEvent) -> SequenceChange:
+        change = self._describe(1, end, (since, *event.arrival), event.item)
+        self._table.insert(end.user, since, event)
+        return change
+
+    def _take_out(self, event: StoredEvent, end: SequenceEnd) -> SequenceChange:
+        self._table.delete(event.hash)
+        return self._describe(-1, end, event.position, event.item)
+
+    def _describe(self, sign: int, end: SequenceEnd, position: Place, item: int) -> SequenceChange:
+        """What stands around a place where no event is."""
+        before = [*self._table.items_before(end.user, position, self._near), *end.history][: self._near]
+        return SequenceChange(sign, before, position[0], item, self._table.events_after(end.user, position, self._near))
+
+    def _end(self, user: str) -> SequenceEnd:
+        """The end of the user's sequence; that of the user who was seen least lately is forgotten for it."""
+        end = self._ends.get(user)
+        if end is None:
+            history = [] if user.startswith(ANONYMOUS) else self._history(user)[::-1]
+            end = self._ends[user] = SequenceEnd(hash_user(user), history)
+            self._read_end(end)
+            if len(self._ends) > self._users:
+                self._ends.popitem(last=False)
+        else:
+            self._ends.move_to_end(user)
+        return end
+
+    def _read_end(self, end: SequenceEnd) -> None:
+        rows = self._table.newest(end.user, MAX_STEPS_AHEAD)
+        end.position = rows[0][:4] if rows else None
+        end.items = [*(row[4] for row in rows), *end.history][:MAX_STEPS_AHEAD]
+        end.has_untimed = bool(rows) and self._table.has_untimed(end.user)
+        end.newest, end.since = self._table.last_arrival(end.user) if end.has_untimed else (None, FIRST)

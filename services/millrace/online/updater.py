@@ -11,9 +11,10 @@ from millrace.errors import CorruptError, MillraceError, NotFoundError
 from millrace.messaging.producer import make_producer
 from millrace.messaging.reader import read_all
 from millrace.online import deltas
-from millrace.online.event_counts import NEEDED_ARRAYS, VersionBase
+from millrace.online.metrics import metrics
+from millrace.online.scratch import ScratchFolder
+from millrace.online.version_base import NEEDED_ARRAYS, VersionBase
 from millrace.online.version_follower import Offsets, VersionFollower
-from millrace.recommend.live_arrays import SEEN_ARRAY
 from millrace.registry.champion_watcher import ChampionWatcher
 from millrace.registry.registry import Registry
 from millrace.runtime.retry import RepeatFilter
@@ -28,8 +29,8 @@ HANDOVER_S = 30.0  # seconds that the old version is followed after the new one 
 class ModelFollower:
     """One recommender: its champion, the version that is followed for it, and the one before for a while."""
 
-    def __init__(self, registry: Registry, workload: Workload, model: RecommenderModel):
-        self._registry, self.workload, self.model = registry, workload, model
+    def __init__(self, registry: Registry, workload: Workload, model: RecommenderModel, scratch: ScratchFolder):
+        self._registry, self.workload, self.model, self._scratch = registry, workload, model, scratch
         self._watcher = ChampionWatcher(registry, workload.name, model.name)
         self.now: VersionFollower | None = None
         self.before: VersionFollower | None = None
@@ -74,10 +75,11 @@ class ModelFollower:
             self.now, self.before, self._caught_up = self.before, self.now, None
             return
         name, model = self.workload.name, self.model.name
-        manifest, arrays = self._registry.load_some(name, model, version, (*NEEDED_ARRAYS, SEEN_ARRAY))
+        with self._scratch.hold_files() as folder:
+            manifest, arrays = self._registry.load_some(name, model, version, NEEDED_ARRAYS, folder)
         base = VersionBase.from_version(self.workload, self.model, manifest, arrays)
         after = {int(part): last + 1 for part, (_, last) in manifest.data.offsets.items()}
-        followed = VersionFollower(base, after, read_watermark(self.workload, version))
+        followed = VersionFollower(base, after, read_watermark(self.workload, version), scratch=self._scratch)
         if self.before is not None:
             self.before.ended.set()
         self.now, self.before, self._caught_up = followed, self.now, None
@@ -135,16 +137,28 @@ def delete_versions(workload: Workload, kept: set[str]) -> None:
 
 
 def run_updater(stop: threading.Event) -> None:
-    """Follow until `stop` is set. State is in Kafka and the registry alone: a killed process just starts again."""
+    """Follow until `stop` is set. State is in Kafka and the registry alone: a killed process just starts again.
+
+    What is on disk is scratch, which ends with the process.
+    """
+    with ScratchFolder(settings().home, settings().online_scratch_budget) as scratch:
+        follow_models(stop, scratch)
+
+
+def follow_models(stop: threading.Event, scratch: ScratchFolder) -> None:
+    """Follow every recommender until `stop` is set."""
     registry = Registry()
     roles = [
-        ModelFollower(registry, workload, model)
+        ModelFollower(registry, workload, model, scratch)
         for workload in load_workloads().values()
         for model in workload.recommenders
     ]
     while not stop.is_set():
         for role in roles:
             role.check()
+            if role.now is not None:
+                metrics().since_snapshot.labels(role.workload.name).set(role.now.fold.accepted)
+        metrics().scratch.set(scratch.count_bytes())
         stop.wait(settings().api_poll_interval)
     for role in roles:
         role.end()

@@ -3,28 +3,29 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
-
-import orjson
-from pydantic import ValidationError
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import chain
 
 from millrace.errors import MillraceError
 from millrace.messaging.client import CLIENT_ERRORS, OffsetsLostError
 from millrace.messaging.producer import Producer, make_producer
 from millrace.messaging.reader import Message, TopicReader, open_follower
 from millrace.online import deltas
-from millrace.online.event_counts import EventCounts, VersionBase
+from millrace.online.event_counts import EventCounts
 from millrace.online.metrics import metrics
 from millrace.online.recall import OffsetRanges, RecordsLostError, find_deleted, recall_records
-from millrace.records.times import parse_moment
+from millrace.online.scratch import SCRATCH_ERRORS, ScratchFolder
+from millrace.online.version_base import VersionBase
 from millrace.runtime.retry import RepeatFilter
+from millrace.workloads.topic_records import read_record
 
 log = logging.getLogger("millrace.online")
 FLUSH_INTERVAL_S = 0.25  # seconds in which changes gather
 HEARTBEAT_S = 1.0  # seconds between two watermarks where nothing changes
 POPULARITY_INTERVAL_S = 3.0  # seconds between two orders of popularity
 RETRY_DELAY_S = 1.0  # seconds before a broker that failed is tried again
+START_OVER_DELAY_S = 30.0  # seconds before all is read again, after a disk that was full
 MAX_POLL_RECORDS = 2000
 UNKNOWN_END = 1 << 62  # an offset behind all others: of a partition whose end no fetch has said yet
 CLIENT_OPTIONS: dict[str, int | str] = {
@@ -41,16 +42,21 @@ class VersionFollower(threading.Thread):
     """`after` is where the snapshot ends; `published` how far an earlier process had published this version."""
 
     def __init__(
-        self, base: VersionBase, after: Offsets, published: Offsets, making: Callable[[], Producer] = make_producer
+        self,
+        base: VersionBase,
+        after: Offsets,
+        published: Offsets,
+        making: Callable[[], Producer] = make_producer,
+        scratch: ScratchFolder | None = None,
     ):
         super().__init__(name=f"{base.workload.name} {base.version}", daemon=True)
-        self.fold = EventCounts(base)
+        self._after, self._scratch = dict(after), scratch
+        self.fold = EventCounts(base, scratch)
         self.next: Offsets = dict(after)
         self.ended = threading.Event()
         self._published, self._making = published, making
         self._topic = base.workload.records_topic
         self._time = base.model.time
-        self._validate = base.workload.record.__pydantic_validator__.validate_python
         self._producer: Producer | None = None
         self._newest: dict[int, int] = {}  # by partition, the timestamp of what was read last, in milliseconds
         self._at: float | None = None
@@ -78,6 +84,8 @@ class VersionFollower(threading.Thread):
                 log.error("%s: %s", self.full_version, error)
                 self._metrics.lost.set(1)
                 self._give_up()
+            except SCRATCH_ERRORS as error:
+                self._start_over(error)
             except (*CLIENT_ERRORS, MillraceError) as error:
                 if faults.passes(str(error)):
                     log.error("%s: it can't read on, state is kept until it can: %s", self.full_version, error)
@@ -88,6 +96,24 @@ class VersionFollower(threading.Thread):
                 self._forget_producer()
                 self.ended.wait(RETRY_DELAY_S)
         self._forget_producer()
+        self.fold.close()
+
+    def _start_over(self, error: Exception) -> None:
+        """Drop a state that may be half of one, say so beside the offsets published, and read all again later."""
+        self._error = f"no room for the events since the snapshot: {error}"
+        log.error("%s: %s; nothing more is published for now", self.full_version, self._error)
+        self._metrics.scratch_full.set(1)
+        self.fold.close()
+        self.next = dict(self._published)
+        try:
+            self._send([self._watermark_message()])
+        except MillraceError:
+            self._forget_producer()
+        while not self.ended.wait(START_OVER_DELAY_S):
+            with suppress(*SCRATCH_ERRORS):
+                self.fold = EventCounts(self.fold.base, self._scratch)
+                break
+        self.next, self._newest, self._at, self._error = dict(self._after), {}, None, None
 
     def _follow(self, reader: TopicReader) -> None:
         look = 0.0
@@ -146,24 +172,13 @@ class VersionFollower(threading.Thread):
 
     def _add_record(self, message: Message) -> None:
         self.next[message.partition] = message.offset + 1
-        try:
-            record = self._read(orjson.loads(message.value or b""))
-        except (orjson.JSONDecodeError, ValidationError):
-            # Not from an ingest or the API; the sink leaves it out too, so training never sees it.
+        record = read_record(self.fold.base.workload, self._time, message.value)
+        if record is None:
             self._metrics.event_counter("unreadable").inc()
             return
         silent = message.offset < self._published.get(message.partition, 0)
         added = self.fold.add(record, (message.timestamp, message.partition, message.offset), silent)
         self._metrics.event_counter("accepted" if added else "repeated").inc()
-
-    def _read(self, values: object) -> dict[str, Any]:
-        """A record as the lake has it, with a time too that no contract allows: a training counts such an event."""
-        try:
-            return self._validate(values).__dict__
-        except ValidationError:
-            if not isinstance(values, dict) or (moment := parse_moment(values.get(self._time))) is None:
-                raise
-            return self._validate(values | {self._time: None}).__dict__ | {self._time: moment}
 
     def _watermark(self, reader: TopicReader, began: float) -> None:
         """Where all partitions are read to their end, everything that had come before is in.
@@ -191,15 +206,17 @@ class VersionFollower(threading.Thread):
         if now < self._due["flush"] or not self._is_caught_up():
             return
         popular = now >= self._due["popular"]
-        messages = list(self.fold.messages(popular))
-        if not messages and now < self._due["heartbeat"]:
+        if not self.fold.has_messages(popular) and now < self._due["heartbeat"]:
             return
-        self._send([*messages, self._watermark_message()])
+        count = self._send(chain(self.fold.messages(popular), [self._watermark_message()])) - 1
         self.fold.mark_published(popular)
+        self._published = dict(self.next)
         if popular:
             self._due["popular"] = now + POPULARITY_INTERVAL_S
-        self._due["flush"], self._due["heartbeat"] = now + FLUSH_INTERVAL_S, now + HEARTBEAT_S
-        self._metrics.record_publish(len(messages), time.monotonic() - now, self._at)
+        done = time.monotonic()  # a flush takes long while it catches up: half of the time is for reading
+        self._due["flush"], self._due["heartbeat"] = done + max(FLUSH_INTERVAL_S, done - now), now + HEARTBEAT_S
+        self._metrics.record_publish(count, done - now, self._at)
+        self._metrics.scratch_full.set(0)
 
     def _watermark_message(self) -> tuple[str, bytes]:
         fold = self.fold
@@ -215,12 +232,16 @@ class VersionFollower(threading.Thread):
             **counts,
         )
 
-    def _send(self, messages: list[tuple[str, bytes]]) -> None:
+    def _send(self, messages: Iterable[tuple[str, bytes]]) -> int:
+        """How many messages were sent and acknowledged; they need not fit into memory all at once."""
         if self._producer is None:
             self._producer = self._making()
+        count = 0
         for key, value in messages:
             self._producer.send(self.fold.base.workload.deltas_topic, key.encode(), value)
+            count += 1
         self._producer.flush()
+        return count
 
     def _give_up(self) -> None:
         """Say so, once Kafka takes it, and wait for a new version."""

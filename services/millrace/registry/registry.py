@@ -107,11 +107,14 @@ class Registry:
         return manifest, arrays
 
     def load_some(
-        self, workload: str, model: str, version: str, names: Collection[str]
+        self, workload: str, model: str, version: str, names: Collection[str], mapped: Path | None = None
     ) -> tuple[Manifest, dict[str, np.ndarray]]:
-        """The manifest and those of the named arrays that the version has, each by its checksum. Raises as `load`."""
+        """The manifest and those of the named arrays that the version has, each by its checksum. Raises as `load`.
+
+        Where `mapped` is given, the arrays are mapped from files in that folder.
+        """
         manifest = self.manifest(workload, model, version)
-        return manifest, self._load_arrays(manifest, select_arrays(manifest.arrays, names))
+        return manifest, self._load_arrays(manifest, select_arrays(manifest.arrays, names), mapped)
 
     def _load_arrays(
         self, manifest: Manifest, names: Sequence[str], folder: Path | None = None
