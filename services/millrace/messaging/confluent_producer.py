@@ -4,7 +4,7 @@ from confluent_kafka import KafkaException, Message
 from confluent_kafka import Producer as Client
 
 from millrace.messaging import security
-from millrace.messaging.producer import MAX_UNACKNOWLEDGED, delivery_error, widen_range
+from millrace.messaging.producer import MAX_UNACKNOWLEDGED, Headers, delivery_error, widen_range
 from millrace.messaging.topics import MAX_MESSAGE_BYTES
 from millrace.settings import require_address, settings
 
@@ -46,10 +46,10 @@ class ConfluentProducer:
         assert offset is not None
         widen_range(self.offsets.setdefault(topic, {}), partition, offset)
 
-    def send(self, topic: str, key: bytes, value: bytes | None) -> None:
+    def send(self, topic: str, key: bytes, value: bytes | None, headers: Headers = ()) -> None:
         while True:
             try:
-                self._client.produce(topic, value, key, on_delivery=self._on_delivery)
+                self._client.produce(topic, value, key, on_delivery=self._on_delivery, headers=list(headers))
                 break
             except BufferError:
                 self._client.poll(0.1)
