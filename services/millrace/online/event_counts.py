@@ -143,7 +143,7 @@ class EventCounts:
         counts[0] += sign * (since is None or time is None or time > since)
         counts[1] += sign
         # Also when silent: the order is published less often than the watermark, and a process may end in between.
-        self._changed.add(("popular", None))
+        self._changed.add(("popular", item // deltas.POPULAR_BLOCK_ITEMS))
 
     @property
     def changed(self) -> bool:
@@ -152,19 +152,41 @@ class EventCounts:
 
     def messages(self, popular: bool = True) -> Iterator[tuple[str, bytes]]:
         """Key and value of all that has changed since it was `settled`, with popularity where it is wanted."""
-        version = self.base.version
+        prefix = deltas.version_prefix(self.base.model.name, self.base.version)
         for kind, what in self._changed:
-            if kind == "popular" and not popular:
-                continue
             if kind == "user":
                 yield deltas.user_message(
-                    version, what, [one.item for one in self.tails[what].sequence[-deltas.MAX_TAIL_ITEMS :]]
+                    prefix, what, [one.item for one in self.tails[what].sequence[-deltas.MAX_TAIL_ITEMS :]]
                 )
             elif kind == "column":
                 item, block = what
-                yield deltas.column_message(version, item, block, self.columns[what])
-            else:
-                yield deltas.popularity_message(version, self.popular)
+                yield deltas.column_message(prefix, item, block, self.columns[what])
+        if popular:
+            yield from self._popularity_messages(prefix)
+
+    def _popularity_messages(self, prefix: str) -> Iterator[tuple[str, bytes]]:
+        blocks: dict[int, dict[int, list[int]]] = {block: {} for kind, block in self._changed if kind == "popular"}
+        for item, counts in self.popular.items():
+            if (block := item // deltas.POPULAR_BLOCK_ITEMS) in blocks:
+                blocks[block][item] = counts
+        for block, counts_of_block in blocks.items():
+            yield deltas.popularity_message(prefix, block, counts_of_block)
+
+    def mark_changed(self, kind: str, name: str) -> bool:
+        """Give the message of a key once more; False where nothing was counted under it."""
+        if kind == "user":
+            what: Any = name
+            there = name in self.tails and not name.startswith(ANONYMOUS)
+        elif kind == "column":
+            numbers = name.split(".")
+            what = tuple(int(number) for number in numbers if number.isdecimal())
+            there = len(numbers) == 2 and what in self.columns
+        else:
+            what = int(name) if kind == "popular" and name.isdecimal() else -1
+            there = any(item // deltas.POPULAR_BLOCK_ITEMS == what for item in self.popular)
+        if there:
+            self._changed.add((kind, what))
+        return there
 
     def mark_published(self, popular: bool = True) -> None:
         """The messages have arrived where they should."""

@@ -9,13 +9,15 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from millrace.errors import MillraceError
+from millrace.errors import MillraceError, TooLargeError
 from millrace.messaging.client import CLIENT_ERRORS, OffsetsLostError
+from millrace.messaging.fenced_writer import KeyedValue
 from millrace.messaging.producer import Producer, make_producer
 from millrace.messaging.reader import Message, TopicReader, open_follower
 from millrace.online import deltas
 from millrace.online.event_counts import EventCounts, VersionBase
 from millrace.online.metrics import metrics
+from millrace.online.state_publisher import ClaimHolder, StatePublisher
 from millrace.records.times import parse_moment
 from millrace.runtime.retry import RepeatFilter
 
@@ -41,20 +43,20 @@ class RecordsLostError(Exception):
 
 
 class VersionFollower(threading.Thread):
-    """`after` is where the snapshot ends; `published` how far an earlier process had published this version."""
+    """`after` is where the snapshot ends; `lease` says under which claim to publish."""
 
     def __init__(
-        self, base: VersionBase, after: Offsets, published: Offsets, making: Callable[[], Producer] = make_producer
+        self, base: VersionBase, after: Offsets, lease: ClaimHolder, making: Callable[[], Producer] = make_producer
     ):
         super().__init__(name=f"{base.workload.name} {base.version}", daemon=True)
         self.fold = EventCounts(base)
         self.next: Offsets = dict(after)
         self.ended = threading.Event()
-        self._published, self._making = published, making
+        self.publisher = StatePublisher(self.fold, lease, making)
+        self._goal: Offsets | None = None  # where the records ended at first: no earlier writer has read on from there
         self._topic = base.workload.records_topic
         self._time = base.model.time
         self._validate = base.workload.record.__pydantic_validator__.validate_python
-        self._producer: Producer | None = None
         self._newest: dict[int, int] = {}  # by partition, the timestamp of what was read last, in milliseconds
         self._at: float | None = None
         self._error: str | None = None
@@ -67,7 +69,7 @@ class VersionFollower(threading.Thread):
 
     def covers(self, other: "VersionFollower") -> bool:
         """Whether it has published all that the other has."""
-        return self._is_caught_up() and all(self.next.get(part, 0) >= offset for part, offset in other.next.items())
+        return self.publisher.settled and all(self.next.get(part, 0) >= offset for part, offset in other.next.items())
 
     def run(self) -> None:
         faults = RepeatFilter()
@@ -80,16 +82,22 @@ class VersionFollower(threading.Thread):
                 log.error("%s: %s", self.full_version, error)
                 self._metrics.lost.set(1)
                 self._give_up()
+            except TooLargeError as error:
+                if faults.passes(error.message):
+                    log.error("%s: %s", self.full_version, error)
+                self._pause()
             except (*CLIENT_ERRORS, MillraceError) as error:
                 if faults.passes(str(error)):
                     log.error("%s: Kafka is unavailable, state is kept until it is back: %s", self.full_version, error)
-                self._forget_producer()
-                self.ended.wait(RETRY_DELAY_S)
+                self._pause()
             except Exception:
                 log.exception("%s: a fault; it goes on from where it was", self.full_version)
-                self._forget_producer()
-                self.ended.wait(RETRY_DELAY_S)
-        self._forget_producer()
+                self._pause()
+        self.publisher.close()
+
+    def _pause(self) -> None:
+        self.publisher.close()
+        self.ended.wait(RETRY_DELAY_S)
 
     def _follow(self, reader: TopicReader) -> None:
         look = 0.0
@@ -132,6 +140,8 @@ class VersionFollower(threading.Thread):
                     f"the snapshot ends before {wanted}: the events in between are not in Kafka. Train again: "
                     f"`millrace train {self.fold.base.workload.name}`."
                 )
+        if self._goal is None:
+            self._goal = {part.partition: end for part, end in ends.items()}
         reader.assign({part: self.next[part.partition] for part in parts})
 
     def _add_record(self, message: Message) -> None:
@@ -142,8 +152,7 @@ class VersionFollower(threading.Thread):
             # Not from an ingest or the API; the sink leaves it out too, so training never sees it.
             self._metrics.event_counter("unreadable").inc()
             return
-        silent = message.offset < self._published.get(message.partition, 0)
-        added = self.fold.add(record, (message.timestamp, message.partition, message.offset), silent)
+        added = self.fold.add(record, (message.timestamp, message.partition, message.offset))
         self._metrics.event_counter("accepted" if added else "repeated").inc()
 
     def _read(self, values: object) -> dict[str, Any]:
@@ -173,30 +182,31 @@ class VersionFollower(threading.Thread):
             self._at = min(at for at in late if at is not None) / 1000
 
     def _is_caught_up(self) -> bool:
-        return all(self.next.get(part, 0) >= offset for part, offset in self._published.items())
+        return self._goal is not None and all(self.next.get(part, 0) >= end for part, end in self._goal.items())
 
     def _publish(self) -> None:
-        now = time.monotonic()
+        now, claim = time.monotonic(), self.publisher.claim
+        if claim is None:
+            self._due["flush"] = self._due["heartbeat"] = now + FLUSH_INTERVAL_S
         # Until all is read that was published before, a message could take back what an earlier process has said.
-        if now < self._due["flush"] or not self._is_caught_up():
+        if claim is None or now < self._due["flush"] or not self._is_caught_up():
             return
-        popular = now >= self._due["popular"]
-        messages = list(self.fold.messages(popular))
-        if not messages and now < self._due["heartbeat"]:
+        popular, heartbeat = now >= self._due["popular"], now >= self._due["heartbeat"]
+        published = self.publisher.publish(claim, self._watermark_message, popular, heartbeat)
+        if published is None:
             return
-        self._send([*messages, self._watermark_message()])
-        self.fold.mark_published(popular)
+        changes, popular = published
         if popular:
             self._due["popular"] = now + POPULARITY_INTERVAL_S
         self._due["flush"], self._due["heartbeat"] = now + FLUSH_INTERVAL_S, now + HEARTBEAT_S
-        self._metrics.record_publish(len(messages), time.monotonic() - now, self._at)
+        self._metrics.record_publish(changes, time.monotonic() - now, self._at)
 
-    def _watermark_message(self) -> tuple[str, bytes]:
+    def _watermark_message(self) -> KeyedValue:
         fold = self.fold
         counts = {"accepted": fold.accepted, "repeated": fold.repeated, "unlinked": fold.unlinked}
         newest = max(self._newest.values(), default=None)
-        return deltas.watermark_message(
-            fold.base.version,
+        key, value = deltas.watermark_message(
+            deltas.version_prefix(fold.base.model.name, fold.base.version),
             format=deltas.DELTA_FORMAT,
             offsets={str(part): offset for part, offset in sorted(self.next.items())},
             at=self._at,
@@ -204,26 +214,17 @@ class VersionFollower(threading.Thread):
             error=self._error,
             **counts,
         )
-
-    def _send(self, messages: list[tuple[str, bytes]]) -> None:
-        if self._producer is None:
-            self._producer = self._making()
-        for key, value in messages:
-            self._producer.send(self.fold.base.workload.deltas_topic, key.encode(), value)
-        self._producer.flush()
+        return key.encode(), value
 
     def _give_up(self) -> None:
         """Say so, once Kafka takes it, and wait for a new version."""
         while not self.ended.is_set():
+            claim = self.publisher.claim
             try:
-                self._send([self._watermark_message()])
-                break
+                if claim is not None:
+                    self.publisher.send(claim, [self._watermark_message()])
+                    break
             except MillraceError:
-                self._forget_producer()
-                self.ended.wait(RETRY_DELAY_S)
+                self.publisher.close()
+            self.ended.wait(RETRY_DELAY_S)
         self.ended.wait()
-
-    def _forget_producer(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.close()
