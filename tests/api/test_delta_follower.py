@@ -5,7 +5,7 @@ import logging
 import pytest
 from kafka.errors import KafkaConnectionError
 
-from millrace.messaging.reader import TopicPartition
+from millrace.messaging.reader import Message, TopicPartition
 from millrace.serving import delta_follower
 from millrace.serving.delta_follower import DeltaFollower
 from tests.messaging.fake_consumer import FakeConsumer, install
@@ -24,6 +24,15 @@ class RecordingStore:
 
     def apply(self, key: str, value: bytes | None, timestamp_ms: int) -> None:
         self.applied.append((key, value))
+
+    def scope(self, key: str) -> str:
+        return ""
+
+    def begin_epoch(self, scope: str) -> None:
+        self.applied.append(("begins", None))
+
+    def doubt(self, key: str, timestamp_ms: int) -> None:
+        self.applied.append((f"doubt {key}", None))
 
     def describe(self) -> dict[str, object]:
         return {}
@@ -82,3 +91,25 @@ def test_unavailable_broker_is_logged_once(monkeypatch: pytest.MonkeyPatch, stor
     assert live.fault.endswith("can't be followed: KafkaConnectionError")
     sentence = f"{live.fault}: KafkaConnectionError: refused; live answers stay as they are until it is back"
     assert [record.getMessage() for record in caplog.records] == [sentence]
+
+
+def test_messages_of_a_replaced_writer_are_doubted_and_those_of_writers_own_passed_over(stores):
+    live = DeltaFollower(stores)
+
+    def message(offset: int, key: bytes, epoch: int | None) -> Message:
+        return Message(0, offset, 0, key, b"1", {} if epoch is None else {"epoch": b"%d" % epoch})
+
+    live._apply_batch(
+        "urls.deltas",
+        [
+            message(0, b"a", None),
+            message(1, b"writer", None),
+            message(2, b"b", 2),
+            message(3, b"alive", 2),
+            message(4, b"writer", None),
+            message(5, b"b", 2),
+            message(6, b"a", None),
+            message(7, b"b", 5),
+        ],
+    )
+    assert [key for key, _ in stores["urls"].applied] == ["a", "begins", "b", "begins", "doubt b", "doubt a", "b"]

@@ -30,21 +30,29 @@ outbox.stop()
 """
 # What the updater does: it reads events, publishes, finds that again and takes it back.
 UPDATER = """
-from contextlib import closing
+from millrace.messaging.fence import read_current
+from millrace.messaging.fenced_writer import FencedWriter, TopicLog
 from millrace.messaging.reader import read_all
-from millrace.messaging.producer import make_producer
 from millrace.online import deltas
-from millrace.online.updater import delete_versions, read_watermark
+from millrace.online.log_lease import Tenure
+from millrace.online.updater import delete_versions
 from millrace.local import jars
 from millrace.workloads import find_workload
 of = find_workload("mooc")
-with closing(make_producer()) as client:
-    key, value = deltas.watermark_message("v1", offsets={"0": 7}, format=deltas.DELTA_FORMAT)
-    client.send(of.deltas_topic, key.encode() if isinstance(key, str) else key, value)
-    client.flush()
-assert read_watermark(of, "v1") == {0: 7}
-delete_versions(of, set())
-assert read_watermark(of, "v1") == {}
+(model,) = of.recommenders
+writer = FencedWriter(TopicLog(of.deltas_topic), model.name)
+writer.catch_up()
+claim = writer.take_over()
+prefix = deltas.version_prefix(model.name, "v1")
+key, value = deltas.watermark_message(prefix, offsets={"0": 7}, format=deltas.DELTA_FORMAT)
+writer.send([(key.encode(), value)])
+writer.send_heartbeat()
+assert [message.value for message in read_current(of.deltas_topic, model.name)] == [value]
+delete_versions(of, model, Tenure(claim), set())
+assert [message.value for message in read_current(of.deltas_topic, model.name)] == [value, None]
+writer.catch_up()
+assert writer.claim is claim and not writer.take_overwritten()
+writer.close()
 print(len(list(read_all(of.records_topic))))
 """
 # What the stream does: Spark's source and sink, its own look into the topics of the clusters, and its deltas.

@@ -7,6 +7,7 @@ import pytest
 
 from millrace.errors import BadInputError
 from millrace.ingest import publish, receipts
+from millrace.messaging.producer import Headers
 from millrace.workloads import find_workload
 from tests.cli.made import FIFTY_ROWS, HEADER, row
 
@@ -20,7 +21,7 @@ class Sent:
         self.messages: list[tuple[str, bytes, bytes | None]] = []
         self.offsets: dict[str, dict[int, tuple[int, int]]] = {}
 
-    def send(self, topic: str, key: bytes, value: bytes | None) -> None:
+    def send(self, topic: str, key: bytes, value: bytes | None, headers: Headers = ()) -> None:
         self.messages.append((topic, key, value))
 
     def flush(self) -> None:

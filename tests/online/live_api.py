@@ -13,7 +13,8 @@ import numpy as np
 import psutil
 
 from millrace.local import stack as local
-from millrace.messaging.reader import end_offsets
+from millrace.messaging.fence import Claim, Fence
+from millrace.messaging.reader import end_offsets, read_all
 from millrace.recommend.top_items import clean_history
 from millrace.runtime import http
 from millrace.settings import settings
@@ -51,6 +52,16 @@ def caught_up(values: dict) -> bool:
     """Whether a worker has taken up everything that is in the topic."""
     offsets = values["live"]["mooc"]["offsets"] or {}
     return all(offsets.get(str(part), 0) >= end for part, end in end_offsets("mooc.records").items())
+
+
+def current_claim() -> Claim:
+    """The running updater's: for a test that publishes in its name."""
+    model = NAME.partition("/")[2]
+    fence = Fence(model)
+    for message in read_all("mooc.deltas"):
+        if fence.covers(message.key):
+            fence.judge(message)
+    return Claim("mooc.deltas", model, fence.epoch, 0, fence.epoch - 1)
 
 
 def enrolment(user: str, course: str, at: str | None = None) -> dict:

@@ -30,6 +30,7 @@ ITEMS, USERS = 40, 25
 START = datetime(2020, 1, 1, tzinfo=UTC)
 VERSION = "20261122T000000Z-00000000"
 MOOC = find_workload("mooc")
+MODEL = MOOC.recommenders[0].name
 Record = dict[str, Any]
 
 

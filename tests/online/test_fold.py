@@ -56,10 +56,10 @@ def folded(base: VersionBase, placed) -> EventCounts:
 
 def state(fold: EventCounts) -> tuple:
     """Everything that readers get, without cells that came to nothing."""
-    overlays = Overlays()
+    overlays = Overlays([made.MODEL])
     for key, value in fold.messages():
         overlays.apply(key, value, 0)
-    overlay = overlays.get(made.VERSION)
+    overlay = overlays.get(made.MODEL, made.VERSION)
     rows = {row: {item: units for item, units in cells.items() if units} for row, cells in overlay.rows.items()}
     items, counts = overlay.popular or (np.empty(0), np.empty((2, 0)))
     popular = dict(zip(items.tolist(), counts.T.tolist(), strict=True))
@@ -153,28 +153,27 @@ def test_unknown_item_keeps_its_place_in_history_without_links():
     assert fold.unlinked == 1
     near = fold.cells(4)[3]
     assert near == 2520 // 2, "the unknown one stands between"
-    overlays = Overlays()
+    overlays = Overlays([made.MODEL])
     for key, value in fold.messages():
         overlays.apply(key, value, 0)
-    assert overlays.get(made.VERSION).users["U03"] == [3, "C_new", 4]
+    assert overlays.get(made.MODEL, made.VERSION).users["U03"] == [3, "C_new", 4]
 
 
-def test_messages_contain_only_unpublished_changes_and_no_silent_events():
+def test_messages_contain_only_unpublished_changes():
     events, split, base, _ = world()
     placed = arrivals(events[split:])
     fold = EventCounts(base)
     for record, arrival in placed[:-1]:
-        fold.add(record, arrival, silent=True)
-    # The order of popularity is published less often than the watermark, by which events are silent.
-    assert [deltas.split_key(key)[1] for key in dict(fold.messages())] == ["popular"]
+        fold.add(record, arrival)
+    fold.mark_published()
     record, arrival = placed[-1]
     fold.add(record, arrival)
     changed = dict(fold.messages())
     item = int(record["course_id"][1:])
-    assert {deltas.split_key(key)[1] for key in changed} == {"user", "column", "popular"}
-    assert {deltas.split_key(key)[2].partition(".")[0] for key in changed if "/column/" in key} == {str(item)}
+    assert {deltas.split_key(key).kind for key in changed} == {"user", "column", "popular"}
+    assert {deltas.split_key(key).name.partition(".")[0] for key in changed if "/column/" in key} == {str(item)}
     fold.mark_published(popular=False)
-    assert [deltas.split_key(key)[1] for key in dict(fold.messages())] == ["popular"]
+    assert [deltas.split_key(key).kind for key in dict(fold.messages())] == ["popular"]
     fold.mark_published()
     assert not dict(fold.messages())
 

@@ -7,17 +7,22 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from millrace.errors import UnavailableError
+from millrace.errors import TooLargeError, UnavailableError
+from millrace.messaging.fence import Claim
+from millrace.messaging.producer import Headers, make_producer
 from millrace.messaging.reader import Message, TopicPartition
 from millrace.online import version_follower
+from millrace.online.log_lease import Tenure
 from millrace.online.recall import recall_records
 from millrace.online.scratch import ScratchFolder
+from millrace.online.state_publisher import StatePublisher
 from millrace.online.version_follower import Offsets, VersionFollower
 from tests.local_lake import make_row
 from tests.messaging.fake_consumer import FakeConsumer, install
 from tests.online import made
 from tests.waiting import until
 
+CLAIM = Claim("mooc.deltas", made.MODEL, 8, 0, 7)
 ARRIVED_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
@@ -26,11 +31,13 @@ class FakeProducer:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes, bytes | None]] = []
+        self.epochs: list[bytes] = []
         self.offsets: dict[str, dict[int, tuple[int, int]]] = {}
         self.acknowledged = 0
 
-    def send(self, topic: str, key: bytes, value: bytes | None) -> None:
+    def send(self, topic: str, key: bytes, value: bytes | None, headers: Headers = ()) -> None:
         self.sent.append((topic, key, value))
+        self.epochs.append(dict(headers)["epoch"])
 
     def flush(self) -> None: ...
 
@@ -40,13 +47,17 @@ class FakeProducer:
         return [orjson.loads(value) for _, key, value in [*self.sent] if key.endswith(b"/watermark")]
 
 
-def make_follower(
-    after: Offsets, producer: FakeProducer, published: Offsets | None = None, scratch: ScratchFolder | None = None
-) -> VersionFollower:
+@pytest.fixture(autouse=True)
+def empty_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was published before."""
+    monkeypatch.setattr(StatePublisher.__init__, "__defaults__", (make_producer, lambda topic: []))
+
+
+def make_follower(after: Offsets, producer: FakeProducer, scratch: ScratchFolder | None = None) -> VersionFollower:
     before = made.records(100)
     live = made.live_of(made.sequences(before), None)
     base = made.base(made.arrays(before, live, None), live)
-    return VersionFollower(base, after, published or {}, lambda: producer, scratch)
+    return VersionFollower(base, after, Tenure(CLAIM), lambda: producer, scratch)
 
 
 @pytest.fixture
@@ -235,3 +246,52 @@ def test_full_disk_is_published_as_an_error_beside_the_offsets_published_before(
         assert (healed["accepted"], healed["repeated"]) == (2, 3)
         assert [value for _, key, value in producer.sent if key.endswith(b"/user/U02")] == [b'{"items":[6]}']
         assert folder.count_bytes() == 0
+
+
+def test_everything_is_published_under_the_claim_and_nothing_without_one(monkeypatch: pytest.MonkeyPatch):
+    producer = FakeProducer()
+    follower = make_follower({0: 1}, producer)
+    tenure = follower.publisher._lease
+    tenure.claim = None
+    install(monkeypatch, FakeConsumer(topic_of(follower, 3)))
+    with following(follower):
+        until(lambda: follower.fold.accepted, "the records are read")
+        assert producer.sent == []
+        tenure.claim = CLAIM
+        wait_for(producer, lambda mark: mark["offsets"] == {"0": 3})
+    assert set(producer.epochs) == {b"8"}
+    assert {topic for topic, _, _ in producer.sent} == {"mooc.deltas"}
+
+
+def test_message_that_is_too_large_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture):
+    class SmallProducer(FakeProducer):
+        def send(self, topic: str, key: bytes, value: bytes | None, headers: Headers = ()) -> None:
+            if b"/user/" in key:
+                raise TooLargeError("9 bytes")
+            super().send(topic, key, value, headers)
+
+    producer = SmallProducer()
+    tenure = Tenure(CLAIM)
+    follower = make_follower({}, producer)
+    publisher = StatePublisher(follower.fold, tenure, lambda: producer, lambda topic: [])
+    for offset in range(2):
+        take(follower, offset, enrolled_at=f"2026-01-0{offset + 1}")
+        publisher.publish(CLAIM, lambda: (b"watermark", b"{}"), popular=True, heartbeat=False)
+    assert tenure.claim is CLAIM, "nothing of it is under way"
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == [
+        f"mooc {made.VERSION}: {made.MODEL}/{made.VERSION}/user/U01 is left out: 9 bytes"
+    ]
+    assert any(b"/popular/" in key for _, key, _ in producer.sent)
+
+
+def test_nothing_more_is_sent_under_a_claim_after_a_send_that_failed():
+    class FailingProducer(FakeProducer):
+        def flush(self) -> None:
+            raise UnavailableError("no acknowledgement")
+
+    tenure = Tenure(CLAIM)
+    follower = make_follower({}, FailingProducer())
+    publisher = StatePublisher(follower.fold, tenure, FailingProducer, lambda topic: [])
+    with pytest.raises(UnavailableError):
+        publisher.publish(CLAIM, lambda: (b"watermark", b"{}"), popular=True, heartbeat=True)
+    assert (tenure.claim, tenure.uncertain) == (None, True)

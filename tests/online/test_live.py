@@ -3,26 +3,27 @@
 from contextlib import closing
 
 import orjson
-import pytest
 
+from millrace.messaging.fence import read_current
 from millrace.messaging.producer import make_producer
 from millrace.messaging.reader import read_all
+from millrace.online.log_lease import Tenure
 from millrace.online.updater import delete_versions
 from millrace.online.version_base import VersionBase
 from millrace.online.version_follower import VersionFollower
 from millrace.registry.manifest import ManifestDraft
-from millrace.registry.registry import Registry, champion_key
+from millrace.registry.registry import Registry
 from millrace.runtime import http
 from millrace.runtime.text_arrays import read_text_arrays
 from millrace.settings import settings
 from millrace.workloads import find_workload
 from tests.online.live_api import (
-    NAME,
     Poster,
     answers,
     as_replayed,
     caught_up,
     child,
+    current_claim,
     enrolment,
     every,
     kill,
@@ -39,27 +40,6 @@ from tests.online.replay import Replay
 
 def item_ids(arrays) -> list[str]:
     return read_text_arrays(arrays)["item_ids"].to_list()
-
-
-@pytest.fixture(scope="module")
-def champion(trained):
-    """(manifest, arrays) of a champion of mooc whose links grow, served by all workers.
-
-    Afterwards the champion is as it was: the gate of a later training must not be held against this one.
-    """
-    result, registry = trained[NAME], Registry()
-    before = registry.champion("mooc", "recommendations")
-    manifest, arrays = registry.load("mooc", "recommendations", result["version"])
-    assert manifest.parameters["live"]["share"], f"the recipe has no transitions: {result}"
-    registry.promote("mooc", "recommendations", result["version"])
-    until(serves(manifest.version), "the champion is served")
-    until(every(lambda item: item["live"]["mooc"]["staleness"] is not None), "the updater follows")
-    yield manifest, arrays
-    if before is None:
-        registry.store.delete(champion_key("mooc", "recommendations"))
-    else:
-        # A test rolls back, which pins the champion that it goes back to.
-        registry.promote("mooc", "recommendations", before.version, lift_pin=True)
 
 
 def test_event_changes_its_users_recommendations_on_every_worker(champion):
@@ -190,17 +170,20 @@ def test_accepted_events_count_once_per_replica_after_updater_worker_and_broker_
 def test_missing_kafka_events_are_reported_and_deleted_version_is_retracted(champion):
     manifest, arrays = champion
     workload = find_workload("mooc")
-    base = VersionBase.from_version(workload, workload.recommenders[0], manifest, arrays)
-    lost = VersionFollower(VersionBase(**base.__dict__ | {"version": "lost"}), {0: 10**9}, {})
+    (model,) = workload.recommenders
+    tenure = Tenure(current_claim())
+    base = VersionBase.from_version(workload, model, manifest, arrays)
+    lost = VersionFollower(VersionBase(**base.__dict__ | {"version": "lost"}), {0: 10**9}, tenure)
     lost.start()
+    key = f"{model.name}/lost/watermark".encode()
 
     def output() -> dict[bytes, bytes | None]:
-        return {one.key: one.value for one in read_all("mooc.deltas") if one.key.startswith(b"lost/")}
+        return {one.key: one.value for one in read_current("mooc.deltas", model.name) if one.key == key}
 
-    until(lambda: b"lost/watermark" in output(), "the fault is published")
-    assert "`millrace train mooc`" in orjson.loads(output()[b"lost/watermark"])["error"]
+    until(lambda: key in output(), "the fault is published")
+    assert "`millrace train mooc`" in orjson.loads(output()[key])["error"]
     lost.ended.set()
     lost.join(30)
     assert not lost.is_alive()
-    delete_versions(workload, {manifest.version})
-    assert output()[b"lost/watermark"] is None
+    delete_versions(workload, model, tenure, {manifest.version})
+    assert output()[key] is None

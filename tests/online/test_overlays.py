@@ -31,7 +31,7 @@ def form(request, monkeypatch):
 
 
 def applied(fold: EventCounts) -> Overlays:
-    overlays = Overlays()
+    overlays = Overlays([made.MODEL])
     for key, value in fold.messages():
         overlays.apply(key, value, 0)
     return overlays
@@ -50,7 +50,7 @@ def test_answers_match_model_fitted_on_all_events(form, half_life, alone):
     overlays = applied(fold)
     report = manifest(made.parameters(live))
     check_model(report, arrays, "here")
-    served = LoadedRecommender(report, arrays, overlays.get(made.VERSION))
+    served = LoadedRecommender(report, arrays, overlays.get(made.MODEL, made.VERSION))
     whole = made.sequences(events)
     expected = made.fitted(whole, live, static, whole)
     for user in range(made.USERS):
@@ -67,7 +67,9 @@ def test_answers_without_events_are_bitwise_identical_to_model(form):
     events = made.records(400)
     live = made.live_of(made.sequences(events), None)
     arrays = made.arrays(events, live, made.static_layer(events))
-    served = LoadedRecommender(manifest(made.parameters(live)), arrays, Overlays().get(made.VERSION))
+    served = LoadedRecommender(
+        manifest(made.parameters(live)), arrays, Overlays([made.MODEL]).get(made.MODEL, made.VERSION)
+    )
     plain = loading.load_model("linked", arrays)
     for user in range(made.USERS):
         history = clean_history(served.user_items(f"U{user:02}"), made.ITEMS)
@@ -78,7 +80,9 @@ def test_recomputed_unchanged_row_equals_trained_row():
     events = made.records(400)
     live = made.live_of(made.sequences(events), None)
     arrays = made.arrays(events, live, made.static_layer(events))
-    served = LoadedRecommender(manifest(made.parameters(live)), arrays, Overlays().get(made.VERSION))
+    served = LoadedRecommender(
+        manifest(made.parameters(live)), arrays, Overlays([made.MODEL]).get(made.MODEL, made.VERSION)
+    )
     for item in range(made.ITEMS):
         computed = served.model.rows.compute(item)
         targets, weights = served.model._row(item)
@@ -91,21 +95,74 @@ def test_version_without_counts_still_learns_histories_and_popular_items():
     live = made.live_of(made.sequences(events), None)
     arrays = made.arrays(events, live, None)
     plain = {name: array for name, array in arrays.items() if not name.startswith(("live_", "static_"))}
-    overlays = Overlays()
+    overlays = Overlays([made.MODEL])
     overlays.apply(f"{made.VERSION}/user/new one", b'{"items":[3,"C_new"]}', 0)
     overlays.apply(f"{made.VERSION}/popular", b'{"items":[39],"lately":[9999],"whole":[9999]}', 0)
     report = manifest(made.parameters(replace(live, share=None)))
     check_model(report, plain, "here")
-    served = LoadedRecommender(report, plain, overlays.get(made.VERSION))
+    served = LoadedRecommender(report, plain, overlays.get(made.MODEL, made.VERSION))
     assert served.history("new one") == [3, "C_new"]
     assert served.recommend(served.user_items("new one"), 5, False)["fallback"] is None
     assert served.popular(1)["items"][0]["id"] == "C39"
 
 
+def test_popularity_of_several_blocks_is_laid_over_answers_as_one():
+    overlays = Overlays([made.MODEL])
+    prefix = f"{made.MODEL}/{made.VERSION}"
+    overlays.apply(f"{made.VERSION}/popular", b'{"items":[1,9000],"lately":[1,1],"whole":[1,1]}', 0)
+    overlays.apply(f"{prefix}/popular/0", b'{"items":[1],"lately":[2],"whole":[3]}', 0)
+    overlays.apply(f"{prefix}/popular/1", b'{"items":[9000],"lately":[4],"whole":[5]}', 0)
+    overlay = overlays.get(made.MODEL, made.VERSION)
+    items, counts = overlay.popular
+    assert (items.tolist(), counts.tolist()) == ([1, 9000], [[2, 4], [3, 5]])
+    assert overlay.popular is overlay.popular, "a model is made anew for another object only"
+    overlays.apply(f"{prefix}/popular/0", None, 0)
+    assert overlay.popular[0].tolist() == [9000]
+
+
+def test_two_recommenders_of_a_workload_have_versions_and_staleness_of_their_own():
+    overlays = Overlays(["pairs", "tastes"])
+    assert overlays.describe() == {"version": None, "offsets": None, "accepted": None, "error": None}
+    overlays.served |= {"pairs": "v1", "tastes": "v1"}
+    overlays.apply("pairs/v1/user/U", b'{"items":[1]}', 0)
+    overlays.apply("pairs/v1/watermark", b'{"offsets":{"0":5},"at":9.0}', 0)
+    assert overlays.watermark is None, "nobody follows the other"
+    overlays.apply("tastes/v1/watermark", b'{"offsets":{"0":2},"at":4.0}', 0)
+    overlays.apply("v1/user/U", b'{"items":[7]}', 0)
+    assert overlays.watermark == 4.0
+    assert overlays.leads("tastes", "v1"), "what the other model's versions have taken up is none of its business"
+    assert overlays.get("tastes", "v1").users == {}
+    assert overlays.get("pairs", "v1").users == {"U": [1]}
+    assert overlays.describe()["models"]["tastes"] == {
+        "version": "v1",
+        "offsets": {"0": 2},
+        "accepted": None,
+        "error": None,
+    }
+
+
+def test_version_is_unsure_from_another_updaters_claim_to_its_watermark_and_while_a_key_is_overwritten():
+    overlays = Overlays([made.MODEL])
+    overlays.served[made.MODEL] = "a"
+    watermark = b'{"offsets":{"0":5},"at":7.0}'
+    overlays.apply(f"{made.MODEL}/a/watermark", watermark, 0)
+    assert overlays.leads(made.MODEL, "a")
+    overlays.begin_epoch(made.MODEL)
+    assert not overlays.leads(made.MODEL, "a")
+    overlays.apply(f"{made.MODEL}/a/watermark", watermark, 0)
+    assert overlays.leads(made.MODEL, "a")
+    overlays.doubt(f"{made.MODEL}/a/user/U", 6000)
+    assert not overlays.leads(made.MODEL, "a")
+    assert overlays.watermark == 6.0, "staleness counts from when the key was overwritten"
+    overlays.apply(f"{made.MODEL}/a/user/U", b'{"items":[1]}', 0)
+    assert overlays.leads(made.MODEL, "a")
+    assert overlays.watermark == 7.0
+
+
 def test_tombstone_reverts_earlier_message():
-    overlays = Overlays()
-    overlays.served = made.VERSION
-    overlay = overlays.get(made.VERSION)
+    overlays = Overlays([made.MODEL])
+    overlays.served[made.MODEL] = made.VERSION
+    overlay = overlays.get(made.MODEL, made.VERSION)
     overlays.apply(f"{made.VERSION}/column/7.0", b'{"rows":[1,2],"added":[2520,1260]}', 0)
     overlays.apply(f"{made.VERSION}/user/a/b", b'{"items":[1]}', 0)
     assert overlay.row(1) == (1, {7: 2520})
@@ -120,28 +177,28 @@ def test_tombstone_reverts_earlier_message():
 
 @pytest.mark.parametrize("served", [None, "other", made.VERSION])
 def test_abandoned_version_followed_again_updates_its_existing_readers(served):
-    overlays = Overlays()
-    overlays.served = served
-    answering = overlays.get(made.VERSION)
+    overlays = Overlays([made.MODEL])
+    overlays.served = {} if served is None else {made.MODEL: served}
+    answering = overlays.get(made.MODEL, made.VERSION)
     overlays.apply(f"{made.VERSION}/watermark", b'{"offsets":{"0":5},"at":1.0}', 0)
     overlays.apply(f"{made.VERSION}/watermark", None, 0)
     overlays.apply(f"{made.VERSION}/user/a", b'{"items":[1,2]}', 0)
     assert answering.users == {"a": [1, 2]}
-    assert overlays.get(made.VERSION) is answering
+    assert overlays.get(made.MODEL, made.VERSION) is answering
 
 
 def test_version_leads_once_it_has_read_as_far_as_any_other():
-    overlays = Overlays()
-    assert overlays.leads("a"), "nothing was said of any"
+    overlays = Overlays([made.MODEL])
+    assert overlays.leads(made.MODEL, "a"), "nothing was said of any"
     overlays.apply("a/watermark", b'{"offsets":{"0":5,"1":7},"at":1.0}', 0)
-    assert overlays.leads("a")
-    assert not overlays.leads("b")
+    assert overlays.leads(made.MODEL, "a")
+    assert not overlays.leads(made.MODEL, "b")
     overlays.apply("b/watermark", b'{"offsets":{"0":5,"1":6},"at":1.0}', 0)
-    assert not overlays.leads("b")
+    assert not overlays.leads(made.MODEL, "b")
     overlays.apply("b/watermark", b'{"offsets":{"0":9,"1":7},"at":1.0}', 0)
-    assert overlays.leads("b")
-    assert not overlays.leads("a")
+    assert overlays.leads(made.MODEL, "b")
+    assert not overlays.leads(made.MODEL, "a")
     overlays.apply("b/watermark", b'{"offsets":{"0":9,"1":7},"at":1.0,"error":"train again"}', 0)
-    assert overlays.leads("a"), "what was given up holds nobody up"
+    assert overlays.leads(made.MODEL, "a"), "what was given up holds nobody up"
     overlays.apply("b/watermark", None, 0)
-    assert overlays.leads("a"), "nor does what was taken back"
+    assert overlays.leads(made.MODEL, "a"), "nor does what was taken back"

@@ -56,7 +56,7 @@ def main(name: str, count: int, folder: Path) -> None:
     with ScratchFolder(folder, 1 << 40) as scratch:
         counts = EventCounts(base, scratch)
         for number, record in enumerate(make_events(name, count)):
-            counts.add(record, (arrived_ms + number * 10, number % PARTITIONS, number), silent=number < count // 2)
+            counts.add(record, (arrived_ms + number * 10, number % PARTITIONS, number))
             if number % 50_000 == 49_999:
                 messages += sum(1 for _ in counts.messages())
                 counts.mark_published()

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from millrace.messaging.producer import make_producer
+from millrace.messaging.fence import Fence
+from millrace.messaging.fenced_writer import FencedWriter, TopicLog
 from millrace.messaging.reader import read_all
 from tests.pages import feed
 
@@ -14,15 +15,17 @@ Publish = Callable[..., None]
 @contextmanager
 def emptied() -> Iterator[Publish]:
     """A way to send messages; what was in the topic before, and these afterwards, get tombstones."""
-    sender = make_producer()
+    log = TopicLog(TOPIC)
+    writer = FencedWriter(log)
+    writer.catch_up()
+    writer.take_over()
 
     def publish(*messages: feed.Message) -> None:
-        for key, value in map(feed.encoded, messages):
-            sender.send(TOPIC, key.encode(), value)
-        sender.flush()
+        writer.send([(key.encode(), value) for key, value in map(feed.encoded, messages)])
 
     def forget() -> None:
-        present = {message.key.decode(): message.value for message in read_all(TOPIC) if message.key}
+        messages = [message for message in read_all(TOPIC) if message.key and not Fence().is_control(message.key)]
+        present = {message.key.decode(): message.value for message in messages}
         publish(*((key, None) for key, value in present.items() if value is not None))
 
     try:
@@ -30,4 +33,4 @@ def emptied() -> Iterator[Publish]:
         yield publish
         forget()
     finally:
-        sender.close()
+        log.close()

@@ -14,7 +14,7 @@ import httpx
 import orjson
 
 from millrace.local import ports
-from millrace.messaging.reader import read_all
+from millrace.messaging.fence import read_current
 from millrace.runtime import http
 from millrace.settings import REPOSITORY
 from tests import waiting
@@ -93,7 +93,7 @@ def running(log: Path, **options: Any) -> Iterator[Running]:
 def deltas() -> dict[str, Any]:
     """The deltas topic as a reader of all of it has it."""
     results: dict[str, Any] = {}
-    for message in read_all("urls.deltas"):
+    for message in read_current("urls.deltas"):
         key = (message.key or b"").decode()
         if message.value is None:
             results.pop(key, None)

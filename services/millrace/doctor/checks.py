@@ -15,6 +15,7 @@ from millrace.rights import DOCTOR
 from millrace.runtime import http
 from millrace.settings import require_address, settings
 
+LAST_DELTAS = 100  # offsets at the end of a topic of deltas among which an updater has published something
 MAX_SILENCE_S = 30  # seconds after which an updater that says nothing is at fault
 MAX_CLOCK_SKEW_S = 60  # seconds that clocks may differ before signatures and time windows go wrong
 
@@ -170,7 +171,8 @@ def _check_lake() -> str:
 
 def _check_online() -> str:
     """The updater says once a second how far it is, for every workload whose recommender has a champion."""
-    from millrace.messaging.reader import last_message
+    from millrace.messaging.fence import Fence
+    from millrace.messaging.reader import last_messages
     from millrace.registry.registry import Registry
     from millrace.workloads import load_workloads
 
@@ -178,8 +180,14 @@ def _check_online() -> str:
     for workload in load_workloads().values():
         if not any(registry.champion(workload.name, model.name) for model in workload.recommenders):
             continue
-        message = last_message(workload.deltas_topic)
-        age = time.time() - message.timestamp / 1000 if message else None
+        fences = [Fence(model.name) for model in workload.recommenders]
+        # Signs of life say that an updater runs, not that it publishes.
+        times = [
+            message.timestamp
+            for message in last_messages(workload.deltas_topic, LAST_DELTAS)
+            if not any(fence.is_control(message.key) for fence in fences)
+        ]
+        age = time.time() - max(times) / 1000 if times else None
         if age is None or age > MAX_SILENCE_S:
             faults.append(f"{workload.name}: the updater {f'spoke {age:.0f} s ago' if age else 'has not reported'}")
         else:

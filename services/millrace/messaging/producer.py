@@ -4,18 +4,26 @@ Both clients keep the order of a key, retry through a broker's restart and give 
 `4 * kafka_timeout` seconds. `acknowledged` counts what Kafka has confirmed, and `offsets` holds the range it got.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from kafka import KafkaProducer
+from kafka.errors import MessageSizeTooLargeError
 
-from millrace.errors import BadInputError, MillraceError, UnavailableError
+from millrace.errors import BadInputError, MillraceError, TooLargeError, UnavailableError
 from millrace.messaging.client import close_producer, common_options, translate_errors
 from millrace.messaging.topics import MAX_MESSAGE_BYTES
 from millrace.settings import settings
 
-Headers = Sequence[tuple[str, bytes]]
+SIZE_REFUSED = re.compile("MessageSizeTooLarge|RecordListTooLarge|MSG_SIZE_TOO_LARGE|RECORD_LIST_TOO_LARGE")
+"""How both clients name what is wrong with the size of a message, and not with the brokers."""
+
 MAX_UNACKNOWLEDGED = 10_000  # messages that may wait for their acknowledgement; bounds the memory of a fast reader
+
+
+Headers = Sequence[tuple[str, bytes]]
+"""Names and values that go with a message; a tombstone has them too."""
 
 
 class Producer(Protocol):
@@ -25,7 +33,9 @@ class Producer(Protocol):
     offsets: dict[str, dict[int, tuple[int, int]]]
     """topic -> partition -> (first, last) offset that was acknowledged."""
 
-    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None: ...
+    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
+        """Raises TooLargeError for a message that no broker takes, UnavailableError for brokers that take none."""
+        ...
 
     def flush(self) -> None: ...
 
@@ -47,8 +57,20 @@ def make_producer() -> Producer:
     return ConfluentProducer()
 
 
+def size_error(reason: str) -> TooLargeError:
+    """The error for a message that is refused for its size, which no other try changes."""
+    return TooLargeError(
+        f"Kafka refuses a message for its size ({reason}); allowed: {MAX_MESSAGE_BYTES:,} bytes, and what the topic's "
+        "max.message.bytes says.",
+        code="message_too_large",
+        allowed=f"{MAX_MESSAGE_BYTES} bytes",
+    )
+
+
 def delivery_error(error: object) -> MillraceError:
-    """The error for a record that was not acknowledged in time."""
+    """The error for a record that was refused for its size, or not acknowledged in time."""
+    if SIZE_REFUSED.search(f"{type(error).__name__} {error}"):
+        return size_error(str(error))
     seconds = 4 * settings().kafka_timeout
     return UnavailableError(
         f"Kafka at {settings().kafka_bootstrap} did not acknowledge a record within {seconds:g} s ({error}). "
@@ -89,7 +111,11 @@ class KafkaPythonProducer:
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         with translate_errors():
-            self._filling.append((topic, self._client.send(topic, key=key, value=value, headers=list(headers))))
+            try:
+                future = self._client.send(topic, key=key, value=value, headers=list(headers))
+            except MessageSizeTooLargeError as error:
+                raise size_error(f"{topic}: {error}") from error
+        self._filling.append((topic, future))
         if len(self._filling) >= MAX_UNACKNOWLEDGED // 2:
             self._settle()
             self._filling, self._waiting = [], self._filling

@@ -17,6 +17,7 @@ __all__ = [
     "TopicReader",
     "end_offsets",
     "last_message",
+    "last_messages",
     "make_messages",
     "make_reader",
     "open_follower",
@@ -179,10 +180,15 @@ def end_offsets(topic: str) -> dict[int, int]:
 
 def last_message(topic: str) -> Message | None:
     """What was last written to a topic of one partition; None where nothing was."""
+    return next(iter(last_messages(topic, 1)), None)
+
+
+def last_messages(topic: str, count: int) -> list[Message]:
+    """What is left of the last `count` offsets of a topic of one partition, oldest first."""
     with open_reader() as reader:
         ends = reader.end_offsets(reader.partitions(topic))
-        starts = {partition: end - 1 for partition, end in ends.items() if end}
-        return next(reader.read(starts, ends), None)
+        starts = {partition: max(0, end - count) for partition, end in ends.items() if end}
+        return list(reader.read(starts, ends))
 
 
 def read_all(topic: str) -> Iterator[Message]:

@@ -60,29 +60,34 @@ class ColumnSums:
         self._blocks = -(-items // BLOCK_ITEMS)
         self.column_cells = self._blocks * BLOCK_ITEMS
         """Of (row, item) the cell is `item * column_cells + row`: a block of a column is a range of cells."""
-        self._gathered: tuple[defaultdict[int, int], defaultdict[int, int]] = defaultdict(int), defaultdict(int)
+        self._gathered: defaultdict[int, int] = defaultdict(int)
         self._changed: ChangedKeys[int] = ChangedKeys(database, "changed_blocks", changes)
         database.execute("CREATE TABLE cells (cell INTEGER PRIMARY KEY, units INTEGER)")
 
-    def gather(self, silent: bool) -> defaultdict[int, int]:
-        """Cell -> units, to be added to by the caller; those of `silent` events are not reported as changes."""
-        if sum(map(len, self._gathered)) > self._limit:
+    def gather(self) -> defaultdict[int, int]:
+        """Cell -> units, to be added to by the caller."""
+        if len(self._gathered) > self._limit:
             self._settle()
-        return self._gathered[silent]
+        return self._gathered
 
     def _settle(self) -> None:
-        for silent, cells in enumerate(self._gathered):
-            # In the order of the table, so that neighbours are written together.
-            self._database.executemany(ADD, sorted(cells.items()))
-            if not silent:
-                for block in {cell // BLOCK_ITEMS for cell in cells}:
-                    self._changed.add(block)
-            cells.clear()
+        # In the order of the table, so that neighbours are written together.
+        self._database.executemany(ADD, sorted(self._gathered.items()))
+        for block in {cell // BLOCK_ITEMS for cell in self._gathered}:
+            self._changed.add(block)
+        self._gathered.clear()
 
     @property
     def has_changed(self) -> bool:
-        """Whether an event that was not silent has changed a block."""
-        return bool(self._gathered[False]) or bool(self._changed)
+        """Whether an event has changed a block since `mark_published`."""
+        return bool(self._gathered) or bool(self._changed)
+
+    def mark_changed(self, item: int, block: int) -> bool:
+        """Report a block of an item's column once more; False where it has no cells."""
+        there = block < self._blocks and bool(self.read(item, block))
+        if there:
+            self._changed.add(item * self._blocks + block)
+        return there
 
     def changed_blocks(self) -> Iterator[tuple[int, int]]:
         """(item, block) of what has changed since `mark_published`."""

@@ -58,7 +58,7 @@ class EventCounts:
         self._users: ChangedKeys[str] = ChangedKeys(self._database, "changed_users", sizes.changes)
         nothing = bytes(8 * len(base.items))
         self._lately, self._whole = array("q", nothing), array("q", nothing)
-        self._popular_changed = False
+        self._popular_changed: set[int] = set()  # blocks of items
         self._shares = split_units(base.live.scale)
         self._until_check = ROOM_CHECK_EVENTS
 
@@ -66,8 +66,8 @@ class EventCounts:
         """Give the memory and the disk back."""
         self._finalizer()
 
-    def add(self, record: Mapping[str, Any], arrival: Arrival, silent: bool = False) -> bool:
-        """Whether a checked record is an event that was not there yet. A `silent` one is not given as a message.
+    def add(self, record: Mapping[str, Any], arrival: Arrival) -> bool:
+        """Whether a checked record is an event that was not there yet.
 
         Raises one of SCRATCH_ERRORS where the disk is full.
         """
@@ -80,7 +80,7 @@ class EventCounts:
             self.repeated += 1
             # Of the same events the one counts that came first, which is not always the one that is read first.
             if known is not None and arrival < known.arrival:
-                self._replace(record, known, arrival, silent)
+                self._replace(record, known, arrival)
             return False
         item = self.base.items.get(record[model.item])
         if item is None:
@@ -88,7 +88,7 @@ class EventCounts:
             self.unlinked += 1
         event = RecentEvent(number, arrival, item, plausible_seconds(record[model.time], arrival[0]))
         user = self._name_user(record)
-        self._count(user, self._events.add(user, event), silent)
+        self._count(user, self._events.add(user, event))
         self.accepted += 1
         return True
 
@@ -103,20 +103,20 @@ class EventCounts:
         user = record[model.user]
         return user if user is not None else ANONYMOUS + (str(record[model.session]) if model.session else "")
 
-    def _replace(self, record: Mapping[str, Any], known: StoredEvent, arrival: Arrival, silent: bool) -> None:
+    def _replace(self, record: Mapping[str, Any], known: StoredEvent, arrival: Arrival) -> None:
         user = self._name_user(record)
         if hash_user(user) != known.user:
             return  # the identity says nothing of the user, and whose event it was is not known by name
         at = plausible_seconds(record[self.base.model.time], arrival[0])
         event = RecentEvent(known.hash, arrival, known.item, at)
-        self._count(user, self._events.replace(user, known, event), silent)
+        self._count(user, self._events.replace(user, known, event))
 
-    def _count(self, user: str, changes: Iterator[SequenceChange], silent: bool) -> None:
+    def _count(self, user: str, changes: Iterator[SequenceChange]) -> None:
         for change in changes:
             self._count_popular(change)
             if self._linked:
-                self._count_links(change, self._sums.gather(silent))
-        if not silent and not user.startswith(ANONYMOUS):
+                self._count_links(change, self._sums.gather())
+        if not user.startswith(ANONYMOUS):
             self._users.add(user)
 
     def _count_popular(self, change: SequenceChange) -> None:
@@ -126,8 +126,7 @@ class EventCounts:
         # One without a time has come after the snapshot, and so within the window.
         self._lately[change.item] += change.sign * (since is None or time == FIRST or time > since)
         self._whole[change.item] += change.sign
-        # Also when silent: the order is published less often than the watermark, and a process may end in between.
-        self._popular_changed = True
+        self._popular_changed.add(change.item // deltas.POPULAR_BLOCK_ITEMS)
 
     def _count_links(self, change: SequenceChange, cells: dict[int, int]) -> None:
         """What the event adds behind those before it, and in front of those after it, which it moves apart."""
@@ -159,7 +158,7 @@ class EventCounts:
 
     def has_messages(self, popular: bool = True) -> bool:
         """Whether `messages` gives any."""
-        return self.changed or (popular and self._popular_changed)
+        return self.changed or (popular and bool(self._popular_changed))
 
     def tail(self, user: str) -> list[tuple[float | None, int | str]]:
         """(time, item) of the user's events, oldest first."""
@@ -178,23 +177,42 @@ class EventCounts:
 
         They are made while they are asked for; nothing may be added meanwhile.
         """
-        version = self.base.version
+        prefix = deltas.version_prefix(self.base.model.name, self.base.version)
         for user in self._users:
             tail = self._table.tail(user, deltas.MAX_TAIL_ITEMS)
-            yield deltas.user_message(version, user, [item for _, item in tail])
+            yield deltas.user_message(prefix, user, [item for _, item in tail])
         for item, block in self._sums.changed_blocks():
-            yield deltas.column_message(version, item, block, self._sums.read(item, block))
-        if popular and self._popular_changed:
-            added = zip(self._lately, self._whole, strict=True)
-            counts = {item: pair for item, pair in enumerate(added) if any(pair)}
-            yield deltas.popularity_message(version, counts)
+            yield deltas.column_message(prefix, item, block, self._sums.read(item, block))
+        for block in self._popular_changed if popular else ():
+            yield deltas.popularity_message(prefix, block, self._popular_of(block))
+
+    def _popular_of(self, block: int) -> dict[int, tuple[int, int]]:
+        """Item -> counts, of a block of items, without those that nothing was added to."""
+        first = block * deltas.POPULAR_BLOCK_ITEMS
+        items = range(first, min(first + deltas.POPULAR_BLOCK_ITEMS, len(self._whole)))
+        return {item: self.popularity(item) for item in items if any(self.popularity(item))}
+
+    def mark_changed(self, kind: str, name: str) -> bool:
+        """Give the message of a key once more; False where nothing was counted under it."""
+        if kind == "user":
+            there = not name.startswith(ANONYMOUS) and bool(self._table.tail(name, 1))
+            if there:
+                self._users.add(name)
+            return there
+        numbers = [int(number) for number in name.split(".") if number.isdecimal()]
+        if kind == "column" and len(numbers) == 2:
+            return self._sums.mark_changed(*numbers)
+        if kind == "popular" and len(numbers) == 1 and self._popular_of(numbers[0]):
+            self._popular_changed.add(numbers[0])
+            return True
+        return False
 
     def mark_published(self, popular: bool = True) -> None:
         """The messages have arrived where they should."""
         self._users.clear()
         self._sums.mark_published()
         if popular:
-            self._popular_changed = False
+            self._popular_changed.clear()
 
 
 def split_units(units: float) -> tuple[int, ...]:

@@ -77,6 +77,16 @@ class Board:
         for start in [start for start in self._windows if start <= oldest]:
             del self._windows[start]
 
+    def scope(self, key: str) -> str:
+        """All of the topic is written by one stream."""
+        return ""
+
+    def begin_epoch(self, scope: str) -> None:
+        """Another run of the stream publishes from here on: all that it knows, at once."""
+
+    def doubt(self, key: str, timestamp_ms: int) -> None:
+        """A message of a stream that had been replaced by then; the one that runs publishes the key again."""
+
     @property
     def watermark(self) -> float | None:
         """Seconds since 1970 UTC: when the newest page that is counted arrived; None before the first."""

@@ -3,7 +3,8 @@
 import logging
 
 from millrace.errors import BadInputError, NotFoundError
-from millrace.messaging.reader import end_offsets, read_all
+from millrace.messaging.fence import read_current
+from millrace.messaging.reader import end_offsets
 from millrace.pages.board import Board
 from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload
@@ -30,7 +31,7 @@ def load_board(workload: Workload) -> Board:
     """
     state = Board()
     if end_offsets(require_pages(workload).deltas_topic):
-        for message in read_all(workload.deltas_topic):
+        for message in read_current(workload.deltas_topic):
             try:
                 state.apply((message.key or b"").decode("utf-8", "replace"), message.value, message.timestamp)
             except BadInputError as error:

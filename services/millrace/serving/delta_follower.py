@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from millrace.messaging.client import CLIENT_ERRORS
+from millrace.messaging.fence import Fence, Standing
 from millrace.messaging.reader import Message, TopicPartition, TopicReader, open_follower
 from millrace.runtime.retry import RepeatFilter
 from millrace.serving.metrics import metrics
@@ -32,6 +33,18 @@ class DeltaStore(Protocol):
         """Take up one message; None is a tombstone. A message that comes twice changes nothing."""
         ...
 
+    def scope(self, key: str) -> str:
+        """What of the topic has a writer of its own: which one a key is of."""
+        ...
+
+    def begin_epoch(self, scope: str) -> None:
+        """Another writer publishes in the scope from here on."""
+        ...
+
+    def doubt(self, key: str, timestamp_ms: int) -> None:
+        """A message that does not count has come under this key; the writer will publish its value again."""
+        ...
+
     @property
     def watermark(self) -> float | None:
         """Seconds since 1970 UTC: every record that arrived before is in; None before anything was said."""
@@ -50,7 +63,7 @@ def make_store(workload: Workload) -> DeltaStore:
     if workload.recommenders:
         from millrace.serving.overlays import Overlays
 
-        return Overlays()
+        return Overlays([model.name for model in workload.recommenders])
     from millrace.pages.board import Board
 
     return Board()
@@ -63,6 +76,7 @@ class DeltaFollower:
         declared = [one for one in load_workloads().values() if one.live]
         self.stores = stores if stores is not None else {one.name: make_store(one) for one in declared}
         self._topics = {one.deltas_topic: one.name for one in declared if one.name in self.stores}
+        self._fences: dict[tuple[str, str], Fence] = {}  # by topic and scope
         self._next: dict[str, int] = {}  # by topic, what is read next
         self._ends: dict[str, int] = {}  # by topic, what must be read before it is caught up
         self._stop = threading.Event()
@@ -156,14 +170,28 @@ class DeltaFollower:
         store = self.stores[self._topics[topic]]
         for message in batch:
             try:
-                assert message.key is not None
-                store.apply(message.key.decode(), message.value, message.timestamp)
+                self._apply(topic, store, message)
             except Exception:
                 # One message that can't be read must not keep the others from being followed.
                 log.exception("%s offset %d was left out", topic, message.offset)
                 metrics().deltas_refused.labels(topic).inc()
             self._next[topic] = message.offset + 1
         metrics().deltas.labels(topic).inc(len(batch))
+
+    def _apply(self, topic: str, store: DeltaStore, message: Message) -> None:
+        assert message.key is not None
+        key = message.key.decode()
+        scope = store.scope(key)
+        fence = self._fences.setdefault((topic, scope), Fence(scope))
+        standing = fence.judge(message)
+        if standing is Standing.CLAIM:
+            store.begin_epoch(scope)
+        elif fence.is_control(message.key):
+            pass
+        elif standing is Standing.CURRENT:
+            store.apply(key, message.value, message.timestamp)
+        else:
+            store.doubt(key, message.timestamp)
 
     def _update_metrics(self) -> None:
         now = time.time()

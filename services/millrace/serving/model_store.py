@@ -141,7 +141,7 @@ class ModelStore:
             watcher.refuse(champion, f"{missing}{error.message}")
             raise CorruptError(f"{missing}{error.message}") from None
         if isinstance(loaded, LoadedRecommender):
-            self._await_events(key[0], champion.version)
+            self._await_events(*key, champion.version)
         # The new one is whole in memory before the old one is let go: no request ever finds neither.
         watcher.accept(champion)
         self._served = {**self._served, key: loaded}
@@ -152,24 +152,24 @@ class ModelStore:
         metrics().record_swap(name, before.manifest.version if before else None, champion.version)
         log.info("%s serves %s", name, champion.version)
 
-    def _await_events(self, workload: str, version: str) -> None:
+    def _await_events(self, workload: str, model: str, version: str) -> None:
         """Wait until the version has taken up the events that any other has.
 
         What was answered once is not forgotten, whether a champion is new or this process.
         """
         store, ends = self.live.store(workload, Overlays), time.monotonic() + CATCH_UP_TIMEOUT_S
-        while not (caught_up := self.live.ready and store.leads(version)) and time.monotonic() < ends:
+        while not (caught_up := self.live.ready and store.leads(model, version)) and time.monotonic() < ends:
             if self._stop.wait(0.05):
                 break
         if not caught_up:
             log.warning("%s %s is served without the latest events: is `millrace online` running?", workload, version)
-        store.served = version
+        store.served[model] = version
 
     def _load(self, workload: str, model: str, version: str) -> LoadedModel:
         folder = settings().api_arrays
         manifest, arrays = self._registry.load(workload, model, version, mapped=folder, without=UPDATER_ARRAYS)
         if manifest.algorithm in RECOMMENDER_ALGORITHMS:
-            return LoadedRecommender(manifest, arrays, self.live.store(workload, Overlays).get(version))
+            return LoadedRecommender(manifest, arrays, self.live.store(workload, Overlays).get(model, version))
         return KINDS.get(manifest.algorithm, LoadedClusters)(manifest, arrays)
 
     def all(self) -> Mapping[Key, LoadedModel]:

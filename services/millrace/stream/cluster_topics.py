@@ -7,7 +7,8 @@ from functools import partial
 import orjson
 from pyspark.sql import DataFrame
 
-from millrace.messaging.reader import open_reader, read_all
+from millrace.messaging.fence import read_current
+from millrace.messaging.reader import open_reader
 from millrace.messaging.topics import DAY_MS
 from millrace.pages.board import STREAM
 from millrace.stream import source
@@ -56,7 +57,9 @@ def repair_last_batch(table: PagesTable, workload: Workload, labels: Callable[[s
 def _was_published(workload: Workload, batch: LastBatch) -> bool:
     """Whether a stream has told of these offsets, which it does after it has written them to the topics."""
     messages = [
-        message.value for message in read_all(workload.deltas_topic) if message.key == STREAM.encode() and message.value
+        message.value
+        for message in read_current(workload.deltas_topic)
+        if message.key == STREAM.encode() and message.value
     ]
     body = orjson.loads(messages[-1]) if messages else {}
     generation, offsets = int(body.get("generation", 0)), body.get("offsets", {})

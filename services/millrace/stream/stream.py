@@ -191,7 +191,7 @@ class PageStream:
         if time.monotonic() - self._looked < CHAMPION_CHECK_INTERVAL_S or not self._lock.acquire(blocking=False):
             return
         try:
-            if self._check_champion():
+            if self._check_champion() or (self.deltas and self.deltas.is_overwritten()):
                 self._publish(0, 0.0)
         finally:
             self._lock.release()
