@@ -56,7 +56,7 @@ class ColumnSums:
     """Units by (row, item), for `items` items. Up to `cells` of them gather in memory before the database has them."""
 
     def __init__(self, database: sqlite3.Connection, items: int, cells: int, changes: int):
-        self._database, self._limit = database, cells
+        self._database, self._limit, self._items = database, cells, items
         self._blocks = -(-items // BLOCK_ITEMS)
         self.column_cells = self._blocks * BLOCK_ITEMS
         """Of (row, item) the cell is `item * column_cells + row`: a block of a column is a range of cells."""
@@ -84,7 +84,7 @@ class ColumnSums:
 
     def mark_changed(self, item: int, block: int) -> bool:
         """Report a block of an item's column once more; False where it has no cells."""
-        there = block < self._blocks and bool(self.read(item, block))
+        there = item < self._items and block < self._blocks and bool(self.read(item, block))
         if there:
             self._changed.add(item * self._blocks + block)
         return there
@@ -103,4 +103,5 @@ class ColumnSums:
 
     def mark_published(self) -> None:
         """The changed blocks have arrived where they should."""
+        self._settle()
         self._changed.clear()
