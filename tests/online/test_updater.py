@@ -1,11 +1,16 @@
-"""What of a deltas topic an updater takes back."""
+"""When an updater follows a model, and what of a deltas topic it takes back."""
+
+import threading
+from types import SimpleNamespace
 
 from millrace.messaging.fence import Claim
 from millrace.messaging.producer import Headers
 from millrace.messaging.reader import Message
 from millrace.online import updater
 from millrace.online.log_lease import Tenure
-from millrace.online.updater import delete_versions
+from millrace.online.scratch import ScratchFolder
+from millrace.online.updater import ModelFollower, delete_versions
+from millrace.online.version_base import VersionBase
 from tests.online import made
 
 KEYS = [
@@ -71,3 +76,45 @@ def test_taking_back_that_failed_ends_the_claim(monkeypatch):
         assert tenure.uncertain
     else:
         raise AssertionError("the fault is the caller's to know")
+
+
+class IdleFollower(threading.Thread):
+    """Runs until it is ended."""
+
+    def __init__(self, base: VersionBase, after: object, tenure: Tenure, scratch: ScratchFolder):
+        super().__init__(daemon=True)
+        self.fold, self.tenure, self.ended = SimpleNamespace(base=base), tenure, threading.Event()
+        self.publisher = SimpleNamespace(settled=False)
+
+    def run(self) -> None:
+        self.ended.wait()
+
+
+def test_version_is_followed_while_this_updater_has_the_model_and_anew_when_it_has_it_again(monkeypatch, tmp_path):
+    manifest = SimpleNamespace(data=SimpleNamespace(offsets={}), version="v1")
+    registry = SimpleNamespace(load_some=lambda *_: (manifest, {}))
+    base = SimpleNamespace(version="v1")
+    monkeypatch.setattr(updater, "VersionFollower", IdleFollower)
+    monkeypatch.setattr(updater.VersionBase, "from_version", lambda *_: base)
+    follower = ModelFollower(registry, made.MOOC, made.MOOC.recommenders[0], ScratchFolder(tmp_path, 1 << 30))
+    champion = SimpleNamespace(version="v1", previous=None)
+    follower._watcher = SimpleNamespace(
+        poll=lambda: None, champion=champion, refused=None, accept=lambda champion: None
+    )
+    follower.check()
+    assert follower.now is None, "another updater publishes"
+    follower.lease.tenure = Tenure(None)
+    follower.check()
+    first = follower.now
+    assert first.tenure is follower.lease.tenure
+    follower.check()
+    assert follower.now is first
+    follower.lease.tenure = None
+    follower.check()
+    assert follower.now is None
+    assert not first.is_alive()
+    follower.lease.tenure = Tenure(None)
+    follower.check()
+    assert follower.now is not first
+    assert follower.now.tenure is follower.lease.tenure
+    follower.end()

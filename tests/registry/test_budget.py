@@ -1,12 +1,15 @@
 """A version that takes more memory than its readers have is neither published nor loaded, and what is served stays."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from millrace.errors import CorruptError
 from millrace.online import updater
+from millrace.online.log_lease import Tenure
+from millrace.online.scratch import ScratchFolder
 from millrace.online.updater import ModelFollower
 from millrace.registry.champion import format_champion
 from millrace.registry.registry import Registry, champion_key
@@ -78,27 +81,28 @@ def test_api_keeps_present_champion_and_says_why(registry, champions):
     assert "allowed: 1.0 MB" in models.faults["shop/recommendations"]
 
 
-def test_updater_stays_with_present_version(registry, champions, monkeypatch, caplog):
+def test_updater_stays_with_present_version(registry, champions, monkeypatch, caplog, tmp_path):
     class IdleFollower(threading.Thread):
-        def __init__(self, base, *_):
+        def __init__(self, base, *_, **__):
             super().__init__()
             self.fold, self.ended = type("Fold", (), {"base": base}), threading.Event()
+            self.publisher = SimpleNamespace(settled=False)
 
         def run(self):
             self.ended.wait()
 
     monkeypatch.setattr(updater, "VersionFollower", IdleFollower)
-    monkeypatch.setattr(updater, "read_watermark", lambda *_: {})
     shop = find_workload("shop")
-    follower = ModelFollower(registry, shop, shop.recommenders[0])
+    follower = ModelFollower(registry, shop, shop.recommenders[0], ScratchFolder(tmp_path, 1 << 30))
+    follower.lease.tenure = Tenure(None)
     follower.check()
     draft, arrays = made(*MODEL, seed=3)
     with settings_of({"MILLRACE_VERSION_BUDGET": "100000000"}):
         large = registry.publish(draft, arrays | {"seen": np.arange(500_000, dtype=np.uint64)}).version
     move(registry, MODEL, large)
     follower.check()
-    follower.end()
     assert follower.now.fold.base.version == champions[0]
+    follower.end()
     assert "can't be used" in caplog.text
     assert "The largest: seen 4.0 MB" in caplog.text
 

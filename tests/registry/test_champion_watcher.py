@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from millrace.errors import UnavailableError
+from millrace.online.log_lease import Tenure
+from millrace.online.scratch import ScratchFolder
 from millrace.online.updater import ModelFollower
 from millrace.registry.champion import format_champion
 from millrace.registry.champion_watcher import ChampionWatcher
@@ -50,18 +53,20 @@ class Watching:
     poll: Callable[[], object]
 
 
-def watch_as_api(registry: CountingRegistry, monkeypatch: pytest.MonkeyPatch) -> Watching:
+def watch_as_api(registry: CountingRegistry, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Watching:
     monkeypatch.setattr(model_store, "load_workloads", lambda: {"courses": find_workload("courses")})
     return Watching(COURSES, registry, ModelStore(registry).poll)
 
 
-def watch_as_updater(registry: CountingRegistry, monkeypatch: pytest.MonkeyPatch) -> Watching:
+def watch_as_updater(registry: CountingRegistry, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Watching:
     workload = find_workload("mooc")
     model = workload.recommenders[0]
-    return Watching((workload.name, model.name), registry, ModelFollower(registry, workload, model).check)
+    follower = ModelFollower(registry, workload, model, ScratchFolder(folder, 1 << 30))
+    follower.lease.tenure = Tenure(None)
+    return Watching((workload.name, model.name), registry, follower.check)
 
 
-def watch_as_stream(registry: CountingRegistry, monkeypatch: pytest.MonkeyPatch) -> Watching:
+def watch_as_stream(registry: CountingRegistry, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Watching:
     workload = find_workload("urls")
     model = workload.pages[0]
     follower = ChampionFollower(workload, model)
@@ -70,8 +75,8 @@ def watch_as_stream(registry: CountingRegistry, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture(params=[watch_as_api, watch_as_updater, watch_as_stream], ids=["api", "updater", "stream"])
-def watching(request, store, monkeypatch) -> Watching:
-    return request.param(CountingRegistry(store), monkeypatch)
+def watching(request, store, monkeypatch, tmp_path) -> Watching:
+    return request.param(CountingRegistry(store), monkeypatch, tmp_path)
 
 
 def publish_damaged(registry: Registry, model: tuple[str, str], seed: int) -> str:
@@ -98,8 +103,8 @@ def test_champion_that_is_not_there_is_looked_for_once_in_ten_polls(watching):
     assert watching.registry.loads == 1
 
 
-def test_api_keeps_serving_and_reporting_while_a_champion_is_refused(store, monkeypatch):
-    watching = watch_as_api(CountingRegistry(store), monkeypatch)
+def test_api_keeps_serving_and_reporting_while_a_champion_is_refused(store, monkeypatch, tmp_path):
+    watching = watch_as_api(CountingRegistry(store), monkeypatch, tmp_path)
     models: ModelStore = watching.poll.__self__
     good = watching.registry.publish(*made(*COURSES, 9)).version
     watching.registry.promote(*COURSES, good)
@@ -114,8 +119,8 @@ def test_api_keeps_serving_and_reporting_while_a_champion_is_refused(store, monk
     assert models.faults == {}
 
 
-def test_champion_is_tried_again_when_the_registry_was_out_of_reach(store, monkeypatch):
-    watching = watch_as_api(CountingRegistry(store), monkeypatch)
+def test_champion_is_tried_again_when_the_registry_was_out_of_reach(store, monkeypatch, tmp_path):
+    watching = watch_as_api(CountingRegistry(store), monkeypatch, tmp_path)
     version = watching.registry.publish(*made(*COURSES)).version
     watching.registry.promote(*COURSES, version)
     watching.registry.loads, watching.registry.outages = 0, 2
@@ -126,16 +131,19 @@ def test_champion_is_tried_again_when_the_registry_was_out_of_reach(store, monke
     assert models.get(*COURSES, LoadedClusters).manifest.version == version
 
 
-def test_updater_starts_a_follower_that_has_ended_again_until_it_succeeds(store, monkeypatch):
+def test_updater_starts_a_follower_that_has_ended_again_until_it_succeeds(store, monkeypatch, tmp_path):
     registry = CountingRegistry(store)
-    watching = watch_as_updater(registry, monkeypatch)
+    watching = watch_as_updater(registry, monkeypatch, tmp_path)
     updater: ModelFollower = watching.poll.__self__
     version = registry.publish(*made(*watching.model)).version
     registry.promote(*watching.model, version)
     fold, attempts = SimpleNamespace(base=SimpleNamespace(version=version)), []
-    ended, running = (SimpleNamespace(fold=fold, is_alive=lambda alive=alive: alive) for alive in (False, True))
+    ended, running = (
+        SimpleNamespace(fold=fold, publisher=SimpleNamespace(settled=False), is_alive=lambda alive=alive: alive)
+        for alive in (False, True)
+    )
 
-    def take_up(version: str) -> None:
+    def take_up(version: str, tenure: Tenure) -> None:
         attempts.append(version)
         if len(attempts) in (2, 3):
             raise UnavailableError("Kafka is out of reach")
@@ -148,8 +156,8 @@ def test_updater_starts_a_follower_that_has_ended_again_until_it_succeeds(store,
     assert updater.now is running
 
 
-def test_pin_reaches_the_api_without_a_load(store, monkeypatch):
-    watching = watch_as_api(CountingRegistry(store), monkeypatch)
+def test_pin_reaches_the_api_without_a_load(store, monkeypatch, tmp_path):
+    watching = watch_as_api(CountingRegistry(store), monkeypatch, tmp_path)
     watching.registry.promote(*COURSES, watching.registry.publish(*made(*COURSES)).version)
     models: ModelStore = watching.poll.__self__
     watching.poll()

@@ -144,7 +144,8 @@ class ModelFollower:
         """End what is followed, then give the recommender to the next updater."""
         self._end_followers()
         self.lease.ended.set()
-        self.lease.join(END_TIMEOUT_S)
+        if self.lease.is_alive():
+            self.lease.join(END_TIMEOUT_S)
 
 
 def delete_versions(workload: Workload, model: RecommenderModel, holder: ClaimHolder, kept: set[str]) -> None:
