@@ -25,6 +25,8 @@ import pytest
 SLOW = Path(__file__).with_name("slow.toml")
 BUDGET_S = {"check": 5.0, "test": 60.0}
 """Seconds that a test may take in its tier without a place in slow.toml."""
+CLUSTER_TIMEOUT_S = 2700
+"""Seconds that a test of a cluster may take: the first one waits for the images, which a new machine builds first."""
 ENGINES = {"java", "minio", "weed", "chromium", "chromedriver", "terraform", "spark-submit", "kubectl", "containerd"}
 NO_JVM = "-agentlib:ask-for-the-fixture-engines"
 """A JVM that is given this option ends before it has begun, also one that a child of the test starts."""
@@ -63,6 +65,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(tier)
     if asks_for(item, "cluster"):
         item.add_marker("cluster")  # also of one that is thorough: they run one after the other
+        item.add_marker(pytest.mark.timeout(CLUSTER_TIMEOUT_S))
     if stack:
         item.add_marker("stack")
     item.add_marker(pytest.mark.xdist_group(_group(item.nodeid, stack)))
