@@ -98,7 +98,8 @@ class ClientProtocol(HttpToolsProtocol):
         """Wait for the answer to be taken, and for the next request."""
         self._answered += 1
         self._is_idle = self._answered == self._received
-        self._wait(self._idle_timeout if self._is_idle else self._timeout)
+        is_taken = not self.flow.write_paused
+        self._wait(self._idle_timeout if self._is_idle and is_taken else self._timeout)
         super().on_response_complete()
         self._work_on()
 
@@ -112,6 +113,8 @@ class ClientProtocol(HttpToolsProtocol):
         """It has taken it."""
         super().resume_writing()
         self._table.hold(self, 0)
+        if self._is_idle:
+            self._wait(self._idle_timeout)
         self._work_on()
 
     def _wait(self, seconds: float) -> None:
