@@ -191,6 +191,23 @@ def test_what_never_ends_is_refused_before_its_deadline(client, begin, more):
         assert not all(sends(connection, more) for _ in range(20_000))
 
 
+def test_pipelined_requests_are_answered_in_order_and_lost_ones_leave_no_trace(client, caplog):
+    with connect(client, (GET + b"\r\n") * 10) as connection:
+        connection.settimeout(LATEST_S)
+        received = b""
+        while received.count(b"0\r\n\r\n") < 10:
+            received += connection.recv(65_536)
+    assert received.count(b"HTTP/1.1 200") == 10
+    with connect(client, b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10) as connection:
+        assert connection.recv(1)
+        began = time.monotonic()
+        while len(connection_table()):
+            assert time.monotonic() - began < LATEST_S
+            time.sleep(0.05)
+    time.sleep(0.2)
+    assert "Exception in ASGI application" not in caplog.text
+
+
 def test_request_in_small_chunks_is_read(client):
     with connect(
         client, POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 900 + b"0\r\n\r\n"

@@ -7,9 +7,10 @@ requests, and nothing else.
 
 import asyncio
 import socket
+from collections import deque
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from millrace.api.connection_table import connection_table
@@ -38,6 +39,7 @@ class ClientProtocol(HttpToolsProtocol):
         current = settings()
         self._table, self._timeout = connection_table(), current.api_request_timeout
         self._idle_timeout = max(current.api_idle_timeout, self._timeout)
+        self._unanswered: deque[RequestResponseCycle] = deque()
         self._received = self._answered = 0
         self._raw_bytes = self._body_bytes = 0
         self._is_idle = False
@@ -54,6 +56,9 @@ class ClientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Give its place back."""
         self._table.forget(self)
+        for cycle in self._unanswered:  # uvicorn tells the last one only: of others the answer would be a traceback
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def end(self) -> None:
@@ -79,6 +84,7 @@ class ClientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the application. Raises ValueError, which uvicorn answers with 400, where too many wait for it."""
         super().on_headers_complete()
+        self._unanswered.append(self.cycle)
         if len(self.pipeline) > MAX_PIPELINED:
             raise ValueError("too many pipelined requests")
 
@@ -97,8 +103,10 @@ class ClientProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Wait for the answer to be taken, and for the next request."""
         self._answered += 1
+        self._unanswered.popleft()
         self._is_idle = self._answered == self._received
-        self._wait(self._idle_timeout if self._is_idle else self._timeout)
+        is_taken = not self.flow.write_paused
+        self._wait(self._idle_timeout if self._is_idle and is_taken else self._timeout)
         super().on_response_complete()
         self._work_on()
 
@@ -112,6 +120,8 @@ class ClientProtocol(HttpToolsProtocol):
         """It has taken it."""
         super().resume_writing()
         self._table.hold(self, 0)
+        if self._is_idle:
+            self._wait(self._idle_timeout)
         self._work_on()
 
     def _wait(self, seconds: float) -> None:
@@ -125,7 +135,7 @@ class ClientProtocol(HttpToolsProtocol):
         """Say why and close, where no answer is under way."""
         if self.transport.is_closing():
             return
-        if self.cycle and not self.cycle.response_complete:
+        if self._unanswered:
             self.end()
             return
         body = render_error("", error)

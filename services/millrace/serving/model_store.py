@@ -5,7 +5,6 @@ import re
 import shutil
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -27,13 +26,13 @@ from millrace.serving.kinds.recommender import LoadedRecommender
 from millrace.serving.kinds.sales import LoadedSales
 from millrace.serving.metrics import metrics
 from millrace.serving.overlays import Overlays
+from millrace.serving.version_cache import VersionCache
 from millrace.settings import settings
 from millrace.workloads import load_workloads
 
 log = logging.getLogger("millrace.api")
 VERSION_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
 CATCH_UP_TIMEOUT_S = 30.0  # seconds that a new champion has to take up the events which the old one answers with
-MAX_OTHER_VERSIONS = 8  # versions other than the champion that stay in memory for the V2 protocol
 Key = tuple[str, str]
 """(workload, model)."""
 Kind = TypeVar("Kind", bound=LoadedModel)
@@ -66,8 +65,7 @@ class ModelStore:
         """What is followed in Kafka: `live.store(workload)` for what arrived since the champions were trained."""
         self._served: dict[Key, LoadedModel] = {}
         self._watchers: dict[Key, ChampionWatcher] = {}
-        self._others: OrderedDict[tuple[str, str, str], LoadedModel] = OrderedDict()
-        self._lock = threading.Lock()
+        self._others = VersionCache()
         self._stop = threading.Event()
         self.polled_at: float | None = None
         """When all champions were last asked for with success; None before the first time."""
@@ -236,25 +234,12 @@ class ModelStore:
             raise NotFoundError(
                 f"version: {show(version)} is not one; allowed: {allowed}.", field="version", allowed=allowed
             )
-        key = (workload, model, version)
-        with self._lock:
-            if key in self._others:
-                self._others.move_to_end(key)
-                return self._others[key]
-        return None
+        return self._others.get((workload, model, version))
 
     def _load_other(self, workload: str, model: str, version: str) -> LoadedModel:
         loaded = self._load(workload, model, version)
-        with self._lock:
-            self._others[workload, model, version] = loaded
-            while len(self._others) > MAX_OTHER_VERSIONS or (len(self._others) > 1 and self._exceeds_budget()):
-                self._others.popitem(last=False)
+        self._others.add((workload, model, version), loaded)
         return loaded
-
-    def _exceeds_budget(self) -> bool:
-        """Whether the other versions take more bytes than a single one may."""
-        arrays = (array for other in self._others.values() for array in other.arrays.values())
-        return sum(array.nbytes for array in arrays) > settings().version_budget
 
     def versions(self, workload: str, model: str) -> list[str]:
         """All versions that were published. Reads S3: not for the event loop."""
