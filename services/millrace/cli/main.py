@@ -12,6 +12,7 @@ from millrace.cli import (
     models,
     online,
     platform,
+    prove,
     report,
     topics,
     training,
@@ -30,7 +31,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a fault of Millrace, 2 bad input, 3 conflict, 4 corrupt data, "
     "5 a dependency is unavailable, 130 interrupted.",
 )
-for module in (platform, topics, data, training, models, evaluation, online, continual, consume, report, demo):
+for module in (platform, topics, data, training, models, evaluation, online, continual, consume, report, prove, demo):
     module.register(app)
 
 
