@@ -83,6 +83,7 @@ def check(answer: httpx.Response) -> dict | None:
         b'{"num_subscribers": NaN}',
         b'{"num_subscribers": 1e999}',
         b"[" * 100_000,
+        b"[" * 30_000,
         b'{"a":' * 50_000,
         b"[" * 300 + b"]" * 300,
         b'{"a": "\\ud800"}',
@@ -100,7 +101,8 @@ def check(answer: httpx.Response) -> dict | None:
 def test_invalid_body_is_rejected(server, path, body):
     answer = server.client.post(path, content=body, headers=AS_JSON)
     check(answer)
-    assert answer.status_code == 422
+    # Of so many lists and objects none is parsed.
+    assert answer.status_code == (413 if body.count(b"[") + body.count(b"{") > 40_000 else 422)
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "", "é".encode()])

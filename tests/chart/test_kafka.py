@@ -105,7 +105,7 @@ def test_records_are_kept_for_the_days_of_the_values_and_other_topics_as_they_ar
         topics = of_kind(kafka(values), "KafkaTopic").values()
         kept = {topic["spec"]["topicName"]: topic["spec"]["config"].get("retention.ms") for topic in topics}
         assert {kept[name] for name in kept if name.endswith(".records")} == {str(days * 86_400_000)}
-        assert (kept["connect.rejected"], kept["lake.control"]) == ("2592000000", "604800000")
+        assert (kept["connect.rejected"], kept["lake.control"]) == ("2592000000", "2592000000")
     with pytest.raises(Refused, match="retentionDays"):
         kafka({"kafka": {"retentionDays": 0}})
 

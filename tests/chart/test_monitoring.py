@@ -106,6 +106,7 @@ def test_no_query_groups_by_label_missing_from_api():
         metrics.refused,
         metrics.version,
         metrics.deltas,
+        metrics.connections_ended,
     ):
         labels |= set(metric._labelnames)
     for where, query in queries():

@@ -1,4 +1,4 @@
-"""templates/catalog/upkeep.yaml: backups of the catalog, and an end to old snapshots and metadata files."""
+"""templates/upkeep/cronjob.yaml: backups of the catalog, and an end to old snapshots and metadata files."""
 
 import re
 
@@ -8,7 +8,7 @@ from tests.chart.render import of_kind, pick, render
 
 
 def cron_job(values=None, *profiles):
-    return pick(render(values, *profiles, only="catalog"), "CronJob", "millrace-upkeep")
+    return pick(render(values, *profiles, only="upkeep"), "CronJob", "millrace-upkeep")
 
 
 def pod(item):

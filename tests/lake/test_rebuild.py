@@ -51,7 +51,8 @@ def test_lost_catalog_is_rebuilt_from_the_bucket_alone(lake):
         ConflictError, match=r"holds the table millrace\.courses.* `millrace catalog rebuild` registers"
     ):
         tables.ensure_tables([find_workload("courses")])
-    assert rebuild_catalog(plan_rebuild()) == [f"{NAMESPACE}.courses", f"{NAMESPACE}.courses_assignments"]
+    rebuilt = [f"{NAMESPACE}.{table}" for table in ("courses", "courses_assignments", "courses_gaps")]
+    assert rebuild_catalog(plan_rebuild()) == rebuilt
     assert read_ids("courses_assignments") == ["a", "b", "c"]
     assert tables.ensure_tables([find_workload("courses")]) == []
 

@@ -105,7 +105,7 @@ def test_pages_of_two_generations_have_keys_of_their_own():
 )
 def test_delta_of_another_generation_says_nothing_of_offsets(monkeypatch, generation, value, published):
     batch, message = LastBatch({0: (0, 9)}, 0, generation), Message(0, 0, 0, b"stream", value, {})
-    monkeypatch.setattr(cluster_topics, "read_all", lambda topic: [message])
+    monkeypatch.setattr(cluster_topics, "read_current", lambda topic: [message])
     assert cluster_topics._was_published(find_workload("urls"), batch) is published
 
 

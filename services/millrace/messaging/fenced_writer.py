@@ -33,7 +33,7 @@ class StateLog(Protocol):
         ...
 
     def append(self, messages: Iterable[KeyedValue], headers: Headers) -> int:
-        """The offset of the last message, once all are acknowledged."""
+        """The offset of the last message, once all are acknowledged; -1 where there was none."""
         ...
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class TopicLog:
             for key, value in messages:
                 producer.send(self.topic, key, value, headers)
             producer.flush()
-            return producer.offsets[self.topic][0][1]
+            return producer.offsets.get(self.topic, {0: (0, -1)})[0][1]
 
     def _open_reader(self) -> TopicReader:
         self._reader = self._reader or make_reader(auto_offset_reset="earliest")

@@ -211,17 +211,17 @@ class ModelStore:
         that a version is found as soon as it is published. Raises NotFoundError, or UnavailableError for one that can't
         be trusted or is not of the declared `kind`.
         """
-        found = self._as_kind(
+        loaded = self._as_kind(
             lambda: self._find_loaded(workload, model, version) or self._load_other(workload, model, version), kind
         )
-        assert found is not None
-        return found
+        assert loaded is not None
+        return loaded
 
     @staticmethod
     def _as_kind(find: Callable[[], LoadedModel | None], kind: type[Kind]) -> Kind | None:
         try:
-            found = find()
-            return None if found is None else require_kind(found, kind)
+            loaded = find()
+            return None if loaded is None else require_kind(loaded, kind)
         except CorruptError as error:
             raise UnavailableError(error.message, code="corrupt", field="version") from None
 
