@@ -73,9 +73,11 @@ def test_later_version_keeps_space_k_numbers_and_labels_and_reports_drift(regist
     columns, _ = table(1500)
     before, after = first.pages.assign(columns)[0], second.pages.assign(columns)[0]
     continued = second.manifest.parameters["continued"]
-    numbers = match_clusters(before, after, first.pages.k, first.pages.k)[0]
-    # A cluster that was not continued is another one, which takes a number that is free.
-    assert (numbers[continued] == np.arange(first.pages.k)[continued]).all(), (numbers, continued)
+    # Of pages that neither has seen; a cluster that has hardly any of them matches whatever is left.
+    numbers, shares = match_clusters(before, after, first.pages.k, first.pages.k)
+    judged = shares & continued
+    assert judged.sum() > first.pages.k // 2
+    assert (numbers[judged] == np.arange(first.pages.k)[judged]).all(), (numbers, shares, continued)
     assert any(continued)
     assert all(old == new for old, new, same in zip(first.labels, second.labels, continued, strict=True) if same)
     actual = second.manifest.parameters["drift"]
