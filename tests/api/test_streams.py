@@ -68,8 +68,8 @@ def test_one_client_does_not_get_all_streams(board, monkeypatch):
     settings.cache_clear()
     try:
         with inside(create_app(DeltaFollower({"urls": board}))) as api, api.stream("GET", EVENTS) as first:
-            told = events(first)  # held, as the connection ends with it
-            next(told)
+            received = events(first)  # held, as the connection ends with it
+            next(received)
             refused = api.get(EVENTS)
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
             assert refused.json()["error"]["code"] == "too_many_streams"
