@@ -13,6 +13,7 @@ from millrace.cli import (
     models,
     online,
     platform,
+    prove,
     report,
     topics,
     training,
@@ -43,6 +44,7 @@ for module in (
     consume,
     report,
     catalog,
+    prove,
     demo,
 ):
     module.register(app)

@@ -7,6 +7,7 @@ import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from millrace.errors import UnavailableError
 from millrace.local import jvm
@@ -76,16 +77,31 @@ def client_properties(password: str) -> dict[str, object]:
     }
 
 
-def broker_properties(port: int, controller: int, password: str) -> dict[str, object]:
-    """The broker's configuration: both listeners on loopback, and open to the home's own user only."""
+class Front(NamedTuple):
+    """A third listener, whose clients are told that the broker is at `advertised`: the port of a proxy before it."""
+
+    port: int
+    advertised: int
+
+
+def broker_properties(port: int, controller: int, password: str, front: Front | None = None) -> dict[str, object]:
+    """The broker's configuration: its listeners on loopback, and open to the home's own user only."""
     listeners = f"CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"
     login = f'{LOGIN_MODULE} required username="{STACK_USER}" password="{password}" user_{STACK_USER}="{password}";'
-    return PROPERTIES | {
+    properties = PROPERTIES | {
         "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
         "listeners": listeners,
         "advertised.listeners": listeners,
         "listener.name.clients.plain.sasl.jaas.config": login,
         "listener.name.controller.plain.sasl.jaas.config": login,
+    }
+    if front is None:
+        return properties
+    return properties | {
+        "listener.security.protocol.map": f"{PROPERTIES['listener.security.protocol.map']},FRONT:SASL_PLAINTEXT",
+        "listeners": f"{listeners},FRONT://127.0.0.1:{front.port}",
+        "advertised.listeners": f"{listeners},FRONT://127.0.0.1:{front.advertised}",
+        "listener.name.front.plain.sasl.jaas.config": login,
     }
 
 
@@ -110,10 +126,11 @@ def make_cluster_id(draw: Callable[[], uuid.UUID]) -> str:
     return name
 
 
-def make_kafka(home: Path, java: Path, port: int, controller: int, password: str) -> Child:
+def make_kafka(home: Path, java: Path, port: int, controller: int, password: str, front: Front | None = None) -> Child:
     """Write the configuration, format the log directory once. Raises UnavailableError when that fails."""
     jvm.link_jars(home)
-    write_private_text(home / CONFIG_FILE, format_properties(broker_properties(port, controller, password)))
+    properties = broker_properties(port, controller, password, front)
+    write_private_text(home / CONFIG_FILE, format_properties(properties))
     # For Kafka's own tools, as --command-config, and for other Java clients.
     address = {"bootstrap.servers": f"127.0.0.1:{port}"}
     write_private_text(home / CLIENT_FILE, format_properties(address | client_properties(password)))

@@ -18,6 +18,8 @@ import psutil
 from millrace.errors import ConflictError, UnavailableError
 from millrace.local import jars, java, s3, state
 from millrace.local.home import make_home
+from millrace.local.overrides import NO_OVERRIDES, StackOverrides
+from millrace.runtime.signals import die_with_parent
 from millrace.settings import settings
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ def check_free_space() -> None:
         )
 
 
-def start_stack(progress: jars.Progress = lambda done, all_: None) -> bool:
+def start_stack(progress: jars.Progress = lambda done, all_: None, overrides: StackOverrides = NO_OVERRIDES) -> bool:
     """Start the stack and wait until every part serves. False when it ran already and nothing was changed.
 
     Raises UnavailableError with the one cause when a part can't start; all that was started is stopped again.
@@ -70,23 +72,24 @@ def start_stack(progress: jars.Progress = lambda done, all_: None) -> bool:
             log.info("downloading the jars of Kafka, Connect, S3 and Spark, once for this machine")
         jars.ensure_jars(BUNDLES, progress)
         log.info("starting Kafka, S3, Connect and the API")
-        _start()
+        _start(overrides)
         settings.cache_clear()
     return True
 
 
-def _start() -> None:
-    home = settings().home
+def _start(overrides: StackOverrides) -> None:
+    home, is_bound = settings().home, overrides != NO_OVERRIDES
     (home / "logs").mkdir(exist_ok=True)
     state.state_file().unlink(missing_ok=True)
     with (home / "logs/supervisor.log").open("ab") as log:
         daemon = subprocess.Popen(
-            [sys.executable, "-m", "millrace.local.supervisor"],
+            [sys.executable, "-m", "millrace.local.supervisor", *([overrides.to_argument()] if is_bound else [])],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env={**os.environ, "MILLRACE_HOME": str(home)},
+            preexec_fn=die_with_parent if is_bound else None,
         )
     try:
         while True:

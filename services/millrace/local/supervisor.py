@@ -19,6 +19,7 @@ from millrace.errors import ConflictError, MillraceError, UnavailableError
 from millrace.local import child, state
 from millrace.local.configure import configure
 from millrace.local.dead_letters import DeadLetterRecorder
+from millrace.local.overrides import NO_OVERRIDES, StackOverrides
 from millrace.local.upkeep import Upkeep
 from millrace.runtime.locks import take_lock
 from millrace.runtime.logs import start_logging
@@ -37,7 +38,8 @@ CHECKS_PER_TRANSACTION_CHECK = 2  # as many of these looks between two at Kafka'
 class StackSupervisor:
     """Starts the processes of the stack in order, watches them, and starts again those that end."""
 
-    def __init__(self) -> None:
+    def __init__(self, overrides: StackOverrides = NO_OVERRIDES) -> None:
+        self.overrides = overrides
         self.home = settings().home
         self.logs = self.home / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -59,7 +61,7 @@ class StackSupervisor:
             raise ConflictError(f"Another supervisor runs in {self.home}; `millrace down` ends it.")
         # The lock says that the addresses there are true; those of the last run are no more.
         state.endpoints_file().unlink(missing_ok=True)
-        self.children, self.state.notes = configure(self.home)
+        self.children, self.state.notes = configure(self.home, self.overrides.fronts)
         for note in self.state.notes:
             log.info("%s", note)
         self.state.children = {c.name: state.ChildState(c.name, c.port) for c in self.children}
@@ -70,7 +72,8 @@ class StackSupervisor:
 
     def launch(self, spec: child.Child) -> None:
         self.starts[spec.name] = child.roll_log(self.log(spec.name))
-        environment = {**os.environ, "MILLRACE_HOME": str(self.home)}
+        extra = self.overrides.environment.get(spec.name, {})
+        environment = {**os.environ, "MILLRACE_HOME": str(self.home), **extra}
         process = child.start_child(spec, self.log(spec.name), environment)
         self.processes[spec.name] = process
         known = self.state.children[spec.name]
@@ -244,4 +247,4 @@ def restart_sinks() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(StackSupervisor().run())
+    sys.exit(StackSupervisor(*map(StackOverrides.parse, sys.argv[1:2])).run())

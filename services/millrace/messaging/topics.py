@@ -1,6 +1,7 @@
 """Every topic of the platform: its name, what it keeps and for how long."""
 
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import InvalidConfigurationError, PolicyViolationError
 
+from millrace.errors import UnavailableError
 from millrace.messaging.client import open_admin, open_consumer, translate_errors
 from millrace.settings import settings
 from millrace.workloads.base import Workload
@@ -16,6 +18,7 @@ from millrace.workloads.base import Workload
 log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 MAX_MESSAGE_BYTES = 4_000_000
+DELETE_TIMEOUT_S = 30.0
 CONTROL = "lake.control"
 RECEIPTS = "ingest.receipts"
 DEAD_LETTERS = "connect.rejected"
@@ -130,6 +133,20 @@ def ensure_topics(workloads: Iterable[Workload]) -> list[str]:
         with translate_errors(), open_admin() as client:
             _create(client, wanted)
     return sorted(wanted)
+
+
+def delete_topic(name: str) -> None:
+    """Delete a topic with all that it holds, and wait until it is gone. Raises UnavailableError after DELETE_TIMEOUT_S.
+
+    A topic that is made anew under the name is another one: its offsets begin at 0.
+    """
+    deadline = time.monotonic() + DELETE_TIMEOUT_S
+    with translate_errors(), open_admin() as client:
+        client.delete_topics([name])
+        while name in client.list_topics():
+            if time.monotonic() > deadline:
+                raise UnavailableError(f"Kafka still lists {name}, {DELETE_TIMEOUT_S:g} s after it was deleted.")
+            time.sleep(0.1)
 
 
 def _update_settings(topics: Iterable[Topic]) -> None:
