@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from millrace.lake import catalog, gaps, tables
+from millrace.lake import catalog, tables
 from millrace.messaging.reader import Message
 from millrace.settings import settings
 from millrace.workloads import find_workload
@@ -68,5 +68,5 @@ def dead_letters(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int]]:
             headers = {name: str(value).encode() for name, value in zip(names, position, strict=True)}
             yield Message(0, number, 0, None, b"{not json", headers)
 
-    monkeypatch.setattr(gaps, "read_all", read_all)
+    monkeypatch.setattr("millrace.messaging.dead_letters.read_all", read_all)
     return held

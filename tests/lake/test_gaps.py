@@ -66,7 +66,7 @@ def test_looking_writes_nothing_and_asks_kafka_only_for_what_is_not_known(local_
     assert find_unexplained(MOOC, [(0, 1, 1)]) == []
     assert read_gaps(MOOC) == []
     record_gaps(MOOC, [(0, 1, 1)], DEAD_LETTER)
-    monkeypatch.setattr(gaps, "read_all", lambda topic: pytest.fail("Kafka was asked"))
+    monkeypatch.setattr("millrace.messaging.dead_letters.read_all", lambda topic: pytest.fail("Kafka was asked"))
     assert find_unexplained(MOOC, [(0, 1, 1)]) == []
 
 

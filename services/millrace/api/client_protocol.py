@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from millrace.api.connection_table import connection_table
 from millrace.api.errors import render_error
+from millrace.api.fast_path import error_headers
 from millrace.api.middleware.held_bodies import DEADLINE
 from millrace.errors import BusyError, MillraceError, TooLargeError
 from millrace.settings import settings
@@ -139,9 +140,9 @@ class ClientProtocol(HttpToolsProtocol):
             self.end()
             return
         body = render_error("", error)
-        retry = b"retry-after: %d\r\n" % error.retry_after if error.retry_after else b""
-        head = b"HTTP/1.1 %d \r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n%b\r\n"
-        self.transport.write(head % (error.status, len(body), retry) + body)
+        headers = (*error_headers(error), (b"content-length", b"%d" % len(body)), (b"connection", b"close"))
+        head = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(b"HTTP/1.1 %d \r\n%b\r\n%b" % (error.status, head, body))
         self.transport.close()
 
 

@@ -11,14 +11,13 @@ from typing import Any
 import orjson
 
 from millrace.ingest.check import RecordChecker
+from millrace.messaging.dead_letters import DeadLetter, read_dead_letters
 from millrace.messaging.producer import make_producer
-from millrace.messaging.reader import Message, read_all
+from millrace.messaging.reader import read_all
 from millrace.messaging.topics import DEAD_LETTERS
 from millrace.records.accepted_records import AcceptedRecord
 from millrace.records.readers import RawRow
 from millrace.workloads.base import Workload
-
-HEADER_PREFIX = "__connect.errors."
 
 
 def list_rejected(workload: Workload) -> Iterator[dict[str, Any]]:
@@ -30,16 +29,13 @@ def list_rejected(workload: Workload) -> Iterator[dict[str, Any]]:
     for message in read_all(workload.rejected_topic):
         if message.key and message.value is not None and places.get(message.key) == message.offset:
             yield orjson.loads(message.value) | {"topic": workload.rejected_topic, "offset": message.offset}
-    for message in read_all(DEAD_LETTERS):
-        if message.headers.get(f"{HEADER_PREFIX}topic") == workload.records_topic.encode():
-            yield from_dead_letter(workload, message)
+    for letter in read_dead_letters(workload.records_topic):
+        yield from_dead_letter(workload, letter)
 
 
-def from_dead_letter(workload: Workload, message: Message) -> dict[str, Any]:
+def from_dead_letter(workload: Workload, letter: DeadLetter) -> dict[str, Any]:
     """A message of Connect's dead-letter topic in the form of a rejected row."""
-    headers = {
-        name.removeprefix(HEADER_PREFIX): value.decode(errors="replace") for name, value in message.headers.items()
-    }
+    message, headers = letter.message, letter.context
     return {
         "workload": workload.name,
         "code": "connect_rejected",

@@ -19,8 +19,7 @@ from millrace.lake import gaps_table_name
 from millrace.lake.catalog import load_catalog, translate_errors
 from millrace.lake.offset_ranges import OffsetRange, count_offsets, merge_ranges, subtract_ranges
 from millrace.lake.tables import GAPS, ensure_table
-from millrace.messaging.reader import read_all
-from millrace.messaging.topics import DEAD_LETTERS
+from millrace.messaging import dead_letters
 from millrace.runtime.logs import start_logging
 from millrace.workloads import load_workloads
 from millrace.workloads.base import Workload
@@ -87,17 +86,12 @@ def read_dead_letters(workloads: Iterable[Workload]) -> dict[str, list[OffsetRan
     """
     names = {workload.records_topic.encode(): workload.name for workload in workloads}
     letters: dict[str, list[OffsetRange]] = {name: [] for name in names.values()}
-    for message in read_all(DEAD_LETTERS):
-        name = names.get(message.headers.get("__connect.errors.topic", b""))
-        if name is None:
-            continue
-        offset = int(message.headers["__connect.errors.offset"])
-        partition = int(message.headers["__connect.errors.partition"])
-        before = letters[name][-1] if letters[name] else None
-        if before is not None and (before.partition, before.last + 1) == (partition, offset):
-            letters[name][-1] = before._replace(last=offset)
+    for letter in dead_letters.read_dead_letters(*map(bytes.decode, names)):
+        ranges, partition, offset = letters[names[letter.topic]], letter.partition, letter.offset
+        if ranges and (ranges[-1].partition, ranges[-1].last + 1) == (partition, offset):
+            ranges[-1] = ranges[-1]._replace(last=offset)
         else:
-            letters[name].append(OffsetRange(partition, offset, offset))
+            ranges.append(OffsetRange(partition, offset, offset))
     return {name: merge_ranges(ranges) for name, ranges in letters.items()}
 
 

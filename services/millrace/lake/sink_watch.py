@@ -16,7 +16,7 @@ import orjson
 from millrace.errors import MillraceError
 from millrace.lake import sink, tables
 from millrace.lake.poison import NEIGHBOURS, RecordPosition, explain_refusal, find_obstacle, find_position
-from millrace.messaging.dead_letters import find_positions, list_skipped, write_skipped
+from millrace.messaging.dead_letters import find_positions, read_dead_letters, write_skipped
 from millrace.messaging.producer import make_producer
 from millrace.messaging.reader import Message, TopicPartition, TopicReader, open_reader
 from millrace.records.contract import LakeColumn
@@ -84,7 +84,8 @@ def plan_skip(workload: Workload, position: RecordPosition) -> Skip | str:
         refusals = {offset: explain_refusal(columns, message.value) for offset, message in around.items()}
         refusal = refusals.pop(position.offset)
         since = time() - LIMIT_PERIOD_S
-        lately = sum(skipped.written_at > since for skipped in list_skipped(position.topic))
+        letters = read_dead_letters(position.topic)
+        lately = sum(letter.is_skipped and letter.written_at > since for letter in letters)
         refused = [neighbour is not None for neighbour in refusals.values()]
         if obstacle := find_obstacle(refusal, refused, lately, settings().sink_skip_limit):
             return obstacle

@@ -1,9 +1,10 @@
-"""Dead letters that the watch over the sinks writes, in the form of Kafka Connect's own.
+"""Dead letters: read, and written by the watch over the sinks in the form of Kafka Connect's own.
 
 Connect writes one for a message that it can't convert. A message that only the sink's writer refuses gets none from
 it, and fails the task; the watch takes that message out of the sink's way and writes its dead letter here.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from millrace.messaging.producer import Producer
@@ -20,34 +21,53 @@ says so. One that could not be written would keep its sink stopped."""
 
 
 @dataclass(frozen=True)
-class SkippedRecord:
-    """A message that was skipped: where it stood, and when its dead letter was written, in seconds since 1970."""
+class DeadLetter:
+    """A message that never reached the lake, as `message` of the topic of dead letters."""
 
-    partition: int
-    offset: int
-    written_at: float
+    message: Message
+
+    @property
+    def topic(self) -> bytes:
+        """Where it stood, with `partition` and `offset`."""
+        return self.message.headers.get(f"{HEADER_PREFIX}topic", b"")
+
+    @property
+    def partition(self) -> int:
+        return int(self.message.headers[f"{HEADER_PREFIX}partition"])
+
+    @property
+    def offset(self) -> int:
+        return int(self.message.headers[f"{HEADER_PREFIX}offset"])
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether the watch has written it, and not Connect."""
+        return SKIP_HEADER in self.message.headers
+
+    @property
+    def written_at(self) -> float:
+        """Seconds since 1970."""
+        return self.message.timestamp / 1000
+
+    @property
+    def context(self) -> dict[str, str]:
+        """What Connect says of the message, by the names of its headers without their prefix."""
+        headers = self.message.headers.items()
+        return {name.removeprefix(HEADER_PREFIX): value.decode(errors="replace") for name, value in headers}
+
+
+def read_dead_letters(*topics: str) -> Iterator[DeadLetter]:
+    """The dead letters of records topics, the oldest first. Raises UnavailableError."""
+    wanted = {topic.encode() for topic in topics}
+    for message in read_all(DEAD_LETTERS):
+        letter = DeadLetter(message)
+        if letter.topic in wanted:
+            yield letter
 
 
 def find_positions(topic: str) -> set[tuple[int, int]]:
     """(partition, offset) of the messages of a records topic that have a dead letter. Raises UnavailableError."""
-    return {
-        (int(message.headers[f"{HEADER_PREFIX}partition"]), int(message.headers[f"{HEADER_PREFIX}offset"]))
-        for message in read_all(DEAD_LETTERS)
-        if message.headers.get(f"{HEADER_PREFIX}topic") == topic.encode()
-    }
-
-
-def list_skipped(topic: str) -> list[SkippedRecord]:
-    """The messages of a records topic that the watch has skipped and that are still among the dead letters."""
-    return [
-        SkippedRecord(
-            int(message.headers[f"{HEADER_PREFIX}partition"]),
-            int(message.headers[f"{HEADER_PREFIX}offset"]),
-            message.timestamp / 1000,
-        )
-        for message in read_all(DEAD_LETTERS)
-        if SKIP_HEADER in message.headers and message.headers.get(f"{HEADER_PREFIX}topic") == topic.encode()
-    ]
+    return {(letter.partition, letter.offset) for letter in read_dead_letters(topic)}
 
 
 def write_skipped(producer: Producer, topic: str, message: Message, connector: str, cause: str) -> None:

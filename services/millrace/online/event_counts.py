@@ -156,10 +156,6 @@ class EventCounts:
         """Whether there is more to publish than popularity, which has time."""
         return bool(self._users) or self._sums.has_changed
 
-    def has_messages(self, popular: bool = True) -> bool:
-        """Whether `messages` gives any."""
-        return self.changed or (popular and bool(self._popular_changed))
-
     def tail(self, user: str) -> list[tuple[float | None, int | str]]:
         """(time, item) of the user's events, oldest first."""
         return [(None if since == FIRST else since, item) for since, item in self._table.tail(user)]
@@ -190,7 +186,7 @@ class EventCounts:
         """Item -> counts, of a block of items, without those that nothing was added to."""
         first = block * deltas.POPULAR_BLOCK_ITEMS
         items = range(first, min(first + deltas.POPULAR_BLOCK_ITEMS, len(self._whole)))
-        return {item: self.popularity(item) for item in items if any(self.popularity(item))}
+        return {item: counts for item in items if any(counts := self.popularity(item))}
 
     def mark_changed(self, kind: str, name: str) -> bool:
         """Give the message of a key once more; False where nothing was counted under it."""

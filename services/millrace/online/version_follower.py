@@ -52,7 +52,6 @@ class VersionFollower(threading.Thread):
     ):
         super().__init__(name=f"{base.workload.name} {base.version}", daemon=True)
         self._after, self._scratch, self._lease, self._making = dict(after), scratch, lease, making
-        self.next: Offsets = dict(after)
         self.ended = threading.Event()
         self._topic = base.workload.records_topic
         self._time = base.model.time
@@ -65,7 +64,7 @@ class VersionFollower(threading.Thread):
         self.fold = counts
         self.publisher = StatePublisher(counts, self._lease, self._making)
         self._goal: Offsets | None = None  # where the records ended at first: no earlier writer has read on from there
-        self.next = dict(self._after)
+        self.next: Offsets = dict(self._after)
         self._watermark = ArrivalWatermark()
         self._error: str | None = None
         self._due = {"flush": 0.0, "heartbeat": 0.0, "popular": 0.0}
