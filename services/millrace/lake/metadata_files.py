@@ -130,7 +130,7 @@ class LakeFiles:
         return location.partition("://")[2].partition("/")[0] == self.store.bucket
 
     def list_entries(self, table_location: str) -> list[ObjectEntry]:
-        """The metadata files below a table's location, the latest first; of one second the one of the highest number."""
+        """The metadata files below a table, the latest first; of those of one second the one of the highest number."""
         entries = self.store.entries(f"{self.to_key(table_location).rstrip('/')}{FOLDER}")
         entries = [entry for entry in entries if entry.key.endswith(SUFFIX)]
         return sorted(entries, key=lambda entry: (entry.modified, entry.key), reverse=True)
